@@ -1,0 +1,53 @@
+"""Make `.venv` hold exactly what the lock names; safe to run many times at once.
+
+Needs nothing but Python's standard library: it is what a bare machine runs first.
+A lock file serialises concurrent `make run`s of one checkout, and a stamp with the
+digest of the inputs lets every run but the first return at once.
+"""
+
+import fcntl
+import hashlib
+import pathlib
+import subprocess
+import sys
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "installed"
+INPUTS = (ROOT / "config/requirements-dev.txt", ROOT / "pyproject.toml")
+MINIMUM = (3, 11)
+
+
+def wanted() -> str:
+    """Return what the stamp says when all is done: a digest of the inputs, and the place."""
+    parts = [sys.version.encode(), *(path.read_bytes() for path in INPUTS)]
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()
+    return f"{digest} {VENV}"
+
+
+def pip(*arguments: str) -> None:
+    """Run the environment's own pip quietly; its complaints still reach the terminal."""
+    command = [VENV / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*command, *arguments], check=True)
+
+
+def main() -> None:
+    """Install, unless the stamp says that it is done."""
+    if sys.version_info < MINIMUM:
+        sys.exit(f"Python {MINIMUM[0]}.{MINIMUM[1]} or newer is needed, this is {sys.version}.")
+    with (ROOT / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = STAMP.read_text() if STAMP.is_file() else ""
+        if found == wanted():
+            return
+        print("Installing into .venv (once; a minute or less) ...", file=sys.stderr, flush=True)
+        moved = not found.endswith(f" {VENV}")  # scripts name the place they were made in
+        venv.create(VENV, with_pip=True, clear=moved)
+        pip("install", "--require-hashes", "--requirement", str(INPUTS[0]))
+        pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        STAMP.write_text(wanted())
+
+
+if __name__ == "__main__":
+    main()

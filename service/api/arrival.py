@@ -1,0 +1,43 @@
+"""What happens to every request before its view, and before the guard."""
+
+import re
+from functools import cache
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, request
+
+from service.domain.errors import InputError, InvalidRequest
+from service.observability.requests import current_record
+
+
+def receive(app: Flask) -> None:
+    """Note the route of each request, and refuse what cannot be read."""
+
+    @app.before_request
+    def arrive() -> None:
+        if request.url_rule is not None:
+            current_record().route = template(request.url_rule.rule)
+        check_encoding(request.environ["PATH_INFO"], request.environ.get("QUERY_STRING", ""))
+
+
+@cache
+def template(rule: str) -> str:
+    """Write a rule of Flask's as the contract does, with parameters in braces."""
+    return re.sub(r"<(?:[^:>]*:)?(\w+)>", r"{\1}", rule)
+
+
+def check_encoding(path: str, query: str) -> None:
+    """Refuse a path or query (as WSGI has them, PEP 3333) that is not UTF-8.
+
+    Werkzeug would replace what it cannot decode, and so make one name out of many.
+
+    Raises:
+        InvalidRequest: It is not.
+    """
+    if path.isascii() and "%" not in query and query.isascii():
+        return
+    try:
+        path.encode("latin-1").decode()
+        unquote_to_bytes(query.encode("latin-1")).decode()
+    except UnicodeError as error:
+        raise InvalidRequest([InputError("", "Path or query is not UTF-8.")]) from error

@@ -1,0 +1,93 @@
+"""The codes of a campaign: creating them, listing them, showing one."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Response
+
+from service.api import schemas
+from service.api.answers import answer, code_object
+from service.api.operation import Answer, operation
+from service.api.paging import decode_cursor, page_answer
+from service.auth.caller import Scope
+from service.domain.codes import ALPHABET, LENGTH
+from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound
+from service.domain.model import Code, State
+from service.observability.metrics import Metrics
+from service.observability.requests import current_record
+from service.usecases.codes import MAX_PER_CALL, create_codes
+from service.usecases.ports import Store
+
+CODES_ANSWER = Answer(
+    f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
+    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PER_CALL},
+    example=["QMYFRFPA99E7", "7KJSE5AG3CVE"],
+)
+
+
+def create(
+    store: Store, metrics: Metrics, brand: str, campaign: str, number_to_create: int
+) -> Sequence[str]:
+    """Create codes and count them."""
+    codes = create_codes(store, brand, campaign, number_to_create)
+    metrics.created(len(codes))
+    current_record().outcome = "created"
+    return codes
+
+
+def code_views(store: Store, metrics: Metrics) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("codes", __name__)
+
+    @operation(
+        views,
+        "POST",
+        "/v1/brands/{brand}/campaigns/{campaign}/codes",
+        summary="Create codes in a campaign",
+        scope=Scope.CREATE,
+        parameters=schemas.CampaignPath,
+        body=schemas.CreateCodes,
+        answers={201: CODES_ANSWER},
+        refusals=(BrandNotFound, CampaignNotFound),
+    )
+    def create_campaign_codes(brand: str, campaign: str, number_to_create: int) -> Response:
+        """All the codes are created, or none."""
+        return answer(create(store, metrics, brand, campaign, number_to_create), 201)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}/codes",
+        summary="List a campaign's codes",
+        scope=Scope.EXPORT,
+        parameters=schemas.CampaignPath,
+        query=schemas.CodesQuery,
+        answers={200: Answer("A page of codes.", schemas.CodePage, headers=("Link",))},
+        refusals=(BrandNotFound, CampaignNotFound),
+    )
+    def list_codes(
+        brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
+    ) -> Response:
+        """In the order of the codes. The list shows secrets that nobody holds yet."""
+        listing = f"codes/{brand}/{campaign}/{state}"
+        page = store.codes(brand, campaign, state, decode_cursor(listing, cursor), limit)
+        return page_answer(listing, page, _key, code_object)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}/codes/{code}",
+        summary="Show a code",
+        scope=Scope.READ,
+        parameters=schemas.CodePath,
+        answers={200: Answer("The code.", schemas.CodeObject)},
+        refusals=(BrandNotFound, CampaignNotFound, CodeNotFound),
+    )
+    def show_code(brand: str, campaign: str, code: str) -> Response:
+        """Its state, and since when."""
+        return answer(code_object(store.code(brand, campaign, code)))
+
+    return views
+
+
+def _key(code: Code) -> str:
+    return code.code

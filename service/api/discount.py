@@ -1,0 +1,57 @@
+"""The two calls that must never change."""
+
+from flask import Blueprint, Response
+
+from service.api import schemas
+from service.api.answers import answer
+from service.api.codes import CODES_ANSWER, create
+from service.api.operation import Answer, operation
+from service.api.reservations import reserve
+from service.auth.caller import Scope
+from service.auth.guard import current_caller
+from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft
+from service.observability.metrics import Metrics
+from service.usecases.ports import Store
+
+
+def discount_views(store: Store, metrics: Metrics) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("discount", __name__)
+
+    @operation(
+        views,
+        "POST",
+        "/v1/discount/create",
+        summary="Create codes for a brand",
+        scope=Scope.CREATE,
+        body=schemas.CreateDiscount,
+        answers={200: CODES_ANSWER},
+        refusals=(BrandNotFound, CampaignNotFound),
+    )
+    def post_v1_discount_create(brand: str, campaign: str, number_to_create: int) -> Response:
+        """All the codes are created, or none. A brand comes into being with its first codes."""
+        current_caller().require_brand(brand)
+        return answer(create(store, metrics, brand, campaign, number_to_create))
+
+    @operation(
+        views,
+        "GET",
+        "/v1/discount/fetch/{brand}/{user}",
+        summary="Give a user a code",
+        scope=Scope.RESERVE,
+        parameters=schemas.FetchPath,
+        query=schemas.FetchQuery,
+        answers={200: Answer("The user's code.", schemas.DiscountCode)},
+        refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+        head=False,
+    )
+    def get_v1_discount_fetch__brand___user_(brand: str, user: str, campaign: str) -> Response:
+        """The code that was reserved for the user before, else one that is reserved now.
+
+        This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
+        does the same under a fitting verb.
+        """
+        reservation, _ = reserve(store, metrics, brand, campaign, user)
+        return answer({"discount_code": reservation.code})
+
+    return views

@@ -1,0 +1,157 @@
+"""Operations: a view together with all that is said about it, in one place.
+
+What `operation` is told decides how requests are taken apart, which scope the guard asks
+for, and what the OpenAPI document says; so the three cannot differ.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, request
+from marshmallow import Schema
+from werkzeug.exceptions import MethodNotAllowed
+
+from service.api.parsing import StrictParser
+from service.api.schemas import Input
+from service.auth.caller import Scope
+from service.domain.errors import (
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    Problem,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from service.observability.requests import current_record
+
+Refusals = tuple[type[Problem], ...]
+
+ALWAYS: Refusals = (InvalidRequest, Unauthenticated, Forbidden, InternalError, Unavailable)
+"""Problems that every operation may answer with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of an operation's good answers, for the document."""
+
+    description: str
+    schema: type[Schema] | Mapping[str, Any]
+    example: Any = None
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What is said about a view."""
+
+    method: str
+    path: str
+    """With parameters in braces, as OpenAPI has them."""
+    tag: str
+    id: str
+    summary: str
+    description: str
+    scope: Scope
+    parameters: type[Input] | None
+    query: type[Input]
+    body: type[Input] | None
+    answers: Mapping[int, Answer]
+    refusals: Refusals
+
+
+View = Callable[..., Response]
+
+
+def operation(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    summary: str,
+    scope: Scope,
+    answers: Mapping[int, Answer],
+    refusals: Refusals = (),
+    parameters: type[Input] | None = None,
+    query: type[Input] = Input,
+    body: type[Input] | None = None,
+    head: bool = True,
+) -> Callable[[View], View]:
+    """Make a function the view of `method` and `path`.
+
+    The function gets the parsed members of path, query and body as keyword arguments. The
+    tag is the blueprint's name, the operation's id the function's.
+
+    Args:
+        blueprint: Where the view is registered.
+        method: An HTTP method.
+        path: With parameters in braces.
+        summary: A line for the document; the function's docstring says the rest.
+        scope: What the caller's token must allow.
+        answers: The good answers by status.
+        refusals: Problems beside those in `ALWAYS`.
+        parameters: Schema of the path's parameters, if it has any.
+        query: Schema of the query; by default it must be empty.
+        body: Schema of the JSON body, if the call takes one.
+        head: Whether a GET answers HEAD too; one that changes state must not.
+    """
+
+    def register(view: View) -> View:
+        described = Operation(
+            method=method,
+            path=path,
+            tag=blueprint.name,
+            id=view.__name__,
+            summary=summary,
+            description=inspect.getdoc(view) or "",
+            scope=scope,
+            parameters=parameters,
+            query=query,
+            body=body,
+            answers=answers,
+            refusals=(*ALWAYS, *((UnsupportedMediaType, TooLarge) if body else ()), *refusals),
+        )
+        take_apart = _taking_apart(view, described, head=head)
+        take_apart.operation = described  # type: ignore[attr-defined]
+        take_apart.scope = scope  # type: ignore[attr-defined]
+        rule = re.sub(r"\{(\w+)\}", r"<\1>", path)
+        blueprint.add_url_rule(rule, view.__name__, take_apart, methods=[method])
+        return view
+
+    return register
+
+
+def _taking_apart(view: View, described: Operation, *, head: bool) -> View:
+    """Wrap a view so that it is called with what its schemas found in the request."""
+    sources = [
+        (location, schema())
+        for location, schema in (
+            ("path", described.parameters),
+            ("query", described.query),
+            ("json", described.body),
+        )
+        if schema
+    ]
+
+    @functools.wraps(view)
+    def take_apart(**_: str) -> Response:
+        if request.method == "HEAD" and not head:
+            raise MethodNotAllowed(valid_methods=[described.method])
+        arguments: dict[str, Any] = {}
+        for location, schema in sources:
+            arguments |= _PARSER.parse(schema, request, location=location)
+        record = current_record()
+        record.brand = arguments.get("brand")
+        if "user" in arguments:
+            record.note_user(arguments["user"])
+        return view(**arguments)
+
+    return take_apart
+
+
+_PARSER = StrictParser()

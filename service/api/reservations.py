@@ -1,0 +1,74 @@
+"""Reservations: one code for each user of a campaign."""
+
+from flask import Blueprint, Response
+
+from service.api import schemas
+from service.api.answers import answer, reservation_object
+from service.api.operation import Answer, operation
+from service.auth.caller import Scope
+from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
+from service.domain.model import Reservation
+from service.observability.metrics import Metrics
+from service.observability.requests import current_record
+from service.usecases import reservations
+from service.usecases.ports import Store
+
+PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
+
+
+def reserve(
+    store: Store, metrics: Metrics, brand: str, campaign: str, user: str
+) -> tuple[Reservation, bool]:
+    """Reserve a code, and tell operations how it went."""
+
+    def tell(outcome: str) -> None:
+        metrics.reservation(outcome)
+        current_record().outcome = outcome
+
+    try:
+        reservation, new = reservations.reserve(store, brand, campaign, user)
+    except NoCodesLeft:
+        tell("exhausted")
+        raise
+    tell("new" if new else "repeated")
+    return reservation, new
+
+
+def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("reservations", __name__)
+
+    @operation(
+        views,
+        "PUT",
+        PATH,
+        summary="Reserve a code for a user",
+        scope=Scope.RESERVE,
+        parameters=schemas.ReservationPath,
+        answers={
+            201: Answer("Reserved now.", schemas.Reservation),
+            200: Answer("Reserved before; nothing was changed.", schemas.Reservation),
+        },
+        refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+    )
+    def put_reservation(brand: str, campaign: str, user: str) -> Response:
+        """The same user gets the same code for ever, so this may be repeated at will."""
+        reservation, new = reserve(store, metrics, brand, campaign, user)
+        return answer(reservation_object(brand, campaign, user, reservation), 201 if new else 200)
+
+    @operation(
+        views,
+        "GET",
+        PATH,
+        summary="Show a user's reservation",
+        scope=Scope.READ,
+        parameters=schemas.ReservationPath,
+        answers={200: Answer("The reservation.", schemas.Reservation)},
+        refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
+    )
+    def show_reservation(brand: str, campaign: str, user: str) -> Response:
+        """What the user holds. Nothing is reserved."""
+        reservation = reservations.show_reservation(store, brand, campaign, user)
+        return answer(reservation_object(brand, campaign, user, reservation))
+
+    return views

@@ -1,0 +1,71 @@
+"""The one place where everything is wired."""
+
+from typing import TextIO
+
+from flask import Flask
+
+from service.api.arrival import receive
+from service.api.brands import brand_views
+from service.api.codes import code_views
+from service.api.discount import discount_views
+from service.api.docs import serve_docs
+from service.api.parsing import MAX_BODY_BYTES
+from service.api.problem_pages import problem_pages
+from service.api.problems import write_problems
+from service.api.reservations import reservation_views
+from service.auth.caller import Caller
+from service.auth.guard import require_tokens
+from service.auth.keys import load_keys, pseudonym_key
+from service.auth.tokens import Verifier
+from service.observability.logging import build_logger
+from service.observability.metrics import Metrics
+from service.observability.probes import probe_views
+from service.observability.requests import Pseudonyms, RequestObserver, current_record
+from service.settings import Settings
+from service.store.database import Database
+from service.store.schema import why_not_ready
+from service.store.store import SQLStore
+
+
+def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
+    """Build the application; nothing is opened or served yet.
+
+    Args:
+        settings: What the environment says.
+        log_stream: Where log lines go, by default standard output.
+
+    Raises:
+        SettingsError: The keys cannot be used.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False  # an empty name is an error, not another path
+    app.url_map.strict_slashes = False  # /apidocs is /apidocs/, without a redirect
+    log = build_logger(settings, log_stream)
+    metrics = Metrics()
+    database = Database(app, settings.database_url, settings.threads)
+    store = SQLStore(database)
+    verifier = Verifier(load_keys(settings), settings.jwt_issuer, settings.jwt_audience)
+
+    write_problems(app, log)
+    receive(app)
+    require_tokens(app, verifier, _note_caller)
+    app.register_blueprint(discount_views(store, metrics))
+    app.register_blueprint(reservation_views(store, metrics))
+    app.register_blueprint(code_views(store, metrics))
+    app.register_blueprint(brand_views(store))
+    app.register_blueprint(problem_pages())
+    app.register_blueprint(
+        probe_views({"database": database.ping, "tables": lambda: why_not_ready(database)})
+    )
+    serve_docs(app)
+    app.wsgi_app = RequestObserver(  # type: ignore[method-assign]
+        app.wsgi_app, Pseudonyms(pseudonym_key(settings)), metrics, log
+    )
+    app.extensions["discount"] = store
+    return app
+
+
+def _note_caller(caller: Caller) -> None:
+    current_record().caller = caller.subject

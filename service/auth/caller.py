@@ -1,0 +1,44 @@
+"""The caller that a token stands for, and what it may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.domain.errors import BrandNotFound, Forbidden
+
+
+class Scope(StrEnum):
+    """What a token can allow (RFC 6749, section 3.3)."""
+
+    CREATE = "discounts:create"
+    RESERVE = "discounts:reserve"
+    READ = "discounts:read"
+    EXPORT = "discounts:export"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated internal service."""
+
+    issuer: str
+    subject: str
+    scopes: frozenset[str]
+    brands: frozenset[str] | None
+    """Names of the brands it may know of; `None`: all."""
+
+    def require_scope(self, scope: Scope) -> None:
+        """Let the caller go on if its token has the scope.
+
+        Raises:
+            Forbidden: It has not.
+        """
+        if scope not in self.scopes:
+            raise Forbidden(scope)
+
+    def require_brand(self, brand: str) -> None:
+        """Let the caller go on if its token names the brand.
+
+        Raises:
+            BrandNotFound: It does not; whether the brand exists is none of its business.
+        """
+        if self.brands is not None and brand not in self.brands:
+            raise BrandNotFound

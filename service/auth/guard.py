@@ -1,0 +1,72 @@
+"""The guard: no view runs for a caller without a token, unless the contract opens it.
+
+Default deny: whatever is not on the short list, an unknown path included, answers nobody
+without a token, and a view that declares no scope lets nobody in.
+"""
+
+from collections.abc import Callable
+
+from flask import Flask, current_app, g, request
+
+from service.auth.caller import Caller, Scope
+from service.auth.tokens import Verifier
+from service.domain.errors import InternalError, Unauthenticated
+
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/apidocs", "/apispec_1.json"})
+OPEN_BELOW = ("/apidocs/", "/problems/")
+"""What answers without a token: the contract's short list."""
+
+_SCHEME = "bearer "
+
+
+def require_tokens(app: Flask, verifier: Verifier, notice: Callable[[Caller], None]) -> None:
+    """Put the guard before every view of `app`.
+
+    Args:
+        app: The application.
+        verifier: Checks the tokens.
+        notice: Hears of each caller whose token is good.
+    """
+
+    @app.before_request
+    def guard() -> None:
+        if is_open(request.path):
+            return
+        caller = verifier.verify(_bearer_token())
+        g.caller = caller
+        notice(caller)
+        if request.endpoint is not None:
+            caller.require_scope(_declared_scope(request.endpoint))
+            if request.view_args and "brand" in request.view_args:
+                caller.require_brand(request.view_args["brand"])
+
+
+def is_open(path: str) -> bool:
+    """Say whether a path answers without a token."""
+    return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
+
+
+def current_caller() -> Caller:
+    """Return who makes the request that is being answered."""
+    caller: Caller = g.caller
+    return caller
+
+
+def _bearer_token() -> str:
+    """Return the request's token (RFC 6750, section 2.1).
+
+    Raises:
+        Unauthenticated: There is none.
+    """
+    header = request.headers.get("Authorization", "")
+    if header[: len(_SCHEME)].lower() != _SCHEME:
+        raise Unauthenticated("The call carries no bearer token.")
+    return header[len(_SCHEME) :].strip()
+
+
+def _declared_scope(endpoint: str) -> Scope:
+    """Return the scope that a view declares; one that declares none is a mistake of ours."""
+    scope = getattr(current_app.view_functions[endpoint], "scope", None)
+    if not isinstance(scope, Scope):
+        raise InternalError
+    return scope

@@ -1,0 +1,137 @@
+"""The keys that tokens are checked with, from a secret or a JWK Set (RFC 7517).
+
+A set holds secrets (`oct`, for HS256) or public keys (RSA, EC, OKP), never both: a public
+key must not be usable as a secret (RFC 8725, section 2.1). Each key has one algorithm.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from jwt import PyJWK, PyJWTError
+
+from service.settings import MIN_SECRET_BYTES, Settings, SettingsError
+
+ALGORITHMS: Mapping[tuple[str, str | None], str] = MappingProxyType(
+    {
+        ("oct", None): "HS256",
+        ("RSA", None): "RS256",
+        ("EC", "P-256"): "ES256",
+        ("OKP", "Ed25519"): "EdDSA",
+    }
+)
+"""The one algorithm for a key of this type and curve."""
+MIN_RSA_BITS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key with its one algorithm; `material` is what PyJWT takes."""
+
+    kid: str | None
+    algorithm: str
+    material: Any
+
+    @property
+    def secret(self) -> bool:
+        """Whether it can sign as well as verify."""
+        return self.algorithm == "HS256"
+
+
+KeySet = Mapping[str | None, Key]
+"""Keys by `kid`; under `None` the key for tokens that name none."""
+
+
+def load_keys(settings: Settings) -> KeySet:
+    """Return the keys that the settings name; in development, else, one made on first use.
+
+    Raises:
+        SettingsError: A key cannot be used, or both families are there.
+    """
+    keys: dict[str | None, Key] = {}
+    if settings.jwt_keys_file:
+        keys.update(read_jwk_set(settings.jwt_keys_file))
+    if settings.jwt_secret or not keys:
+        secret = settings.jwt_secret or development_secret(settings.var)
+        keys[None] = Key(None, "HS256", secret.encode())
+    if len({key.secret for key in keys.values()}) > 1:
+        raise SettingsError(
+            "There are secrets and public keys among DISCOUNT_JWT_SECRET and "
+            "DISCOUNT_JWT_KEYS_FILE; use one kind."
+        )
+    return MappingProxyType(keys)
+
+
+def read_jwk_set(path: Path) -> KeySet:
+    """Read a JWK Set from a file.
+
+    Raises:
+        SettingsError: It is no JWK Set, or holds a key that cannot be used.
+    """
+    try:
+        entries = json.loads(path.read_bytes())["keys"]
+        keys = {entry["kid"]: _read_jwk(entry) for entry in entries}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, PyJWTError) as error:
+        raise SettingsError(
+            f"DISCOUNT_JWT_KEYS_FILE: {path} is no JWK Set in which every key has a kid and is "
+            f"of a supported kind ({', '.join(ALGORITHMS.values())}): {error}"
+        ) from error
+    if not keys or len(keys) != len(entries):
+        raise SettingsError(f"DISCOUNT_JWT_KEYS_FILE: {path} has no key, or two with one kid.")
+    return keys
+
+
+def _read_jwk(entry: Mapping[str, Any]) -> Key:
+    """Turn one entry into a key.
+
+    Raises:
+        ValueError: The key is weak, of another kind, or holds a private part.
+    """
+    kind = (entry["kty"], entry.get("crv"))
+    algorithm = ALGORITHMS.get(kind)
+    kid = entry["kid"]
+    if algorithm is None or entry.get("alg", algorithm) != algorithm:
+        raise ValueError(f"key {kid!r} is of another kind")
+    if not isinstance(kid, str) or not kid:
+        raise ValueError("a kid is not a text")
+    if algorithm != "HS256" and "d" in entry:
+        raise ValueError(f"key {kid!r} holds its private part")
+    material = PyJWK.from_dict(dict(entry), algorithm).key
+    if algorithm == "HS256" and len(material) < MIN_SECRET_BYTES:
+        raise ValueError(f"key {kid!r} is shorter than {MIN_SECRET_BYTES} bytes")
+    if algorithm == "RS256" and material.key_size < MIN_RSA_BITS:
+        raise ValueError(f"key {kid!r} is shorter than {MIN_RSA_BITS} bits")
+    return Key(kid, algorithm, material)
+
+
+def development_secret(folder: Path) -> str:
+    """Return the secret of this checkout, made on first use; for development alone.
+
+    Several processes may ask for the first time at once: a link either succeeds for one of
+    them or finds the other's, whole.
+    """
+    path = folder / "development.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f"development.key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(MIN_SECRET_BYTES))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def pseudonym_key(settings: Settings) -> bytes:
+    """Return the key of the hash that stands for a user id in logs."""
+    text = settings.pseudonym_key or "pseudonym of " + development_secret(settings.var)
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,101 @@
+"""The `discount` command; it has the same settings and defaults as the service."""
+
+import json
+import os
+import socket
+import sys
+
+import click
+
+from service.api.document import build_document
+from service.app import create_app
+from service.auth.caller import Scope
+from service.auth.keys import load_keys
+from service.auth.tokens import issue_token
+from service.domain.errors import Problem
+from service.settings import HOME, SettingsError, load_settings
+from service.store.schema import upgrade as upgrade_tables
+
+
+class PlainErrors(click.Group):
+    """Says what is wrong in a sentence instead of a stack."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the chosen command.
+
+        Raises:
+            ClickException: What went wrong, as a sentence.
+        """
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, Problem) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run and look after the Discount Service.
+
+    Settings come from the environment; config/example.env lists them.
+    """
+
+
+@main.command()
+def serve() -> None:
+    """Serve over HTTP until told to stop."""
+    settings = load_settings()
+    load_keys(settings)
+    _require_free("PORT", settings.host, settings.port)
+    if settings.metrics_port:
+        _require_free("METRICS_PORT", settings.host, settings.metrics_port)
+    config = HOME / "config" / "gunicorn.conf.py"
+    command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
+    os.execv(command[0], command)  # noqa: S606 - no shell, and every word is ours
+
+
+@main.command()
+@click.option("--subject", required=True, help="Whom the token stands for.")
+@click.option("--scope", default=" ".join(Scope), help="What it allows; all, if not given.")
+@click.option("--brand", "brands", multiple=True, help="A brand it may know of, or '*'.")
+@click.option("--ttl", type=click.IntRange(min=1), default=3600, help="Seconds it is good for.")
+def token(subject: str, scope: str, brands: tuple[str, ...], ttl: int) -> None:
+    """Print a bearer token, signed with the service's own secret."""
+    settings = load_settings()
+    keys = load_keys(settings)
+    click.echo(issue_token(settings, keys, subject=subject, scope=scope, brands=brands, ttl_s=ttl))
+
+
+@main.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Make the tables, or bring them up to date."""
+    app = create_app(load_settings())
+    revision = upgrade_tables(app.extensions["discount"].database)
+    click.echo(f"The database is at revision {revision}.", err=True)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    click.echo(json.dumps(build_document(create_app(load_settings())), indent=2))
+
+
+def _require_free(name: str, host: str, port: int) -> None:
+    """Fail early and clearly where somebody else listens already.
+
+    Raises:
+        SettingsError: The port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"{name}={port} on {host} cannot be listened on: {error.strerror}."
+            ) from error

@@ -1,0 +1,260 @@
+"""Everything that can go wrong for a caller: one class a problem.
+
+A problem is an exception with a slug, and the slug is part of the contract: it names the
+`type` of an RFC 9457 problem and the page `/problems/<slug>` that explains it. The texts
+here are what a caller reads; they never hold what the service keeps secret.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class InputError:
+    """One fault in the input: where (an RFC 6901 JSON pointer) and what."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457's word
+    """A refusal or failure that a caller is told about.
+
+    Args:
+        detail: What is wrong with this very call; the class says what is wrong in general.
+    """
+
+    slug: str
+    status: int
+    """HTTP status code (RFC 9110, section 15)."""
+    title: str
+    meaning: str
+    """For the problem's page: when this happens."""
+    remedy: str
+    """For the problem's page: what the caller should do."""
+    retry_after: int | None = None
+    """Seconds to wait before the call is tried again."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        """Take the detail, by default the class's meaning."""
+        super().__init__(detail or self.meaning)
+        self.detail = detail or self.meaning
+
+
+class InvalidRequest(Problem):
+    """The input breaks a rule."""
+
+    slug = "invalid-request"
+    status = 400
+    title = "Invalid request"
+    meaning = "The path, the query or the body breaks a rule. Nothing was changed."
+    remedy = (
+        "Read `errors`: each entry has the JSON pointer of the offending value and what is "
+        "wrong with it. Correct the call; sending the same again gives the same answer."
+    )
+
+    def __init__(self, errors: Sequence[InputError] = (), detail: str | None = None) -> None:
+        """Take what is wrong, piece by piece."""
+        super().__init__(detail)
+        self.errors = tuple(errors)
+
+
+class Unauthenticated(Problem):
+    """No token, or none that can be believed."""
+
+    slug = "unauthenticated"
+    status = 401
+    title = "Authentication needed"
+    meaning = "The call carries no bearer token, or one that is not valid. Nothing was changed."
+    remedy = (
+        "Send `Authorization: Bearer <JWT>` with a token that is signed with a current key, has "
+        "not expired, and carries `sub`, `exp`, `iat`, and the right `iss` and `aud`."
+    )
+
+    def __init__(self, detail: str | None = None, *, token_given: bool = False) -> None:
+        """Note whether there was a token at all; RFC 6750, section 3.1 tells the two apart."""
+        super().__init__(detail)
+        self.token_given = token_given
+
+
+class Forbidden(Problem):
+    """The token is good, but not for this."""
+
+    slug = "forbidden"
+    status = 403
+    title = "Scope missing"
+    meaning = "The token is valid, but lacks the scope that this call needs. Nothing was changed."
+    remedy = (
+        "Ask whoever issues your tokens for the scope that the `WWW-Authenticate` header names."
+    )
+
+    def __init__(self, scope: str) -> None:
+        """Name the missing scope."""
+        super().__init__(f"This call needs the scope {scope}.")
+        self.scope = scope
+
+
+class NotFound(Problem):
+    """No such path."""
+
+    slug = "not-found"
+    status = 404
+    title = "No such resource"
+    meaning = "Nothing is served under this path."
+    remedy = "Compare the path with the document at `/apidocs/`. A `/` in a name is never allowed."
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, the verb does not."""
+
+    slug = "method-not-allowed"
+    status = 405
+    title = "Method not allowed"
+    meaning = "The path exists, but not with this method. Nothing was changed."
+    remedy = "Use one of the methods that the `Allow` header lists."
+
+
+class BrandNotFound(Problem):
+    """The brand does not exist, or the token does not name it."""
+
+    slug = "brand-not-found"
+    status = 404
+    title = "Brand not found"
+    meaning = "There is no such brand among those that your token names."
+    remedy = (
+        "Check the spelling (names are case-sensitive and never normalised) and the `brands` of "
+        "your token. A brand comes into being with its first codes."
+    )
+
+
+class CampaignNotFound(Problem):
+    """The brand has no such campaign."""
+
+    slug = "campaign-not-found"
+    status = 404
+    title = "Campaign not found"
+    meaning = "The brand has no campaign of this name."
+    remedy = (
+        "List the brand's campaigns. Only `default` comes into being by itself, with the "
+        "brand's first codes."
+    )
+
+
+class CodeNotFound(Problem):
+    """The campaign has no such code."""
+
+    slug = "code-not-found"
+    status = 404
+    title = "Code not found"
+    meaning = "The campaign has no such code."
+    remedy = "Check the spelling: codes are case-sensitive."
+
+
+class ReservationNotFound(Problem):
+    """The user holds no code of the campaign."""
+
+    slug = "reservation-not-found"
+    status = 404
+    title = "Reservation not found"
+    meaning = "The user holds no code of this campaign."
+    remedy = "Reserve one with `PUT` on the same path."
+
+
+class JobNotFound(Problem):
+    """The campaign has no such job."""
+
+    slug = "job-not-found"
+    status = 404
+    title = "Job not found"
+    meaning = "The campaign has no job of this id."
+    remedy = "Use the path from the `Location` header of the answer that made the job."
+
+
+class NoCodesLeft(Problem):
+    """The pool is empty."""
+
+    slug = "no-codes-left"
+    status = 404
+    title = "No codes left"
+    meaning = "The user holds no code yet, and every code of the campaign is taken."
+    remedy = (
+        "Create more codes for the campaign, then call again. Users who already hold a code "
+        "still get theirs. Watch `discount_codes_available` to see the next one coming."
+    )
+
+
+class Conflict(Problem):
+    """The call contradicts an earlier one."""
+
+    slug = "conflict"
+    status = 409
+    title = "Conflict"
+    meaning = "The call contradicts what is already there. Nothing was changed."
+    remedy = (
+        "An Idempotency-Key belongs to one request: use a new key for a new body, or send the "
+        "first body again to get its answer again."
+    )
+
+
+class TooLarge(Problem):
+    """The body is too long."""
+
+    slug = "too-large"
+    status = 413
+    title = "Body too large"
+    meaning = "The body is longer than this call takes. Nothing was changed."
+    remedy = "Split the request."
+
+
+class UnsupportedMediaType(Problem):
+    """The body is of a kind that the call does not take."""
+
+    slug = "unsupported-media-type"
+    status = 415
+    title = "Unsupported media type"
+    meaning = "The Content-Type is missing, or not one that this call takes. Nothing was changed."
+    remedy = "Send JSON with `Content-Type: application/json`."
+
+
+class RateLimited(Problem):
+    """Too many calls."""
+
+    slug = "rate-limited"
+    status = 429
+    title = "Too many requests"
+    meaning = "This caller has used up its calls for now. Nothing was changed."
+    remedy = "Wait as long as `Retry-After` says, then go on more slowly."
+    retry_after = 1
+
+
+class Unavailable(Problem):
+    """The service cannot answer now."""
+
+    slug = "unavailable"
+    status = 503
+    title = "Temporarily unavailable"
+    meaning = (
+        "The service cannot reach what it needs. The call is either wholly done or not at all."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says, then repeat the call: a GET or PUT as it is, a POST "
+        "with the same Idempotency-Key."
+    )
+    retry_after = 1
+
+
+class InternalError(Problem):
+    """A fault of ours."""
+
+    slug = "internal-error"
+    status = 500
+    title = "Internal error"
+    meaning = "The service failed in a way that it did not foresee."
+    remedy = (
+        "Repeat the call as you would after `unavailable`. If it happens again, report the "
+        "`request_id`: the log has the rest."
+    )
+
+
+PROBLEMS: tuple[type[Problem], ...] = tuple(Problem.__subclasses__())
+"""Every problem there is, in the order of this file."""

@@ -1,0 +1,70 @@
+"""The nouns: states of a code, and what a caller is told about brands, pools and codes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class State(StrEnum):
+    """What a code is. It moves `available → reserved → redeemed`, or is taken out of use."""
+
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    REDEEMED = "redeemed"
+    EXPIRED = "expired"
+    DISABLED = "disabled"
+
+
+Counts = Mapping[State, int]
+"""How many codes are in each state; every state is there."""
+Millis = int
+"""A moment, in milliseconds since 1970-01-01T00:00:00Z."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """A tenant."""
+
+    name: str
+    created_at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A pool of codes of one brand."""
+
+    brand: str
+    name: str
+    created_at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code as its brand sees it; who holds it is not part of it."""
+
+    code: str
+    state: State
+    created_at: Millis
+    reserved_at: Millis | None
+    expires_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The one code that a user holds in a campaign."""
+
+    code: str
+    state: State
+    reserved_at: Millis
+    expires_at: Millis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A part of a listing; `more` says that another part follows its last item."""
+
+    items: Sequence[Item]
+    more: bool

@@ -1,0 +1,114 @@
+"""Logging: one pipeline for the application and for gunicorn, one JSON object a line.
+
+Event names are static, what varies is in fields; `docs/logs.md` lists them all. Exceptions
+are logged by type and place, without their messages: a driver's message can hold a row.
+"""
+
+import logging
+import logging.config
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from service.settings import Settings
+
+
+def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringBoundLogger:
+    """Make the application's logger.
+
+    Args:
+        settings: Tell the level.
+        stream: Where lines go, by default standard output; a terminal gets colours.
+    """
+    stream = stream or sys.stdout
+    plain = not stream.isatty()
+    raw = structlog.BytesLogger(stream.buffer) if plain else structlog.PrintLogger(stream)
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        raw,
+        processors=[*_SHARED, _renderer(colours=not plain)],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
+    return logger
+
+
+def route_stdlib_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send what libraries and gunicorn log with the standard library down the same pipeline."""
+    stream = stream or sys.stdout
+    render = _renderer(colours=stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_name_foreign_event, *_SHARED],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                lambda *call: _as_text(render(*call)),
+            ],
+        )
+    )
+    logging.root.handlers = [handler]
+    logging.root.setLevel(logging.WARNING)
+    logging.getLogger("gunicorn").setLevel(settings.log_level.upper())
+    logging.captureWarnings(capture=True)
+
+
+def _renderer(*, colours: bool) -> Processor:
+    if colours:
+        return structlog.dev.ConsoleRenderer(colors=True, exception_formatter=lambda *_: None)
+    return structlog.processors.JSONRenderer(serializer=orjson.dumps)
+
+
+def _as_text(line: Any) -> str:
+    return line.decode() if isinstance(line, bytes) else str(line)
+
+
+def _name_foreign_event(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Give a library's message, which varies, a field, and its line an event name."""
+    record: logging.LogRecord = event["_record"]
+    return {**event, "event": "library_message", "logger": record.name, "message": event["event"]}
+
+
+def _tell_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Replace an exception by its type, its causes' types, and where it was raised."""
+    raised = event.pop("exc_info", None)
+    error = raised[1] if isinstance(raised, tuple) else raised
+    if error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["exception"] = _types(error)
+        event["stack"] = [
+            f"{frame.filename}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
+    return event
+
+
+def _types(error: BaseException | None) -> Sequence[str]:
+    """Name the types of an exception and its causes, outermost first."""
+    names: list[str] = []
+    while error is not None:
+        kind = type(error)
+        names.append(f"{kind.__module__}.{kind.__qualname__}")
+        error = error.__cause__ or error.__context__
+    return names
+
+
+def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """Begin every line with when, how bad and what, for the eye that scans them."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {
+        "timestamp": now,
+        "level": _LEVELS.get(name, name),
+        "event": event.pop("event"),
+        **event,
+    }
+
+
+_LEVELS = {"warn": "warning", "exception": "error"}
+_SHARED: Sequence[Processor] = (_put_head, _tell_exception)

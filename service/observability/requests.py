@@ -1,0 +1,135 @@
+"""One middleware around the application: request id, log line and metrics of each request."""
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import request
+from structlog.typing import FilteringBoundLogger
+
+from service.observability.metrics import Metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+RECORD = "discount.record"
+"""Where the record of a request is in its WSGI environment."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+"""What a caller's X-Request-ID may look like; another is replaced."""
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, section 3.2.2; the group is the trace id."""
+
+
+class Pseudonyms:
+    """Stands in for user ids in logs: the same one gives the same, and none can be read back."""
+
+    def __init__(self, key: bytes) -> None:
+        """Take the secret key of the hash (keyed BLAKE2b, RFC 7693), at most 64 bytes."""
+        self._key = key
+
+    def of(self, user: str) -> str:
+        """Return 16 hexadecimal digits for a user id."""
+        return hashlib.blake2b(user.encode(), digest_size=8, key=self._key).hexdigest()
+
+
+class RequestRecord:
+    """What is told about a request, filled in on its way."""
+
+    __slots__ = (
+        "_pseudonyms",
+        "brand",
+        "caller",
+        "outcome",
+        "problem",
+        "request_id",
+        "route",
+        "trace_id",
+        "user_ref",
+    )
+
+    def __init__(self, environ: "WSGIEnvironment", pseudonyms: Pseudonyms) -> None:
+        """Read the ids that the caller sent; make up what is missing or not sane."""
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        trace = TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
+        self._pseudonyms = pseudonyms
+        self.request_id: str = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        self.trace_id: str | None = trace[1] if trace else None
+        self.route: str | None = None
+        self.caller: str | None = None
+        self.brand: str | None = None
+        self.user_ref: str | None = None
+        self.outcome: str | None = None
+        self.problem: str | None = None
+
+    def note_user(self, user: str) -> None:
+        """Remember whom it is about, by pseudonym."""
+        self.user_ref = self._pseudonyms.of(user)
+
+
+def current_record() -> RequestRecord:
+    """Return the record of the request that is being answered."""
+    record: RequestRecord = request.environ[RECORD]
+    return record
+
+
+class RequestObserver:
+    """The middleware: it sees every request, also those that no view answers."""
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        pseudonyms: Pseudonyms,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+    ) -> None:
+        """Wrap `app`."""
+        self._app = app
+        self._pseudonyms = pseudonyms
+        self._metrics = metrics
+        self._log = log
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request, then count and log it."""
+        started = time.perf_counter()
+        record = environ[RECORD] = RequestRecord(environ, self._pseudonyms)
+        status = 500
+
+        def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal status
+            status = int(line[:3])
+            return start_response(line, [*headers, ("X-Request-ID", record.request_id)], *rest)
+
+        try:
+            return self._app(environ, start)
+        finally:
+            self._tell(environ["REQUEST_METHOD"], status, time.perf_counter() - started, record)
+
+    def _tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
+        self._metrics.request(method, record.route, status, seconds)
+        say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
+        say(
+            "request",
+            request_id=record.request_id,
+            trace_id=record.trace_id,
+            method=method,
+            route=record.route,
+            status=status,
+            duration_ms=round(seconds * 1000, 3),
+            caller=record.caller,
+            brand=record.brand,
+            user_ref=record.user_ref,
+            outcome=record.outcome or _outcome(status),
+            problem=record.problem,
+        )
+
+
+def _outcome(status: int) -> str:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "failed"
+    return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"

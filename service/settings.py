@@ -1,0 +1,130 @@
+"""Every setting of the service: its name in the environment, its type, its default.
+
+`config/example.env` says what each is for. A secret `X` may come from the file that
+`X_FILE` names. Whatever is wrong stops the start with one sentence that names it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from environs import EnvError, FileAwareEnv, ValidationError, validate
+
+DEVELOPMENT, PRODUCTION = "development", "production"
+ENVIRONMENTS = (DEVELOPMENT, PRODUCTION)
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+MIN_SECRET_BYTES = 32
+"""HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
+"""Where `config/` and `var/` are: the checkout, else the working directory."""
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is a sentence that names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says. `None` stands for "not set", with the default explained."""
+
+    environment: str = DEVELOPMENT
+    host: str = "127.0.0.1"
+    port: int = 5000
+    metrics_port: int | None = None
+    """`None`: 5001, or any free port where that is taken (development only)."""
+    workers: int = 1
+    threads: int = 16
+    database_url: str = f"sqlite:///{HOME}/var/discount.db"
+    jwt_secret: str | None = None
+    jwt_keys_file: Path | None = None
+    jwt_issuer: str = "discount"
+    jwt_audience: str = "discount"
+    pseudonym_key: str | None = None
+    log_level: str = "info"
+
+    @property
+    def production(self) -> bool:
+        """Whether nothing may be made up."""
+        return self.environment == PRODUCTION
+
+    @property
+    def var(self) -> Path:
+        """Where development keeps its key and its database."""
+        return HOME / "var"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: One is missing or wrong.
+    """
+    return read_settings(FileAwareEnv(strip_whitespace=True))
+
+
+def read_settings(env: FileAwareEnv) -> Settings:
+    """Read the settings through `env`, which afterwards knows the name of each.
+
+    Raises:
+        SettingsError: One is missing or wrong.
+    """
+    default = Settings()
+    port = validate.Range(min=1, max=65535)
+    secret = validate.Length(
+        min=MIN_SECRET_BYTES, error=f"Shorter than {MIN_SECRET_BYTES} characters."
+    )
+    try:
+        settings = Settings(
+            environment=env.str(
+                "DISCOUNT_ENV", default.environment, validate=validate.OneOf(ENVIRONMENTS)
+            ),
+            host=env.str("HOST", default.host),
+            port=env.int("PORT", default.port, validate=port),
+            metrics_port=env.int("METRICS_PORT", None, validate=port),
+            workers=env.int(
+                "WEB_CONCURRENCY", default.workers, validate=validate.Range(min=1, max=256)
+            ),
+            threads=env.int(
+                "WEB_THREADS", default.threads, validate=validate.Range(min=1, max=256)
+            ),
+            database_url=_absolute(env.str("DISCOUNT_DATABASE_URL", default.database_url)),
+            jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
+            jwt_keys_file=env.path("DISCOUNT_JWT_KEYS_FILE", None, validate=_is_file),
+            jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer),
+            jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience),
+            pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
+            log_level=env.str(
+                "DISCOUNT_LOG_LEVEL", default.log_level, validate=validate.OneOf(LOG_LEVELS)
+            ),
+        )
+    except (EnvError, ValueError) as error:
+        raise SettingsError(str(error)) from error
+    _complete(settings)
+    return settings
+
+
+def _is_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValidationError(f"There is no file {path}.")
+
+
+def _absolute(url: str) -> str:
+    """Make the path of an SQLite URL absolute; SQLAlchemy reads a relative one its own way."""
+    prefix = "sqlite:///"
+    if not url.startswith(prefix):
+        return url
+    return prefix + str(Path(url.removeprefix(prefix)).absolute())
+
+
+def _complete(settings: Settings) -> None:
+    """Insist on what production must be told."""
+    if not settings.production:
+        return
+    if not (settings.jwt_secret or settings.jwt_keys_file):
+        raise SettingsError(
+            "DISCOUNT_ENV=production has no default key: "
+            "set DISCOUNT_JWT_SECRET or DISCOUNT_JWT_KEYS_FILE."
+        )
+    if not settings.pseudonym_key:
+        raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production needs it.")

@@ -1,0 +1,128 @@
+"""The engine: how SQLite is opened, how transactions begin, and what its errors mean.
+
+Flask-SQLAlchemy makes the engine from the settings; nothing outside `store/` sees it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service.domain.errors import Unavailable
+from service.store.tables import metadata
+
+BUSY_TIMEOUT_S = 4
+"""How long SQLite waits for another process's write; callers hear of a failure within 5 s."""
+POOL_TIMEOUT_S = 2
+_BEGIN = "discount_begin"
+"""Execution option: the statement that begins a transaction, `None` for no transaction."""
+
+
+class Database:
+    """One engine, and the two ways to use it: `read` and `write`."""
+
+    def __init__(self, app: Flask, url: str, threads: int) -> None:
+        """Bind an engine to `app`; nothing is opened before it is used.
+
+        Args:
+            app: The application whose life the engine shares.
+            url: An SQLAlchemy URL with an absolute path.
+            threads: How many threads use it at once; each gets a connection.
+        """
+        _make_folder(url)
+        app.config["SQLALCHEMY_DATABASE_URI"] = url
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+            "pool_size": threads,
+            "max_overflow": 2,  # probes and metrics get through when every thread is busy
+            "pool_timeout": POOL_TIMEOUT_S,
+            "hide_parameters": True,  # error texts reach the log, codes and users must not
+        }
+        extension = SQLAlchemy(app, metadata=metadata, session_options={"autoflush": False})
+        with app.app_context():
+            self.engine = extension.engine
+        _follow_sqlite_rules(self.engine)
+        self._reader = self.engine.execution_options(**{_BEGIN: None})
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            Unavailable: There is none.
+        """
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Lend a connection on which each statement sees the latest committed state.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        with _as_unavailable(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Run a transaction that holds the write lock from its beginning to its commit.
+
+        It is durable when the block has been left without an exception, and undone otherwise.
+
+        Raises:
+            Unavailable: The database cannot answer now; nothing was done.
+        """
+        with _as_unavailable(), self.engine.begin() as connection:
+            yield connection
+
+
+def _make_folder(url: str) -> None:
+    """Make the folder of an SQLite file, which SQLite itself does not."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _follow_sqlite_rules(engine: Engine) -> None:
+    """Set up every SQLite connection, and begin transactions as we want them.
+
+    The driver's own transaction control begins too late (before the first write, so that a
+    read before it may be stale), hence `isolation_level=None` and a BEGIN of our own:
+    https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
+    """
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: SQLiteConnection, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+            "journal_mode = WAL",  # readers and the writer do not block each other
+            "synchronous = FULL",  # what was answered survives the loss of power
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        statement = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+        if statement:
+            connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Say `Unavailable` for what passes by itself: a lock, a full disk, a lost connection."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable from error
+        raise

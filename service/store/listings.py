@@ -1,0 +1,72 @@
+"""Listings, a page at a time, by keyset: each page is one index range, however deep it is.
+
+https://use-the-index-luke.com/no-offset
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, select
+
+from service.domain.model import Brand, Campaign, Code, Page, State
+from service.store.codes import COLUMNS, as_code
+from service.store.pools import Pool
+from service.store.reservations import AVAILABLE
+from service.store.tables import brand, campaign, code
+
+Item = TypeVar("Item")
+
+
+def brands(
+    connection: Connection, among: Collection[str] | None, after: str | None, limit: int
+) -> Page[Brand]:
+    """List brands by name."""
+    statement = select(brand.c.name, brand.c.created_at).order_by(brand.c.name)
+    if among is not None:
+        statement = statement.where(brand.c.name.in_(among))
+    if after is not None:
+        statement = statement.where(brand.c.name > after)
+    return _page(connection, statement, limit, lambda row: Brand(*row))
+
+
+def campaigns(
+    connection: Connection, brand_name: str, brand_id: int, after: str | None, limit: int
+) -> Page[Campaign]:
+    """List a brand's campaigns by name."""
+    statement = (
+        select(campaign.c.name, campaign.c.created_at)
+        .where(campaign.c.brand_id == brand_id)
+        .order_by(campaign.c.name)
+    )
+    if after is not None:
+        statement = statement.where(campaign.c.name > after)
+    return _page(connection, statement, limit, lambda row: Campaign(brand_name, *row))
+
+
+def codes(
+    connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
+) -> Page[Code]:
+    """List a campaign's codes by code."""
+    statement = (
+        select(*COLUMNS)
+        .where(code.c.brand_id == pool.brand_id, code.c.campaign_id == pool.campaign_id)
+        .order_by(code.c.code)
+    )
+    if state is State.AVAILABLE:
+        statement = statement.where(code.c.state == AVAILABLE)
+    elif state is not None:
+        statement = statement.where(code.c.state == state, code.c.state != AVAILABLE)
+    if after is not None:
+        statement = statement.where(code.c.code > after)
+    return _page(connection, statement, limit, as_code)
+
+
+def _page(
+    connection: Connection,
+    statement: Select[Any],
+    limit: int,
+    as_item: Callable[[Sequence[Any]], Item],
+) -> Page[Item]:
+    """Read one row more than asked, which tells whether another page follows."""
+    rows = connection.execute(statement.limit(limit + 1)).all()
+    return Page([as_item(row) for row in rows[:limit]], more=len(rows) > limit)

@@ -1,0 +1,165 @@
+"""Pools: from names to keys, the first codes of a brand, and the tally of states."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from service.domain.errors import BrandNotFound, CampaignNotFound
+from service.domain.model import Brand, Campaign, Counts, Millis, State
+from service.domain.names import DEFAULT_CAMPAIGN
+from service.store.tables import brand, campaign, tally
+
+
+class Pool(NamedTuple):
+    """The keys of a campaign: what every statement on its codes begins with."""
+
+    brand_id: int
+    campaign_id: int
+
+
+WITH_CAMPAIGN = brand.outerjoin(
+    campaign,
+    (campaign.c.brand_id == brand.c.id) & (campaign.c.name == bindparam("campaign")),
+)
+"""A brand beside one of its campaigns, or beside nothing: tells which of the two is missing."""
+
+_FIND = (
+    select(brand.c.id, campaign.c.id)
+    .select_from(WITH_CAMPAIGN)
+    .where(brand.c.name == bindparam("brand"))
+)
+_COUNTS = [func.coalesce(func.sum(tally.c[state]), 0) for state in State]
+_BRAND = (
+    select(brand.c.created_at, *_COUNTS)
+    .select_from(brand.outerjoin(tally, tally.c.brand_id == brand.c.id))
+    .where(brand.c.name == bindparam("brand"))
+    .group_by(brand.c.id)
+)
+_CAMPAIGN = (
+    select(campaign.c.created_at, *(tally.c[state] for state in State))
+    .select_from(
+        campaign.join(
+            tally,
+            (tally.c.brand_id == campaign.c.brand_id) & (tally.c.campaign_id == campaign.c.id),
+        )
+    )
+    .where(campaign.c.brand_id == bindparam("brand_id"), campaign.c.id == bindparam("campaign_id"))
+)
+_AVAILABLE = select(brand.c.name, campaign.c.name, tally.c[State.AVAILABLE]).select_from(
+    brand.join(campaign, campaign.c.brand_id == brand.c.id).join(
+        tally, (tally.c.brand_id == brand.c.id) & (tally.c.campaign_id == campaign.c.id)
+    )
+)
+_ADD_BRAND = insert(brand).on_conflict_do_nothing(index_elements=["name"])
+_ADD_CAMPAIGN = insert(campaign).from_select(
+    ["brand_id", "id", "name", "created_at"],
+    select(
+        bindparam("brand_id"),
+        func.coalesce(func.max(campaign.c.id), 0) + 1,
+        bindparam("name"),
+        bindparam("created_at"),
+    ).where(campaign.c.brand_id == bindparam("brand_id")),
+)
+
+
+def keys_of(row: Sequence[Any] | None) -> Pool:
+    """Read the keys at the head of a row from `WITH_CAMPAIGN`.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: The row says that there is none.
+    """
+    if row is None:
+        raise BrandNotFound
+    brand_id, campaign_id = row[0], row[1]
+    if campaign_id is None:
+        raise CampaignNotFound
+    return Pool(brand_id, campaign_id)
+
+
+def find_pool(connection: Connection, brand_name: str, campaign_name: str) -> Pool:
+    """Return the keys of a campaign.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is none of this name.
+    """
+    names = {"brand": brand_name, "campaign": campaign_name}
+    return keys_of(connection.execute(_FIND, names).one_or_none())
+
+
+def find_brand(connection: Connection, brand_name: str) -> int:
+    """Return the key of a brand.
+
+    Raises:
+        BrandNotFound: There is none of this name.
+    """
+    key: int | None = connection.execute(
+        select(brand.c.id).where(brand.c.name == brand_name)
+    ).scalar_one_or_none()
+    if key is None:
+        raise BrandNotFound
+    return key
+
+
+def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> Pool:
+    """Return the keys of a brand's campaign `default`, making what is missing."""
+    try:
+        return find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+    except (BrandNotFound, CampaignNotFound):
+        connection.execute(_ADD_BRAND, {"name": brand_name, "created_at": now})
+        brand_id = find_brand(connection, brand_name)
+        connection.execute(
+            _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
+        )
+        pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        connection.execute(insert(tally), pool._asdict())
+        return pool
+
+
+def move(
+    connection: Connection, pool: Pool, count: int, *, out_of: State | None = None, into: State
+) -> None:
+    """Keep the tally when `count` codes of a pool change their state, or (no `out_of`) begin."""
+    values = {into: tally.c[into] + count}
+    if out_of is not None:
+        values[out_of] = tally.c[out_of] - count
+    connection.execute(
+        update(tally)
+        .where(tally.c.brand_id == pool.brand_id, tally.c.campaign_id == pool.campaign_id)
+        .values(values)
+    )
+
+
+def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, Counts]:
+    """Return a brand and the sum of its campaigns' tallies.
+
+    Raises:
+        BrandNotFound: There is none of this name.
+    """
+    row = connection.execute(_BRAND, {"brand": brand_name}).one_or_none()
+    if row is None:
+        raise BrandNotFound
+    return Brand(brand_name, row[0]), _counts(row)
+
+
+def campaign_with_counts(
+    connection: Connection, brand_name: str, campaign_name: str
+) -> tuple[Campaign, Counts]:
+    """Return a campaign and its tally.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is none of this name.
+    """
+    pool = find_pool(connection, brand_name, campaign_name)
+    row = connection.execute(_CAMPAIGN, pool._asdict()).one()
+    return Campaign(brand_name, campaign_name, row[0]), _counts(row)
+
+
+def codes_available(connection: Connection) -> Sequence[tuple[str, str, int]]:
+    """Return brand, campaign and how many codes are available, for every campaign."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(_AVAILABLE)]
+
+
+def _counts(row: Sequence[int]) -> Counts:
+    return dict(zip(State, row[1:], strict=True))

@@ -1,0 +1,113 @@
+"""The tables as statements see them. Migrations make them; a test holds the two together.
+
+Every key begins with the brand's integer id, so that the data can be split by brand. One
+row of `code` is a code and, once a user holds it, that user's reservation: the two promises
+of the service are two unique keys of one table, which no race gets around.
+
+Moments are integers, milliseconds since 1970-01-01T00:00:00Z.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from service.domain.model import State
+
+metadata = MetaData()
+
+_STATES = ", ".join(f"'{state}'" for state in State)
+
+brand = Table(
+    "brand",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("brand_id", "id"),
+    UniqueConstraint("brand_id", "name"),
+    ForeignKeyConstraint(["brand_id"], ["brand.id"]),
+    sqlite_with_rowid=False,
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("campaign_id", Integer, nullable=False),
+    *(Column(state, BigInteger, nullable=False, server_default=text("0")) for state in State),
+    PrimaryKeyConstraint("brand_id", "campaign_id"),
+    ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
+    CheckConstraint(" AND ".join(f"{state} >= 0" for state in State), name="tally_not_negative"),
+    sqlite_with_rowid=False,
+)
+"""How many codes of a campaign are in each state, so that nobody counts rows."""
+
+code = Table(
+    "code",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("campaign_id", Integer, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("user_id", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("reserved_at", BigInteger),
+    Column("expires_at", BigInteger),
+    PrimaryKeyConstraint("brand_id", "campaign_id", "code"),
+    UniqueConstraint("brand_id", "code"),
+    ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
+    CheckConstraint(f"state IN ({_STATES})", name="code_state"),
+    CheckConstraint("state <> 'available' OR user_id IS NULL", name="code_available_is_nobodys"),
+    CheckConstraint(
+        "state NOT IN ('reserved', 'redeemed') OR user_id IS NOT NULL", name="code_held_by_someone"
+    ),
+    CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
+    sqlite_with_rowid=False,
+)
+
+Index(
+    "code_by_user",
+    code.c.brand_id,
+    code.c.campaign_id,
+    code.c.user_id,
+    unique=True,
+    sqlite_where=text("user_id IS NOT NULL"),
+    postgresql_where=text("user_id IS NOT NULL"),
+)
+Index(
+    "code_free",
+    code.c.brand_id,
+    code.c.campaign_id,
+    code.c.code,
+    sqlite_where=text("state = 'available'"),
+    postgresql_where=text("state = 'available'"),
+)
+Index(
+    "code_taken",
+    code.c.brand_id,
+    code.c.campaign_id,
+    code.c.state,
+    code.c.code,
+    sqlite_where=text("state <> 'available'"),
+    postgresql_where=text("state <> 'available'"),
+)

@@ -1,0 +1,32 @@
+"""Making codes."""
+
+from collections.abc import Callable, Sequence
+
+from service.domain import codes
+from service.usecases.ports import Clock, Store, system_clock
+
+MAX_PER_CALL = 1000
+"""Most codes that one synchronous call makes."""
+
+CreateCodes = Callable[[str, str, int], Sequence[str]]
+
+
+def create_codes(
+    store: Store, brand: str, campaign: str, count: int, clock: Clock = system_clock
+) -> Sequence[str]:
+    """Create `count` new codes in a campaign, all of them or none.
+
+    Args:
+        store: Where they are kept.
+        brand: The brand's name; its first codes make it.
+        campaign: The campaign's name; only `default` is made.
+        count: How many, 1 to `MAX_PER_CALL`.
+        clock: Tells the time.
+
+    Returns:
+        The codes, each of which is new in its brand.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is no such campaign.
+    """
+    return store.add_codes(brand, campaign, count, codes.mint, clock())

@@ -1,0 +1,68 @@
+"""What the use cases need from the outside: a store and a clock.
+
+Each method of `Store` is one atomic step: it is wholly done and durable when it returns,
+or it raised and changed nothing.
+"""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
+
+Clock = Callable[[], Millis]
+Mint = Callable[[int], Sequence[str]]
+"""Makes that many candidate codes."""
+
+
+def system_clock() -> Millis:
+    """Return the current time."""
+    return time.time_ns() // 1_000_000
+
+
+class Store(Protocol):
+    """Where brands, campaigns, codes and reservations are kept.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: What a name refers to does not exist.
+        Unavailable: The store cannot answer now.
+    """
+
+    def add_codes(
+        self, brand: str, campaign: str, count: int, mint: Mint, now: Millis
+    ) -> Sequence[str]:
+        """Add exactly `count` new codes; on `default`, make brand and campaign if needed."""
+
+    def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
+        """Return what the user holds."""
+
+    def claim(self, brand: str, campaign: str, user: str, now: Millis) -> tuple[Reservation, bool]:
+        """Give the user a free code, unless they hold one by now; say whether it is new.
+
+        Raises:
+            NoCodesLeft: The user holds none, and none is free.
+        """
+
+    def brand(self, brand: str) -> tuple[Brand, Counts]:
+        """Return a brand, and how many codes it has in each state."""
+
+    def campaign(self, brand: str, campaign: str) -> tuple[Campaign, Counts]:
+        """Return a campaign, and how many codes it has in each state."""
+
+    def code(self, brand: str, campaign: str, code: str) -> Code:
+        """Return one code.
+
+        Raises:
+            CodeNotFound: The campaign has no such code.
+        """
+
+    def brands(self, among: Collection[str] | None, after: str | None, limit: int) -> Page[Brand]:
+        """List brands by name, those named `among` (`None`: all), from behind `after`."""
+
+    def campaigns(self, brand: str, after: str | None, limit: int) -> Page[Campaign]:
+        """List a brand's campaigns by name, from behind `after`."""
+
+    def codes(
+        self, brand: str, campaign: str, state: State | None, after: str | None, limit: int
+    ) -> Page[Code]:
+        """List a campaign's codes by code, those in `state` (`None`: all), from behind `after`."""

@@ -1,0 +1,37 @@
+"""Giving a user a code, once, and the same one ever after."""
+
+from service.domain.errors import ReservationNotFound
+from service.domain.model import Reservation
+from service.usecases.ports import Clock, Store, system_clock
+
+
+def reserve(
+    store: Store, brand: str, campaign: str, user: str, clock: Clock = system_clock
+) -> tuple[Reservation, bool]:
+    """Return the user's reservation, made now if there is none yet.
+
+    Most calls are repeats, so the answer is first looked for without the cost of a write.
+    Whoever comes between the look and the claim is no danger: the claim looks again.
+
+    Returns:
+        The reservation, and whether it is new.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is no such campaign.
+        NoCodesLeft: The user holds no code, and none is free.
+    """
+    held = store.find_reservation(brand, campaign, user)
+    return (held, False) if held else store.claim(brand, campaign, user, clock())
+
+
+def show_reservation(store: Store, brand: str, campaign: str, user: str) -> Reservation:
+    """Return what the user holds, reserving nothing.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is no such campaign.
+        ReservationNotFound: The user holds nothing.
+    """
+    held = store.find_reservation(brand, campaign, user)
+    if held is None:
+        raise ReservationNotFound
+    return held
