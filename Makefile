@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV := .venv/bin
 PORT ?= 5000
 URL ?= http://localhost:$(PORT)
+DOCKER ?= docker
 IMAGE ?= discount-service
 CONTAINER ?= discount-service
+METRICS_PORT ?= 5001
 export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint format run-tests-api lock clean \
-	build start stop restart start-interactive run-shell
+	build start stop restart start-interactive run-shell container-keys container-tables
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,3 +54,51 @@ lock: ## Renew the locks (needs uv)
 clean: ## Remove what was installed and made, but not var/
 	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The container way. DOCKER=podman works as well. Keys and data are in volumes of their own.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+KEYS := /etc/discount/keys
+CONFINED := --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges
+ONE_OFF = $(DOCKER) run --rm $(CONFINED) \
+	--volume $(CONTAINER)-data:/var/lib/discount --volume $(CONTAINER)-keys:$(KEYS):ro \
+	--env DISCOUNT_JWT_SECRET_FILE=$(KEYS)/jwt-secret \
+	--env DISCOUNT_PSEUDONYM_KEY_FILE=$(KEYS)/pseudonym-key
+SERVICE = $(ONE_OFF:--rm=) --name $(CONTAINER) --stop-timeout 30 \
+	--publish 127.0.0.1:$(PORT):5000 --publish 127.0.0.1:$(METRICS_PORT):5001
+NEW_KEY := import secrets; print(secrets.token_urlsafe(48))
+READY := import urllib.request as r; r.urlopen("http://127.0.0.1:5000/readyz")
+
+build: ## Build the container image
+	$(DOCKER) build --build-arg VERSION=$(VERSION) \
+		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
+		--tag $(IMAGE) --tag $(IMAGE):$(VERSION) .
+
+container-keys:
+	@$(DOCKER) image inspect $(IMAGE) >/dev/null 2>&1 || $(MAKE) build
+	@$(DOCKER) run --rm --user 0 --volume $(CONTAINER)-keys:$(KEYS) --entrypoint sh $(IMAGE) -euc \
+		'umask 277; cd $(KEYS); for key in jwt-secret pseudonym-key; do [ -s $$key ] || \
+		{ python -c "$(NEW_KEY)" > $$key; chown --reference /var/lib/discount $$key; }; done'
+
+container-tables: container-keys
+	@$(ONE_OFF) $(IMAGE) db upgrade
+
+start: container-tables ## Serve from a container on 127.0.0.1:5000 (PORT=, METRICS_PORT=)
+	@$(DOCKER) rm $(CONTAINER) >/dev/null 2>&1 || true # what an earlier boot left
+	@$(SERVICE) --detach --restart unless-stopped $(IMAGE) >/dev/null
+	@n=0; until $(DOCKER) exec $(CONTAINER) python -c '$(READY)' >/dev/null 2>&1; do sleep 1; \
+		[ $$((n += 1)) -lt 30 ] || { $(DOCKER) logs --tail 20 $(CONTAINER); exit 1; }; done
+	@echo "A token:  $(DOCKER) exec $(CONTAINER) discount token --subject me --brand '*'"
+	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
+
+stop: ## Stop the container; its data stay
+	@! $(DOCKER) container inspect $(CONTAINER) >/dev/null 2>&1 || \
+		{ $(DOCKER) stop $(CONTAINER) && $(DOCKER) rm $(CONTAINER); } >/dev/null
+
+restart: stop ## Stop and start the container
+	@$(MAKE) --no-print-directory start
+
+start-interactive: container-tables ## Serve from a container in the foreground
+	@$(SERVICE) --rm --interactive --tty $(IMAGE)
+
+run-shell: container-keys ## A shell in a container beside the service, with its data and keys
+	@$(ONE_OFF) --interactive --tty --entrypoint sh $(IMAGE)

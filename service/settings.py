@@ -15,6 +15,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
 
+_SQLITE = "sqlite:///"
 _CHECKOUT = Path(__file__).resolve().parent.parent
 HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
 """Where `config/` and `var/` are: the checkout, else the working directory."""
@@ -88,7 +89,9 @@ def read_settings(env: FileAwareEnv) -> Settings:
             threads=env.int(
                 "WEB_THREADS", default.threads, validate=validate.Range(min=1, max=256)
             ),
-            database_url=_absolute(env.str("DISCOUNT_DATABASE_URL", default.database_url)),
+            database_url=_absolute(
+                env.str("DISCOUNT_DATABASE_URL", default.database_url, validate=_is_sqlite)
+            ),
             jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
             jwt_keys_file=env.path("DISCOUNT_JWT_KEYS_FILE", None, validate=_is_file),
             jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer),
@@ -109,12 +112,14 @@ def _is_file(path: Path) -> None:
         raise ValidationError(f"There is no file {path}.")
 
 
+def _is_sqlite(url: str) -> None:
+    if not url.startswith(_SQLITE) or url == _SQLITE:
+        raise ValidationError(f"Not of the form {_SQLITE}path/to/file.")
+
+
 def _absolute(url: str) -> str:
     """Make the path of an SQLite URL absolute; SQLAlchemy reads a relative one its own way."""
-    prefix = "sqlite:///"
-    if not url.startswith(prefix):
-        return url
-    return prefix + str(Path(url.removeprefix(prefix)).absolute())
+    return _SQLITE + str(Path(url.removeprefix(_SQLITE)).absolute())
 
 
 def _complete(settings: Settings) -> None:

@@ -1,1 +1,96 @@
-"""x."""
+"""What all tests share: settings of their own, an application, its client, its tokens."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.settings import Settings
+from service.store.database import Database
+from service.store.schema import upgrade
+from service.store.store import SQLStore
+from tests.tokens import SECRET, bearer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Make a skip a failure where everything that tests need must be there, as in CI."""
+    report = yield
+    if report.skipped and os.environ.get("DISCOUNT_TESTS_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    """Hide the settings of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("DISCOUNT_") or name in {"HOST", "PORT", "METRICS_PORT"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=f"sqlite:///{tmp_path}/discount.db",
+        jwt_secret=SECRET,
+        pseudonym_key="the pseudonym key of the test suite",
+        threads=4,
+    )
+
+
+class Lines(io.TextIOWrapper):
+    """A stream that keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+
+    @property
+    def text(self) -> str:
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode()
+
+
+@pytest.fixture
+def log() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def app(settings: Settings, log: Lines) -> Iterator[Flask]:
+    """An application on a database of its own."""
+    made = create_app(settings, log)
+    store: SQLStore = made.extensions["discount"]
+    upgrade(store.database)
+    yield made
+    store.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client without a token."""
+    return app.test_client()
+
+
+@pytest.fixture
+def store(app: Flask) -> SQLStore:
+    made: SQLStore = app.extensions["discount"]
+    return made
+
+
+@pytest.fixture
+def database(store: SQLStore) -> Database:
+    return store.database
+
+
+@pytest.fixture
+def auth() -> dict[str, str]:
+    """The header of a caller that may do everything."""
+    return bearer()

@@ -6,11 +6,12 @@ key must not be usable as a secret (RFC 8725, section 2.1). Each key has one alg
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import Any
 
@@ -119,15 +120,11 @@ def development_secret(folder: Path) -> str:
     path = folder / "development.key"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f"development.key.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(MIN_SECRET_BYTES))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        with NamedTemporaryFile("w", dir=folder) as draft:  # readable by its owner alone
+            draft.write(secrets.token_urlsafe(MIN_SECRET_BYTES))
+            draft.flush()
+            with suppress(FileExistsError):
+                path.hardlink_to(draft.name)
     return path.read_text()
 
 

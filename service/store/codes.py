@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, column, select
 from sqlalchemy.dialects.sqlite import insert
 
 from service.domain.errors import CodeNotFound
@@ -12,7 +12,9 @@ from service.store.pools import Pool, move
 from service.store.tables import code
 from service.usecases.ports import Mint
 
-COLUMNS = (code.c.code, code.c.state, code.c.created_at, code.c.reserved_at, code.c.expires_at)
+COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    column(name) for name in ("code", "state", "created_at", "reserved_at", "expires_at")
+)
 """What `as_code` reads."""
 
 _ADD = insert(code).on_conflict_do_nothing().returning(code.c.code)

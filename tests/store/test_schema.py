@@ -1,0 +1,98 @@
+"""The tables: made by migrations alone, once, as the statements see them."""
+
+import multiprocessing
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from sqlalchemy import CheckConstraint, ColumnCollectionConstraint, Index
+
+from service.store.database import Database
+from service.store.schema import current_revision, newest_revision, upgrade, why_not_ready
+from service.store.tables import metadata
+
+
+def test_migrations_and_tables_agree(database):
+    with database.read() as connection:
+        context = MigrationContext.configure(connection)
+        assert [] == compare_metadata(context, metadata)
+
+
+def test_constraints_agree_to_the_letter(database, tmp_path):
+    """Alembic compares neither checks nor partial indexes, so the SQL itself is compared."""
+    other = Database(Flask("other"), f"sqlite:///{tmp_path}/metadata.db", threads=1)
+    with other.write() as connection:
+        metadata.create_all(connection)
+    migrated, declared = definitions(database), definitions(other)
+    migrated.pop("alembic_version")
+    assert declared == migrated
+
+
+def definitions(database):
+    query = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+    with database.read() as connection:
+        return {name: set(lines(sql)) for name, sql in connection.exec_driver_sql(query)}
+
+
+def lines(sql):
+    return (line.strip().rstrip(",") for line in sql.splitlines())
+
+
+def test_every_key_begins_with_the_brand():
+    """So that data can be split by brand: primary keys, unique keys and foreign keys."""
+    for table in metadata.sorted_tables:
+        if table.name == "brand":
+            continue
+        keys = [
+            *(key for key in table.constraints if not isinstance(key, CheckConstraint)),
+            *table.indexes,
+        ]
+        assert keys
+        for key in keys:
+            assert isinstance(key, ColumnCollectionConstraint | Index)
+            assert "brand_id" == key.columns[0].name
+
+
+def test_upgrading_twice_changes_nothing(database):
+    before = definitions(database)
+    assert newest_revision() == upgrade(database)
+    assert before == definitions(database)
+
+
+def test_a_database_without_tables_is_not_ready(tmp_path):
+    empty = Database(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
+    assert "db upgrade" in (why_not_ready(empty) or "")
+    upgrade(empty)
+    assert why_not_ready(empty) is None
+
+
+def test_processes_that_upgrade_at_once_wait_for_each_other(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    for attempt in range(3):
+        url = f"sqlite:///{tmp_path}/{attempt}.db"
+        with spawn.Pool(4) as pool:
+            assert {newest_revision()} == set(pool.map(upgrade_one, [url] * 8))
+
+
+def upgrade_one(url):
+    database = Database(Flask("racer"), url, threads=1)
+    return upgrade(database)
+
+
+def test_sqlite_is_durable_and_strict(database):
+    """A power cut loses nothing that was answered, and no reference dangles."""
+    with database.read() as connection:
+
+        def pragma(name):
+            return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+        assert "wal" == pragma("journal_mode")
+        assert 2 == pragma("synchronous")
+        assert 1 == pragma("foreign_keys")
+        assert pragma("busy_timeout") >= 1000
+
+
+def test_a_database_is_at_no_revision_before_it_is_upgraded(tmp_path):
+    empty = Database(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
+    with empty.read() as connection:
+        assert current_revision(connection) is None

@@ -1,0 +1,345 @@
+"""The store: what it promises the use cases, on real tables."""
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
+
+from service.domain.codes import mint
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeNotFound,
+    NoCodesLeft,
+    Unavailable,
+)
+from service.domain.model import State
+
+NOW = 1_800_000_000_000
+
+
+def fixed(*codes):
+    """Mint these codes one after the other, whatever is asked."""
+    supply = iter(codes)
+    return lambda count: list(itertools.islice(supply, count))
+
+
+def add(store, *codes, brand="brand"):
+    return store.add_codes(brand, "default", len(codes), fixed(*codes), NOW)
+
+
+def count_rows(database):
+    """Count codes by state, the slow and certain way."""
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT state, count(*) FROM code GROUP BY state"))
+        return {State(state): 0 for state in State} | {State(state): n for state, n in rows}
+
+
+class TestAddingCodes:
+    def test_the_first_codes_make_brand_and_campaign(self, store):
+        add(store, "AAAA")
+        assert "brand" == store.brand("brand")[0].name
+        assert NOW == store.campaign("brand", "default")[0].created_at
+
+    def test_only_default_is_made(self, store):
+        with pytest.raises(BrandNotFound):
+            store.add_codes("brand", "summer", 1, mint, NOW)
+        add(store, "AAAA")
+        with pytest.raises(CampaignNotFound):
+            store.add_codes("brand", "summer", 1, mint, NOW)
+
+    def test_collisions_are_topped_up(self, store, database):
+        """Codes that the brand has, and twins within a batch, cost nobody the call."""
+        add(store, "AAAA", "BBBB")
+        added = store.add_codes(
+            "brand", "default", 3, fixed("AAAA", "CCCC", "CCCC", "BBBB", "DDDD", "EEEE"), NOW
+        )
+        assert ["CCCC", "DDDD", "EEEE"] == sorted(added)
+        assert 5 == count_rows(database)[State.AVAILABLE]
+
+    def test_the_same_code_may_belong_to_two_brands(self, store):
+        add(store, "AAAA")
+        add(store, "AAAA", brand="other")
+        assert 1 == store.brand("other")[1][State.AVAILABLE]
+
+    def test_codes_are_case_sensitive(self, store):
+        assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
+
+    def test_all_or_nothing(self, store, database):
+        """A failure in the middle leaves neither codes nor the brand."""
+
+        def failing(count):
+            if count == 3:
+                return ["AAAA", "AAAA", "BBBB"]
+            raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            store.add_codes("brand", "default", 3, failing, NOW)
+        with pytest.raises(BrandNotFound):
+            store.brand("brand")
+        assert 0 == sum(count_rows(database).values())
+
+    def test_many_threads_make_one_brand(self, store):
+        with ThreadPoolExecutor(8) as pool:
+            batches = list(
+                pool.map(lambda _: store.add_codes("new", "default", 5, mint, NOW), range(16))
+            )
+        codes = [code for batch in batches for code in batch]
+        assert 80 == len(set(codes)) == store.brand("new")[1][State.AVAILABLE]
+        assert 1 == len(store.brands(None, None, 10).items)
+
+
+class TestReserving:
+    def test_the_same_user_gets_the_same_code(self, store):
+        add(store, "AAAA", "BBBB")
+        first, new = store.claim("brand", "default", "user", NOW)
+        assert new
+        assert (first, False) == store.claim("brand", "default", "user", NOW + 1)
+        assert first == store.find_reservation("brand", "default", "user")
+
+    def test_two_users_get_two_codes(self, store):
+        add(store, "AAAA", "BBBB")
+        codes = {store.claim("brand", "default", user, NOW)[0].code for user in ("u1", "u2")}
+        assert {"AAAA", "BBBB"} == codes
+
+    def test_an_empty_pool_refuses_new_users_and_keeps_old_ones(self, store):
+        add(store, "AAAA")
+        held, _ = store.claim("brand", "default", "u1", NOW)
+        with pytest.raises(NoCodesLeft):
+            store.claim("brand", "default", "u2", NOW)
+        assert (held, False) == store.claim("brand", "default", "u1", NOW)
+        assert store.find_reservation("brand", "default", "u2") is None
+
+    def test_what_is_missing_is_named(self, store):
+        for call in (store.find_reservation, lambda *names: store.claim(*names, NOW)):
+            with pytest.raises(BrandNotFound):
+                call("brand", "default", "user")
+        add(store, "AAAA")
+        for call in (store.find_reservation, lambda *names: store.claim(*names, NOW)):
+            with pytest.raises(CampaignNotFound):
+                call("brand", "summer", "user")
+
+    def test_names_are_compared_code_point_by_code_point(self, store):
+        """Composed and decomposed é are two users, and so are a and A."""
+        add(store, "AAAA", "BBBB", "CCCC", "DDDD")
+        users = ["\u00e9", "e\u0301", "a", "A"]
+        codes = {store.claim("brand", "default", user, NOW)[0].code for user in users}
+        assert 4 == len(codes)
+
+    def test_racing_threads_share_a_pool_without_a_double(self, store, database):
+        """Sixteen threads, each asking for all of 60 users in another order, for 40 codes."""
+        store.add_codes("brand", "default", 40, mint, NOW)
+        start = threading.Barrier(16)
+
+        def ask(turn):
+            start.wait()
+            answers = {}
+            for number in range(60):
+                user = f"user{(number * 7 + turn * 11) % 60}"
+                try:
+                    answers[user] = store.claim("brand", "default", user, NOW)[0].code
+                except NoCodesLeft:
+                    answers[user] = None
+            return answers
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(ask, range(16)))
+        holders = {user: code for some in answers for user, code in some.items() if code}
+        assert 40 == len(holders) == len(set(holders.values()))
+        for some in answers:
+            for user, code in some.items():
+                assert code in {None, holders.get(user)}
+        assert 40 == count_rows(database)[State.RESERVED]
+
+
+class TestCounts:
+    def test_counts_are_what_is_there(self, store, database):
+        store.add_codes("brand", "default", 20, mint, NOW)
+        for number in range(7):
+            store.claim("brand", "default", f"user{number}", NOW)
+        assert count_rows(database) == store.brand("brand")[1]
+        assert count_rows(database) == store.campaign("brand", "default")[1]
+        assert [("brand", "default", 13)] == store.codes_available()
+
+    def test_counting_reads_no_codes(self, store, plans):
+        """The cost is the same on ten codes and on ten million: only the tally is read."""
+        add(store, "AAAA")
+        with plans() as steps:
+            store.brand("brand")
+            store.campaign("brand", "default")
+            store.codes_available()
+        assert steps
+        assert not [step for step in steps if " code" in step]
+
+    def test_a_tally_below_zero_is_refused(self, store, database):
+        add(store, "AAAA")
+        with pytest.raises(Exception, match="CHECK"), database.write() as connection:
+            connection.execute(text("UPDATE tally SET available = -1"))
+
+
+class TestPlans:
+    """Where cost must not grow, the plan says so: an index is searched, nothing is sorted."""
+
+    def test_a_reservation_searches_indexes_alone(self, store, plans):
+        add(store, "AAAA", "BBBB")
+        with plans() as steps:
+            store.claim("brand", "default", "user", NOW)
+            store.find_reservation("brand", "default", "user")
+        assert any("code_by_user" in step for step in steps)
+        assert any("code_free" in step for step in steps)
+        assert not costly(steps)
+
+    def test_one_code_is_found_by_its_key(self, store, plans):
+        add(store, "AAAA")
+        with plans() as steps:
+            store.code("brand", "default", "AAAA")
+        assert any("(brand_id=? AND code=?)" in step for step in steps)
+        assert not costly(steps)
+
+    @pytest.mark.parametrize("state", [None, *State])
+    @pytest.mark.parametrize("after", [None, "MMMM"])
+    def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, state, after):
+        add(store, "AAAA")
+        with plans() as steps:
+            store.codes("brand", "default", state, after, 100)
+        index = {None: "PRIMARY KEY", State.AVAILABLE: "code_free"}.get(state, "code_taken")
+        assert any(f"{index}" in step for step in steps if "code" in step)
+        assert not costly(steps)
+
+
+def costly(steps):
+    return [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+@pytest.fixture
+def plans(database):
+    """Collect SQLite's plan of every statement that runs inside a `with` block."""
+
+    @contextmanager
+    def collect():
+        steps: list[str] = []
+        seen: list[tuple[str, Any]] = []
+
+        def note(_connection, _cursor, statement, parameters, _context, many):
+            if not many and statement.lstrip().startswith(("SELECT", "UPDATE")):
+                seen.append((statement, parameters))
+
+        event.listen(database.engine, "before_cursor_execute", note)
+        yield steps
+        event.remove(database.engine, "before_cursor_execute", note)
+        with database.read() as connection:
+            for statement, parameters in seen:
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                steps += [row[3] for row in rows]
+
+    return collect
+
+
+class TestLookingUp:
+    def test_one_code(self, store):
+        add(store, "AAAA")
+        assert State.AVAILABLE == store.code("brand", "default", "AAAA").state
+        store.claim("brand", "default", "user", NOW + 5)
+        found = store.code("brand", "default", "AAAA")
+        assert (State.RESERVED, NOW, NOW + 5) == (found.state, found.created_at, found.reserved_at)
+
+    def test_what_is_missing_is_named(self, store):
+        with pytest.raises(BrandNotFound):
+            store.code("brand", "default", "AAAA")
+        add(store, "AAAA")
+        with pytest.raises(CampaignNotFound):
+            store.code("brand", "summer", "AAAA")
+        with pytest.raises(CodeNotFound):
+            store.code("brand", "default", "aaaa")
+        with pytest.raises(BrandNotFound):
+            store.campaigns("other", None, 10)
+        with pytest.raises(BrandNotFound):
+            store.codes("other", "default", None, None, 10)
+
+
+class TestPages:
+    def test_pages_together_are_the_list(self, store):
+        codes = sorted(store.add_codes("brand", "default", 25, mint, NOW))
+        assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
+
+    def test_a_page_that_ends_with_the_list_is_the_last(self, store):
+        add(store, "AAAA", "BBBB")
+        assert not store.codes("brand", "default", None, None, 2).more
+        assert store.codes("brand", "default", None, None, 1).more
+
+    def test_rows_that_come_and_change_between_pages_shift_nothing(self, store):
+        add(store, "BBBB", "DDDD", "FFFF")
+        first = store.codes("brand", "default", None, None, 2)
+        add(store, "AAAA", "EEEE")
+        store.claim("brand", "default", "user", NOW)
+        rest = store.codes("brand", "default", None, first.items[-1].code, 10)
+        assert ["BBBB", "DDDD"] == [code.code for code in first.items]
+        assert ["EEEE", "FFFF"] == [code.code for code in rest.items]
+
+    def test_states_divide_the_list(self, store):
+        store.add_codes("brand", "default", 12, mint, NOW)
+        for number in range(5):
+            store.claim("brand", "default", f"user{number}", NOW)
+        by_state = {
+            state: len(store.codes("brand", "default", state, None, 100).items) for state in State
+        }
+        assert store.brand("brand")[1] == by_state
+
+    def test_brands_among_those_that_a_token_names(self, store):
+        for brand in ("a", "b", "c", "Z", "é"):
+            add(store, "AAAA", brand=brand)
+        names = [brand.name for brand in store.brands({"c", "a", "ghost"}, None, 10).items]
+        assert ["a", "c"] == names
+        every = [brand.name for brand in store.brands(None, None, 10).items]
+        assert ["Z", "a", "b", "c", "é"] == every
+        assert [] == store.brands(set(), None, 10).items
+
+
+def walk(page_after):
+    """Read page after page, and return the codes."""
+    codes, after, more = [], None, True
+    while more:
+        page = page_after(after)
+        codes += [code.code for code in page.items]
+        after, more = codes[-1], page.more
+    return codes
+
+
+class TestConstraints:
+    """What the code above the database gets wrong, the database still refuses."""
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE code SET user_id = 'u1', reserved_at = 1, state = 'reserved'",
+            "UPDATE code SET state = 'reserved' WHERE code = 'BBBB'",
+            "UPDATE code SET state = 'lost' WHERE code = 'BBBB'",
+            "UPDATE code SET state = 'available' WHERE code = 'AAAA'",
+            "UPDATE code SET user_id = NULL WHERE code = 'AAAA'",
+            "UPDATE code SET campaign_id = 7",
+            "UPDATE code SET code = 'AAAA'",
+            "INSERT INTO brand (name, created_at) VALUES ('brand', 1)",
+            "DELETE FROM campaign",
+            "DELETE FROM brand",
+        ],
+    )
+    def test_damage_is_refused(self, store, database, damage):
+        add(store, "AAAA", "BBBB")
+        store.claim("brand", "default", "u1", NOW)
+        with pytest.raises(IntegrityError), database.write() as connection:
+            connection.execute(text(damage))
+
+
+def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatch):
+    """A writer that never ends costs others a clear refusal, not their patience."""
+    add(store, "AAAA")
+    monkeypatch.setattr("service.store.database.BUSY_TIMEOUT_S", 0)
+    store.close()  # connections opened from here on wait no longer
+    with database.write(), pytest.raises(Unavailable):
+        store.claim("brand", "default", "user", NOW)
+    assert store.find_reservation("brand", "default", "user") is None

@@ -1,0 +1,110 @@
+"""Keys: which JWK Sets are usable, and how development gets a key of its own."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from service.auth.keys import development_secret, load_keys, read_jwk_set
+from service.settings import Settings, SettingsError
+from tests.tokens import SECRET
+
+OCT = {"kty": "oct", "kid": "o1", "k": jwt.utils.base64url_encode(SECRET.encode()).decode()}
+
+
+def rsa_jwk(bits=2048):
+    return RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, bits).public_key(), as_dict=True)
+
+
+def ec_jwk(curve=None):
+    key = ec.generate_private_key(curve or ec.SECP256R1())
+    return ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+
+
+def ed_jwk():
+    key = ed25519.Ed25519PrivateKey.generate()
+    return OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
+
+
+@pytest.fixture
+def jwk_set(tmp_path):
+    def write(*keys):
+        path = tmp_path / "keys.json"
+        path.write_text(json.dumps({"keys": keys}))
+        return path
+
+    return write
+
+
+def test_each_kind_of_public_key_has_its_one_algorithm(jwk_set):
+    keys = read_jwk_set(
+        jwk_set(
+            rsa_jwk() | {"kid": "r"},
+            ec_jwk() | {"kid": "e"},
+            ed_jwk() | {"kid": "d"},
+        )
+    )
+    assert {"r": "RS256", "e": "ES256", "d": "EdDSA"} == {
+        kid: key.algorithm for kid, key in keys.items()
+    }
+
+
+def test_secrets_by_kid(jwk_set):
+    other = OCT | {"kid": "o2"}
+    settings = Settings(jwt_keys_file=jwk_set(OCT, other))
+    assert {"o1", "o2"} == set(load_keys(settings))
+
+
+def test_a_secret_and_public_keys_are_never_used_together(jwk_set):
+    """RFC 8725, section 2.1: a public key must not come to be used as a secret."""
+    with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET"):
+        load_keys(Settings(jwt_secret=SECRET, jwt_keys_file=jwk_set(ec_jwk() | {"kid": "e"})))
+    with pytest.raises(SettingsError, match="DISCOUNT_JWT_KEYS_FILE"):
+        load_keys(Settings(jwt_keys_file=jwk_set(OCT, ec_jwk() | {"kid": "e"})))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"kty": "oct", "k": "c2VjcmV0"},
+        {"kty": "oct", "kid": "weak", "k": "c2VjcmV0"},
+        OCT | {"kid": ""},
+        OCT | {"kid": 7},
+        OCT | {"alg": "HS512"},
+        {"kty": "EC", "kid": "e", "crv": "P-256"},
+        ["kty", "oct"],
+        "key",
+        ec_jwk(ec.SECP384R1()) | {"kid": "e"},
+        rsa_jwk(1024) | {"kid": "r"},
+        RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True) | {"kid": "r"},
+    ],
+)
+def test_a_key_that_cannot_be_used_stops_the_start(jwk_set, entry):
+    with pytest.raises(SettingsError, match="DISCOUNT_JWT_KEYS_FILE"):
+        read_jwk_set(jwk_set(entry))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": []}', '{"keys": 1}', "\xff"])
+def test_what_is_no_jwk_set_stops_the_start(tmp_path, text):
+    path = tmp_path / "keys.json"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(SettingsError, match="DISCOUNT_JWT_KEYS_FILE"):
+        read_jwk_set(path)
+
+
+def test_two_keys_with_one_kid_stop_the_start(jwk_set):
+    with pytest.raises(SettingsError, match="two with one kid"):
+        read_jwk_set(jwk_set(OCT, OCT))
+
+
+def test_the_development_secret_is_made_once_however_many_ask_first(tmp_path):
+    folder = tmp_path / "var"
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda _: development_secret(folder), range(64)))
+    assert len(found) == 1
+    assert [path.name for path in folder.iterdir()] == ["development.key"]
+    assert (folder / "development.key").stat().st_mode & 0o077 == 0

@@ -1,0 +1,80 @@
+"""Settings: typed, complete, and each documented where people look."""
+
+import re
+from pathlib import Path
+
+import pytest
+from environs import FileAwareEnv
+
+from service.settings import HOME, Settings, SettingsError, load_settings, read_settings
+from tests.tokens import SECRET
+
+EXAMPLE = HOME / "config" / "example.env"
+
+
+def test_without_any_setting_development_just_works():
+    assert Settings() == load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("METRICS_PORT", "-1"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_THREADS", "1.5"),
+        ("DISCOUNT_ENV", "staging"),
+        ("DISCOUNT_LOG_LEVEL", "loud"),
+        ("DISCOUNT_JWT_SECRET", "short"),
+        ("DISCOUNT_PSEUDONYM_KEY", ""),
+        ("DISCOUNT_JWT_KEYS_FILE", "/no/such/file"),
+        ("DISCOUNT_DATABASE_URL", "mysql://localhost/discount"),
+        ("DISCOUNT_DATABASE_URL", "sqlite://"),
+        ("DISCOUNT_DATABASE_URL", "not a URL"),
+        ("DISCOUNT_JWT_SECRET_FILE", "/no/such/file"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(file))
+    assert load_settings().jwt_secret == SECRET
+
+
+@pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET", "DISCOUNT_PSEUDONYM_KEY"])
+def test_production_has_no_default_key(monkeypatch, name):
+    monkeypatch.setenv("DISCOUNT_ENV", "production")
+    monkeypatch.setenv("DISCOUNT_JWT_SECRET", SECRET)
+    monkeypatch.setenv("DISCOUNT_PSEUDONYM_KEY", SECRET)
+    assert load_settings().production
+    monkeypatch.delenv(name)
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
+
+
+def test_a_relative_database_path_is_below_the_working_directory(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISCOUNT_DATABASE_URL", "sqlite:///here.db")
+    assert load_settings().database_url == f"sqlite:///{tmp_path}/here.db"
+
+
+def test_the_example_lists_every_setting_and_no_other():
+    env = FileAwareEnv()
+    read_settings(env)
+    listed = re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE)
+    assert sorted(env.dump()) == sorted(listed)
+
+
+def test_the_readme_has_a_row_for_every_setting_and_no_other():
+    env = FileAwareEnv()
+    read_settings(env)
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", Path(HOME / "README.md").read_text(), re.MULTILINE)
+    assert sorted(env.dump()) == sorted(rows)
