@@ -17,6 +17,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = _COUNTERS
 
 from prometheus_client import multiprocess  # noqa: E402 - after the variable is set
 
+from service.app import parts_of  # noqa: E402
 from service.server import MetricsServer, PipelineLogger, ProblemWorker  # noqa: E402
 from service.settings import load_settings  # noqa: E402
 
@@ -50,7 +51,7 @@ limit_request_field_size = 8190
 
 def when_ready(server):
     """Serve the metrics from the master."""
-    MetricsServer(server.app.wsgi().extensions["discount"], _settings).start()
+    MetricsServer(parts_of(server.app.wsgi()).store, _settings).start()
 
 
 def child_exit(server, worker):

@@ -1,5 +1,6 @@
 """The one place where everything is wired."""
 
+from dataclasses import dataclass
 from typing import TextIO
 
 from flask import Flask
@@ -25,6 +26,21 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.schema import why_not_ready
 from service.store.store import SQLStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the ways in need of an application beside HTTP."""
+
+    store: SQLStore
+    database: Database
+    metrics: Metrics
+
+
+def parts_of(app: Flask) -> Parts:
+    """Return the parts of an application."""
+    parts: Parts = app.extensions["discount"]
+    return parts
 
 
 def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
@@ -63,7 +79,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.wsgi_app = RequestObserver(  # type: ignore[method-assign]
         app.wsgi_app, Pseudonyms(pseudonym_key(settings)), metrics, log
     )
-    app.extensions["discount"] = store
+    app.extensions["discount"] = Parts(store, database, metrics)
     return app
 
 

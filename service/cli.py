@@ -8,7 +8,7 @@ import sys
 import click
 
 from service.api.document import build_document
-from service.app import create_app
+from service.app import create_app, parts_of
 from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
@@ -74,7 +74,7 @@ def db() -> None:
 def upgrade() -> None:
     """Make the tables, or bring them up to date."""
     app = create_app(load_settings())
-    revision = upgrade_tables(app.extensions["discount"].database)
+    revision = upgrade_tables(parts_of(app).database)
     click.echo(f"The database is at revision {revision}.", err=True)
 
 

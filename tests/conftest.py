@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from service.app import create_app
+from service.app import create_app, parts_of
 from service.settings import Settings
 from service.store.database import Database
 from service.store.schema import upgrade
@@ -67,10 +67,9 @@ def log() -> Lines:
 def app(settings: Settings, log: Lines) -> Iterator[Flask]:
     """An application on a database of its own."""
     made = create_app(settings, log)
-    store: SQLStore = made.extensions["discount"]
-    upgrade(store.database)
+    upgrade(parts_of(made).database)
     yield made
-    store.close()
+    parts_of(made).store.close()
 
 
 @pytest.fixture
@@ -81,13 +80,12 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def store(app: Flask) -> SQLStore:
-    made: SQLStore = app.extensions["discount"]
-    return made
+    return parts_of(app).store
 
 
 @pytest.fixture
-def database(store: SQLStore) -> Database:
-    return store.database
+def database(app: Flask) -> Database:
+    return parts_of(app).database
 
 
 @pytest.fixture

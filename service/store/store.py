@@ -14,12 +14,12 @@ class SQLStore:
 
     def __init__(self, database: Database) -> None:
         """Keep everything in `database`."""
-        self.database = database
+        self._database = database
 
     def add_codes(
         self, brand: str, campaign: str, count: int, mint: Mint, now: Millis
     ) -> Sequence[str]:
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             if campaign == DEFAULT_CAMPAIGN:
                 pool = pools.open_default_pool(connection, brand, now)
             else:
@@ -27,12 +27,12 @@ class SQLStore:
             return codes.add_codes(connection, pool, count, mint, now)
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             _, held = reservations.find_held(connection, brand, campaign, user)
             return held
 
     def claim(self, brand: str, campaign: str, user: str, now: Millis) -> tuple[Reservation, bool]:
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             pool, held = reservations.find_held(connection, brand, campaign, user)
             if held:
                 return held, False
@@ -40,37 +40,37 @@ class SQLStore:
 
     def codes_available(self) -> Sequence[tuple[str, str, int]]:
         """Return brand, campaign and how many codes are available, for every campaign."""
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             return pools.codes_available(connection)
 
     def close(self) -> None:
         """Close the connections that nobody uses; later calls open new ones."""
-        self.database.engine.dispose()
+        self._database.engine.dispose()
 
     def brand(self, brand: str) -> tuple[Brand, Counts]:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             return pools.brand_with_counts(connection, brand)
 
     def campaign(self, brand: str, campaign: str) -> tuple[Campaign, Counts]:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             return pools.campaign_with_counts(connection, brand, campaign)
 
     def code(self, brand: str, campaign: str, code: str) -> Code:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             return codes.find_code(connection, pools.find_pool(connection, brand, campaign), code)
 
     def brands(self, among: Collection[str] | None, after: str | None, limit: int) -> Page[Brand]:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             return listings.brands(connection, among, after, limit)
 
     def campaigns(self, brand: str, after: str | None, limit: int) -> Page[Campaign]:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             brand_id = pools.find_brand(connection, brand)
             return listings.campaigns(connection, brand, brand_id, after, limit)
 
     def codes(
         self, brand: str, campaign: str, state: State | None, after: str | None, limit: int
     ) -> Page[Code]:
-        with self.database.read() as connection:
+        with self._database.read() as connection:
             pool = pools.find_pool(connection, brand, campaign)
             return listings.codes(connection, pool, state, after, limit)

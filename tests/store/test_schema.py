@@ -5,7 +5,8 @@ import multiprocessing
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import CheckConstraint, ColumnCollectionConstraint, Index
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.schema import ColumnCollectionConstraint
 
 from service.store.database import Database
 from service.store.schema import current_revision, newest_revision, upgrade, why_not_ready

@@ -1,0 +1,56 @@
+"""What the API tests share: a brand that has codes, and how a problem is checked."""
+
+import re
+
+import pytest
+
+C = "/v1/brands/brand1/campaigns/default"
+LEAK = re.compile(r"sqlite|sqlalchemy|select |traceback|\.py|marshmallow", re.IGNORECASE)
+
+
+@pytest.fixture
+def codes(client, auth):
+    """Ten codes of brand1."""
+    answer = client.post(
+        "/v1/discount/create", json={"brand": "brand1", "number_to_create": 10}, headers=auth
+    )
+    return answer.json
+
+
+@pytest.fixture
+def changes(database):
+    """Tell what the database holds, to see that a refusal changed nothing."""
+
+    def snapshot():
+        with database.read() as connection:
+            return {
+                table: connection.exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
+                for table in ("brand", "campaign", "tally", "code")
+            }
+
+    return snapshot
+
+
+@pytest.fixture
+def refused():
+    """Check that an answer is the problem that it should be, whole and without a leak."""
+
+    def check(answer, status, slug, pointer=None):
+        assert status == answer.status_code, answer.text
+        assert "application/problem+json" == answer.content_type
+        problem = answer.json
+        assert f"/problems/{slug}" == problem["type"]
+        assert status == problem["status"]
+        assert problem["title"]
+        assert problem["detail"]
+        assert answer.headers["X-Request-ID"] == problem["request_id"]
+        assert answer.request.path == problem["instance"] or "%" in problem["instance"]
+        assert not LEAK.search(answer.text)
+        if status in {429, 503}:
+            assert int(answer.headers["Retry-After"]) > 0
+        if pointer is not None:
+            assert pointer in [error["pointer"] for error in problem["errors"]]
+            assert all(error["detail"] for error in problem["errors"])
+        return problem
+
+    return check

@@ -1,0 +1,139 @@
+"""The OpenAPI document: valid, whole, and true."""
+
+import re
+from importlib.metadata import version
+
+import pytest
+from openapi_schema_validator import OAS30Validator
+from openapi_spec_validator import validate
+
+from service.api.arrival import template
+from service.domain.errors import PROBLEMS
+from tests.api.conftest import C
+
+
+@pytest.fixture
+def document(client):
+    return client.get("/apispec_1.json").json
+
+
+def test_it_is_valid_openapi_3_0_3(document):
+    assert "3.0.3" == document["openapi"]
+    validate(document)
+
+
+def test_it_describes_every_route_and_no_other(app, document):
+    served = {
+        (template(rule.rule), method)
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/v1") or rule.rule in {"/livez", "/readyz"}
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {
+        (path, method.upper()) for path, calls in document["paths"].items() for method in calls
+    }
+    assert served == described
+
+
+def test_the_two_calls_have_their_anchors(document):
+    """`/apidocs/#/<tag>/<operationId>` is where others link to."""
+    for path, method, anchor in (
+        ("/v1/discount/create", "post", "post_v1_discount_create"),
+        ("/v1/discount/fetch/{brand}/{user}", "get", "get_v1_discount_fetch__brand___user_"),
+    ):
+        call = document["paths"][path][method]
+        assert ["discount"] == call["tags"]
+        assert anchor == call["operationId"]
+
+
+def test_every_status_has_an_example_that_fits_its_schema(document):
+    checked = 0
+    for path, calls in document["paths"].items():
+        for call in calls.values():
+            for status, response in call["responses"].items():
+                for content in response["content"].values():
+                    for example in examples(content):
+                        checked += 1
+                        assert_fits(document, content["schema"], example)
+                        if "problem" in path:
+                            assert int(status) == example["status"]
+    assert checked > 60
+
+
+def examples(content):
+    if "example" in content:
+        return [content["example"]]
+    return [example["value"] for example in content["examples"].values()]
+
+
+def assert_fits(document, schema, instance):
+    OAS30Validator({**schema, "components": document["components"]}).validate(instance)
+
+
+def test_defaults_are_filled_in(document):
+    """brand1, 10 and user1, so that a newcomer has only to click."""
+    create = document["paths"]["/v1/discount/create"]["post"]
+    body = create["requestBody"]["content"]["application/json"]
+    assert {"brand": "brand1", "number_to_create": 10} == body["example"]
+    fetch = document["paths"]["/v1/discount/fetch/{brand}/{user}"]["get"]
+    shown = {each["name"]: each["schema"].get("example") for each in fetch["parameters"]}
+    assert ("brand1", "user1") == (shown["brand"], shown["user"])
+
+
+def test_limits_are_those_that_are_enforced(document):
+    schema = document["components"]["schemas"]["CreateDiscount"]
+    number = schema["properties"]["number_to_create"]
+    assert (1, 1000, "integer") == (number["minimum"], number["maximum"], number["type"])
+    assert ["brand", "number_to_create"] == sorted(schema["required"])
+    assert schema["additionalProperties"] is False
+
+
+CALLS = [
+    ("post", "/v1/discount/create", "/v1/discount/create", {"brand": "b", "number_to_create": 2}),
+    ("get", "/v1/discount/fetch/{brand}/{user}", "/v1/discount/fetch/brand1/user1", None),
+    ("put", "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}", None, None),
+    ("get", "/v1/brands", "/v1/brands", None),
+    ("get", "/v1/brands/{brand}", "/v1/brands/brand1", None),
+    ("get", "/v1/brands/{brand}/campaigns", "/v1/brands/brand1/campaigns", None),
+    ("get", "/v1/brands/{brand}/campaigns/{campaign}", C, None),
+    ("get", "/v1/brands/{brand}/campaigns/{campaign}/codes", f"{C}/codes?limit=2", None),
+    ("get", "/v1/brands/{brand}/campaigns/{campaign}/codes", f"{C}/codes?limit=x", None),
+    ("get", "/v1/brands/{brand}", "/v1/brands/ghost", None),
+    ("post", "/v1/discount/create", "/v1/discount/create", {"brand": "b", "x": 2}),
+    ("get", "/livez", "/livez", None),
+    ("get", "/readyz", "/readyz", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "url", "body"), CALLS)
+def test_real_answers_are_as_described(client, auth, codes, document, method, path, url, body):
+    url = url or f"{C}/reservations/user1"
+    answer = client.open(url, method=method.upper(), json=body, headers=auth)
+    described = document["paths"][path][method]["responses"][str(answer.status_code)]
+    schema = described["content"][answer.content_type]["schema"]
+    assert_fits(document, schema, answer.json)
+    for header in described.get("headers", {}):
+        assert header in answer.headers or header == "Link"
+
+
+def test_problem_types_are_those_that_exist(document):
+    types = document["components"]["schemas"]["ProblemObject"]["properties"]["type"]["enum"]
+    assert [f"/problems/{problem.slug}" for problem in PROBLEMS] == types
+
+
+def test_swagger_ui_is_version_5_and_our_own(client):
+    """No file comes from elsewhere, and none from flasgger's old bundle."""
+    page = client.get("/apidocs/").text
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(assets) == 4
+    for asset in assets:
+        assert asset.startswith("/apidocs/")
+        assert 200 == client.get(asset, buffered=True).status_code
+    assert version("flask-swagger-ui").startswith("5.")
+    assert "<script>" not in page
+    assert 200 == client.get("/apidocs").status_code
+
+
+def test_files_outside_the_docs_are_out_of_reach(client, refused):
+    for path in ("..%2F..%2FLICENSE", "static/..%2f..%2fLICENSE", "nothing.js"):
+        refused(client.get(f"/apidocs/{path}"), 404, "not-found")

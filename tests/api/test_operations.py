@@ -1,0 +1,178 @@
+"""What operations see: probes, log lines, metrics."""
+
+import json
+import re
+import sqlite3
+import threading
+
+import pytest
+from prometheus_client import generate_latest
+from sqlalchemy import event
+
+from service.app import parts_of
+from tests.api.conftest import C
+from tests.tokens import bearer, token
+
+FIELDS = [
+    "timestamp",
+    "level",
+    "event",
+    "request_id",
+    "trace_id",
+    "method",
+    "route",
+    "status",
+    "duration_ms",
+    "caller",
+    "brand",
+    "user_ref",
+    "outcome",
+    "problem",
+]
+
+
+@pytest.fixture
+def lines(log):
+    return lambda: [json.loads(line) for line in log.text.splitlines()]
+
+
+class TestLog:
+    def test_one_line_a_request_with_every_field(self, client, auth, lines):
+        client.get("/v1/discount/fetch/brand1/user1", headers=auth | {"X-Request-ID": "r1"})
+        (line,) = lines()
+        assert FIELDS == list(line)
+        assert {
+            "event": "request",
+            "level": "info",
+            "request_id": "r1",
+            "method": "GET",
+            "route": "/v1/discount/fetch/{brand}/{user}",
+            "status": 404,
+            "caller": "tests",
+            "brand": "brand1",
+            "outcome": "refused",
+            "problem": "brand-not-found",
+        }.items() <= line.items()
+        assert line["duration_ms"] > 0
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
+
+    def test_outcomes(self, client, auth, codes, lines):
+        for number in range(11):
+            client.put(f"{C}/reservations/u{number}", headers=auth)
+        client.put(f"{C}/reservations/u0", headers=auth)
+        client.get(C, headers=auth)
+        outcomes = [line["outcome"] for line in lines()]
+        assert ["created", *["new"] * 10, "exhausted", "repeated", "ok"] == outcomes
+
+    def test_a_trace_is_named(self, client, lines):
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        for given in (f"00-{trace}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01", "x"):
+            client.get("/livez", headers={"traceparent": given})
+        assert [trace, None, None] == [line["trace_id"] for line in lines()]
+
+    def test_a_refused_caller_is_named_and_a_stranger_is_not(self, client, lines):
+        client.get("/v1/brands", headers=bearer(sub="billing", scope=""))
+        client.get("/v1/brands/brand1", headers=bearer(sub="billing", exp=1))
+        assert ["billing", None] == [line["caller"] for line in lines()]
+
+    def test_a_user_has_one_pseudonym(self, client, auth, codes, lines):
+        client.get("/v1/discount/fetch/brand1/alice", headers=auth)
+        client.put(f"{C}/reservations/alice", headers=auth)
+        client.put(f"{C}/reservations/bob", headers=auth)
+        alice, again, bob = (line["user_ref"] for line in lines()[1:])
+        assert alice == again != bob
+        assert re.fullmatch("[0-9a-f]{16}", alice)
+
+    def test_nothing_secret_is_logged(self, client, auth, lines, log):
+        """No code, no token, no user id: whatever happens, and not inside a path either."""
+        user = "user-with-a-name"
+        created = client.post(
+            "/v1/discount/create", json={"brand": "brand1", "number_to_create": 3}, headers=auth
+        ).json
+        bad = token(aud="elsewhere")
+        for path in (
+            f"/v1/discount/fetch/brand1/{user}",
+            f"/v1/discount/fetch/brand1/{user}?x={user}",
+            f"/v1/discount/fetch/brand1/{user}/{user}",
+            f"/v1/discount/fetch/{user}%00/{user}",
+            f"/{user}/{created[0]}",
+            f"{C}/codes/{created[0]}",
+            f"{C}/codes?cursor={user}",
+        ):
+            for headers in (auth, {}, {"Authorization": f"Bearer {bad}"}, bearer(brands=["x"])):
+                client.get(path, headers=headers)
+                client.put(path, headers=headers)
+        secrets = {user, *created, bad, bad.split(".")[2], auth["Authorization"].split(".")[2]}
+        assert len(lines()) > 40
+        assert not [secret for secret in secrets if secret in log.text]
+
+
+class TestMetrics:
+    @pytest.fixture
+    def samples(self, app):
+        return lambda: generate_latest(parts_of(app).metrics.registry).decode()
+
+    def test_requests_are_counted_by_route_template(self, client, auth, codes, samples):
+        client.get("/v1/discount/fetch/brand1/someone", headers=auth)
+        client.get("/nowhere/at-all")
+        client.open("/livez", method="BREW")
+        text = samples()
+        for line in (
+            'discount_http_requests_total{method="GET",route="/v1/discount/fetch/{brand}/{user}"',
+            'discount_http_requests_total{method="GET",route="unmatched",status="401"} 1.0',
+            'discount_http_requests_total{method="other",route="unmatched",status="405"} 1.0',
+        ):
+            assert line in text
+        assert "someone" not in text
+        assert "at-all" not in text
+
+    def test_business_is_counted(self, client, auth, codes, samples):
+        for number in range(11):
+            client.put(f"{C}/reservations/u{number}", headers=auth)
+        client.put(f"{C}/reservations/u0", headers=auth)
+        text = samples()
+        for line in (
+            "discount_codes_created_total 10.0",
+            'discount_reservations_total{outcome="new"} 10.0',
+            'discount_reservations_total{outcome="exhausted"} 1.0',
+            'discount_reservations_total{outcome="repeated"} 1.0',
+        ):
+            assert line in text
+
+
+class TestProbes:
+    def test_liveness_touches_nothing(self, client, database, monkeypatch):
+        monkeypatch.setattr(type(database), "read", None)
+        assert {"status": "ok"} == client.get("/livez").json
+
+    def test_ready(self, client):
+        answer = client.get("/readyz")
+        assert 200 == answer.status_code
+        assert {"status": "ready", "checks": {"database": "ok", "tables": "ok"}} == answer.json
+
+    def test_tables_of_another_version(self, client, settings):
+        with sqlite3.connect(settings.database_url.removeprefix("sqlite:///")) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.close()
+        answer = client.get("/readyz")
+        assert 503 == answer.status_code
+        assert "ok" == answer.json["checks"]["database"]
+        assert "9999" in answer.json["checks"]["tables"]
+
+    def test_a_database_that_is_gone(self, client, store, settings, tmp_path):
+        store.close()
+        (tmp_path / "discount.db").rename(tmp_path / "elsewhere")
+        (tmp_path / "discount.db").mkdir()
+        answer = client.get("/readyz")
+        assert 503 == answer.status_code
+        assert "unavailable" == answer.json["checks"]["database"]
+        assert 200 == client.get("/livez").status_code
+
+    def test_a_check_that_hangs_is_not_waited_for(self, client, database):
+        """Readiness answers within a second or so, however long the database takes."""
+        hang = threading.Event()
+        event.listen(database.engine, "before_cursor_execute", lambda *_: hang.wait(20) and None)
+        answer = client.get("/readyz")
+        hang.set()
+        assert 503 == answer.status_code
+        assert "timed out" == answer.json["checks"]["database"]
