@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 
 # Counters of several processes meet in files; the library wants to know where before it is
-# imported. Memory-backed, where there is such a place: they are written on every request.
-_MEMORY = Path("/dev/shm")  # noqa: S108 - not guessable: mkdtemp makes a folder of our own
-_SHARED = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+# imported. In memory, where there is such a place: they are written on every request.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there gets a name of its own
+_IN_MEMORY = "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK)
+_SHARED = _MEMORY if _IN_MEMORY else Path(tempfile.gettempdir())
 _COUNTERS = tempfile.mkdtemp(prefix="discount-metrics-", dir=_SHARED)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _COUNTERS
 

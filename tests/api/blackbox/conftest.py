@@ -1,0 +1,52 @@
+"""Black-box tests: of the service at `URL` with `TOKEN`, else of one that is started here."""
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+from tests.running import DISCOUNT, running
+from tests.tokens import token
+
+OUTSIDE = dict(os.environ)
+"""The environment as it was given: the service at `URL` may have its key in it."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Calls the service as one who may do everything."""
+
+    url: str
+    token: str
+
+    def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Call, with the token unless other headers are given."""
+        options.setdefault("headers", {"Authorization": f"Bearer {self.token}"})
+        return requests.request(method, f"{self.url}{path}", timeout=30, **options)
+
+
+@pytest.fixture(scope="session")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    url = OUTSIDE.get("URL")
+    if url:
+        yield Caller(url.rstrip("/"), OUTSIDE.get("TOKEN") or development_token())
+        return
+    with running(tmp_path_factory.mktemp("service")) as service:
+        yield Caller(service.url, token())
+
+
+def development_token() -> str:
+    """Return a token of `discount token`, which shares its defaults with the service."""
+    command = [str(DISCOUNT), "token", "--subject", "run-tests-api", "--brand", "*"]
+    return subprocess.check_output(command, env=OUTSIDE, text=True).strip()
+
+
+@pytest.fixture
+def brand() -> str:
+    """A brand that nobody has used before."""
+    return f"test-{uuid.uuid4()}"

@@ -1,0 +1,93 @@
+"""`/apidocs/` in a real Chromium: a newcomer authorizes, creates and fetches by clicking."""
+
+import os
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.running import running
+from tests.tokens import token
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CREATE = "/apidocs/#/discount/post_v1_discount_create"
+FETCH = "/apidocs/#/discount/get_v1_discount_fetch__brand___user_"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("service")) as running_service:
+        yield running_service
+
+
+@pytest.fixture
+def page(service):
+    """A page whose console and network must stay clean."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not installed (Debian: chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page()
+        complaints, foreign = [], []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((service.url, "data:"))
+                else foreign.append(request.url)
+            ),
+        )
+        page.set_default_timeout(20_000)
+        yield page
+        browser.close()
+        assert [] == complaints
+        assert [] == foreign
+
+
+def authorize(page):
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".modal-ux")
+    dialog.locator("input").fill(token())
+    dialog.get_by_role("button", name=re.compile("Apply|Authorize")).click()
+    dialog.get_by_role("button", name="Close").click()
+
+
+def execute(page, anchor):
+    """Try an operation out with nothing but the defaults; return its answer's body."""
+    operation = page.locator(f"#operations-{anchor}")
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table")
+    expect(answer.locator(".response-col_status").nth(1)).to_have_text(re.compile("200"))
+    return answer.locator(".response-col_description pre").first.inner_text()
+
+
+def test_a_newcomer_gets_a_code_by_clicking(service, page):
+    page.goto(service.url + CREATE)
+    authorize(page)
+    created = re.findall(r'"([A-Z0-9]{12})"', execute(page, "discount-post_v1_discount_create"))
+    assert 10 == len(created)
+    page.get_by_role("button", name="/v1/discount/fetch/{brand}/{user}").first.click()
+    fetched = execute(page, "discount-get_v1_discount_fetch__brand___user_")
+    assert re.findall(r'"discount_code": "([A-Z0-9]{12})"', fetched)[0] in created
+
+
+def test_the_anchors_open_their_operation(service, page):
+    for anchor, summary in ((CREATE, "Create codes for a brand"), (FETCH, "Give a user a code")):
+        page.goto("about:blank")
+        page.goto(service.url + anchor)
+        opened = page.locator(".opblock.is-open")
+        expect(opened).to_have_count(1)
+        expect(opened).to_contain_text(summary)

@@ -1,0 +1,309 @@
+"""A real gunicorn: how it starts, logs, counts, refuses and stops."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+
+from tests.running import DISCOUNT, environment, running
+from tests.tokens import bearer
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """Three workers, shared by the tests of this module that leave it as it was."""
+    with running(tmp_path_factory.mktemp("service"), WEB_CONCURRENCY="3") as running_service:
+        yield running_service
+
+
+def create(service, brand, number=10):
+    answer = requests.post(
+        f"{service.url}/v1/discount/create",
+        json={"brand": brand, "number_to_create": number},
+        headers=bearer(),
+        timeout=10,
+    )
+    assert 200 == answer.status_code
+    return answer.json()
+
+
+def send(service, raw):
+    """Send bytes and read what comes back, as no HTTP library would let us."""
+    with socket.create_connection(("127.0.0.1", int(service.environment["PORT"])), 10) as client:
+        client.sendall(raw)
+        client.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+        return answer.decode()
+
+
+class TestStart:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("PORT", "none"),
+            ("DISCOUNT_JWT_SECRET", "short"),
+            ("DISCOUNT_ENV", "production"),
+            ("DISCOUNT_JWT_KEYS_FILE", "/no/such/file"),
+        ],
+    )
+    def test_a_wrong_setting_stops_it_with_a_sentence(self, tmp_path, name, value):
+        done = subprocess.run(
+            [DISCOUNT, "serve"],
+            env=environment(tmp_path, **{name: value}),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert 0 != done.returncode
+        named = "DISCOUNT_PSEUDONYM_KEY" if name == "DISCOUNT_ENV" else name
+        assert named in done.stderr
+        assert 1 == len(done.stderr.splitlines()), done.stderr
+
+    @pytest.mark.parametrize("name", ["PORT", "METRICS_PORT"])
+    def test_a_port_that_is_taken_stops_it_with_a_sentence(self, tmp_path, service, name):
+        taken = service.environment[name]
+        done = subprocess.run(
+            [DISCOUNT, "serve"],
+            env=environment(tmp_path, **{name: taken}),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert 0 != done.returncode
+        assert f"{name}={taken}" in done.stderr
+
+    def test_without_tables_it_is_alive_but_not_ready(self, tmp_path):
+        with running(tmp_path) as service:
+            service.stop()
+            (tmp_path / "discount.db").unlink()
+            with (tmp_path / "again").open("wb") as output:
+                process = subprocess.Popen(
+                    [DISCOUNT, "serve"], env=service.environment, stdout=output, stderr=output
+                )
+                try:
+                    answer = patiently(f"{service.url}/readyz")
+                    assert 503 == answer.status_code
+                    assert "db upgrade" in answer.json()["checks"]["tables"]
+                    assert 200 == requests.get(f"{service.url}/livez", timeout=5).status_code
+                finally:
+                    process.terminate()
+                    process.wait()
+
+
+def patiently(url):
+    """Get `url` as soon as somebody listens."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+class TestLog:
+    def test_gunicorn_and_the_application_log_alike(self, service):
+        """Every line is JSON with the same head, whoever wrote it."""
+        requests.get(f"{service.url}/livez", timeout=5)
+        lines = service.lines
+        assert all(list(line)[:3] == ["timestamp", "level", "event"] for line in lines)
+        assert {"request", "library_message", "metrics_listening"} <= {
+            line["event"] for line in lines
+        }
+
+    def test_a_request_that_cannot_be_read_is_logged_without_its_path(self, service):
+        send(service, b"GET /v1/discount/fetch/b/secret-user HTTP/7\r\nHost: x\r\n\r\n")
+        send(
+            service, b"GET /v1/discount/fetch/b/secret-user HTTP/1.1\r\nHo st: secret-user\r\n\r\n"
+        )
+        send(service, b"secret-user\r\n\r\n")
+        assert "secret-user" not in service.log.read_text()
+        assert "refused before it was read" in service.log.read_text()
+
+
+class TestMalformedRequests:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"GET / HTTP/7\r\nHost: x\r\n\r\n",
+            b"nonsense\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+            b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        ],
+        ids=lambda raw: raw[:30].decode(),
+    )
+    def test_gunicorns_own_refusals_are_problems_too(self, service, raw):
+        answer = send(service, raw)
+        assert answer.startswith("HTTP/1.1 400 ")
+        assert "application/problem+json" in answer
+        assert "/problems/invalid-request" in answer
+        assert "gunicorn" not in answer.lower()
+
+    @pytest.mark.parametrize(
+        "path",
+        ["u%FF", "u%ED%A0%80", "%C0%80", "u?campaign=%FF", "u?campaign=%ED%A0%80"],
+    )
+    def test_what_is_no_utf8_is_refused_instead_of_mended(self, service, path):
+        """Else many byte strings would be one user."""
+        create(service, "utf8")
+        url = f"{service.url}/v1/discount/fetch/utf8/{path}"
+        answer = requests.get(url, headers=bearer(), timeout=5)
+        assert 400 == answer.status_code
+        assert "/problems/invalid-request" == answer.json()["type"]
+
+    def test_dots_are_no_names(self, service):
+        token = bearer()["Authorization"]
+        for dots in (".", "..", "%2e%2e"):
+            answer = send(
+                service,
+                f"GET /v1/discount/fetch/brand1/{dots} HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: {token}\r\nConnection: close\r\n\r\n".encode(),
+            )
+            assert answer.startswith("HTTP/1.1 400 ")
+
+
+class TestMetrics:
+    def test_every_workers_requests_are_counted(self, service):
+        create(service, "counted", 5)
+        before = metric(service, 'route="/v1/discount/fetch/{brand}/{user}",status="200"')
+        for number in range(30):
+            url = f"{service.url}/v1/discount/fetch/counted/user{number % 5}"
+            assert 200 == requests.get(url, headers=bearer(), timeout=5).status_code
+        after = metric(service, 'route="/v1/discount/fetch/{brand}/{user}",status="200"')
+        assert 30 == after - before
+        assert 0 == metric(service, 'discount_codes_available{brand="counted",campaign="default"}')
+
+    def test_codes_left_follow_the_database(self, service):
+        create(service, "left", 7)
+        gauge = 'discount_codes_available{brand="left",campaign="default"}'
+        assert 7 == metric(service, gauge)
+        requests.get(f"{service.url}/v1/discount/fetch/left/u", headers=bearer(), timeout=5)
+        assert 6 == metric(service, gauge)
+
+    def test_prometheus_own_checker_finds_nothing(self, service):
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            pytest.skip("promtool is not installed (Debian: prometheus)")
+        text = requests.get(service.metrics_url, timeout=5).text
+        done = subprocess.run(
+            [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        )
+        assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+    def test_metrics_are_on_their_own_port_alone(self, service):
+        assert 401 == requests.get(f"{service.url}/metrics", timeout=5).status_code
+        other = service.metrics_url.replace("/metrics", "/")
+        assert 404 == requests.get(other, timeout=5).status_code
+
+    def test_a_worker_that_was_killed_is_replaced_and_its_counts_stay(self, tmp_path):
+        with running(tmp_path, WEB_CONCURRENCY="2") as service:
+            create(service, "kept", 5)
+            for _ in range(3):
+                for pid in workers(service):
+                    os.kill(pid, signal.SIGKILL)
+                until(lambda: len(workers(service)) == 2)
+                assert 5 == metric(service, "discount_codes_created_total")
+                assert 200 == patiently(f"{service.url}/readyz").status_code
+
+    def test_a_second_service_takes_another_metrics_port(self, tmp_path):
+        """Two `make run`s of one checkout: only an explicit METRICS_PORT is insisted on."""
+        with socket.socket() as blocker:
+            blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                blocker.bind(("127.0.0.1", 5001))
+                blocker.listen()
+            except OSError:
+                pass  # somebody else holds it: as good
+            env = environment(tmp_path)
+            del env["METRICS_PORT"]
+            subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+            process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=subprocess.PIPE)
+            try:
+                patiently(f"http://127.0.0.1:{env['PORT']}/readyz")
+            finally:
+                process.terminate()
+                output, _ = process.communicate(timeout=30)
+        ports = re.findall(rb'"metrics_listening","port":(\d+)', output)
+        assert 1 == len(ports)
+        assert ports != [b"5001"]
+
+
+def metric(service, line_part):
+    """Sum the samples whose line holds `line_part`, as Prometheus would read them."""
+    text = requests.get(service.metrics_url, timeout=5).text
+    lines = [line for line in text.splitlines() if line_part in line and not line.startswith("#")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def workers(service):
+    """Return the process ids of the workers that are alive."""
+    booted = re.findall(r"Booting worker with pid: (\d+)", service.log.read_text())
+    return [int(pid) for pid in booted if is_alive(int(pid))]
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+class TestStop:
+    def test_sigterm_ends_it_cleanly(self, tmp_path):
+        with running(tmp_path) as service:
+            create(service, "brand1")
+            assert 0 == service.stop()
+            assert not [line for line in service.lines if line["level"] in {"error", "critical"}]
+        leftovers = [line for line in service.lines if line["event"] == "request_failed"]
+        assert not leftovers
+
+    def test_what_was_accepted_is_finished(self, tmp_path):
+        """A request that is being answered when SIGTERM comes gets its answer."""
+        with running(tmp_path) as service:
+            create(service, "brand1")
+            port = int(service.environment["PORT"])
+            body = b'{"brand": "brand1", "number_to_create": 5}'
+            head = (
+                "POST /v1/discount/create HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: {bearer()['Authorization']}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            with socket.create_connection(("127.0.0.1", port), 10) as client:
+                client.sendall(head.encode() + body[:10])
+                time.sleep(0.5)
+                stopping = threading.Thread(target=service.stop)
+                stopping.start()
+                time.sleep(0.5)
+                client.sendall(body[10:])
+                answer = client.recv(65536).decode()
+                assert answer.startswith("HTTP/1.1 200 ")
+            stopping.join()
+            assert 0 == service.process.returncode
+
+    def test_the_counters_files_are_taken_away(self, tmp_path):
+        with running(tmp_path, TMPDIR=str(tmp_path)) as service:
+            create(service, "brand1")
+            assert list(tmp_path.glob("discount-metrics-*/*.db"))
+            service.stop()
+            assert not list(tmp_path.glob("discount-metrics-*"))
