@@ -1,0 +1,127 @@
+"""`make run` and `make run-tests-api`, as the README has them."""
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import requests
+
+from service.settings import HOME
+from tests.running import free_port
+
+MAKE = shutil.which("make") or "make"
+NEWCOMER = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+"""The environment of somebody who has set nothing."""
+
+
+@contextmanager
+def make_run(folder, **settings):
+    """Run `make run` on a database of its own, from ready to gone; yield its output's file."""
+    output = folder / f"output-{settings['PORT']}"
+    env = NEWCOMER | {"DISCOUNT_DATABASE_URL": f"sqlite:///{folder}/shared.db"}
+    command = [MAKE, "run", *(f"{name}={value}" for name, value in settings.items())]
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=HOME, env=env, stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        yield output
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def wait_for(port):
+    deadline = time.monotonic() + 60
+    while not is_ready(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def is_ready(port):
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def development_token():
+    command = [".venv/bin/discount", "token", "--subject", "me", "--brand", "*"]
+    done = subprocess.run(
+        command, cwd=HOME, env=NEWCOMER, capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", done.stdout)
+    return done.stdout.strip()
+
+
+def test_several_run_at_once_from_one_checkout(tmp_path):
+    """On different ports, with one key and one database between them."""
+    ports = [free_port() for _ in range(3)]
+    with (
+        make_run(tmp_path, PORT=ports[0]),
+        make_run(tmp_path, PORT=ports[1]) as output,
+        make_run(tmp_path, PORT=ports[2]),
+    ):
+        for port in ports:
+            wait_for(port)
+        headers = {"Authorization": f"Bearer {development_token()}"}
+        created = requests.post(
+            f"http://127.0.0.1:{ports[0]}/v1/discount/create",
+            json={"brand": "brand1", "number_to_create": 5},
+            headers=headers,
+            timeout=10,
+        )
+        assert 200 == created.status_code
+        urls = [f"http://127.0.0.1:{port}/v1/discount/fetch/brand1/user1" for port in ports]
+        codes = {requests.get(url, headers=headers, timeout=10).text for url in urls}
+        assert 1 == len(codes)
+        assert "discount token" in output.read_text()
+
+
+def test_the_black_box_tests_run_against_it(tmp_path):
+    port = free_port()
+    with make_run(tmp_path, PORT=port):
+        wait_for(port)
+        for _ in range(2):  # brand names are fresh each time
+            done = subprocess.run(
+                [MAKE, "run-tests-api", f"URL=http://127.0.0.1:{port}"],
+                cwd=HOME,
+                env=NEWCOMER,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert 0 == done.returncode, done.stdout
+            assert re.search(r"\d+ passed in", done.stdout)
+            assert "skipped" not in done.stdout
+
+
+def test_on_a_terminal_lines_are_coloured(tmp_path):
+    ours, theirs = pty.openpty()
+    env = NEWCOMER | {
+        "DISCOUNT_DATABASE_URL": f"sqlite:///{tmp_path}/discount.db",
+        "PORT": str(free_port()),
+        "METRICS_PORT": str(free_port()),
+        "TERM": "xterm",
+    }
+    process = subprocess.Popen(
+        [HOME / ".venv/bin/discount", "serve"], env=env, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        deadline = time.monotonic() + 30
+        while b"metrics_listening" not in seen or b"Booting worker" not in seen:
+            assert time.monotonic() < deadline
+            seen += os.read(ours, 65536)
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(ours)
+    assert b"\x1b[" in seen
+    assert b'{"' not in seen

@@ -1,0 +1,74 @@
+"""The documents that people work with say what the code does, no more and no less."""
+
+import ast
+import re
+from pathlib import Path
+
+from prometheus_client import generate_latest
+
+from service.api.document import operations_of
+from service.observability.metrics import CodesAvailableCollector, Metrics
+from service.settings import HOME
+
+LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+
+
+def first_cells(document):
+    """Return what stands in backticks at the head of each table row."""
+    text = (HOME / "docs" / document).read_text()
+    return re.findall(r"^\| `([a-z_]+)`", text.partition("\n## ")[0], re.MULTILINE)
+
+
+def logged_events():
+    """Find the event names in the code: static texts, the first argument of a logger's call."""
+    events = set()
+    for file in Path(HOME / "service").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in LOGGERS:
+                (name,) = node.args
+                assert isinstance(name, ast.Constant), f"{file}:{node.lineno} varies its event"
+                events.add(name.value)
+            if isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                events |= {
+                    value.value
+                    for key, value in pairs
+                    if isinstance(key, ast.Constant) and key.value == "event"
+                    if isinstance(value, ast.Constant)
+                }
+    return events
+
+
+LOGGERS = {"say", *(f"{owner}.{level}" for owner in ("log", "self._log") for level in LEVELS)}
+
+
+def test_the_log_catalogue_lists_every_event_and_no_other():
+    events = logged_events()
+    assert {"request", "request_failed"} <= events
+    assert sorted(events) == sorted(first_cells("logs.md"))
+
+
+def test_the_metrics_list_has_every_metric_and_no_other():
+    metrics = Metrics()
+    metrics.registry.register(CodesAvailableCollector(lambda: [("b", "c", 1)]))
+    text = generate_latest(metrics.registry).decode()
+    exposed = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    exposed = {name for name in exposed if not name.endswith("_created")}
+    assert exposed == set(first_cells("metrics.md"))
+
+
+def test_every_link_between_documents_leads_somewhere():
+    for document in [*HOME.glob("*.md"), *HOME.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_readmes_table_of_calls_is_what_is_served(app):
+    readme = (HOME / "README.md").read_text()
+    rows = re.findall(r"^\| `(GET|POST|PUT|DELETE) ([^`]+)` \| `([^`]+)`", readme, re.MULTILINE)
+    campaign = "/v1/brands/{brand}/campaigns/{campaign}"
+    listed = {(method, re.sub("^C", campaign, path), scope) for method, path, scope in rows}
+    served = {
+        (operation.method, operation.path, str(operation.scope)) for operation in operations_of(app)
+    }
+    assert served == listed
