@@ -1,49 +1,29 @@
-"""Bringing a database to the tables that this code wants, and telling whether it is there."""
+"""Which tables a database has, and which this code wants; `upgrade.py` makes them."""
 
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from service.store.database import Database
 
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
+MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "alembic_version"
 
 
 @cache
-def newest_revision() -> str | None:
-    """Return the revision that this code wants."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def newest_revision() -> str:
+    """Return the revision that this code wants: the number of the last step."""
+    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision that a database is at, `None` if it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def upgrade(database: Database) -> str | None:
-    """Run the steps that are missing, all or none, and return the revision reached.
-
-    Several processes may do this at once: each waits for the one before it, then finds
-    nothing to do.
-
-    Raises:
-        Unavailable: The database cannot be written.
-    """
-    config = _config()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return current_revision(connection)
+    """Return the revision that a database is at, `None` if it has no tables yet."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
+    revision: str | None = connection.exec_driver_sql(query).scalar()
+    return revision
 
 
 def why_not_ready(database: Database) -> str | None:

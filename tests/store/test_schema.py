@@ -4,13 +4,15 @@ import multiprocessing
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from service.store.database import Database
-from service.store.schema import current_revision, newest_revision, upgrade, why_not_ready
+from service.store.schema import MIGRATIONS, current_revision, newest_revision, why_not_ready
 from service.store.tables import metadata
+from service.store.upgrade import upgrade
 
 
 def test_migrations_and_tables_agree(database):
@@ -58,6 +60,10 @@ def test_upgrading_twice_changes_nothing(database):
     before = definitions(database)
     assert newest_revision() == upgrade(database)
     assert before == definitions(database)
+
+
+def test_the_newest_revision_is_alembics_head():
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == newest_revision()
 
 
 def test_a_database_without_tables_is_not_ready(tmp_path):

@@ -1,0 +1,25 @@
+"""Bringing a database to the tables that this code wants, step by step, with Alembic."""
+
+from alembic import command
+from alembic.config import Config
+
+from service.store.database import Database
+from service.store.schema import MIGRATIONS, current_revision
+
+
+def upgrade(database: Database) -> str | None:
+    """Run the steps that are missing, all or none, and return the revision reached.
+
+    Several processes may do this at once: each waits for the one before it, then finds
+    nothing to do.
+
+    Raises:
+        Unavailable: The database cannot be written.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return current_revision(connection)
