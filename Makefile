@@ -69,12 +69,11 @@ NEW_KEY := import secrets; print(secrets.token_urlsafe(48))
 READY := import urllib.request as r; r.urlopen("http://127.0.0.1:5000/readyz")
 
 build: ## Build the container image
-	$(DOCKER) build --build-arg VERSION=$(VERSION) \
-		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) \
-		--tag $(IMAGE) --tag $(IMAGE):$(VERSION) .
+	$(DOCKER) build --tag $(IMAGE) --tag $(IMAGE):$(VERSION) --build-arg VERSION=$(VERSION) \
+		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) .
 
 container-keys:
-	@$(DOCKER) image inspect $(IMAGE) >/dev/null 2>&1 || $(MAKE) build
+	@$(DOCKER) image inspect $(IMAGE) >/dev/null 2>&1 || $(MAKE) --no-print-directory build
 	@$(DOCKER) run --rm --user 0 --volume $(CONTAINER)-keys:$(KEYS) --entrypoint sh $(IMAGE) -euc \
 		'umask 277; cd $(KEYS); for key in jwt-secret pseudonym-key; do [ -s $$key ] || \
 		{ python -c "$(NEW_KEY)" > $$key; chown --reference /var/lib/discount $$key; }; done'

@@ -1,0 +1,76 @@
+"""The container image: small, locked, and nobody's root."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from service.settings import HOME
+
+
+def test_hadolint_finds_nothing():
+    command = [Path(sys.executable).with_name("hadolint"), HOME / "Dockerfile"]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def test_every_stage_has_the_same_base_of_one_patch_version(stages):
+    """The interpreter that the environment was made with is the one that runs it."""
+    bases = {stage.last("FROM").split(" AS ")[0] for stage in stages}
+    assert bases == {"python:${PYTHON_IMAGE}"}
+    default = re.search(r"^ARG PYTHON_IMAGE=(.+)$", (HOME / "Dockerfile").read_text(), re.MULTILINE)
+    assert default
+    assert re.fullmatch(r"3\.\d+\.\d+-slim-[a-z]+", default[1])
+
+
+def test_only_what_the_locks_name_is_installed(stages):
+    installs = [
+        command
+        for stage in stages
+        for line in stage.all("RUN")
+        for command in line.split("&&")
+        if "pip install" in command
+    ]
+    assert installs
+    for command in installs:
+        assert "--require-hashes" in command or "--no-deps" in command
+
+
+def test_the_last_stage_installs_nothing(image):
+    """No compiler and no package cache get into the image: the builder's result is copied."""
+    commands = " ".join(image.all("RUN"))
+    assert not re.search(r"\b(apt|apt-get|dpkg|pip|curl|wget|gcc|make)\b", commands)
+    assert image.all("COPY") == ["--from=builder /app /app"]
+
+
+def test_the_image_runs_as_a_numbered_user(image):
+    """Kubernetes refuses runAsNonRoot for a user that it only knows by name."""
+    uid, gid = image.last("USER").split(":")
+    assert int(uid) >= 10000
+    assert int(gid) >= 10000
+
+
+def test_signals_reach_the_service(image):
+    """In exec form no shell stands between; `discount serve` becomes gunicorn."""
+    assert (json.loads(image.last("ENTRYPOINT")), json.loads(image.last("CMD"))) == (
+        ["discount"],
+        ["serve"],
+    )
+
+
+def test_the_build_sees_only_what_it_copies(stages):
+    """All is shut out, and let in by name: no key or database can slip into an image."""
+    lines = (HOME / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    assert patterns[0] == "*"
+    allowed = {pattern[1:] for pattern in patterns if pattern.startswith("!")}
+    copied = {
+        source
+        for stage in stages
+        for line in stage.all("COPY")
+        if not line.startswith("--from")
+        for source in line.split()[:-1]
+    }
+    assert allowed == copied
+    assert "." not in copied
