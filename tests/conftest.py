@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from service.app import create_app, parts_of
 from service.settings import Settings
 from service.store.database import Database
-from service.store.upgrade import upgrade
 from service.store.store import SQLStore
+from service.store.upgrade import upgrade
 from tests.tokens import SECRET, bearer
 
 
