@@ -60,7 +60,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.url_map.strict_slashes = False  # /apidocs is /apidocs/, without a redirect
     log = build_logger(settings, log_stream)
     metrics = Metrics()
-    database = Database(app, settings.database_url, settings.threads)
+    database = Database(app, settings.database_url, settings.threads, metrics.commit)
     store = SQLStore(database)
     verifier = Verifier(load_keys(settings), settings.jwt_issuer, settings.jwt_audience)
 

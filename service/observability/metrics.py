@@ -6,7 +6,7 @@ scraped adds them up. Labels take a bounded number of values, whatever callers s
 
 from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -14,6 +14,7 @@ OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 """The `route` of a request that matches none."""
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 CodesAvailable = Callable[[], Iterable[tuple[str, str, int]]]
@@ -53,6 +54,19 @@ class Metrics:
         # Made at once, so that each is scraped as 0 before it first happens.
         self._reservations = {outcome: reservations.labels(outcome) for outcome in OUTCOMES}
 
+        self._batches = Histogram(
+            "discount_commit_batch_size",
+            "Writes that shared one commit.",
+            buckets=BATCHES,
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "discount_commit_waiting",
+            "Writes that had not begun when the last commit returned.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count an answered request."""
         method = method if method in METHODS else "other"
@@ -67,6 +81,11 @@ class Metrics:
     def reservation(self, outcome: str) -> None:
         """Count a reservation by its outcome, one of `OUTCOMES`."""
         self._reservations[outcome].inc()
+
+    def commit(self, writes: int, waiting: int) -> None:
+        """Note how many writes shared a commit, and how many waited behind it."""
+        self._batches.observe(writes)
+        self._waiting.set(waiting)
 
 
 class CodesAvailableCollector(Collector):

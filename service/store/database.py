@@ -3,10 +3,10 @@
 Flask-SQLAlchemy makes the engine from the settings; nothing outside `store/` sees it.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
 from flask import Flask
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
+from service.store.group_commit import GroupCommit, Observe, Result, Work
 from service.store.tables import metadata
 
 BUSY_TIMEOUT_S = 4
@@ -26,21 +27,25 @@ _BEGIN = "discount_begin"
 
 
 class Database:
-    """One engine, and the two ways to use it: `read` and `write`."""
+    """One engine, and the ways to use it: `read`, `write`, and a `transaction` of one's own.
 
-    def __init__(self, app: Flask, url: str, threads: int) -> None:
-        """Bind an engine to `app`; nothing is opened before it is used.
+    Nothing is opened before it is used.
 
-        Args:
-            app: The application whose life the engine shares.
-            url: An SQLAlchemy URL with an absolute path.
-            threads: How many threads use it at once; each gets a connection.
-        """
+    Args:
+        app: The application whose life the engine shares.
+        url: An SQLAlchemy URL with an absolute path.
+        threads: How many threads use it at once; each gets a connection.
+        observe: Hears how many writes each commit did, and how many wait behind it.
+    """
+
+    def __init__(
+        self, app: Flask, url: str, threads: int, observe: Observe = lambda _done, _waiting: None
+    ) -> None:
         _make_folder(url)
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
             "pool_size": threads,
-            "max_overflow": 2,  # probes and metrics get through when every thread is busy
+            "max_overflow": 3,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
             "hide_parameters": True,  # error texts reach the log, codes and users must not
         }
@@ -49,6 +54,7 @@ class Database:
             self.engine = extension.engine
         _follow_sqlite_rules(self.engine)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
+        self._group_commit = GroupCommit(self.transaction, observe)
 
     def ping(self) -> None:
         """Ask the database for a sign of life.
@@ -69,8 +75,27 @@ class Database:
         with _as_unavailable(), self._reader.connect() as connection:
             yield connection
 
+    def write(self, work: Work[Result]) -> Result:
+        """Do `work` in a transaction, perhaps with others', and return once it is durable.
+
+        Raises:
+            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Exception: Whatever `work` raised; then it changed nothing.
+        """
+        return self._group_commit.run(work)
+
+    @property
+    def waiting_writes(self) -> int:
+        """How many writes have not begun."""
+        return self._group_commit.waiting
+
+    def close(self) -> None:
+        """Finish the writes that wait, and close all connections; later use opens new ones."""
+        self._group_commit.close()
+        self.engine.dispose()
+
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Run a transaction that holds the write lock from its beginning to its commit.
 
         It is durable when the block has been left without an exception, and undone otherwise.
@@ -80,6 +105,13 @@ class Database:
         """
         with _as_unavailable(), self.engine.begin() as connection:
             yield connection
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection, inside the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+    return driver
 
 
 def _make_folder(url: str) -> None:
@@ -98,7 +130,7 @@ def _follow_sqlite_rules(engine: Engine) -> None:
     """
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: SQLiteConnection, _record: Any) -> None:
+    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
@@ -120,7 +152,7 @@ def _as_unavailable() -> Iterator[None]:
     """Say `Unavailable` for what passes by itself: a lock, a full disk, a lost connection."""
     try:
         yield
-    except (OperationalError, PoolTimeout) as error:
+    except (OperationalError, sqlite3.OperationalError, PoolTimeout) as error:
         raise Unavailable from error
     except DBAPIError as error:
         if error.connection_invalidated:

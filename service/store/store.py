@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
+from sqlalchemy import Connection
+
+from service.domain.errors import NoCodesLeft
 from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.store import codes, listings, pools, reservations
@@ -19,24 +22,33 @@ class SQLStore:
     def add_codes(
         self, brand: str, campaign: str, count: int, mint: Mint, now: Millis
     ) -> Sequence[str]:
-        with self._database.write() as connection:
+        def add(connection: Connection) -> Sequence[str]:
             if campaign == DEFAULT_CAMPAIGN:
                 pool = pools.open_default_pool(connection, brand, now)
             else:
                 pool = pools.find_pool(connection, brand, campaign)
             return codes.add_codes(connection, pool, count, mint, now)
 
+        return self._database.write(add)
+
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         with self._database.read() as connection:
             _, held = reservations.find_held(connection, brand, campaign, user)
             return held
 
-    def claim(self, brand: str, campaign: str, user: str, now: Millis) -> tuple[Reservation, bool]:
-        with self._database.write() as connection:
+    def reserve(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> tuple[Reservation, bool]:
+        with self._database.read() as connection:
             pool, held = reservations.find_held(connection, brand, campaign, user)
-            if held:
-                return held, False
-            return reservations.claim(connection, pool, user, now), True
+        if held:
+            return held, False
+        reservation, new = self._database.write(
+            lambda connection: reservations.claim(connection, pool, user, now)
+        )
+        if reservation is None:
+            raise NoCodesLeft
+        return reservation, new
 
     def codes_available(self) -> Sequence[tuple[str, str, int]]:
         """Return brand, campaign and how many codes are available, for every campaign."""
@@ -44,8 +56,8 @@ class SQLStore:
             return pools.codes_available(connection)
 
     def close(self) -> None:
-        """Close the connections that nobody uses; later calls open new ones."""
-        self._database.engine.dispose()
+        """Close what is open; later calls open it again."""
+        self._database.close()
 
     def brand(self, brand: str) -> tuple[Brand, Counts]:
         with self._database.read() as connection:

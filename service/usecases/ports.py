@@ -36,8 +36,10 @@ class Store(Protocol):
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         """Return what the user holds."""
 
-    def claim(self, brand: str, campaign: str, user: str, now: Millis) -> tuple[Reservation, bool]:
-        """Give the user a free code, unless they hold one by now; say whether it is new.
+    def reserve(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> tuple[Reservation, bool]:
+        """Return what the user holds, else give them a free code; say whether it is new.
 
         Raises:
             NoCodesLeft: The user holds none, and none is free.

@@ -10,9 +10,6 @@ def reserve(
 ) -> tuple[Reservation, bool]:
     """Return the user's reservation, made now if there is none yet.
 
-    Most calls are repeats, so the answer is first looked for without the cost of a write.
-    Whoever comes between the look and the claim is no danger: the claim looks again.
-
     Returns:
         The reservation, and whether it is new.
 
@@ -20,8 +17,7 @@ def reserve(
         BrandNotFound, CampaignNotFound: There is no such campaign.
         NoCodesLeft: The user holds no code, and none is free.
     """
-    held = store.find_reservation(brand, campaign, user)
-    return (held, False) if held else store.claim(brand, campaign, user, clock())
+    return store.reserve(brand, campaign, user, clock())
 
 
 def show_reservation(store: Store, brand: str, campaign: str, user: str) -> Reservation:

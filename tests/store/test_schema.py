@@ -24,7 +24,7 @@ def test_migrations_and_tables_agree(database):
 def test_constraints_agree_to_the_letter(database, tmp_path):
     """Alembic compares neither checks nor partial indexes, so the SQL itself is compared."""
     other = Database(Flask("other"), f"sqlite:///{tmp_path}/metadata.db", threads=1)
-    with other.write() as connection:
+    with other.transaction() as connection:
         metadata.create_all(connection)
     migrated, declared = definitions(database), definitions(other)
     migrated.pop("alembic_version")

@@ -4,7 +4,6 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -97,30 +96,30 @@ class TestAddingCodes:
 class TestReserving:
     def test_the_same_user_gets_the_same_code(self, store):
         add(store, "AAAA", "BBBB")
-        first, new = store.claim("brand", "default", "user", NOW)
+        first, new = store.reserve("brand", "default", "user", NOW)
         assert new
-        assert (first, False) == store.claim("brand", "default", "user", NOW + 1)
+        assert (first, False) == store.reserve("brand", "default", "user", NOW + 1)
         assert first == store.find_reservation("brand", "default", "user")
 
     def test_two_users_get_two_codes(self, store):
         add(store, "AAAA", "BBBB")
-        codes = {store.claim("brand", "default", user, NOW)[0].code for user in ("u1", "u2")}
+        codes = {store.reserve("brand", "default", user, NOW)[0].code for user in ("u1", "u2")}
         assert {"AAAA", "BBBB"} == codes
 
     def test_an_empty_pool_refuses_new_users_and_keeps_old_ones(self, store):
         add(store, "AAAA")
-        held, _ = store.claim("brand", "default", "u1", NOW)
+        held, _ = store.reserve("brand", "default", "u1", NOW)
         with pytest.raises(NoCodesLeft):
-            store.claim("brand", "default", "u2", NOW)
-        assert (held, False) == store.claim("brand", "default", "u1", NOW)
+            store.reserve("brand", "default", "u2", NOW)
+        assert (held, False) == store.reserve("brand", "default", "u1", NOW)
         assert store.find_reservation("brand", "default", "u2") is None
 
     def test_what_is_missing_is_named(self, store):
-        for call in (store.find_reservation, lambda *names: store.claim(*names, NOW)):
+        for call in (store.find_reservation, lambda *names: store.reserve(*names, NOW)):
             with pytest.raises(BrandNotFound):
                 call("brand", "default", "user")
         add(store, "AAAA")
-        for call in (store.find_reservation, lambda *names: store.claim(*names, NOW)):
+        for call in (store.find_reservation, lambda *names: store.reserve(*names, NOW)):
             with pytest.raises(CampaignNotFound):
                 call("brand", "summer", "user")
 
@@ -128,7 +127,7 @@ class TestReserving:
         """Composed and decomposed é are two users, and so are a and A."""
         add(store, "AAAA", "BBBB", "CCCC", "DDDD")
         users = ["\u00e9", "e\u0301", "a", "A"]
-        codes = {store.claim("brand", "default", user, NOW)[0].code for user in users}
+        codes = {store.reserve("brand", "default", user, NOW)[0].code for user in users}
         assert 4 == len(codes)
 
     def test_racing_threads_share_a_pool_without_a_double(self, store, database):
@@ -142,7 +141,7 @@ class TestReserving:
             for number in range(60):
                 user = f"user{(number * 7 + turn * 11) % 60}"
                 try:
-                    answers[user] = store.claim("brand", "default", user, NOW)[0].code
+                    answers[user] = store.reserve("brand", "default", user, NOW)[0].code
                 except NoCodesLeft:
                     answers[user] = None
             return answers
@@ -161,7 +160,7 @@ class TestCounts:
     def test_counts_are_what_is_there(self, store, database):
         store.add_codes("brand", "default", 20, mint, NOW)
         for number in range(7):
-            store.claim("brand", "default", f"user{number}", NOW)
+            store.reserve("brand", "default", f"user{number}", NOW)
         assert count_rows(database) == store.brand("brand")[1]
         assert count_rows(database) == store.campaign("brand", "default")[1]
         assert [("brand", "default", 13)] == store.codes_available()
@@ -178,7 +177,7 @@ class TestCounts:
 
     def test_a_tally_below_zero_is_refused(self, store, database):
         add(store, "AAAA")
-        with pytest.raises(Exception, match="CHECK"), database.write() as connection:
+        with pytest.raises(Exception, match="CHECK"), database.transaction() as connection:
             connection.execute(text("UPDATE tally SET available = -1"))
 
 
@@ -188,7 +187,7 @@ class TestPlans:
     def test_a_reservation_searches_indexes_alone(self, store, plans):
         add(store, "AAAA", "BBBB")
         with plans() as steps:
-            store.claim("brand", "default", "user", NOW)
+            store.reserve("brand", "default", "user", NOW)
             store.find_reservation("brand", "default", "user")
         assert any("code_by_user" in step for step in steps)
         assert any("code_free" in step for step in steps)
@@ -223,19 +222,21 @@ def plans(database):
     @contextmanager
     def collect():
         steps: list[str] = []
-        seen: list[tuple[str, Any]] = []
+        seen: list[str] = []
 
-        def note(_connection, _cursor, statement, parameters, _context, many):
-            if not many and statement.lstrip().startswith(("SELECT", "UPDATE")):
-                seen.append((statement, parameters))
+        def trace(connection, _record):
+            connection.set_trace_callback(seen.append)
 
-        event.listen(database.engine, "before_cursor_execute", note)
+        database.close()
+        event.listen(database.engine, "connect", trace)
         yield steps
-        event.remove(database.engine, "before_cursor_execute", note)
+        event.remove(database.engine, "connect", trace)
+        database.close()
         with database.read() as connection:
-            for statement, parameters in seen:
-                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                steps += [row[3] for row in rows]
+            for statement in seen:
+                if statement.lstrip().startswith(("SELECT", "UPDATE")):
+                    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+                    steps += [row[3] for row in rows]
 
     return collect
 
@@ -244,7 +245,7 @@ class TestLookingUp:
     def test_one_code(self, store):
         add(store, "AAAA")
         assert State.AVAILABLE == store.code("brand", "default", "AAAA").state
-        store.claim("brand", "default", "user", NOW + 5)
+        store.reserve("brand", "default", "user", NOW + 5)
         found = store.code("brand", "default", "AAAA")
         assert (State.RESERVED, NOW, NOW + 5) == (found.state, found.created_at, found.reserved_at)
 
@@ -276,7 +277,7 @@ class TestPages:
         add(store, "BBBB", "DDDD", "FFFF")
         first = store.codes("brand", "default", None, None, 2)
         add(store, "AAAA", "EEEE")
-        store.claim("brand", "default", "user", NOW)
+        store.reserve("brand", "default", "user", NOW)
         rest = store.codes("brand", "default", None, first.items[-1].code, 10)
         assert ["BBBB", "DDDD"] == [code.code for code in first.items]
         assert ["EEEE", "FFFF"] == [code.code for code in rest.items]
@@ -284,7 +285,7 @@ class TestPages:
     def test_states_divide_the_list(self, store):
         store.add_codes("brand", "default", 12, mint, NOW)
         for number in range(5):
-            store.claim("brand", "default", f"user{number}", NOW)
+            store.reserve("brand", "default", f"user{number}", NOW)
         by_state = {
             state: len(store.codes("brand", "default", state, None, 100).items) for state in State
         }
@@ -330,8 +331,8 @@ class TestConstraints:
     )
     def test_damage_is_refused(self, store, database, damage):
         add(store, "AAAA", "BBBB")
-        store.claim("brand", "default", "u1", NOW)
-        with pytest.raises(IntegrityError), database.write() as connection:
+        store.reserve("brand", "default", "u1", NOW)
+        with pytest.raises(IntegrityError), database.transaction() as connection:
             connection.execute(text(damage))
 
 
@@ -340,6 +341,6 @@ def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatc
     add(store, "AAAA")
     monkeypatch.setattr("service.store.database.BUSY_TIMEOUT_S", 0)
     store.close()  # connections opened from here on wait no longer
-    with database.write(), pytest.raises(Unavailable):
-        store.claim("brand", "default", "user", NOW)
+    with database.transaction(), pytest.raises(Unavailable):
+        store.reserve("brand", "default", "user", NOW)
     assert store.find_reservation("brand", "default", "user") is None

@@ -1,0 +1,202 @@
+"""Group commit: durable before the answer, right errors to the right callers, never a hang."""
+
+import multiprocessing
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from service.domain.codes import mint
+from service.domain.errors import NoCodesLeft, Unavailable
+from service.store import group_commit
+from service.store.group_commit import GroupCommit
+
+
+class Disk:
+    """A transaction that can be made slow, and that remembers what was committed."""
+
+    def __init__(self):
+        self.may_commit = threading.Event()
+        self.may_commit.set()
+        self.begun = threading.Semaphore(0)
+        self.committed = []
+        self.fails = None
+
+    @contextmanager
+    def transaction(self):
+        self.begun.release()
+        done: list[object] = []
+        yield done
+        assert self.may_commit.wait(20)
+        if self.fails:
+            raise self.fails
+        self.committed.append(done)
+
+
+@pytest.fixture
+def disk():
+    return Disk()
+
+
+@pytest.fixture
+def batches():
+    return []
+
+
+@pytest.fixture
+def group(disk, batches):
+    made = GroupCommit(disk.transaction, lambda done, _waiting: batches.append(done))
+    yield made
+    disk.may_commit.set()
+    made.close()
+
+
+def work(name):
+    def append(done):
+        done.append(name)
+        return name
+
+    return append
+
+
+def bad(error):
+    def fail(done):
+        done.append("never")
+        raise error
+
+    return fail
+
+
+def held_up(disk, group, pool, works):
+    """Hold the disk with a first work, let all others gather behind it, then let go."""
+    disk.may_commit.clear()
+    first = pool.submit(group.run, work("first"))
+    disk.begun.acquire()
+    others = [pool.submit(group.run, each) for each in works]
+    while group.waiting < len(works):
+        time.sleep(0.001)
+    disk.may_commit.set()
+    return [first, *others]
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(64) as executor:
+        yield executor
+
+
+def test_what_gathers_while_the_disk_is_busy_shares_one_transaction(disk, group, pool, batches):
+    futures = held_up(disk, group, pool, [work(number) for number in range(40)])
+    assert ["first", *range(40)] == [future.result() for future in futures]
+    assert [1, 40] == [len(done) for done in disk.committed]
+    assert [1, 40] == batches
+
+
+def test_nobody_goes_on_before_the_commit(disk, group, pool):
+    disk.may_commit.clear()
+    future = pool.submit(group.run, work("x"))
+    disk.begun.acquire()
+    time.sleep(0.1)
+    assert not future.done()
+    disk.may_commit.set()
+    assert "x" == future.result()
+    assert [["x"]] == disk.committed
+
+
+def test_one_bad_work_fails_alone(disk, group, pool):
+    """Its error reaches its caller, and what it began is undone with its transaction."""
+    works = [work(1), bad(NoCodesLeft("mine")), work(2), bad(ValueError("other")), work(3)]
+    first, one, mine, two, other, three = held_up(disk, group, pool, works)
+    assert ["first", 1, 2, 3] == [future.result() for future in (first, one, two, three)]
+    with pytest.raises(NoCodesLeft, match="mine"):
+        mine.result()
+    with pytest.raises(ValueError, match="other"):
+        other.result()
+    assert [["first"], [1], [2], [3]] == disk.committed
+
+
+def test_a_commit_that_fails_is_everybodys(disk, group, pool):
+    disk.fails = Unavailable()
+    futures = held_up(disk, group, pool, [work(number) for number in range(5)])
+    for future in futures:
+        with pytest.raises(Unavailable):
+            future.result()
+    disk.fails = None
+    assert "again" == group.run(work("again"))
+    assert [["again"]] == disk.committed
+
+
+def test_a_full_queue_refuses_at_once(disk, group, pool, monkeypatch):
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 3)
+    disk.may_commit.clear()
+    first = pool.submit(group.run, work("first"))
+    disk.begun.acquire()
+    others = [pool.submit(group.run, work(number)) for number in range(3)]
+    while group.waiting < 3:
+        time.sleep(0.001)
+    with pytest.raises(Unavailable):
+        group.run(work("too many"))
+    disk.may_commit.set()
+    assert ["first", 0, 1, 2] == [future.result() for future in (first, *others)]
+
+
+def test_a_caller_waits_no_longer_than_its_deadline(disk, group, pool, monkeypatch):
+    """What has not begun when its caller leaves is never done."""
+    disk.may_commit.clear()
+    first = pool.submit(group.run, work("first"))
+    disk.begun.acquire()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(group_commit, "DEADLINE_S", 0.1)
+        with pytest.raises(Unavailable):
+            group.run(work("late"))
+    disk.may_commit.set()
+    assert "first" == first.result()
+    assert "next" == group.run(work("next"))
+    assert [["first"], ["next"]] == disk.committed
+
+
+def test_a_batch_has_a_largest_size(disk, group, pool, monkeypatch):
+    monkeypatch.setattr(group_commit, "MAX_BATCH", 10)
+    for future in held_up(disk, group, pool, [work(number) for number in range(25)]):
+        future.result()
+    assert [1, 10, 10, 5] == [len(done) for done in disk.committed]
+
+
+def test_closing_finishes_what_waits_and_opens_again(disk, group, pool):
+    futures = held_up(disk, group, pool, [work(number) for number in range(20)])
+    group.close()
+    assert ["first", *range(20)] == [future.result(1) for future in futures]
+    assert "after" == group.run(work("after"))
+
+
+def test_it_starts_anew_after_a_fork(group):
+    """Gunicorn loads the application before it forks its workers."""
+    assert "before" == group.run(work("before"))
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=lambda: os._exit(0 if group.run(work("in")) == "in" else 1))
+    child.start()
+    child.join(20)
+    assert 0 == child.exitcode
+    assert "after" == group.run(work("after"))
+
+
+def test_claims_share_commits_of_the_real_database(store, database):
+    """Forty threads claim while a transaction is open; one commit does them all."""
+    store.add_codes("brand", "default", 40, mint, 1)
+    commits: list[object] = []
+    with ThreadPoolExecutor(40) as executor, database.transaction() as connection:
+        executor.submit(store.reserve, "brand", "default", "first", 1)
+        claims = [
+            executor.submit(store.reserve, "brand", "default", f"user{number}", 1)
+            for number in range(39)
+        ]
+        while database.waiting_writes < 39:
+            time.sleep(0.001)
+        event.listen(database.engine, "commit", commits.append)
+        connection.exec_driver_sql("SELECT 1")
+    assert 39 == len({claim.result()[0].code for claim in claims})
+    assert len(commits) <= 3
