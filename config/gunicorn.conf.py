@@ -5,21 +5,17 @@ Settings: https://gunicorn.org/reference/settings/
 
 import os
 import shutil
-import tempfile
-from pathlib import Path
+from contextlib import closing
 
-# Counters of several processes meet in files; the library wants to know where before it is
-# imported. In memory, where there is such a place: they are written on every request.
-_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there gets a name of its own
-_IN_MEMORY = "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK)
-_SHARED = _MEMORY if _IN_MEMORY else Path(tempfile.gettempdir())
-_COUNTERS = tempfile.mkdtemp(prefix="discount-metrics-", dir=_SHARED)
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = _COUNTERS
+from service.observability.counter_files import make_folder, shared_memory
 
-from prometheus_client import multiprocess  # noqa: E402 - after the variable is set
+_COUNTERS = make_folder()  # before anything imports prometheus-client
+
+from prometheus_client import multiprocess  # noqa: E402
 
 from service.app import parts_of  # noqa: E402
-from service.server import MetricsServer, PipelineLogger, ProblemWorker  # noqa: E402
+from service.observability.exposition import MetricsServer  # noqa: E402
+from service.server import PipelineLogger, ProblemWorker  # noqa: E402
 from service.settings import load_settings  # noqa: E402
 
 _settings = load_settings()
@@ -27,11 +23,8 @@ _master = os.getpid()
 
 wsgi_app = "service.wsgi:app"
 proc_name = "discount"
-bind = (
-    f"[{_settings.host}]:{_settings.port}"
-    if ":" in _settings.host
-    else (f"{_settings.host}:{_settings.port}")
-)
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = f"{_host}:{_settings.port}"
 workers = _settings.workers  # one by default: SQLite has one writer at a time anyway
 threads = _settings.threads
 worker_class = ProblemWorker  # gthread: serves what is queued when told to stop; sync resets it
@@ -39,8 +32,10 @@ logger_class = PipelineLogger
 loglevel = _settings.log_level
 
 preload_app = True  # a mistake shows once and at once, and workers share the code's memory
-worker_tmp_dir = str(_SHARED)  # the heartbeat file must never wait for a disk
+worker_tmp_dir = str(shared_memory())  # the heartbeat file must never wait for a disk
 control_socket_disable = True  # it would be opened under HOME, which may be read-only
+forwarded_allow_ips = ""  # no header of a caller or a proxy changes what is served
+forwarder_headers = ""
 
 timeout = 30  # seconds without a heartbeat until a worker is killed
 graceful_timeout = 25  # seconds that accepted requests get on SIGTERM; Kubernetes kills at 30
@@ -52,7 +47,13 @@ limit_request_field_size = 8190
 
 def when_ready(server):
     """Serve the metrics from the master."""
-    MetricsServer(parts_of(server.app.wsgi()).store, _settings).start()
+    parts = parts_of(server.app.wsgi())
+
+    def codes_available():
+        with closing(parts.store) as store:  # no connection may be open when workers are forked
+            return store.codes_available()
+
+    MetricsServer(_settings, codes_available, parts.log).start()
 
 
 def child_exit(server, worker):

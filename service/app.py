@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from flask import Flask
+from structlog.typing import FilteringBoundLogger
 
 from service.api.arrival import receive
 from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
 from service.api.docs import serve_docs
-from service.api.parsing import MAX_BODY_BYTES
+from service.api.operation import PlainRule
+from service.api.paging import Cursors
 from service.api.problem_pages import problem_pages
 from service.api.problems import write_problems
 from service.api.reservations import reservation_views
@@ -35,6 +37,8 @@ class Parts:
     store: SQLStore
     database: Database
     metrics: Metrics
+    observer: RequestObserver
+    log: FilteringBoundLogger
 
 
 def parts_of(app: Flask) -> Parts:
@@ -44,7 +48,7 @@ def parts_of(app: Flask) -> Parts:
 
 
 def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
-    """Build the application; nothing is opened or served yet.
+    """Build the application; no database and no port is opened yet.
 
     Args:
         settings: What the environment says.
@@ -54,14 +58,15 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         SettingsError: The keys cannot be used.
     """
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # an empty name is an error, not another path
-    app.url_map.strict_slashes = False  # /apidocs is /apidocs/, without a redirect
+    app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
     metrics = Metrics()
     database = Database(app, settings.database_url, settings.threads, metrics.commit)
     store = SQLStore(database)
+    secret_key = pseudonym_key(settings)
+    cursors = Cursors(secret_key)
     verifier = Verifier(load_keys(settings), settings.jwt_issuer, settings.jwt_audience)
 
     write_problems(app, log)
@@ -69,17 +74,16 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     require_tokens(app, verifier, _note_caller)
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
-    app.register_blueprint(code_views(store, metrics))
-    app.register_blueprint(brand_views(store))
+    app.register_blueprint(code_views(store, metrics, cursors))
+    app.register_blueprint(brand_views(store, cursors))
     app.register_blueprint(problem_pages())
     app.register_blueprint(
         probe_views({"database": database.ping, "tables": lambda: why_not_ready(database)})
     )
     serve_docs(app)
-    app.wsgi_app = RequestObserver(  # type: ignore[method-assign]
-        app.wsgi_app, Pseudonyms(pseudonym_key(settings)), metrics, log
-    )
-    app.extensions["discount"] = Parts(store, database, metrics)
+    observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log)
+    app.wsgi_app = observer  # type: ignore[method-assign]
+    app.extensions["discount"] = Parts(store, database, metrics, observer, log)
     return app
 
 

@@ -14,7 +14,7 @@ from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
 from service.domain.errors import Problem
-from service.settings import HOME, SettingsError, load_settings
+from service.settings import DEFAULT_METRICS_PORT, HOME, SettingsError, load_settings
 
 
 class PlainErrors(click.Group):
@@ -46,8 +46,9 @@ def serve() -> None:
     settings = load_settings()
     load_keys(settings)
     _require_free("PORT", settings.host, settings.port)
-    if settings.metrics_port:
-        _require_free("METRICS_PORT", settings.host, settings.metrics_port)
+    if settings.insists_on_metrics_port:
+        metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
+        _require_free("METRICS_PORT", settings.host, metrics_port)
     config = HOME / "config" / "gunicorn.conf.py"
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     os.execv(command[0], command)  # noqa: S606 - no shell, and every word is ours

@@ -6,12 +6,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from environs import EnvError, FileAwareEnv, ValidationError, validate
 
 DEVELOPMENT, PRODUCTION = "development", "production"
 ENVIRONMENTS = (DEVELOPMENT, PRODUCTION)
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+DEFAULT_METRICS_PORT = 5001
 MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
 
@@ -25,6 +27,16 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message is a sentence that names it."""
 
 
+class Environment(FileAwareEnv):
+    """Names the setting whose file cannot be read as text."""
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        try:
+            return super()._get_value(env_key, default)
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{env_key}_FILE names a file that is not UTF-8 text.") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment says. `None` stands for "not set", with the default explained."""
@@ -33,7 +45,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5000
     metrics_port: int | None = None
-    """`None`: 5001, or any free port where that is taken (development only)."""
+    """`None`: `DEFAULT_METRICS_PORT`, or any free port where that is taken (development only)."""
     workers: int = 1
     threads: int = 16
     database_url: str = f"sqlite:///{HOME}/var/discount.db"
@@ -50,6 +62,11 @@ class Settings:
         return self.environment == PRODUCTION
 
     @property
+    def insists_on_metrics_port(self) -> bool:
+        """Whether metrics on another port would be found by nobody."""
+        return self.production or self.metrics_port is not None
+
+    @property
     def var(self) -> Path:
         """Where development keeps its key and its database."""
         return HOME / "var"
@@ -61,7 +78,7 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: One is missing or wrong.
     """
-    return read_settings(FileAwareEnv(strip_whitespace=True))
+    return read_settings(Environment(strip_whitespace=True))
 
 
 def read_settings(env: FileAwareEnv) -> Settings:
@@ -72,6 +89,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
     """
     default = Settings()
     port = validate.Range(min=1, max=65535)
+    named = validate.Length(min=1, error="Empty.")
     secret = validate.Length(
         min=MIN_SECRET_BYTES, error=f"Shorter than {MIN_SECRET_BYTES} characters."
     )
@@ -80,7 +98,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
             environment=env.str(
                 "DISCOUNT_ENV", default.environment, validate=validate.OneOf(ENVIRONMENTS)
             ),
-            host=env.str("HOST", default.host),
+            host=env.str("HOST", default.host, validate=named),
             port=env.int("PORT", default.port, validate=port),
             metrics_port=env.int("METRICS_PORT", None, validate=port),
             workers=env.int(
@@ -94,8 +112,8 @@ def read_settings(env: FileAwareEnv) -> Settings:
             ),
             jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
             jwt_keys_file=env.path("DISCOUNT_JWT_KEYS_FILE", None, validate=_is_file),
-            jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer),
-            jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience),
+            jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer, validate=named),
+            jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
             log_level=env.str(
                 "DISCOUNT_LOG_LEVEL", default.log_level, validate=validate.OneOf(LOG_LEVELS)
@@ -123,7 +141,15 @@ def _absolute(url: str) -> str:
 
 
 def _complete(settings: Settings) -> None:
-    """Insist on what production must be told."""
+    """Insist on what fits together, and on what production must be told.
+
+    Raises:
+        SettingsError: Something is missing, or two settings contradict each other.
+    """
+    if settings.port == (settings.metrics_port or DEFAULT_METRICS_PORT) and (
+        settings.insists_on_metrics_port
+    ):
+        raise SettingsError(f"PORT and METRICS_PORT are both {settings.port}; use two ports.")
     if not settings.production:
         return
     if not (settings.jwt_secret or settings.jwt_keys_file):

@@ -1,6 +1,11 @@
 """What gunicorn serves."""
 
-from service.app import create_app
-from service.settings import load_settings
+import sys
 
-app = create_app(load_settings())
+from service.app import create_app
+from service.settings import SettingsError, load_settings
+
+try:
+    app = create_app(load_settings())
+except SettingsError as error:
+    sys.exit(f"discount: {error}")

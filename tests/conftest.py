@@ -31,7 +31,7 @@ def pytest_runtest_makereport():
 def bare_environment(monkeypatch):
     """Hide the settings of whoever runs the tests."""
     for name in list(os.environ):
-        if name.startswith("DISCOUNT_") or name in {"HOST", "PORT", "METRICS_PORT"}:
+        if name.startswith(("DISCOUNT_", "WEB_")) or name in {"HOST", "PORT", "METRICS_PORT"}:
             monkeypatch.delenv(name)
 
 

@@ -82,8 +82,11 @@ def running(folder: Path, **changed: str) -> Iterator[Running]:
             wait_until_ready(service)
             yield service
         finally:
-            process.kill() if process.poll() is None else None
-            process.wait()
+            process.terminate()
+            try:
+                process.wait(START_WITHIN_S)
+            finally:
+                process.kill()
 
 
 def wait_until_ready(service: Running) -> None:

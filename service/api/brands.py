@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from service.api import schemas
 from service.api.answers import answer, brand_object, campaign_object, with_counts
 from service.api.operation import Answer, operation
-from service.api.paging import decode_cursor, page_answer
+from service.api.paging import Cursors
 from service.auth.caller import Scope
 from service.auth.guard import current_caller
 from service.domain.errors import BrandNotFound, CampaignNotFound
@@ -13,7 +13,7 @@ from service.domain.model import Brand, Campaign
 from service.usecases.ports import Store
 
 
-def brand_views(store: Store) -> Blueprint:
+def brand_views(store: Store, cursors: Cursors) -> Blueprint:
     """Make the views over `store`."""
     views = Blueprint("brands", __name__)
 
@@ -28,8 +28,8 @@ def brand_views(store: Store) -> Blueprint:
     )
     def list_brands(limit: int, cursor: str | None) -> Response:
         """Those that the token names and that exist, in the order of their names."""
-        page = store.brands(current_caller().brands, decode_cursor("brands", cursor), limit)
-        return page_answer("brands", page, _key, brand_object)
+        page = store.brands(current_caller().brands, cursors.decode("brands", cursor), limit)
+        return cursors.page("brands", page, _key, brand_object)
 
     @operation(
         views,
@@ -60,8 +60,8 @@ def brand_views(store: Store) -> Blueprint:
     def list_campaigns(brand: str, limit: int, cursor: str | None) -> Response:
         """In the order of their names."""
         listing = f"campaigns/{brand}"
-        page = store.campaigns(brand, decode_cursor(listing, cursor), limit)
-        return page_answer(listing, page, _key, campaign_object)
+        page = store.campaigns(brand, cursors.decode(listing, cursor), limit)
+        return cursors.page(listing, page, _key, campaign_object)
 
     @operation(
         views,

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from service.api import schemas
 from service.api.answers import answer, code_object
 from service.api.operation import Answer, operation
-from service.api.paging import decode_cursor, page_answer
+from service.api.paging import Cursors
 from service.auth.caller import Scope
 from service.domain.codes import ALPHABET, LENGTH
 from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound
@@ -34,7 +34,7 @@ def create(
     return codes
 
 
-def code_views(store: Store, metrics: Metrics) -> Blueprint:
+def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
     """Make the views over `store`."""
     views = Blueprint("codes", __name__)
 
@@ -69,8 +69,8 @@ def code_views(store: Store, metrics: Metrics) -> Blueprint:
     ) -> Response:
         """In the order of the codes. The list shows secrets that nobody holds yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
-        page = store.codes(brand, campaign, state, decode_cursor(listing, cursor), limit)
-        return page_answer(listing, page, _key, code_object)
+        page = store.codes(brand, campaign, state, cursors.decode(listing, cursor), limit)
+        return cursors.page(listing, page, _key, code_object)
 
     @operation(
         views,

@@ -47,3 +47,4 @@ def serve_docs(app: Flask) -> None:
             "static_folder": str(SWAGGER_UI),
         },
     )
+    app.add_url_rule("/apidocs", "apidocs_without_slash", app.view_functions["flasgger.apidocs"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 from marshmallow import Schema
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import Rule
 
 from service.api.parsing import StrictParser
 from service.api.schemas import Input
@@ -68,6 +68,15 @@ class Operation:
 View = Callable[..., Response]
 
 
+class PlainRule(Rule):
+    """A route without extras: no HEAD beside a GET that changes state."""
+
+    def __init__(self, *args: Any, head: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not head and self.methods:
+            self.methods.discard("HEAD")
+
+
 def operation(
     blueprint: Blueprint,
     method: str,
@@ -116,17 +125,17 @@ def operation(
             answers=answers,
             refusals=(*ALWAYS, *((UnsupportedMediaType, TooLarge) if body else ()), *refusals),
         )
-        take_apart = _taking_apart(view, described, head=head)
+        take_apart = _taking_apart(view, described)
         take_apart.operation = described  # type: ignore[attr-defined]
         take_apart.scope = scope  # type: ignore[attr-defined]
         rule = re.sub(r"\{(\w+)\}", r"<\1>", path)
-        blueprint.add_url_rule(rule, view.__name__, take_apart, methods=[method])
+        blueprint.add_url_rule(rule, view.__name__, take_apart, methods=[method], head=head)
         return view
 
     return register
 
 
-def _taking_apart(view: View, described: Operation, *, head: bool) -> View:
+def _taking_apart(view: View, described: Operation) -> View:
     """Wrap a view so that it is called with what its schemas found in the request."""
     sources = [
         (location, schema())
@@ -140,8 +149,6 @@ def _taking_apart(view: View, described: Operation, *, head: bool) -> View:
 
     @functools.wraps(view)
     def take_apart(**_: str) -> Response:
-        if request.method == "HEAD" and not head:
-            raise MethodNotAllowed(valid_methods=[described.method])
         arguments: dict[str, Any] = {}
         for location, schema in sources:
             arguments |= _PARSER.parse(schema, request, location=location)

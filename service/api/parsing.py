@@ -1,5 +1,7 @@
 """Taking requests apart with webargs: path, query and body, each by its strict schema."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -10,7 +12,8 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from service.api.answers import JSON
-from service.domain.errors import InputError, InvalidRequest, UnsupportedMediaType
+from service.auth.guard import current_caller
+from service.domain.errors import InputError, InvalidRequest, TooLarge, UnsupportedMediaType
 
 MAX_BODY_BYTES = 1024 * 1024
 """Longest JSON body."""
@@ -27,15 +30,16 @@ class StrictParser(FlaskParser):
         Raises:
             UnsupportedMediaType: It is said to be something else.
             InvalidRequest: It is no JSON.
-            RequestEntityTooLarge: It is longer than `MAX_BODY_BYTES`.
+            TooLarge: It is longer than `MAX_BODY_BYTES`.
+            BrandNotFound: The caller may not know of the brand that it names.
         """
-        if req.mimetype != JSON:
+        if req.mimetype != JSON or "Content-Encoding" in req.headers:
             raise UnsupportedMediaType
-        try:
-            return orjson.loads(req.get_data(cache=False))
-        except orjson.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise InvalidRequest([InputError("", f"Not JSON: see {where}.")]) from error
+        body = _read_json(_read_body(req, MAX_BODY_BYTES))
+        if isinstance(body, dict) and isinstance(body.get("brand"), str):
+            # Before anything else is said of the body, as with a brand in the path.
+            current_caller().require_brand(body["brand"])
+        return body
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """Read the query.
@@ -58,6 +62,55 @@ class StrictParser(FlaskParser):
         raise InvalidRequest(
             [_fault(path, text) for part in by_location.values() for path, text in _flatten(part)]
         ) from error
+
+
+def _read_body(req: Request, limit: int) -> bytes:
+    """Read a whole body, however it is transferred.
+
+    gunicorn's own stream is read, as werkzeug's would cut a chunked body at its limit.
+
+    Raises:
+        TooLarge: It is longer than `limit` bytes.
+        InvalidRequest: It ends too soon, or its chunks are malformed.
+    """
+    if (req.content_length or 0) > limit:
+        raise TooLarge
+    try:
+        body: bytes = req.environ["wsgi.input"].read(limit + 1)
+    except Exception as error:
+        raise InvalidRequest([InputError("", "The body could not be read.")]) from error
+    if len(body) > limit:
+        raise TooLarge
+    if len(body) < (req.content_length or 0):
+        raise InvalidRequest([InputError("", "The body ends too soon.")])
+    return body
+
+
+def _read_json(body: bytes) -> Any:
+    """Read JSON, strictly.
+
+    orjson refuses what is no UTF-8 or no JSON, but takes the last of two members of one name;
+    the standard library can be told to refuse that, too.
+
+    Raises:
+        InvalidRequest: It is no JSON, or names a member twice.
+    """
+    try:
+        orjson.loads(body)
+        return json.loads(body, object_pairs_hook=_unlike)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidRequest([InputError("", f"Not JSON: see {where}.")]) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest([InputError("", "Too deep, or a number is too long.")]) from error
+
+
+def _unlike(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(members)
+    if len(content) < len(members):
+        twins = [name for name, times in Counter(name for name, _ in members).items() if times > 1]
+        raise InvalidRequest([_fault([name], "Given more than once.") for name in twins])
+    return content
 
 
 def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

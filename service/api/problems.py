@@ -11,7 +11,6 @@ from flask import Flask, Response
 from structlog.typing import FilteringBoundLogger
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
-from werkzeug.routing import RequestRedirect
 
 from service.api.answers import answer, request_path
 from service.domain import errors
@@ -38,10 +37,14 @@ def write_problems(app: Flask, log: FilteringBoundLogger) -> None:
         return problem_answer(problem)
 
     @app.errorhandler(HTTPException)
-    def frameworks(error: HTTPException) -> Response | HTTPException:
-        if isinstance(error, RequestRedirect):
-            return error
-        kind = _BY_STATUS.get(error.code or 0, errors.InvalidRequest)
+    def frameworks(error: HTTPException) -> Response:
+        status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+        ours_or_theirs = (
+            errors.InternalError
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            else errors.InvalidRequest
+        )
+        kind = _BY_STATUS.get(status, ours_or_theirs)
         response = problem_answer(kind())
         if isinstance(error, WerkzeugMethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))

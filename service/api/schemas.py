@@ -75,7 +75,7 @@ class DecimalText(fields.Integer):
     ) -> int:
         if not (isinstance(value, str) and value.isascii() and value.isdecimal()):
             raise self.make_error("invalid", input=value)
-        return super()._deserialize(value[:20], attr, data, **kwargs)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Input(Schema):

@@ -116,6 +116,9 @@ def development_secret(folder: Path) -> str:
 
     Several processes may ask for the first time at once: a link either succeeds for one of
     them or finds the other's, whole.
+
+    Raises:
+        SettingsError: Its file was damaged.
     """
     path = folder / "development.key"
     if not path.exists():
@@ -125,7 +128,10 @@ def development_secret(folder: Path) -> str:
             draft.flush()
             with suppress(FileExistsError):
                 path.hardlink_to(draft.name)
-    return path.read_text()
+    secret = path.read_text()
+    if len(secret) < MIN_SECRET_BYTES:
+        raise SettingsError(f"{path} holds no key; remove it, and another is made.")
+    return secret
 
 
 def pseudonym_key(settings: Settings) -> bytes:

@@ -15,8 +15,8 @@ from service.settings import Settings, SettingsError
 LEEWAY_S = 10
 """How far the issuer's clock and ours may be apart."""
 REQUIRED = ("sub", "exp", "iat", "iss", "aud")
-TYPES = (None, "jwt", "at+jwt")
-"""Values of `typ` (RFC 7519, section 5.1; RFC 9068), lower case."""
+TYPES = ("jwt", "at+jwt", "application/at+jwt")
+"""Values of `typ` (RFC 7519, section 5.1; RFC 9068, section 4), lower case."""
 ALL_BRANDS = ["*"]
 MAX_SUBJECT = 255
 
@@ -64,7 +64,7 @@ def as_caller(claims: dict[str, Any]) -> Caller:
 
     Raises:
         Unauthenticated: A claim is not of the form that the contract wants.
-        ValueError: The subject is no Unicode text.
+        ValueError: A text of it is no Unicode.
     """
     subject, scope, brands = claims["sub"], claims.get("scope", ""), claims.get("brands", [])
     if not (isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT):
@@ -73,7 +73,10 @@ def as_caller(claims: dict[str, Any]) -> Caller:
         raise Unauthenticated("The token's scope is not a text.", token_given=True)
     if not (isinstance(brands, list) and all(isinstance(name, str) for name in brands)):
         raise Unauthenticated("The token's brands are not a list of names.", token_given=True)
-    subject.encode()  # a lone surrogate could not be logged
+    for text in (subject, *brands):
+        text.encode()  # a lone surrogate could be neither logged nor looked up
+    if not all(type(claims.get(name, 0)) in {int, float} for name in ("exp", "iat", "nbf")):
+        raise Unauthenticated("The token's times are not numbers.", token_given=True)
     return Caller(
         issuer=claims["iss"],
         subject=subject,

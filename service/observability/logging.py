@@ -5,7 +5,6 @@ are logged by type and place, without their messages: a driver's message can hol
 """
 
 import logging
-import logging.config
 import sys
 import traceback
 from collections.abc import Sequence

@@ -24,9 +24,8 @@ CodesAvailable = Callable[[], Iterable[tuple[str, str, int]]]
 class Metrics:
     """The counters of one application."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        """Register everything with `registry`, by default one of its own."""
-        self.registry = registry or CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
         self._requests = Counter(
             "discount_http_requests",
             "Requests answered.",

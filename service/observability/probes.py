@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
+from http import HTTPStatus
 
 import orjson
 from flask import Blueprint, Response
@@ -50,4 +51,6 @@ def _run(check: Check) -> str:
 def _answer(content: object, status: int) -> Response:
     response = Response(orjson.dumps(content), status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "1"
     return response

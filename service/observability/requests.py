@@ -20,7 +20,9 @@ RECORD = "discount.record"
 """Where the record of a request is in its WSGI environment."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """What a caller's X-Request-ID may look like; another is replaced."""
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00)-.*)?"
+)
 """W3C Trace Context, section 3.2.2; the group is the trace id."""
 
 
@@ -97,7 +99,7 @@ class RequestObserver:
     ) -> Iterable[bytes]:
         """Answer a request, then count and log it."""
         started = time.perf_counter()
-        record = environ[RECORD] = RequestRecord(environ, self._pseudonyms)
+        record = environ[RECORD] = self.record(environ)
         status = 500
 
         def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -108,9 +110,14 @@ class RequestObserver:
         try:
             return self._app(environ, start)
         finally:
-            self._tell(environ["REQUEST_METHOD"], status, time.perf_counter() - started, record)
+            self.tell(environ["REQUEST_METHOD"], status, time.perf_counter() - started, record)
 
-    def _tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
+    def record(self, environ: "WSGIEnvironment") -> RequestRecord:
+        """Begin the record of a request."""
+        return RequestRecord(environ, self._pseudonyms)
+
+    def tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
+        """Count and log a request that was answered."""
         self._metrics.request(method, record.route, status, seconds)
         say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
         say(

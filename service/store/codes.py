@@ -17,6 +17,9 @@ COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
 )
 """What `as_code` reads."""
 
+MAX_ROUNDS = 100
+"""How often collisions are made up for; by then the space of codes is as good as full."""
+
 _ADD = insert(code).on_conflict_do_nothing().returning(code.c.code)
 _ONE = select(*COLUMNS).where(
     code.c.brand_id == bindparam("brand_id"),
@@ -28,14 +31,22 @@ _ONE = select(*COLUMNS).where(
 def add_codes(
     connection: Connection, pool: Pool, count: int, mint: Mint, now: Millis
 ) -> Sequence[str]:
-    """Add exactly `count` new codes, making up for those that the brand already has."""
+    """Add exactly `count` new codes, making up for those that the brand already has.
+
+    Raises:
+        RuntimeError: There are hardly any new codes to be had.
+    """
     added: list[str] = []
-    while len(added) < count:
+    for _ in range(MAX_ROUNDS):
+        if len(added) == count:
+            break
         rows = [
             {**pool._asdict(), "code": text, "state": State.AVAILABLE, "created_at": now}
             for text in mint(count - len(added))
         ]
         added += connection.execute(_ADD, rows).scalars()
+    else:
+        raise RuntimeError("Nearly every code of this form is taken.")
     move(connection, pool, count, into=State.AVAILABLE)
     return added
 

@@ -11,18 +11,24 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, event, exc, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
+from service.settings import SettingsError
 from service.store.group_commit import GroupCommit, Observe, Result, Work
 from service.store.tables import metadata
 
-BUSY_TIMEOUT_S = 4
-"""How long SQLite waits for another process's write; callers hear of a failure within 5 s."""
+BUSY_TIMEOUT_S = 3
+"""How long SQLite waits for another process's write."""
 POOL_TIMEOUT_S = 2
 _BEGIN = "discount_begin"
+_OUR_FAULTS = (
+    *(exc.IntegrityError, exc.ProgrammingError, exc.DataError),
+    *(sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError),
+)
+"""What no waiting mends; all else that a database says passes by itself, or by an operator."""
 """Execution option: the statement that begins a transaction, `None` for no transaction."""
 
 
@@ -49,7 +55,7 @@ class Database:
             "pool_timeout": POOL_TIMEOUT_S,
             "hide_parameters": True,  # error texts reach the log, codes and users must not
         }
-        extension = SQLAlchemy(app, metadata=metadata, session_options={"autoflush": False})
+        extension = SQLAlchemy(app, metadata=metadata)
         with app.app_context():
             self.engine = extension.engine
         _follow_sqlite_rules(self.engine)
@@ -115,10 +121,20 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
 
 
 def _make_folder(url: str) -> None:
-    """Make the folder of an SQLite file, which SQLite itself does not."""
+    """Make the folder of an SQLite file, which SQLite itself does not.
+
+    Raises:
+        SettingsError: It cannot be made.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(parsed.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"DISCOUNT_DATABASE_URL: there is no folder {folder}, and it cannot be made."
+            ) from error
 
 
 def _follow_sqlite_rules(engine: Engine) -> None:
@@ -152,9 +168,7 @@ def _as_unavailable() -> Iterator[None]:
     """Say `Unavailable` for what passes by itself: a lock, a full disk, a lost connection."""
     try:
         yield
-    except (OperationalError, sqlite3.OperationalError, PoolTimeout) as error:
-        raise Unavailable from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable from error
+    except _OUR_FAULTS:
         raise
+    except (DBAPIError, sqlite3.Error, PoolTimeout) as error:
+        raise Unavailable from error

@@ -21,7 +21,7 @@ MAX_WAITING = 1024
 """About as many works may wait; one more is refused at once, as it would wait too long."""
 MAX_BATCH = 128
 """Most works in one transaction, so that its first does not wait long for its last."""
-DEADLINE_S = 4.5
+DEADLINE_S = 4.0
 """How long a caller waits for its work; the contract's callers hear of a failure within 5 s."""
 
 Result = TypeVar("Result")

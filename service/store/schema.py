@@ -29,10 +29,15 @@ def current_revision(connection: Connection) -> str | None:
 def why_not_ready(database: Database) -> str | None:
     """Say what is wrong with the tables, `None` if nothing is.
 
+    Newer tables are good: every step is safe for the version before it, and a roll-out
+    migrates while the old version still serves.
+
     Raises:
         Unavailable: The database cannot be read.
     """
     with database.read() as connection:
         found = current_revision(connection)
     wanted = newest_revision()
-    return None if found == wanted else f"at revision {found}, wanted {wanted}: run db upgrade"
+    if found is not None and found >= wanted:
+        return None
+    return f"at revision {found}, wanted {wanted}: run db upgrade"

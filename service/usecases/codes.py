@@ -1,14 +1,12 @@
 """Making codes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from service.domain import codes
 from service.usecases.ports import Clock, Store, system_clock
 
 MAX_PER_CALL = 1000
 """Most codes that one synchronous call makes."""
-
-CreateCodes = Callable[[str, str, int], Sequence[str]]
 
 
 def create_codes(

@@ -94,6 +94,26 @@ def test_a_body_that_is_no_json_object(client, auth, refused, changes, body):
     assert before == changes()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"brand": "brand1", "number_to_create": 0, "number_to_create": 1}',
+        b'{"brand": "brand1", "brand": "brand2", "number_to_create": 1}',
+    ],
+)
+def test_a_member_that_is_there_twice(client, auth, refused, changes, body):
+    before = changes()
+    answer = client.post(URL, data=body, content_type="application/json", headers=auth)
+    problem = refused(answer, 400, "invalid-request")
+    assert "Given more than once." == problem["errors"][0]["detail"]
+    assert before == changes()
+
+
+def test_an_encoded_body(client, auth, refused):
+    answer = client.post(URL, json=GOOD, headers=auth | {"Content-Encoding": "gzip"})
+    refused(answer, 415, "unsupported-media-type")
+
+
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "json"])
 def test_a_body_of_another_kind(client, auth, refused, kind):
     answer = client.post(URL, data=json.dumps(GOOD), content_type=kind, headers=auth)

@@ -150,14 +150,17 @@ class TestProbes:
         assert 200 == answer.status_code
         assert {"status": "ready", "checks": {"database": "ok", "tables": "ok"}} == answer.json
 
-    def test_tables_of_another_version(self, client, settings):
+    @pytest.mark.parametrize(("revision", "status"), [("0000", 503), ("9999", 200)])
+    def test_tables_of_another_version(self, client, settings, revision, status):
+        """Newer ones are good: a roll-out migrates while the old version still serves."""
         with sqlite3.connect(settings.database_url.removeprefix("sqlite:///")) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
         connection.close()
         answer = client.get("/readyz")
-        assert 503 == answer.status_code
+        assert status == answer.status_code
         assert "ok" == answer.json["checks"]["database"]
-        assert "9999" in answer.json["checks"]["tables"]
+        assert (revision in answer.json["checks"]["tables"]) == (status == 503)
+        assert ("Retry-After" in answer.headers) == (status == 503)
 
     def test_a_database_that_is_gone(self, client, store, settings, tmp_path):
         store.close()
@@ -167,6 +170,13 @@ class TestProbes:
         assert 503 == answer.status_code
         assert "unavailable" == answer.json["checks"]["database"]
         assert 200 == client.get("/livez").status_code
+
+    def test_a_database_that_is_none(self, client, auth, store, refused, tmp_path):
+        """Whatever a database says that is not the caller's fault is a 503."""
+        store.close()
+        (tmp_path / "discount.db").write_bytes(b"no database at all" * 1000)
+        refused(client.get("/v1/brands", headers=auth), 503, "unavailable")
+        assert 503 == client.get("/readyz").status_code
 
     def test_a_check_that_hangs_is_not_waited_for(self, client, database):
         """Readiness answers within a second or so, however long the database takes."""

@@ -85,14 +85,20 @@ def test_unavailable_says_when_to_come_back(client, auth, refused, failing):
     refused(client.get("/v1/brands/brand1", headers=auth), 503, "unavailable")
 
 
-def test_what_the_framework_refuses_is_a_problem_too(client, auth, refused, failing):
-    class Teapot(HTTPException):
-        code = 418
+@pytest.mark.parametrize(
+    ("status", "ours", "slug"),
+    [(418, 400, "invalid-request"), (501, 500, "internal-error")],
+)
+def test_what_the_framework_refuses_is_a_problem_too(
+    client, auth, refused, failing, status, ours, slug
+):
+    class Foreign(HTTPException):
+        code = status
         description = SECRET_TEXT
 
-    failing(Teapot())
+    failing(Foreign())
     answer = client.get("/v1/brands/brand1", headers=auth)
-    refused(answer, 400, "invalid-request")
+    refused(answer, ours, slug)
     assert "secret" not in answer.text
 
 

@@ -47,7 +47,9 @@ def test_head_reserves_nothing(client, auth, changes, codes):
     before = changes()
     answer = client.head(FETCH, headers=auth)
     assert 405 == answer.status_code
-    assert "GET" == answer.headers["Allow"]
+    for method in ("HEAD", "POST", "DELETE", "OPTIONS"):
+        answer = client.open(FETCH, method=method, headers=auth)
+        assert (405, "GET") == (answer.status_code, answer.headers["Allow"])
     assert before == changes()
 
 
@@ -95,8 +97,21 @@ def test_a_user_that_is_no_name(client, auth, refused, changes, codes, user):
     assert before == changes()
 
 
-@pytest.mark.parametrize("path", ["brand1/a%2Fb", "brand1/", "brand1", "/user1", "brand1//u", ""])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "brand1/user1/",
+        "brand1/user1%2F",
+        "brand1/a%2Fb",
+        "brand1/",
+        "brand1",
+        "/user1",
+        "brand1//u",
+        "",
+    ],
+)
 def test_a_path_with_a_slash_too_many_or_too_few(client, auth, refused, codes, path):
+    """Else `user1/`, which is no name, would be given what `user1` holds."""
     refused(client.get(f"/v1/discount/fetch/{path}", headers=auth), 404, "not-found")
 
 

@@ -69,6 +69,13 @@ class TestAddingCodes:
     def test_codes_are_case_sensitive(self, store):
         assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
 
+    def test_a_space_of_codes_that_is_full_ends_the_call(self, store, database):
+        """Instead of looking for a new code for ever, under the write lock."""
+        add(store, "AAAA")
+        with pytest.raises(RuntimeError):
+            store.add_codes("brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
+        assert 1 == count_rows(database)[State.AVAILABLE]
+
     def test_all_or_nothing(self, store, database):
         """A failure in the middle leaves neither codes nor the brand."""
 

@@ -101,6 +101,12 @@ def test_two_keys_with_one_kid_stop_the_start(jwk_set):
         read_jwk_set(jwk_set(OCT, OCT))
 
 
+def test_a_development_secret_that_was_damaged_is_named(tmp_path):
+    (tmp_path / "development.key").write_text("")
+    with pytest.raises(SettingsError, match=r"development\.key"):
+        development_secret(tmp_path)
+
+
 def test_the_development_secret_is_made_once_however_many_ask_first(tmp_path):
     folder = tmp_path / "var"
     with ThreadPoolExecutor(16) as pool:

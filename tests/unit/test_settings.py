@@ -33,6 +33,10 @@ def test_without_any_setting_development_just_works():
         ("DISCOUNT_DATABASE_URL", "mysql://localhost/discount"),
         ("DISCOUNT_DATABASE_URL", "sqlite://"),
         ("DISCOUNT_DATABASE_URL", "not a URL"),
+        ("HOST", ""),
+        ("DISCOUNT_JWT_ISSUER", ""),
+        ("DISCOUNT_JWT_AUDIENCE", ""),
+        ("METRICS_PORT", "5000"),
         ("DISCOUNT_JWT_SECRET_FILE", "/no/such/file"),
     ],
 )
@@ -47,6 +51,14 @@ def test_a_secret_may_come_from_a_file(monkeypatch, tmp_path):
     file.write_text(f"{SECRET}\n")
     monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(file))
     assert load_settings().jwt_secret == SECRET
+
+
+def test_a_secrets_file_that_is_no_text_is_named(monkeypatch, tmp_path):
+    file = tmp_path / "secret"
+    file.write_bytes(b"\xff" * 40)
+    monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(file))
+    with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET_FILE"):
+        load_settings()
 
 
 @pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET", "DISCOUNT_PSEUDONYM_KEY"])

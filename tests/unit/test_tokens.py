@@ -75,6 +75,10 @@ def test_clocks_may_differ_by_the_leeway():
         {"brands": "*"},
         {"brands": {"a": 1}},
         {"brands": [7]},
+        {"brands": ["\ud800"]},
+        {"exp": "9999999999"},
+        {"iat": True},
+        {"nbf": "1"},
     ],
     ids=str,
 )
