@@ -1,16 +1,15 @@
 """The codes of a campaign: creating them, listing them, showing one."""
 
-from collections.abc import Sequence
-
 from flask import Blueprint, Response
 
 from service.api import schemas
 from service.api.answers import answer, code_object
+from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.operation import Answer, operation
 from service.api.paging import Cursors
 from service.auth.caller import Scope
 from service.domain.codes import ALPHABET, LENGTH
-from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound
+from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound, Conflict
 from service.domain.model import Code, State
 from service.observability.metrics import Metrics
 from service.observability.requests import current_record
@@ -21,17 +20,27 @@ CODES_ANSWER = Answer(
     f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
     {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PER_CALL},
     example=["QMYFRFPA99E7", "7KJSE5AG3CVE"],
+    headers=(REPLAYED,),
 )
 
 
 def create(
-    store: Store, metrics: Metrics, brand: str, campaign: str, number_to_create: int
-) -> Sequence[str]:
-    """Create codes and count them."""
-    codes = create_codes(store, brand, campaign, number_to_create)
-    metrics.created(len(codes))
-    current_record().outcome = "created"
-    return codes
+    store: Store,
+    metrics: Metrics,
+    brand: str,
+    campaign: str,
+    count: int,
+    *,
+    key: str | None,
+    status: int,
+) -> Response:
+    """Create codes, or answer a retry; count and answer."""
+    once = idempotency(key, [brand, campaign, count])
+    codes, new = create_codes(store, brand, campaign, count, once=once)
+    if new:
+        metrics.created(len(codes))
+    current_record().outcome = "created" if new else "replayed"
+    return answer_once(codes, status, new=new)
 
 
 def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
@@ -45,13 +54,17 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
         summary="Create codes in a campaign",
         scope=Scope.CREATE,
         parameters=schemas.CampaignPath,
+        header=schemas.IdempotencyHeader,
         body=schemas.CreateCodes,
         answers={201: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound),
+        refusals=(BrandNotFound, CampaignNotFound, Conflict),
     )
-    def create_campaign_codes(brand: str, campaign: str, number_to_create: int) -> Response:
+    def create_campaign_codes(
+        brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
+    ) -> Response:
         """All the codes are created, or none."""
-        return answer(create(store, metrics, brand, campaign, number_to_create), 201)
+        count = number_to_create
+        return create(store, metrics, brand, campaign, count, key=idempotency_key, status=201)
 
     @operation(
         views,

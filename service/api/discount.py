@@ -8,7 +8,7 @@ from service.api.codes import CODES_ANSWER, create
 from service.api.operation import Answer, operation
 from service.api.reservations import reserve
 from service.auth.caller import Scope
-from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft
+from service.domain.errors import BrandNotFound, CampaignNotFound, Conflict, NoCodesLeft
 from service.observability.metrics import Metrics
 from service.usecases.ports import Store
 
@@ -23,13 +23,17 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         "/v1/discount/create",
         summary="Create codes for a brand",
         scope=Scope.CREATE,
+        header=schemas.IdempotencyHeader,
         body=schemas.CreateDiscount,
         answers={200: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound),
+        refusals=(BrandNotFound, CampaignNotFound, Conflict),
     )
-    def post_v1_discount_create(brand: str, campaign: str, number_to_create: int) -> Response:
+    def post_v1_discount_create(
+        brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
+    ) -> Response:
         """All the codes are created, or none. A brand comes into being with its first codes."""
-        return answer(create(store, metrics, brand, campaign, number_to_create))
+        count = number_to_create
+        return create(store, metrics, brand, campaign, count, key=idempotency_key, status=200)
 
     @operation(
         views,

@@ -9,6 +9,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from service import __version__
+from service.api.idempotency import REPLAYED
 from service.api.operation import Answer, Operation
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.api.schemas import ProblemObject
@@ -35,6 +36,7 @@ _REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 _HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Request-ID": ("The id of this request, in the log too.", _REQUEST_ID),
     "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
+    REPLAYED: ("Whether this is the answer of an earlier request with the same key.", "true"),
     "Retry-After": ("Seconds to wait.", "1"),
     "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
 }
@@ -79,7 +81,11 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "security": [{SECURITY_SCHEME: []}],
         "parameters": [
             {"in": location, "schema": schema}
-            for location, schema in (("path", operation.parameters), ("query", operation.query))
+            for location, schema in (
+                ("path", operation.parameters),
+                ("query", operation.query),
+                ("header", operation.header),
+            )
             if schema
         ],
         "responses": {

@@ -60,6 +60,7 @@ class Operation:
     scope: Scope
     parameters: type[Input] | None
     query: type[Input]
+    header: type[Input] | None
     body: type[Input] | None
     answers: Mapping[int, Answer]
     refusals: Refusals
@@ -88,6 +89,7 @@ def operation(
     refusals: Refusals = (),
     parameters: type[Input] | None = None,
     query: type[Input] = Input,
+    header: type[Input] | None = None,
     body: type[Input] | None = None,
     head: bool = True,
 ) -> Callable[[View], View]:
@@ -106,6 +108,7 @@ def operation(
         refusals: Problems beside those in `ALWAYS`.
         parameters: Schema of the path's parameters, if it has any.
         query: Schema of the query; by default it must be empty.
+        header: Schema of header fields that are read, if there are any.
         body: Schema of the JSON body, if the call takes one.
         head: Whether a GET answers HEAD too; one that changes state must not.
     """
@@ -121,6 +124,7 @@ def operation(
             scope=scope,
             parameters=parameters,
             query=query,
+            header=header,
             body=body,
             answers=answers,
             refusals=(*ALWAYS, *((UnsupportedMediaType, TooLarge) if body else ()), *refusals),
@@ -142,6 +146,7 @@ def _taking_apart(view: View, described: Operation) -> View:
         for location, schema in (
             ("path", described.parameters),
             ("query", described.query),
+            ("headers", described.header),
             ("json", described.body),
         )
         if schema

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import orjson
 from flask import Request
-from marshmallow import RAISE, Schema, ValidationError
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
@@ -22,7 +22,10 @@ MAX_BODY_BYTES = 1024 * 1024
 class StrictParser(FlaskParser):
     """Refuses what it does not know, everywhere, and says so as a problem of ours."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(("json", "query", "path"), RAISE)
+    DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012 - as the base declares it
+        **dict.fromkeys(("json", "query", "path"), RAISE),
+        "headers": EXCLUDE,
+    }
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """Read a JSON body.

@@ -163,6 +163,23 @@ class CodesQuery(PageQuery):
     )
 
 
+class IdempotencyHeader(Input):
+    """Tells a repeated request from a new one."""
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key",
+        load_default=None,
+        validate=validate.Regexp(r"^[\x21-\x7e]{1,255}\Z", error="Not 1 to 255 visible ASCII."),
+        metadata={
+            "description": "A key of yours for this request. The same key and body within 24 "
+            "hours get the first answer again; another body is a conflict.",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": "^[\\x21-\\x7e]{1,255}$",
+        },
+    )
+
+
 class CreateCodes(Input):
     """How many codes."""
 

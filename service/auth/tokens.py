@@ -85,7 +85,7 @@ def as_caller(claims: dict[str, Any]) -> Caller:
     )
 
 
-def issue_token(  # noqa: PLR0913 - a token's claims, by keyword
+def issue_token(
     settings: Settings,
     keys: KeySet,
     *,

@@ -63,6 +63,16 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """What tells a repeated request from a new one."""
+
+    key: bytes
+    """Digest of the caller, the method, the path and the caller's key."""
+    content: bytes
+    """Digest of what is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """A part of a listing; `more` says that another part follows its last item."""
 

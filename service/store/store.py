@@ -5,9 +5,19 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection
 
 from service.domain.errors import NoCodesLeft
-from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
+from service.domain.model import (
+    Brand,
+    Campaign,
+    Code,
+    Counts,
+    Idempotency,
+    Millis,
+    Page,
+    Reservation,
+    State,
+)
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import codes, listings, pools, reservations
+from service.store import codes, idempotency, listings, pools, reservations
 from service.store.database import Database
 from service.usecases.ports import Mint
 
@@ -20,14 +30,26 @@ class SQLStore:
         self._database = database
 
     def add_codes(
-        self, brand: str, campaign: str, count: int, mint: Mint, now: Millis
-    ) -> Sequence[str]:
-        def add(connection: Connection) -> Sequence[str]:
+        self,
+        brand: str,
+        campaign: str,
+        count: int,
+        mint: Mint,
+        now: Millis,
+        *,
+        once: Idempotency | None = None,
+    ) -> tuple[Sequence[str], bool]:
+        def add(connection: Connection) -> tuple[Sequence[str], bool]:
+            if once and (answered := idempotency.recall(connection, once, now)):
+                return answered, False
             if campaign == DEFAULT_CAMPAIGN:
                 pool = pools.open_default_pool(connection, brand, now)
             else:
                 pool = pools.find_pool(connection, brand, campaign)
-            return codes.add_codes(connection, pool, count, mint, now)
+            added = codes.add_codes(connection, pool, count, mint, now)
+            if once:
+                idempotency.remember(connection, pool.brand_id, once, added, now)
+            return added, True
 
         return self._database.write(add)
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -26,6 +27,7 @@ from service.domain.model import State
 
 metadata = MetaData()
 
+IDEMPOTENCY_KEY = "idempotency_key"
 _STATES = ", ".join(f"'{state}'" for state in State)
 
 brand = Table(
@@ -84,6 +86,24 @@ code = Table(
     CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
     sqlite_with_rowid=False,
 )
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("brand_id", "key"),
+    ForeignKeyConstraint(["brand_id"], ["brand.id"]),
+)
+"""What requests with an Idempotency-Key were answered."""
+
+# Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
+# data are split by brand, a key is unique within its part.
+Index(IDEMPOTENCY_KEY, idempotency.c.key, unique=True)
+Index("idempotency_by_age", idempotency.c.brand_id, idempotency.c.created_at)
 
 Index(
     "code_by_user",

@@ -8,9 +8,21 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
+from service.domain.model import (
+    Brand,
+    Campaign,
+    Code,
+    Counts,
+    Idempotency,
+    Millis,
+    Page,
+    Reservation,
+    State,
+)
 
 Clock = Callable[[], Millis]
+KEPT_MS = 24 * 60 * 60 * 1000
+"""How long an idempotency key is good for."""
 Mint = Callable[[int], Sequence[str]]
 """Makes that many candidate codes."""
 
@@ -29,9 +41,26 @@ class Store(Protocol):
     """
 
     def add_codes(
-        self, brand: str, campaign: str, count: int, mint: Mint, now: Millis
-    ) -> Sequence[str]:
-        """Add exactly `count` new codes; on `default`, make brand and campaign if needed."""
+        self,
+        brand: str,
+        campaign: str,
+        count: int,
+        mint: Mint,
+        now: Millis,
+        *,
+        once: Idempotency | None = None,
+    ) -> tuple[Sequence[str], bool]:
+        """Add exactly `count` new codes; on `default`, make brand and campaign if needed.
+
+        With `once`, what was added is remembered in the same transaction; the same request
+        gets it again, instead of new codes, for `KEPT_MS`.
+
+        Returns:
+            The codes, and whether they are new.
+
+        Raises:
+            Conflict: The key was used for something else.
+        """
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         """Return what the user holds."""

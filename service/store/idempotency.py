@@ -1,0 +1,69 @@
+"""Idempotency keys: the answer to a request is remembered in the transaction of its effect.
+
+So a retry finds either both or neither, whatever was killed in between. Keys that are too
+old are purged a few at a time, by the requests of the same brand that come after them.
+"""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from service.domain.errors import Conflict
+from service.domain.model import Idempotency, Millis
+from service.store.tables import idempotency
+from service.usecases.ports import KEPT_MS
+
+PURGED_AT_ONCE = 10
+"""More than a request adds, so that a brand's old keys come to an end."""
+
+_FIND = select(idempotency.c.content, idempotency.c.answer, idempotency.c.created_at).where(
+    idempotency.c.key == bindparam("key")
+)
+_FORGET = delete(idempotency).where(idempotency.c.key == bindparam("old_key"))
+_OLD = (
+    select(idempotency.c.key.label("old_key"))
+    .where(
+        idempotency.c.brand_id == bindparam("brand_id"),
+        idempotency.c.created_at <= bindparam("until"),
+    )
+    .order_by(idempotency.c.created_at)
+    .limit(PURGED_AT_ONCE)
+)
+
+
+def recall(connection: Connection, once: Idempotency, now: Millis) -> Sequence[str] | None:
+    """Return what the same request was answered, if it was answered lately.
+
+    Raises:
+        Conflict: The key was used for another content.
+    """
+    row = connection.execute(_FIND, {"key": once.key}).one_or_none()
+    if row is None:
+        return None
+    if row.created_at <= now - KEPT_MS:
+        connection.execute(_FORGET, {"old_key": once.key})
+        return None
+    if row.content != once.content:
+        raise Conflict("This Idempotency-Key was used with another body.")
+    answered: Sequence[str] = json.loads(row.answer)
+    return answered
+
+
+def remember(
+    connection: Connection, brand_id: int, once: Idempotency, answer: Sequence[str], now: Millis
+) -> None:
+    """Keep the answer for a retry, and purge a few of the brand's keys that are too old."""
+    old = connection.execute(_OLD, {"brand_id": brand_id, "until": now - KEPT_MS}).mappings().all()
+    if old:
+        connection.execute(_FORGET, [dict(row) for row in old])
+    connection.execute(
+        insert(idempotency),
+        {
+            "brand_id": brand_id,
+            "key": once.key,
+            "content": once.content,
+            "answer": json.dumps(answer),
+            "created_at": now,
+        },
+    )

@@ -1,0 +1,23 @@
+"""What requests with an Idempotency-Key were answered."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Make the table; the version before it does not know it and loses nothing by it."""
+    op.create_table(
+        "idempotency",
+        sa.Column("brand_id", sa.Integer, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("brand_id", "key"),
+        sa.ForeignKeyConstraint(["brand_id"], ["brand.id"]),
+    )
+    op.create_index("idempotency_key", "idempotency", ["key"], unique=True)
+    op.create_index("idempotency_by_age", "idempotency", ["brand_id", "created_at"])
