@@ -194,21 +194,29 @@ def test_it_starts_anew_after_a_fork(group):
 
 
 def test_claims_share_commits_of_the_real_database(tmp_path):
-    """Forty threads claim while a transaction is open; one or two commits do them all."""
+    """One claim commits; the thirty-nine that come meanwhile share the next commit."""
     database = Database(Flask("test"), f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
     store = SQLStore(database)
     store.add_codes("brand", "default", 40, mint, 1)
     commits: list[object] = []
-    with ThreadPoolExecutor(40) as executor, database.transaction() as connection:
-        executor.submit(store.reserve, "brand", "default", "first", 1)
-        claims = [
+    committing, let_go = threading.Event(), threading.Event()
+
+    def hold(connection):
+        commits.append(connection)
+        committing.set()
+        let_go.wait(10)
+
+    event.listen(database.engine, "commit", hold)
+    with ThreadPoolExecutor(40) as executor:
+        claims = [executor.submit(store.reserve, "brand", "default", "user0", 1)]
+        assert committing.wait(10)
+        claims += [
             executor.submit(store.reserve, "brand", "default", f"user{number}", 1)
-            for number in range(39)
+            for number in range(1, 40)
         ]
-        until(lambda: database.waiting_writes >= 39)
-        event.listen(database.engine, "commit", commits.append)
-        connection.exec_driver_sql("SELECT 1")
-    assert 39 == len({claim.result()[0].code for claim in claims})
-    assert len(commits) <= 3
+        until(lambda: database.waiting_writes == 39)
+        let_go.set()
+        assert 40 == len({claim.result()[0].code for claim in claims})
+    assert 2 == len(commits)
     database.close()
