@@ -63,7 +63,7 @@ ONE_OFF = $(DOCKER) run --rm $(CONFINED) \
 	--volume $(CONTAINER)-data:/var/lib/discount --volume $(CONTAINER)-keys:$(KEYS):ro \
 	--env DISCOUNT_JWT_SECRET_FILE=$(KEYS)/jwt-secret \
 	--env DISCOUNT_PSEUDONYM_KEY_FILE=$(KEYS)/pseudonym-key
-SERVICE = $(ONE_OFF:--rm=) --name $(CONTAINER) --stop-timeout 30 \
+SERVICE = $(ONE_OFF:--rm=) --name $(CONTAINER) --stop-timeout 40 \
 	--publish 127.0.0.1:$(PORT):5000 --publish 127.0.0.1:$(METRICS_PORT):5001
 NEW_KEY := import secrets; print(secrets.token_urlsafe(48))
 READY := import urllib.request as r; r.urlopen("http://127.0.0.1:5000/readyz")

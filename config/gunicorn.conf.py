@@ -5,6 +5,8 @@ Settings: https://gunicorn.org/reference/settings/
 
 import os
 import shutil
+import signal
+import threading
 from contextlib import closing
 
 from service.observability.counter_files import make_folder, shared_memory
@@ -15,7 +17,7 @@ from prometheus_client import multiprocess  # noqa: E402
 
 from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
-from service.server import PipelineLogger, ProblemWorker  # noqa: E402
+from service.server import PipelineLogger, ServiceWorker  # noqa: E402
 from service.settings import load_settings  # noqa: E402
 
 _settings = load_settings()
@@ -27,7 +29,7 @@ _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
 workers = _settings.workers  # one by default: SQLite has one writer at a time anyway
 threads = _settings.threads
-worker_class = ProblemWorker  # gthread: serves what is queued when told to stop; sync resets it
+worker_class = ServiceWorker  # gthread: serves what is queued when told to stop; sync resets it
 logger_class = PipelineLogger
 loglevel = _settings.log_level
 
@@ -38,7 +40,7 @@ forwarded_allow_ips = ""  # no header of a caller or a proxy changes what is ser
 forwarder_headers = ""
 
 timeout = 30  # seconds without a heartbeat until a worker is killed
-graceful_timeout = 25  # seconds that accepted requests get on SIGTERM; Kubernetes kills at 30
+graceful_timeout = 25  # seconds that accepted requests get after the drain
 keepalive = 75  # longer than the idle timeout of the usual load balancer (60 s)
 limit_request_line = 8190  # three names of 64, 64 and 128 characters, percent-encoded, and a cursor
 limit_request_fields = 64
@@ -46,7 +48,7 @@ limit_request_field_size = 8190
 
 
 def when_ready(server):
-    """Serve the metrics from the master."""
+    """Serve the metrics from the master, and let it drain before it stops."""
     parts = parts_of(server.app.wsgi())
 
     def codes_available():
@@ -54,6 +56,26 @@ def when_ready(server):
             return store.codes_available()
 
     MetricsServer(_settings, codes_available, parts.log).start()
+    _drain_first(server, parts.drain, parts.log)
+
+
+def _drain_first(server, drain, log):
+    """Before gunicorn closes its listeners on SIGTERM, say "not ready" for a while.
+
+    A second SIGTERM, also from whoever has lost patience, stops at once.
+    """
+    stop = server.handle_term
+
+    def handle_term():
+        if drain.begun or not _settings.drain_s:
+            return stop()
+        drain.begin()
+        log.info("draining", seconds=_settings.drain_s)
+        again = threading.Timer(_settings.drain_s, os.kill, (_master, signal.SIGTERM))
+        again.daemon = True
+        return again.start()
+
+    server.handle_term = handle_term
 
 
 def child_exit(server, worker):

@@ -20,6 +20,7 @@ from service.auth.caller import Caller
 from service.auth.guard import require_tokens
 from service.auth.keys import load_keys, pseudonym_key
 from service.auth.tokens import Verifier
+from service.observability.drain import Drain
 from service.observability.logging import build_logger
 from service.observability.metrics import Metrics
 from service.observability.probes import probe_views
@@ -38,6 +39,7 @@ class Parts:
     database: Database
     metrics: Metrics
     observer: RequestObserver
+    drain: Drain
     log: FilteringBoundLogger
 
 
@@ -77,13 +79,17 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(code_views(store, metrics, cursors))
     app.register_blueprint(brand_views(store, cursors))
     app.register_blueprint(problem_pages())
-    app.register_blueprint(
-        probe_views({"database": database.ping, "tables": lambda: why_not_ready(database)})
-    )
+    drain = Drain()
+    checks = {
+        "drain": drain.why_not_ready,
+        "database": database.ping,
+        "tables": lambda: why_not_ready(database),
+    }
+    app.register_blueprint(probe_views(checks, log))
     serve_docs(app)
     observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log)
     app.wsgi_app = observer  # type: ignore[method-assign]
-    app.extensions["discount"] = Parts(store, database, metrics, observer, log)
+    app.extensions["discount"] = Parts(store, database, metrics, observer, drain, log)
     return app
 
 

@@ -10,6 +10,7 @@ import sys
 
 import click
 
+from service import __version__
 from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
@@ -33,6 +34,7 @@ class PlainErrors(click.Group):
 
 
 @click.group(cls=PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="discount")
 def main() -> None:
     """Run and look after the Discount Service.
 
@@ -56,9 +58,17 @@ def serve() -> None:
 
 @main.command()
 @click.option("--subject", required=True, help="Whom the token stands for.")
-@click.option("--scope", default=" ".join(Scope), help="What it allows; all, if not given.")
-@click.option("--brand", "brands", multiple=True, help="A brand it may know of, or '*'.")
-@click.option("--ttl", type=click.IntRange(min=1), default=3600, help="Seconds it is good for.")
+@click.option("--scope", default=" ".join(Scope), help="What it allows, between spaces  [all].")
+@click.option(
+    "--brand",
+    "brands",
+    multiple=True,
+    required=True,
+    help="A brand that it may know of, or '*' for all; may be repeated.",
+)
+@click.option(
+    "--ttl", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds it lasts."
+)
 def token(subject: str, scope: str, brands: tuple[str, ...], ttl: int) -> None:
     """Print a bearer token, signed with the service's own secret."""
     settings = load_settings()

@@ -5,6 +5,7 @@
 
 import logging
 from http import HTTPStatus
+from select import select
 from socket import socket
 from typing import Any
 
@@ -39,14 +40,28 @@ class PipelineLogger(Logger):
         self.error_log.setLevel(self.loglevel)
 
 
-class ProblemWorker(ThreadWorker):
-    """Answers requests that never reach the application with a problem, too.
+class ServiceWorker(ThreadWorker):
+    """A worker that refuses and stops as the service promises."""
 
-    gunicorn's own page would repeat what it could not read, and its log line the path.
-    """
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
+        """Once stopping, take what the kernel has accepted for us, and listen no more.
+
+        gunicorn would keep listening while it finishes: connections that nobody will accept
+        would hang, and be reset in the end.
+        """
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                while select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+                listener.close()
 
     def handle_error(self, req: Any, client: socket, addr: Any, exc: BaseException) -> None:
-        """Answer a request that could not be read, or that failed outside the application."""
+        """Answer a request that could not be read, or that failed outside the application.
+
+        With a problem, as everything else: gunicorn's own page would repeat what it could not
+        read, and its log line the path.
+        """
         if isinstance(exc, ParseException):
             problem: Problem = InvalidRequest(
                 detail="The request is not well-formed HTTP, or too long."

@@ -13,6 +13,8 @@ from environs import EnvError, FileAwareEnv, ValidationError, validate
 DEVELOPMENT, PRODUCTION = "development", "production"
 ENVIRONMENTS = (DEVELOPMENT, PRODUCTION)
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+PRODUCTION_DRAIN_S = 5
+"""Longer than it takes an orchestrator to hear that a server is not ready."""
 DEFAULT_METRICS_PORT = 5001
 MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
@@ -55,6 +57,8 @@ class Settings:
     jwt_audience: str = "discount"
     pseudonym_key: str | None = None
     log_level: str = "info"
+    drain_s: float = 0
+    """Seconds between saying "not ready" and closing the listener."""
 
     @property
     def production(self) -> bool:
@@ -93,11 +97,14 @@ def read_settings(env: FileAwareEnv) -> Settings:
     secret = validate.Length(
         min=MIN_SECRET_BYTES, error=f"Shorter than {MIN_SECRET_BYTES} characters."
     )
+    drain = validate.Range(min=0, max=600)
     try:
+        environment = env.str(
+            "DISCOUNT_ENV", default.environment, validate=validate.OneOf(ENVIRONMENTS)
+        )
+        production = environment == PRODUCTION
         settings = Settings(
-            environment=env.str(
-                "DISCOUNT_ENV", default.environment, validate=validate.OneOf(ENVIRONMENTS)
-            ),
+            environment=environment,
             host=env.str("HOST", default.host, validate=named),
             port=env.int("PORT", default.port, validate=port),
             metrics_port=env.int("METRICS_PORT", None, validate=port),
@@ -115,14 +122,26 @@ def read_settings(env: FileAwareEnv) -> Settings:
             jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer, validate=named),
             jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
+            drain_s=env.float(
+                "DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S if production else 0, validate=drain
+            ),
             log_level=env.str(
                 "DISCOUNT_LOG_LEVEL", default.log_level, validate=validate.OneOf(LOG_LEVELS)
             ),
         )
     except (EnvError, ValueError) as error:
-        raise SettingsError(str(error)) from error
+        raise SettingsError(_sentence(error)) from error
     _complete(settings)
+    if settings.database_url == default.database_url:
+        settings.var.mkdir(exist_ok=True)
     return settings
+
+
+def _sentence(error: Exception) -> str:
+    """Say what environs says without the brackets of a list."""
+    problems = getattr(error, "error_messages", None)
+    text = str(error)
+    return text.replace(str(problems), " ".join(problems)) if isinstance(problems, list) else text
 
 
 def _is_file(path: Path) -> None:

@@ -15,7 +15,8 @@ JSON = "application/json"
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Make a JSON response, which no cache may keep: answers hold secrets, and a GET reserves."""
-    response = Response(orjson.dumps(content), status, headers, mimetype=JSON)
+    body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)  # for people with curl
+    response = Response(body, status, headers, mimetype=JSON)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -159,6 +159,7 @@ def _taking_apart(view: View, described: Operation) -> View:
             arguments |= _PARSER.parse(schema, request, location=location)
         record = current_record()
         record.brand = arguments.get("brand")
+        record.campaign = arguments.get("campaign")
         if "user" in arguments:
             record.note_user(arguments["user"])
         return view(**arguments)

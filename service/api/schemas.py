@@ -105,7 +105,7 @@ class CampaignPath(BrandPath):
 class CodePath(CampaignPath):
     """A code of a campaign."""
 
-    code = CodeText(required=True, metadata={"example": "QMYFRFPA99", "description": "A code."})
+    code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
 
 
 class ReservationPath(CampaignPath):
@@ -217,7 +217,7 @@ def _state(example: State) -> fields.Enum[State]:
 class DiscountCode(Schema):
     """The user's code."""
 
-    discount_code = CodeText(required=True, metadata={"example": "QMYFRFPA99"})
+    discount_code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
 
 
 class Reservation(DiscountCode):
@@ -234,7 +234,7 @@ class Reservation(DiscountCode):
 class CodeObject(Schema):
     """A code, without whoever holds it."""
 
-    code = CodeText(required=True, metadata={"example": "QMYFRFPA99"})
+    code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
     state = _state(State.AVAILABLE)
     created_at = _moment("When it was created")
     reserved_at = _moment("When it was reserved, if it was", null=True)

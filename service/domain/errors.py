@@ -178,8 +178,9 @@ class NoCodesLeft(Problem):
     title = "No codes left"
     meaning = "The user holds no code yet, and every code of the campaign is taken."
     remedy = (
-        "Create more codes for the campaign, then call again. Users who already hold a code "
-        "still get theirs. Watch `discount_codes_available` to see the next one coming."
+        "Create more codes with `POST /v1/discount/create`, then call again. Users who already "
+        "hold a code still get theirs. The metric `discount_codes_available` shows beforehand "
+        "when a pool runs low."
     )
 
 

@@ -81,6 +81,7 @@ def _tell_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         event["exception"] = _types(error)
+        event["database_error"] = _database_error(error)
         event["stack"] = [
             f"{frame.filename}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)
@@ -107,6 +108,16 @@ def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
         "event": event.pop("event"),
         **event,
     }
+
+
+def _database_error(error: BaseException | None) -> str | None:
+    """Find SQLite's own name of what went wrong; unlike its message it holds no data."""
+    while error is not None:
+        name: str | None = getattr(error, "sqlite_errorname", None)
+        if name:
+            return name
+        error = error.__cause__ or error.__context__
+    return None
 
 
 _LEVELS = {"warn": "warning", "exception": "error"}

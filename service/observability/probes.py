@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import orjson
 from flask import Blueprint, Response
+from structlog.typing import FilteringBoundLogger
 
 READY_WITHIN_S = 1.0
 """How long all the checks of one probe may take together."""
@@ -15,8 +16,8 @@ Check = Callable[[], str | None]
 """Returns what is wrong in a word or two, `None` for nothing; anything raised is wrong too."""
 
 
-def probe_views(checks: Mapping[str, Check]) -> Blueprint:
-    """Make the two probes; `checks` are what readiness needs, by name."""
+def probe_views(checks: Mapping[str, Check], log: FilteringBoundLogger) -> Blueprint:
+    """Make the two probes; `checks` are what readiness needs, by name; `log` hears of failures."""
     views = Blueprint("probes", __name__)
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readyz")
 
@@ -35,6 +36,8 @@ def probe_views(checks: Mapping[str, Check]) -> Blueprint:
             running.cancel()
             found = dict.fromkeys(checks, "timed out")
         ready = all(word == "ok" for word in found.values())
+        if not ready:
+            log.warning("not_ready", checks=found)
         content = {"status": "ready" if ready else "not ready", "checks": found}
         return _answer(content, 200 if ready else 503)
 

@@ -45,6 +45,7 @@ class RequestRecord:
         "_pseudonyms",
         "brand",
         "caller",
+        "campaign",
         "outcome",
         "problem",
         "request_id",
@@ -63,6 +64,7 @@ class RequestRecord:
         self.route: str | None = None
         self.caller: str | None = None
         self.brand: str | None = None
+        self.campaign: str | None = None
         self.user_ref: str | None = None
         self.outcome: str | None = None
         self.problem: str | None = None
@@ -130,6 +132,7 @@ class RequestObserver:
             duration_ms=round(seconds * 1000, 3),
             caller=record.caller,
             brand=record.brand,
+            campaign=record.campaign,
             user_ref=record.user_ref,
             outcome=record.outcome or _outcome(status),
             problem=record.problem,

@@ -47,7 +47,7 @@ class Database:
     def __init__(
         self, app: Flask, url: str, threads: int, observe: Observe = lambda _done, _waiting: None
     ) -> None:
-        _make_folder(url)
+        _require_folder(url)
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
             "pool_size": threads,
@@ -120,21 +120,17 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _make_folder(url: str) -> None:
-    """Make the folder of an SQLite file, which SQLite itself does not.
+def _require_folder(url: str) -> None:
+    """Insist on the folder of an SQLite file, which SQLite itself does not make.
 
     Raises:
-        SettingsError: It cannot be made.
+        SettingsError: It is not there: a slip of the pen must not make a new, empty database.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         folder = Path(parsed.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(
-                f"DISCOUNT_DATABASE_URL: there is no folder {folder}, and it cannot be made."
-            ) from error
+        if not folder.is_dir():
+            raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {folder}.")
 
 
 def _follow_sqlite_rules(engine: Engine) -> None:

@@ -40,4 +40,5 @@ def why_not_ready(database: Database) -> str | None:
     wanted = newest_revision()
     if found is not None and found >= wanted:
         return None
-    return f"at revision {found}, wanted {wanted}: run db upgrade"
+    there = f"at revision {found}" if found else "no tables yet"
+    return f"{there}, wanted {wanted}: run discount db upgrade"

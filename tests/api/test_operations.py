@@ -25,6 +25,7 @@ FIELDS = [
     "duration_ms",
     "caller",
     "brand",
+    "campaign",
     "user_ref",
     "outcome",
     "problem",
@@ -148,7 +149,7 @@ class TestProbes:
     def test_ready(self, client):
         answer = client.get("/readyz")
         assert 200 == answer.status_code
-        assert {"status": "ready", "checks": {"database": "ok", "tables": "ok"}} == answer.json
+        assert {"drain": "ok", "database": "ok", "tables": "ok"} == answer.json["checks"]
 
     @pytest.mark.parametrize(("revision", "status"), [("0000", 503), ("9999", 200)])
     def test_tables_of_another_version(self, client, settings, revision, status):

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
 
 import pytest
 import requests
@@ -403,3 +405,78 @@ class TestStop:
             assert list(tmp_path.glob("discount-metrics-*/*.db"))
             service.stop()
             assert not list(tmp_path.glob("discount-metrics-*"))
+
+
+class TestDrain:
+    def test_not_ready_first_closed_later(self, tmp_path):
+        """On SIGTERM `/readyz` is 503 while calls are still served; then the listener closes."""
+        with running(tmp_path, DISCOUNT_DRAIN_S="2", WEB_CONCURRENCY="2") as service:
+            create(service, "brand1")
+            began = time.monotonic()
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: requests.get(f"{service.url}/readyz", timeout=5).status_code == 503)
+            for _ in range(10):  # whichever worker answers
+                answer = requests.get(f"{service.url}/readyz", timeout=5)
+                assert "draining" == answer.json()["checks"]["drain"]
+                assert 200 == requests.get(f"{service.url}/livez", timeout=5).status_code
+                create(service, "brand1", 1)
+            assert time.monotonic() - began < 2
+            assert 0 == service.process.wait(30)
+            assert time.monotonic() - began >= 2
+            assert "draining" in {line["event"] for line in service.lines}
+
+    def test_a_second_sigterm_stops_at_once(self, tmp_path):
+        with running(tmp_path, DISCOUNT_DRAIN_S="60") as service:
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: requests.get(f"{service.url}/readyz", timeout=5).status_code == 503)
+            assert 0 == service.stop()
+
+    def test_no_accepted_request_fails_under_load(self, tmp_path):
+        """Clients call on, each on new and kept connections, until nobody listens any more."""
+        with running(tmp_path, DISCOUNT_DRAIN_S="1", WEB_CONCURRENCY="2") as service:
+            create(service, "brand1", 1000)
+            with ThreadPoolExecutor(16) as pool:
+                clients = [
+                    pool.submit(call_until_refused, service, f"client{number}", number % 2 == 0)
+                    for number in range(16)
+                ]
+                time.sleep(1)
+                assert 0 == service.stop()
+                answered, failures = zip(*(client.result() for client in clients), strict=True)
+        assert [] == [failure for some in failures for failure in some]
+        assert sum(answered) > 200
+
+
+def call_until_refused(service, user, keep):
+    """Call until connections are refused; return how many were answered, and what failed.
+
+    A kept connection that was closed while nothing was under way is opened again, as every
+    HTTP client does (RFC 9112, section 9.3.1). The kernel may reset a connection that came in
+    the instant in which the listener closed: at once, and nobody listens after it.
+    """
+    port = int(service.environment["PORT"])
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    failures: list[str] = []
+    fresh, answered, reset = True, 0, None
+    while True:
+        began = time.monotonic()
+        try:
+            connection.request("GET", f"/v1/discount/fetch/brand1/{user}", headers=bearer())
+            answer = connection.getresponse()
+            answer.read()
+        except ConnectionRefusedError:
+            return answered, failures
+        except (ConnectionError, HTTPException) as error:
+            connection.close()
+            if fresh:
+                reset = repr(error)
+                if time.monotonic() - began > 0.5:
+                    failures.append(f"hung: {reset}")
+            fresh = True
+            continue
+        answered += 1
+        if reset or answer.status != 200:
+            failures.append(reset or str(answer.status))
+        fresh = answer.will_close or not keep
+        if fresh:
+            connection.close()
