@@ -4,6 +4,7 @@ Settings: https://gunicorn.org/reference/settings/
 """
 
 import os
+import resource
 import shutil
 import signal
 import threading
@@ -23,6 +24,15 @@ from service.settings import load_settings  # noqa: E402
 _settings = load_settings()
 _master = os.getpid()
 
+
+def _allow_files():
+    """Allow as many open files as the system lets us; return how many connections that is."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = 10_000 if most == resource.RLIM_INFINITY else min(most, 10_000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return files
+
+
 wsgi_app = "service.wsgi:app"
 proc_name = "discount"
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
@@ -41,6 +51,7 @@ forwarder_headers = ""
 
 timeout = 30  # seconds without a heartbeat until a worker is killed
 graceful_timeout = 25  # seconds that accepted requests get after the drain
+worker_connections = _allow_files() - 100  # idle ones cost a file each, and no thread
 keepalive = 75  # longer than the idle timeout of the usual load balancer (60 s)
 limit_request_line = 8190  # three names of 64, 64 and 128 characters, percent-encoded, and a cursor
 limit_request_fields = 64

@@ -4,9 +4,14 @@
 """
 
 import logging
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from select import select
-from socket import socket
+from selectors import EVENT_READ
+from socket import SHUT_WR, socket
 from typing import Any
 
 import orjson
@@ -14,13 +19,17 @@ from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.api.problems import PROBLEM_JSON, problem_object
 from service.app import parts_of
-from service.domain.errors import InternalError, InvalidRequest, Problem
+from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
 from service.observability.logging import route_stdlib_logging
+from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, is_whole, prepare
 from service.settings import load_settings
+
+HASTE_S = 0.01
+"""How long a thread looks for the rest of a body that nobody has read."""
 
 
 class PipelineLogger(Logger):
@@ -41,7 +50,108 @@ class PipelineLogger(Logger):
 
 
 class ServiceWorker(ThreadWorker):
-    """A worker that refuses and stops as the service promises."""
+    """A worker that receives, refuses and stops as the service promises."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._arriving: dict[TConn, Arrival] = {}
+        self._leaving: dict[TConn, float] = {}
+        """Both in the order in which they began, and so in that in which they end."""
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Wait, in the event loop, until the next request of a connection is whole."""
+        if not conn.initialized:
+            prepare(conn)
+        conn.sock.setblocking(False)  # noqa: FBT003 - the socket's signature
+        self._receive(conn, Arrival(conn.parser.unreader.take_buffered()))
+
+    def _receive(self, conn: TConn, arrival: Arrival) -> None:
+        """Take what has come, and hand the request to a thread if no more need come."""
+        ended = False
+        try:
+            part = conn.sock.recv(MAX_HELD)
+            arrival.held += part
+            ended = not part
+        except BlockingIOError:
+            pass
+        except OSError:
+            ended = True
+        if arrival.held and (ended or is_whole(arrival.held)):
+            conn.parser.unreader.unread(bytes(arrival.held))
+            super().enqueue_req(conn)
+        elif ended:
+            self._drop(conn)
+        else:
+            self._arriving[conn] = arrival
+            self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn))
+
+    def _go_on(self, conn: TConn, _socket: socket) -> None:
+        self.poller.unregister(conn.sock)
+        self._receive(conn, self._arriving.pop(conn))
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Keep a connection, or close it without waiting for its client.
+
+        gunicorn waits in the event loop, for seconds, for a client to stop sending; meanwhile
+        nobody else is served.
+        """
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._leave(conn)
+
+    def _leave(self, conn: TConn) -> None:
+        """Say goodbye, and discard what still comes.
+
+        Closing at once would cut the answer off (RFC 9112, section 9.6).
+        """
+        try:
+            conn.sock.shutdown(SHUT_WR)
+            conn.sock.setblocking(False)  # noqa: FBT003 - the socket's signature
+            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
+        except (OSError, ValueError):
+            self._drop(conn)
+        else:
+            self._leaving[conn] = time.monotonic() + STOP_KEEPALIVE_LINGER
+
+    def _discard(self, conn: TConn, _socket: socket) -> None:
+        try:
+            ended = not conn.sock.recv(MAX_HELD)
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            del self._leaving[conn]
+            self.poller.unregister(conn.sock)
+            self._drop(conn)
+
+    def _drop(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def murder_pending(self) -> None:
+        """Close the connections whose request, or whose end, has not come in time."""
+        super().murder_pending()
+        now = time.monotonic()
+        patience = READ_WITHIN_S - STOP_KEEPALIVE_LINGER if not self.alive else 0
+        while (conn := next(iter(self._arriving), None)) is not None:
+            if self._arriving[conn].expires > now + patience:
+                break
+            if self._arriving.pop(conn).held:
+                self._refuse(conn.sock, RequestTimeout())
+            self.poller.unregister(conn.sock)
+            self._drop(conn)
+        while (conn := next(iter(self._leaving), None)) is not None:
+            if self._leaving[conn] > now:
+                break
+            del self._leaving[conn]
+            self.poller.unregister(conn.sock)
+            self._drop(conn)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:  # noqa: FBT001
+        """Keep a connection only if its body was read: nobody waits for what nobody wants."""
+        return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + HASTE_S))
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
         """Once stopping, take what the kernel has accepted for us, and listen no more.
@@ -69,14 +179,16 @@ class ServiceWorker(ThreadWorker):
         else:
             problem = InternalError()
             self.log.error("a request failed outside the application", exc_info=exc)
+        self._refuse(client, problem)
+
+    def _refuse(self, client: socket, problem: Problem) -> None:
+        """Answer a request that the application does not see; count and log it all the same."""
         observer = parts_of(self.wsgi).observer
         record = observer.record({})
         record.problem = problem.slug
         observer.tell("other", problem.status, 0.0, record)
-        try:
+        with suppress(OSError):  # the client may have left
             util.write_nonblock(client, _response(problem, record.request_id))
-        except OSError:
-            self.log.debug("the client had left before its error was sent")
 
 
 def _response(problem: Problem, request_id: str) -> bytes:

@@ -184,6 +184,16 @@ class NoCodesLeft(Problem):
     )
 
 
+class RequestTimeout(Problem):
+    """The request did not arrive in time."""
+
+    slug = "request-timeout"
+    status = 408
+    title = "Request timeout"
+    meaning = "The request did not arrive in time. Nothing was changed."
+    remedy = "Send the whole request at once; the connection is closed."
+
+
 class Conflict(Problem):
     """The call contradicts an earlier one."""
 
