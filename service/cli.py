@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 import click
 
@@ -93,6 +94,20 @@ def upgrade_tables() -> None:
     settings = load_settings()
     revision = upgrade(Database(Flask(__name__), settings.database_url, threads=1))
     click.echo(f"The database is at revision {revision}.", err=True)
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def back_up(file: Path) -> None:
+    """Copy the live SQLite database to FILE, which must not exist.
+
+    The copy is one file of one moment, and on the disk when the command ends. Whoever has it
+    has every code: keep it as you keep the database.
+    """
+    from service.store.backup import backup
+
+    size = backup(load_settings().database_url, file)
+    click.echo(f"{file} has the database as it was when this began, {size} bytes.", err=True)
 
 
 @main.command()
