@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 import click
 
@@ -16,6 +17,7 @@ from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
 from service.domain.errors import Problem
 from service.settings import DEFAULT_METRICS_PORT, HOME, SettingsError, load_settings
+from service.store.errors import MaintenanceError
 
 
 class PlainErrors(click.Group):
@@ -29,7 +31,7 @@ class PlainErrors(click.Group):
         """
         try:
             return super().invoke(ctx)
-        except (SettingsError, Problem) as error:
+        except (SettingsError, Problem, MaintenanceError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -92,6 +94,40 @@ def upgrade_tables() -> None:
     settings = load_settings()
     revision = upgrade(Database(Flask(__name__), settings.database_url, threads=1))
     click.echo(f"The database is at revision {revision}.", err=True)
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def back_up(file: Path) -> None:
+    """Copy the live SQLite database to FILE, which must not exist.
+
+    The copy is one file of one moment, and on the disk when the command ends. Whoever has it
+    has every code: keep it as you keep the database.
+    """
+    from service.store.backup import backup
+
+    size = backup(load_settings().database_url, file)
+    click.echo(f"{file} has the database as it was when this began, {size} bytes.", err=True)
+
+
+@main.command()
+def verify() -> None:
+    """Check every promise in the live database; exit status 1 if one is broken.
+
+    It changes nothing, and no call of the service waits for it. It names brands, campaigns and
+    tables, but no code and no user.
+    """
+    from service.store.verify import verify as findings_in
+
+    broken = []
+    for found in findings_in(load_settings().database_url):
+        line = f"{found.breaches:9}  {found.name:17}  {found.meaning}"
+        if found.breaches:
+            line = f"{line}, but not here: {found.where}"
+            broken.append(f"{found.name}: {found.where}")
+        click.echo(line)
+    if broken:
+        raise click.ClickException("\n".join(["this is broken:", *broken]))
 
 
 @main.command()

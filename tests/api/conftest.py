@@ -25,7 +25,7 @@ def changes(database):
     def snapshot():
         with database.read() as connection:
             return {
-                table: connection.exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
+                table: connection.exec_driver_sql(f"SELECT * FROM {table}").all()
                 for table in ("brand", "campaign", "tally", "code")
             }
 

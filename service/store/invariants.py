@@ -1,0 +1,168 @@
+"""What must hold in the data, whatever the constraints and indexes of the tables say.
+
+Each invariant is a statement that finds its breaches: rows of a brand's id, a campaign's id or
+NULL, and how many breaches are there. No row is named, because codes and users are secret.
+
+An index may be what is broken, so the tables themselves are read: `|| ''` keeps a condition or a
+grouping from following an index, and counting `created_at`, which no index has, keeps one from
+standing in for the table. (SQLite's NOT INDEXED does neither on a table WITHOUT ROWID.) A test
+reads the plans.
+"""
+
+from typing import NamedTuple
+
+from service.domain.model import Millis, State
+
+
+class Invariant(NamedTuple):
+    """What holds, and the statement that finds where it does not."""
+
+    name: str
+    meaning: str
+    sql: str
+
+
+CLOCK_SKEW: Millis = 60_000
+"""How far the clocks of two machines may be apart."""
+LAST_MOMENT: Millis = 253_402_300_799_999
+"""The end of the year 9999: what comes after, or is no number, is no moment."""
+
+_ROWS = """
+    SELECT {keys}, count(coalesce(created_at, 0)) FROM {table} WHERE {condition} GROUP BY 1, 2
+"""
+_KEYS = {"brand": "id, NULL", "campaign": "brand_id, id", "code": "brand_id, campaign_id"}
+_TWINS = """
+    SELECT brand_id, campaign_id, count(*) FROM (
+        SELECT brand_id, min(campaign_id) AS campaign_id FROM code
+        WHERE {condition} GROUP BY brand_id, {key} HAVING {twins}
+    ) AS twin GROUP BY brand_id, campaign_id
+"""
+_TALLY = """
+    SELECT brand_id, campaign_id, 1 FROM tally LEFT JOIN (
+        SELECT brand_id, campaign_id, {counts} FROM code GROUP BY brand_id, campaign_id
+    ) AS counted USING (brand_id, campaign_id)
+    WHERE {differences}
+"""
+_TALLY_OF_NOTHING = """
+    SELECT brand_id, campaign_id, 1 FROM tally WHERE NOT EXISTS (
+        SELECT 1 FROM campaign
+        WHERE campaign.brand_id = tally.brand_id AND campaign.id = tally.campaign_id
+    )
+"""
+_NO_CAMPAIGN = """NOT EXISTS (
+    SELECT 1 FROM campaign
+    WHERE campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
+)"""
+_NO_BRAND = "NOT EXISTS (SELECT 1 FROM brand WHERE brand.id = campaign.brand_id)"
+_NO_TALLY = """NOT EXISTS (
+    SELECT 1 FROM tally
+    WHERE tally.brand_id = campaign.brand_id AND tally.campaign_id = campaign.id
+)"""
+_NO_MOMENT = f"coalesce({{0}}, 0) NOT BETWEEN 1 AND {LAST_MOMENT}"
+_SEVERAL = "count(coalesce(created_at, 0)) > 1"
+_KNOWN_STATES = ", ".join(f"'{state}'" for state in State)
+_HELD = f"'{State.RESERVED}', '{State.REDEEMED}'"
+
+
+def _rows(table: str, condition: str) -> str:
+    """Find rows for which `condition` is true."""
+    return _ROWS.format(keys=_KEYS[table], table=table, condition=condition)
+
+
+def _twins(key: str, twins: str = _SEVERAL, condition: str = "TRUE") -> str:
+    """Find groups of codes that there must not be."""
+    return _TWINS.format(key=key, twins=twins, condition=condition)
+
+
+def _tally() -> str:
+    """Find campaigns whose tally is not what counting finds."""
+    counts = (f"count(*) FILTER (WHERE state = '{s}') AS counted_{s}" for s in State)
+    differences = (f"{s} IS DISTINCT FROM coalesce(counted_{s}, 0)" for s in State)
+    return _TALLY.format(counts=", ".join(counts), differences=" OR ".join(differences))
+
+
+INVARIANTS = (
+    Invariant(
+        "one-holder",
+        "no code is held by two users",
+        _twins("code || ''", "min(user_id || '') <> max(user_id || '')"),
+    ),
+    Invariant(
+        "one-code-per-user",
+        "no user holds two codes of a campaign",
+        _twins("campaign_id, user_id || ''", condition="user_id || '' IS NOT NULL"),
+    ),
+    Invariant("code-once", "each code is in its brand once", _twins("code || ''")),
+    Invariant(
+        "state-known",
+        "each code is in a state that there is",
+        _rows("code", f"coalesce(state, '') NOT IN ({_KNOWN_STATES})"),
+    ),
+    Invariant(
+        "available-free",
+        "an available code is nobody's",
+        _rows("code", "state || '' = 'available' AND coalesce(user_id, reserved_at) IS NOT NULL"),
+    ),
+    Invariant(
+        "reserved-held",
+        "a reserved or redeemed code is somebody's",
+        _rows("code", f"state || '' IN ({_HELD}) AND user_id IS NULL"),
+    ),
+    Invariant(
+        "held-since",
+        "a code that is somebody's says since when, and no other does",
+        _rows("code", "(user_id IS NULL) <> (reserved_at IS NULL)"),
+    ),
+    Invariant(
+        "code-campaign", "each code is in a campaign that there is", _rows("code", _NO_CAMPAIGN)
+    ),
+    Invariant(
+        "campaign-brand", "each campaign is in a brand that there is", _rows("campaign", _NO_BRAND)
+    ),
+    Invariant("campaign-tally", "each campaign has a tally", _rows("campaign", _NO_TALLY)),
+    Invariant("tally-campaign", "each tally is of a campaign that there is", _TALLY_OF_NOTHING),
+    Invariant("tally-true", "a tally is what counting the codes finds", _tally()),
+    Invariant(
+        "brand-once",
+        "no two brands have one name",
+        f"SELECT min(id), NULL, 1 FROM brand GROUP BY name || '' HAVING {_SEVERAL}",  # noqa: S608
+    ),
+    Invariant(
+        "campaign-once",
+        "no two campaigns of a brand have one name",
+        "SELECT brand_id, min(id), 1 FROM campaign "  # noqa: S608 - constants
+        f"GROUP BY brand_id, name || '' HAVING {_SEVERAL}",
+    ),
+    Invariant("brand-name", "brands have legal names", _rows("brand", "NOT {legal_name}")),
+    Invariant("campaign-name", "campaigns have legal names", _rows("campaign", "NOT {legal_name}")),
+    Invariant("code-form", "codes have a legal form", _rows("code", "NOT {legal_code}")),
+    Invariant(
+        "user-form",
+        "user ids have a legal form",
+        _rows("code", "user_id || '' IS NOT NULL AND NOT {legal_user}"),
+    ),
+    Invariant(
+        "brand-time",
+        "brands were made at some moment",
+        _rows("brand", _NO_MOMENT.format("created_at")),
+    ),
+    Invariant(
+        "campaign-time",
+        "campaigns were made at some moment",
+        _rows("campaign", _NO_MOMENT.format("created_at")),
+    ),
+    Invariant(
+        "code-time",
+        "codes were made at some moment",
+        _rows("code", _NO_MOMENT.format("created_at")),
+    ),
+    Invariant(
+        "reserved-time",
+        "codes were reserved after they were made",
+        _rows(
+            "code",
+            f"reserved_at IS NOT NULL AND ({_NO_MOMENT.format('reserved_at')}"
+            f" OR reserved_at < created_at - {CLOCK_SKEW})",
+        ),
+    ),
+)

@@ -1,0 +1,80 @@
+"""One unchanging view of a live database, for whoever looks at all of it.
+
+It is apart from `database.py` because it promises the opposite: it makes no file, sets no
+mode, takes no write lock, and sees one moment however long it looks. In SQLite's WAL mode
+neither side waits for the other; but the write-ahead log grows as long as the view is open.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, NullPool, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+
+from service.domain.codes import is_code
+from service.domain.names import MAX_USER, is_name
+from service.store.errors import MaintenanceError
+
+
+def file_of(url: str) -> Path:
+    """Return the file of an SQLite database.
+
+    Raises:
+        MaintenanceError: There is no such file, or the database is of another kind.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise MaintenanceError(f"This works on SQLite files, not on {parsed.drivername}.")
+    path = Path(parsed.database)
+    if not path.is_file():
+        raise MaintenanceError(f"There is no database file {path}.")
+    return path
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator[Connection]:
+    """Lend a connection on which every statement sees the same moment, and none can change it.
+
+    Raises:
+        MaintenanceError: There is no such database, or it cannot be read.
+    """
+    path = file_of(url)
+    engine = create_engine("sqlite://", creator=lambda: _open(path), poolclass=NullPool)
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise MaintenanceError(f"The database {path} cannot be opened: {error.orig}.") from error
+    with connection:
+        try:
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").all()  # the view begins here
+        except DBAPIError as error:
+            raise MaintenanceError(f"The database {path} cannot be read: {error.orig}.") from error
+        yield connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open an existing file, with the rules of the domain as functions of its SQL.
+
+    It is opened for writing because what a crash left in the write-ahead log must be put in
+    order before anything can be read; `query_only` keeps everything else away.
+    """
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    # What is no UTF-8 is damage to be named, not a reason to stop looking.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    rules: dict[str, Callable[[str], bool]] = {
+        "is_code": is_code,
+        "is_name": is_name,
+        "is_user": lambda text: is_name(text, MAX_USER),
+    }
+    for name, rule in rules.items():
+        connection.create_function(name, 1, _on_bytes(rule), deterministic=True)
+    return connection
+
+
+def _on_bytes(rule: Callable[[str], bool]) -> Callable[[bytes], bool]:
+    """Apply a rule to a text as SQLite stores it, which may be no text at all."""
+    return lambda raw: rule(raw.decode("utf-8", "surrogateescape"))

@@ -1,0 +1,209 @@
+"""A backup of a service at work, and the way back, as the runbook has it."""
+
+import itertools
+import os
+import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+
+import pytest
+import requests
+
+from service.domain.codes import mint
+from service.settings import HOME
+from service.store.backup import backup
+from service.store.snapshot import snapshot
+from tests.running import DISCOUNT, environment, running
+from tests.tokens import bearer
+
+RUNBOOK = HOME / "docs" / "runbooks" / "restore.md"
+
+
+def discount(env, *words):
+    """Run a command; return its exit status and what it says."""
+    done = subprocess.run(
+        [DISCOUNT, *words], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def verified(env, file):
+    return discount({**env, "DISCOUNT_DATABASE_URL": f"sqlite:///{file}"}, "verify")
+
+
+def holders(file):
+    with closing(sqlite3.connect(file)) as connection:
+        return dict(connection.execute("SELECT user_id, code FROM code WHERE user_id IS NOT NULL"))
+
+
+def create(service, number):
+    body = {"brand": "b1", "number_to_create": number}
+    url = f"{service.url}/v1/discount/create"
+    answer = requests.post(url, json=body, headers=bearer(), timeout=10)
+    assert 200 == answer.status_code
+    return answer.json()
+
+
+def fetch(service, user, session=requests):
+    url = f"{service.url}/v1/discount/fetch/b1/{user}"
+    answer = session.get(url, headers=bearer(), timeout=10)
+    assert 200 == answer.status_code
+    return answer.json()["discount_code"]
+
+
+@contextmanager
+def hammered(service):
+    """Let clients reserve and create without a pause; lend what they were told, by user."""
+    told: dict[str, str] = {}
+    stop = threading.Event()
+
+    def client(name):
+        with requests.Session() as session:
+            for number in itertools.count():
+                if stop.is_set():
+                    return
+                if number % 50 == 0:
+                    create(service, 100)
+                user = f"user-{name}-{number}"
+                told[user] = fetch(service, user, session)
+
+    with ThreadPoolExecutor(6) as pool:
+        clients = [pool.submit(client, name) for name in range(6)]
+        try:
+            yield told
+        finally:
+            stop.set()
+        for finished in clients:
+            finished.result()
+
+
+def test_a_backup_holds_every_answer_that_was_given_before_it_began(tmp_path):
+    with running(tmp_path, WEB_CONCURRENCY="2") as service, hammered(service) as told:
+        for number in range(3):
+            wanted = len(told) + 20
+            while len(told) < wanted:
+                time.sleep(0.01)
+            before, file = dict(told), tmp_path / f"backup-{number}"
+            status, _ = discount(service.environment, "db", "backup", str(file))
+            assert 0 == status
+            assert len(told) > len(before)
+            assert before.items() <= holders(file).items()
+            assert (0, 1) == (verified(service.environment, file)[0], file.read_bytes()[18])
+    assert told.items() == holders(tmp_path / "discount.db").items()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_backup_is_of_the_moment_when_it_began(tmp_path, settings, store, monkeypatch):
+    """Else each write would make SQLite start again, and under load it would never end."""
+    store.add_codes("before", "default", 10, mint, 1)
+
+    @contextmanager
+    def snapshot_and_write(url):
+        with snapshot(url) as connection:
+            store.add_codes("after", "default", 10, mint, 1)
+            yield connection
+
+    monkeypatch.setattr("service.store.backup.snapshot", snapshot_and_write)
+    backup(settings.database_url, tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert [("before",)] == copy.execute("SELECT name FROM brand").fetchall()
+    assert 0 == verified(environment(tmp_path), tmp_path / "copy.db")[0]
+
+
+def test_the_runbook_restores_what_the_backup_holds(tmp_path):
+    """Its own commands, on a real service; no code goes to two users, whatever was lost."""
+    file = tmp_path / "backup.db"
+    with running(tmp_path) as service:
+        create(service, 20)
+        kept = {user: fetch(service, user) for user in ("u1", "u2", "u3")}
+        assert 0 == discount(service.environment, "db", "backup", str(file))[0]
+        lost = {user: fetch(service, user) for user in ("u4", "u5")}
+        kill(service)
+    database = tmp_path / "discount.db"
+    database.write_bytes(b"no database any more")
+    follow_runbook(service.environment, database, file)
+
+    with running(tmp_path) as service:
+        new = set(create(service, 20))
+        assert kept == {user: fetch(service, user) for user in kept}
+        given = {fetch(service, user) for user in ("u6", "u5", "u4", "u7")}
+        assert 4 == len(given & new)
+        assert not given & {*kept.values(), *lost.values()}
+        assert 0 == discount(service.environment, "verify")[0]
+    (aside,) = tmp_path.glob("discount.db.broken-*")
+    assert b"no database any more" == (aside / "discount.db").read_bytes()
+    assert (aside / "discount.db-wal").stat().st_size
+
+
+def kill(service):
+    """Kill every process at once, which leaves the write-ahead log as it is."""
+    pids = re.findall(r"Booting worker with pid: (\d+)", service.log.read_text())
+    for pid in (service.process.pid, *map(int, pids)):
+        os.kill(pid, signal.SIGKILL)
+    service.process.wait()
+
+
+def follow_runbook(env, database, file):
+    """Run every command of the runbook, in its order, with other names for the two files."""
+    blocks = re.findall(r"^( *)```sh\n(.*?)^\1```$", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
+    script = "".join(re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, text in blocks)
+    for name, path in (("DATABASE", database), ("BACKUP", file)):
+        script, changed = re.subn(f"^{name}=.*$", f"{name}={path}", script, flags=re.MULTILINE)
+        assert 1 == changed
+    path = f"{DISCOUNT.parent}:{env['PATH']}"
+    done = subprocess.run(
+        ["/bin/bash", "-euc", script],
+        env={**env, "PATH": path, "DISCOUNT_DATABASE_URL": "sqlite:////nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "Read the lines above." not in done.stdout
+
+
+class TestRefusals:
+    @pytest.fixture
+    def env(self, tmp_path, settings, store):
+        store.add_codes("b1", "default", 1000, mint, 1)
+        (tmp_path / "to").mkdir()
+        return environment(tmp_path)
+
+    def test_a_file_that_is_there_is_not_overwritten(self, env, tmp_path):
+        (tmp_path / "to" / "kept").write_text("mine")
+        status, said = discount(env, "db", "backup", f"{tmp_path}/to/kept")
+        assert (1, True) == (status, "is there already" in said)
+        assert "mine" == (tmp_path / "to" / "kept").read_text()
+
+    def test_a_missing_database_is_not_made(self, env, tmp_path):
+        env["DISCOUNT_DATABASE_URL"] = f"sqlite:///{tmp_path}/none.db"
+        status, said = discount(env, "db", "backup", f"{tmp_path}/to/backup")
+        assert (1, f"Error: There is no database file {tmp_path}/none.db.\n") == (status, said)
+        assert not (tmp_path / "none.db").exists()
+        assert [] == list((tmp_path / "to").iterdir())
+
+    def test_a_missing_folder_is_not_made(self, env, tmp_path):
+        status, said = discount(env, "db", "backup", f"{tmp_path}/no/backup")
+        assert (1, f"Error: There is no folder {tmp_path}/no.\n") == (status, said)
+
+    def test_a_disk_that_takes_no_more_is_said_and_nothing_stays(self, env, tmp_path):
+        limited = f"ulimit -f 64; exec {DISCOUNT} db backup {tmp_path}/to/backup"
+        done = subprocess.run(
+            ["/bin/bash", "-c", limited], env=env, capture_output=True, text=True, check=False
+        )
+        assert 1 == done.returncode
+        assert re.fullmatch(f"Error: {tmp_path}/to/backup cannot be written: .+\n", done.stderr)
+        assert [] == list((tmp_path / "to").iterdir())
+
+    def test_it_is_for_its_owner_alone(self, env, tmp_path):
+        """Whoever reads a backup has every code."""
+        assert 0 == discount(env, "db", "backup", f"{tmp_path}/to/backup")[0]
+        (made,) = (tmp_path / "to").iterdir()
+        assert 0o600 == stat.S_IMODE(made.stat().st_mode)

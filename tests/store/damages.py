@@ -1,0 +1,168 @@
+"""Every kind of damage that `discount verify` finds, done by hand to a sound database.
+
+The database has two brands, `b1` with campaigns `default` and `summer`, and four codes in each
+`default`, of which two users hold one each. Constraints are switched off or taken away where
+they are in the way.
+"""
+
+from typing import NamedTuple
+
+BRAND, POOL, SUMMER = "brand 'b1'", "brand 'b1' campaign 'default'", "brand 'b1' campaign 'summer'"
+
+
+def without_rules(table):
+    """Take every key and rule from a table."""
+    return f"""
+        CREATE TABLE loose AS SELECT * FROM {table};
+        DROP TABLE {table};
+        ALTER TABLE loose RENAME TO {table};
+    """
+
+
+MOVE_TALLY = "UPDATE tally SET {} WHERE brand_id = 1 AND campaign_id = 1;"
+SECOND_HOLDER = """
+    INSERT INTO code SELECT brand_id, 2, code, state, 'secret-user-9', created_at, reserved_at, NULL
+    FROM code WHERE brand_id = 1 AND user_id = 'secret-user-1';
+    UPDATE tally SET reserved = 1 WHERE campaign_id = 2;
+"""
+SECOND_CODE = """
+    UPDATE code SET state = 'reserved', user_id = 'secret-user-1', reserved_at = created_at
+    WHERE brand_id = 1 AND code = 'SECRET-b1-3';
+""" + MOVE_TALLY.format("available = 1, reserved = 3")
+
+
+def index_of_users(before, after):
+    """Say that the index of users is of other rows than those that it has."""
+    return f"""
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, '{before}', '{after}')
+        WHERE name = 'code_by_user';
+        PRAGMA writable_schema = RESET;
+    """
+
+
+class Damage(NamedTuple):
+    """What is done, what must be found by it (and nothing else), and what must be named."""
+
+    sql: str
+    found: set[str]
+    named: str
+
+
+FREE = "WHERE brand_id = 1 AND code = 'SECRET-b1-3'"
+HELD = "WHERE brand_id = 1 AND user_id = 'secret-user-1'"
+DAMAGES = {
+    "two users hold one code": Damage(
+        without_rules("code") + SECOND_HOLDER, {"keys", "one-holder", "code-once"}, POOL
+    ),
+    "a user holds two codes, the index is gone": Damage(
+        "DROP INDEX code_by_user;" + SECOND_CODE,
+        {"keys", "one-code-per-user"},
+        "code without unique index code_by_user",
+    ),
+    "a user holds two codes, the index does not know": Damage(
+        index_of_users("user_id IS NOT NULL", "user_id = 0")
+        + SECOND_CODE
+        + index_of_users("user_id = 0", "user_id IS NOT NULL"),
+        {"integrity", "one-code-per-user"},
+        POOL,
+    ),
+    "a code is there twice": Damage(
+        without_rules("code")
+        + f"INSERT INTO code SELECT * FROM code {FREE};"
+        + MOVE_TALLY.format("available = 3"),
+        {"keys", "code-once"},
+        f"{POOL} (1)",
+    ),
+    "a state that there is not": Damage(
+        f"UPDATE code SET state = 'lost' {FREE};",
+        {"integrity", "state-known", "tally-true"},
+        f"state-known: {POOL} (1)",
+    ),
+    "somebody's code is available": Damage(
+        f"UPDATE code SET state = 'available' {HELD};"
+        + MOVE_TALLY.format("available = 3, reserved = 1"),
+        {"integrity", "available-free"},
+        POOL,
+    ),
+    "nobody's code is reserved": Damage(
+        f"UPDATE code SET user_id = NULL, reserved_at = NULL {HELD};",
+        {"integrity", "reserved-held"},
+        POOL,
+    ),
+    "a code is held since never": Damage(
+        f"UPDATE code SET reserved_at = NULL {HELD};", {"integrity", "held-since"}, POOL
+    ),
+    "a code without a campaign": Damage(
+        f"UPDATE code SET campaign_id = 7 {FREE};",
+        {"references", "code-campaign", "tally-true"},
+        f"{BRAND} campaign 7 without a row (1)",
+    ),
+    "a campaign without a brand": Damage(
+        """
+        INSERT INTO campaign (brand_id, id, name, created_at) VALUES (99, 1, 'default', 1);
+        INSERT INTO tally (brand_id, campaign_id) VALUES (99, 1);
+        """,
+        {"references", "campaign-brand"},
+        "brand 99 without a row campaign 'default'",
+    ),
+    "a campaign without a tally": Damage(
+        "DELETE FROM tally WHERE campaign_id = 2;", {"campaign-tally"}, SUMMER
+    ),
+    "a tally without a campaign": Damage(
+        "INSERT INTO tally (brand_id, campaign_id) VALUES (1, 9);",
+        {"references", "tally-campaign"},
+        f"{BRAND} campaign 9 without a row",
+    ),
+    "a tally that counts wrongly": Damage(
+        MOVE_TALLY.format("available = available + 1"), {"tally-true"}, POOL
+    ),
+    "two brands of one name": Damage(
+        without_rules("brand") + "INSERT INTO brand (id, name, created_at) VALUES (3, 'b1', 1);",
+        {"keys", "references", "brand-once"},
+        BRAND,
+    ),
+    "two campaigns of one name": Damage(
+        without_rules("campaign") + "UPDATE campaign SET name = 'default';",
+        {"keys", "references", "campaign-once"},
+        POOL,
+    ),
+    "a brand's name with a line break": Damage(
+        "UPDATE brand SET name = 'a' || char(10) WHERE id = 1;", {"brand-name"}, r"brand 'a\n' (1)"
+    ),
+    "a campaign's name that is no UTF-8": Damage(
+        "UPDATE campaign SET name = CAST(x'61ff' AS TEXT) WHERE id = 2;",
+        {"campaign-name"},
+        r"campaign 'a\udcff' (1)",
+    ),
+    "a code of another form": Damage(
+        f"UPDATE code SET code = 'SECRET' || char(10) {FREE};", {"code-form"}, POOL
+    ),
+    "a code that is no text": Damage(
+        f"UPDATE code SET code = x'53454352455431' {FREE};", {"code-form"}, POOL
+    ),
+    "a user id of another form": Damage(
+        f"UPDATE code SET user_id = 'secret/user' {HELD};", {"user-form"}, POOL
+    ),
+    "a brand of no time": Damage(
+        "UPDATE brand SET created_at = 0 WHERE id = 1;", {"brand-time"}, BRAND
+    ),
+    "a campaign of no time": Damage(
+        "UPDATE campaign SET created_at = -1 WHERE id = 2;", {"campaign-time"}, SUMMER
+    ),
+    "a code of no time": Damage(
+        f"UPDATE code SET created_at = 'yesterday' {FREE};", {"code-time"}, POOL
+    ),
+    "a code reserved before it was made": Damage(
+        f"UPDATE code SET reserved_at = created_at - 60001 {HELD};", {"reserved-time"}, POOL
+    ),
+    "tables of another revision": Damage(
+        "UPDATE alembic_version SET version_num = '0000';", {"revision"}, "at revision 0000, wanted"
+    ),
+    "an index is gone": Damage("DROP INDEX code_free;", {"keys"}, "code without index code_free"),
+    "a table is gone": Damage(
+        "DROP TABLE tally;",
+        {"keys", "campaign-tally", "tally-campaign", "tally-true"},
+        "tally-true: cannot be checked: no such table: tally",
+    ),
+}
