@@ -1,10 +1,12 @@
 """Every setting of the service: its name in the environment, its type, its default.
 
 `config/example.env` says what each is for. A secret `X` may come from the file that
-`X_FILE` names. Whatever is wrong stops the start with one sentence that names it.
+`X_FILE` names; the file is kept too, for it is read again when it changes. Whatever is wrong
+stops the start with one sentence that names it.
 """
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +53,15 @@ class Settings:
     workers: int = 1
     threads: int = 16
     database_url: str = f"sqlite:///{HOME}/var/discount.db"
-    jwt_secret: str | None = None
+    jwt_secret: str | None = field(default=None, repr=False)
+    jwt_secret_file: Path | None = None
+    """Where the secret came from, if from a file."""
     jwt_keys_file: Path | None = None
     jwt_issuer: str = "discount"
     jwt_audience: str = "discount"
-    pseudonym_key: str | None = None
+    pseudonym_key: str | None = field(default=None, repr=False)
+    pseudonym_key_file: Path | None = None
+    """Where the key came from, if from a file."""
     log_level: str = "info"
     drain_s: float = 0
     """Seconds between saying "not ready" and closing the listener."""
@@ -118,10 +124,12 @@ def read_settings(env: FileAwareEnv) -> Settings:
                 env.str("DISCOUNT_DATABASE_URL", default.database_url, validate=_is_sqlite)
             ),
             jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
+            jwt_secret_file=_file_of("DISCOUNT_JWT_SECRET"),
             jwt_keys_file=env.path("DISCOUNT_JWT_KEYS_FILE", None, validate=_is_file),
             jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer, validate=named),
             jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
+            pseudonym_key_file=_file_of("DISCOUNT_PSEUDONYM_KEY"),
             drain_s=env.float(
                 "DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S if production else 0, validate=drain
             ),
@@ -142,6 +150,12 @@ def _sentence(error: Exception) -> str:
     problems = getattr(error, "error_messages", None)
     text = str(error)
     return text.replace(str(problems), " ".join(problems)) if isinstance(problems, list) else text
+
+
+def _file_of(name: str) -> Path | None:
+    """Return the file that a secret comes from; environs reads it, but does not tell."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path) if path else None
 
 
 def _is_file(path: Path) -> None:

@@ -72,6 +72,11 @@ def test_production_has_no_default_key(monkeypatch, name):
         load_settings()
 
 
+def test_no_secret_is_shown_where_settings_are():
+    shown = repr(Settings(jwt_secret=SECRET, pseudonym_key=SECRET))
+    assert SECRET not in shown
+
+
 def test_a_relative_database_path_is_below_the_working_directory(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISCOUNT_DATABASE_URL", "sqlite:///here.db")
