@@ -6,9 +6,12 @@ stops the start with one sentence that names it.
 """
 
 import os
+import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import EnvError, FileAwareEnv, ValidationError, validate
 
@@ -22,6 +25,8 @@ MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
 
 _SQLITE = "sqlite:///"
+_VISIBLE = re.compile(r"[!-~]+")
+"""ASCII without spaces and controls."""
 _CHECKOUT = Path(__file__).resolve().parent.parent
 HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
 """Where `config/` and `var/` are: the checkout, else the working directory."""
@@ -57,6 +62,7 @@ class Settings:
     jwt_secret_file: Path | None = None
     """Where the secret came from, if from a file."""
     jwt_keys_file: Path | None = None
+    jwt_jwks_url: str | None = None
     jwt_issuer: str = "discount"
     jwt_audience: str = "discount"
     pseudonym_key: str | None = field(default=None, repr=False)
@@ -126,6 +132,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
             jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
             jwt_secret_file=_file_of("DISCOUNT_JWT_SECRET"),
             jwt_keys_file=env.path("DISCOUNT_JWT_KEYS_FILE", None, validate=_is_file),
+            jwt_jwks_url=env.str("DISCOUNT_JWT_JWKS_URL", None, validate=_is_web_url),
             jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer, validate=named),
             jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
@@ -163,6 +170,25 @@ def _is_file(path: Path) -> None:
         raise ValidationError(f"There is no file {path}.")
 
 
+def _is_web_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in {"http", "https"} or not _VISIBLE.fullmatch(url):
+        raise ValidationError("Not of the form https://host/path.")
+    if parts.username is not None or parts.fragment:
+        raise ValidationError("A URL with a user or a fragment is not fetched.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _is_sqlite(url: str) -> None:
     if not url.startswith(_SQLITE) or url == _SQLITE:
         raise ValidationError(f"Not of the form {_SQLITE}path/to/file.")
@@ -183,12 +209,23 @@ def _complete(settings: Settings) -> None:
         settings.insists_on_metrics_port
     ):
         raise SettingsError(f"PORT and METRICS_PORT are both {settings.port}; use two ports.")
+    url = settings.jwt_jwks_url
+    if url and (settings.jwt_secret or settings.jwt_keys_file):
+        raise SettingsError(
+            "DISCOUNT_JWT_JWKS_URL is set beside DISCOUNT_JWT_SECRET or DISCOUNT_JWT_KEYS_FILE; "
+            "use one source of keys."
+        )
     if not settings.production:
         return
-    if not (settings.jwt_secret or settings.jwt_keys_file):
+    if not (settings.jwt_secret or settings.jwt_keys_file or url):
         raise SettingsError(
-            "DISCOUNT_ENV=production has no default key: "
-            "set DISCOUNT_JWT_SECRET or DISCOUNT_JWT_KEYS_FILE."
+            "DISCOUNT_ENV=production has no default key: set DISCOUNT_JWT_SECRET, "
+            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL."
+        )
+    if url and urlsplit(url).scheme != "https" and not _is_loopback(urlsplit(url).hostname or ""):
+        raise SettingsError(
+            "DISCOUNT_JWT_JWKS_URL must be https in production: whoever can change the answer on "
+            "its way makes callers."
         )
     if not settings.pseudonym_key:
         raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production needs it.")

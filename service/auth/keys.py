@@ -29,6 +29,8 @@ ALGORITHMS: Mapping[tuple[str, str | None], str] = MappingProxyType(
 )
 """The one algorithm for a key of this type and curve."""
 MIN_RSA_BITS = 2048
+PRIVATE_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})
+"""What an entry holds only if it can sign (RFC 7518, section 6)."""
 _UNUSABLE = (
     ArithmeticError,
     AttributeError,
@@ -67,9 +69,13 @@ NO_KEYS: KeySet = MappingProxyType({})
 def load_keys(settings: Settings) -> KeySet:
     """Return the keys that the settings name; in development, else, one made on first use.
 
+    Keys at a URL are not fetched here: until they are, there are none.
+
     Raises:
         SettingsError: A key cannot be used, or both families are there.
     """
+    if settings.jwt_jwks_url:
+        return NO_KEYS
     keys: dict[str | None, Key] = {}
     if settings.jwt_keys_file:
         keys.update(read_jwk_set(settings.jwt_keys_file))
@@ -115,6 +121,29 @@ def read_jwk_set(path: Path) -> KeySet:
             f"DISCOUNT_JWT_KEYS_FILE: {path} is no JWK Set in which every key has a kid and is "
             f"of a supported kind ({', '.join(ALGORITHMS.values())}): {error}"
         ) from error
+
+
+def read_published_keys(document: bytes) -> KeySet:
+    """Read the JWK Set that an issuer publishes.
+
+    A key of a kind that is not known here is passed over, as RFC 7517, section 5 advises: the
+    issuer publishes for others, too. A key that can sign is nothing to publish; whoever does
+    has lost it, and the whole set is not to be trusted.
+
+    Raises:
+        KeysRefused: It is no JWK Set, has no key of use, or has one that must be secret.
+    """
+    try:
+        entries = json.loads(document)["keys"]
+        if any(not PRIVATE_MEMBERS.isdisjoint(entry) for entry in entries):
+            raise KeysRefused("The set publishes a key that can sign.")
+        keys = []
+        for entry in entries:
+            with suppress(*_UNUSABLE):
+                keys.append(_read_jwk(entry))
+    except _UNUSABLE as error:
+        raise KeysRefused("What was fetched is no JWK Set.") from error
+    return _by_kid(keys)
 
 
 def _by_kid(keys: Iterable[Key]) -> KeySet:

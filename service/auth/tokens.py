@@ -157,7 +157,10 @@ def issue_token(
     """
     key = next(iter(keys.values()), None)
     if key is None or not key.secret:
-        raise SettingsError("DISCOUNT_JWT_KEYS_FILE has public keys alone, which cannot sign.")
+        raise SettingsError(
+            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL has public keys alone, "
+            "which cannot sign."
+        )
     now = int(time.time())
     claims = {
         "iss": settings.jwt_issuer,

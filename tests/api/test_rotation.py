@@ -9,6 +9,7 @@ import pytest
 from service.app import create_app, parts_of
 from service.auth import watched
 from service.settings import load_settings
+from tests.issuer import Issuer, serving
 from tests.tokens import SECRET, bearer, forged, part
 
 OTHER = "another secret of the tests, as long as it must be"
@@ -120,6 +121,19 @@ def test_a_keys_file(client_of, tmp_path, later, log):
     assert part(OTHER.encode()) not in log.text
 
 
+def test_a_keys_file_never_comes_to_hold_both_families(client_of, tmp_path, later):
+    issuer = Issuer()
+    file = tmp_path / "keys.json"
+    file.write_bytes(issuer.document())
+    client = client_of(DISCOUNT_JWT_KEYS_FILE=file)
+    write_keys(file, k2=SECRET)
+    mixed = {"keys": [*issuer.published, *json.loads(file.read_bytes())["keys"]]}
+    file.write_text(json.dumps(mixed))
+    later()
+    assert accepts(client, issuer.bearer())
+    assert not accepts(client, with_kid("k2", SECRET))
+
+
 def test_the_pseudonym_key(client_of, tmp_path, later, log):
     file = tmp_path / "pseudonyms"
     file.write_text(SECRET)
@@ -136,3 +150,32 @@ def test_the_pseudonym_key(client_of, tmp_path, later, log):
     second = user_ref()
     assert first != second
     assert second == user_ref()
+
+
+def test_an_issuer_that_is_not_there_yet(client_of, refused, log):
+    """The service starts, is alive, says what is missing, and blames no token for it."""
+    issuer = Issuer()
+    with serving(issuer) as url:
+        pass
+    client = client_of(DISCOUNT_JWT_JWKS_URL=url)
+    ready = client.get("/readyz")
+    assert 503 == ready.status_code
+    assert "unavailable" == ready.json["checks"]["keys"]
+    assert 200 == client.get("/livez").status_code
+    refused(client.get("/v1/brands", headers=issuer.bearer()), 503, "unavailable")
+    refused(client.get("/v1/brands"), 401, "unauthenticated")
+    refused(client.get("/v1/brands", headers={"Authorization": "Bearer x"}), 401, "unauthenticated")
+
+
+def test_an_issuer_at_a_url(client_of, log):
+    issuer = Issuer()
+    with serving(issuer) as url:
+        client = client_of(DISCOUNT_JWT_JWKS_URL=url)
+        deadline = time.monotonic() + 10
+        while "ok" != client.get("/readyz").json["checks"]["keys"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert accepts(client, issuer.bearer())
+        assert not accepts(client, bearer())
+    assert accepts(client, issuer.bearer())
+    assert "keys_renewed" in log.text

@@ -108,8 +108,10 @@ def test_a_key_is_not_shown_where_it_is_printed():
 
 def test_public_keys_cannot_sign_and_say_so(jwk_set):
     settings = Settings(jwt_keys_file=jwk_set(ec_jwk() | {"kid": "e"}))
-    with pytest.raises(SettingsError, match="cannot sign"):
-        issue_token(settings, load_keys(settings), subject="s", scope="", brands=[], ttl_s=1)
+    elsewhere = Settings(jwt_jwks_url="https://issuer.example/keys")
+    for public in (settings, elsewhere):
+        with pytest.raises(SettingsError, match="cannot sign"):
+            issue_token(public, load_keys(public), subject="s", scope="", brands=[], ttl_s=1)
 
 
 def test_two_keys_with_one_kid_stop_the_start(jwk_set):
