@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
+from ssl import SSLContext
 from typing import Any
 
 import jwt
@@ -60,7 +61,7 @@ def answer(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **he
 
 
 @contextmanager
-def serving(issuer: Issuer, port: int = 0) -> Iterator[str]:
+def serving(issuer: Issuer, port: int = 0, tls: SSLContext | None = None) -> Iterator[str]:
     """Serve the issuer, and return its URL; afterwards nobody listens there."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,11 +78,17 @@ def serving(issuer: Issuer, port: int = 0) -> Iterator[str]:
         daemon_threads = True
         block_on_close = False
 
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of callers that went away."""
+
+    scheme = "http" if tls is None else "https"
     with Server(("127.0.0.1", port), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/keys?v=1"
+            yield f"{scheme}://127.0.0.1:{server.server_address[1]}/keys?v=1"
         finally:
             server.shutdown()
             thread.join()

@@ -1,11 +1,18 @@
 """Keys at a URL: fetched from a real server within limits, and never lost again."""
 
 import os
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from service.auth.fetch import MAX_BYTES, fetch
 from service.auth.handed_down import HandedDown
@@ -321,10 +328,53 @@ class TestLimits:
         with pytest.raises(KeysRefused):
             fetch(f"http://127.0.0.1:{free_port()}/")
 
-    def test_a_certificate_that_nobody_vouches_for(self, url):
-        """Here not even a certificate: the server does not know TLS."""
+    def test_a_server_without_tls_where_it_was_asked_for(self, url):
         with pytest.raises(KeysRefused, match="SSLError"):
             fetch(url.replace("http:", "https:"))
+
+    def test_a_certificate_counts_only_if_somebody_vouches_for_it(
+        self, issuer, tmp_path, monkeypatch
+    ):
+        """By SSL_CERT_FILE, as config/example.env says; and for the host that was asked."""
+        server = certified(tmp_path, "127.0.0.1")
+        with serving(issuer, tls=server) as url:
+            with pytest.raises(KeysRefused, match="SSLCertVerificationError"):
+                fetch(url)
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+            assert issuer.document() == fetch(url)
+        other = certified(tmp_path, "127.0.0.2")
+        with (
+            serving(issuer, tls=other) as url,
+            pytest.raises(KeysRefused, match="SSLCertVerificationError"),
+        ):
+            fetch(url)
+
+
+def certified(folder, address):
+    """Return a server's TLS context with a certificate of its own making."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer of the tests")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
+        )
+        .sign(key, SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
 
 
 class TestPublishedSets:
