@@ -89,6 +89,11 @@ def _drain_first(server, drain, log):
     server.handle_term = handle_term
 
 
+def post_worker_init(worker):
+    """Fetch keys before the first caller needs them; the master's threads do not come along."""
+    parts_of(worker.wsgi).keyring.start()
+
+
 def child_exit(server, worker):
     """Forget the gauges of a worker that is gone."""
     multiprocess.mark_process_dead(worker.pid)

@@ -18,8 +18,10 @@ from service.api.problems import write_problems
 from service.api.reservations import reservation_views
 from service.auth.caller import Caller
 from service.auth.guard import require_tokens
-from service.auth.keys import load_keys, pseudonym_key
+from service.auth.keyring import KeyRing, open_keyring
+from service.auth.keys import pseudonym_key
 from service.auth.tokens import Verifier
+from service.auth.watched import Watched
 from service.observability.drain import Drain
 from service.observability.logging import build_logger
 from service.observability.metrics import Metrics
@@ -41,6 +43,7 @@ class Parts:
     observer: RequestObserver
     drain: Drain
     log: FilteringBoundLogger
+    keyring: KeyRing
 
 
 def parts_of(app: Flask) -> Parts:
@@ -67,9 +70,14 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     metrics = Metrics()
     database = Database(app, settings.database_url, settings.threads, metrics.commit)
     store = SQLStore(database)
-    secret_key = pseudonym_key(settings)
-    cursors = Cursors(secret_key)
-    verifier = Verifier(load_keys(settings), settings.jwt_issuer, settings.jwt_audience)
+    keyring = open_keyring(settings, log)
+    verifier = Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
+    secret_key = Watched(
+        lambda: pseudonym_key(settings),
+        {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file},
+        log,
+    )
+    cursors = Cursors(secret_key())  # those that are under way outlive a change of the key
 
     write_problems(app, log)
     receive(app)
@@ -84,12 +92,13 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         "drain": drain.why_not_ready,
         "database": database.ping,
         "tables": lambda: why_not_ready(database),
+        "keys": lambda: None if keyring.current() else "unavailable",
     }
     app.register_blueprint(probe_views(checks, log))
     serve_docs(app)
     observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log)
     app.wsgi_app = observer  # type: ignore[method-assign]
-    app.extensions["discount"] = Parts(store, database, metrics, observer, drain, log)
+    app.extensions["discount"] = Parts(store, database, metrics, observer, drain, log, keyring)
     return app
 
 

@@ -1,12 +1,17 @@
 """Every setting of the service: its name in the environment, its type, its default.
 
 `config/example.env` says what each is for. A secret `X` may come from the file that
-`X_FILE` names. Whatever is wrong stops the start with one sentence that names it.
+`X_FILE` names; the file is kept too, for it is read again when it changes. Whatever is wrong
+stops the start with one sentence that names it.
 """
 
-from dataclasses import dataclass
+import os
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import EnvError, FileAwareEnv, ValidationError, validate
 
@@ -20,6 +25,8 @@ MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
 
 _SQLITE = "sqlite:///"
+_VISIBLE = re.compile(r"[!-~]+")
+"""ASCII without spaces and controls."""
 _CHECKOUT = Path(__file__).resolve().parent.parent
 HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
 """Where `config/` and `var/` are: the checkout, else the working directory."""
@@ -51,11 +58,16 @@ class Settings:
     workers: int = 1
     threads: int = 16
     database_url: str = f"sqlite:///{HOME}/var/discount.db"
-    jwt_secret: str | None = None
+    jwt_secret: str | None = field(default=None, repr=False)
+    jwt_secret_file: Path | None = None
+    """Where the secret came from, if from a file."""
     jwt_keys_file: Path | None = None
+    jwt_jwks_url: str | None = None
     jwt_issuer: str = "discount"
     jwt_audience: str = "discount"
-    pseudonym_key: str | None = None
+    pseudonym_key: str | None = field(default=None, repr=False)
+    pseudonym_key_file: Path | None = None
+    """Where the key came from, if from a file."""
     log_level: str = "info"
     drain_s: float = 0
     """Seconds between saying "not ready" and closing the listener."""
@@ -118,10 +130,13 @@ def read_settings(env: FileAwareEnv) -> Settings:
                 env.str("DISCOUNT_DATABASE_URL", default.database_url, validate=_is_sqlite)
             ),
             jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
+            jwt_secret_file=_file_of("DISCOUNT_JWT_SECRET"),
             jwt_keys_file=env.path("DISCOUNT_JWT_KEYS_FILE", None, validate=_is_file),
+            jwt_jwks_url=env.str("DISCOUNT_JWT_JWKS_URL", None, validate=_is_web_url),
             jwt_issuer=env.str("DISCOUNT_JWT_ISSUER", default.jwt_issuer, validate=named),
             jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
+            pseudonym_key_file=_file_of("DISCOUNT_PSEUDONYM_KEY"),
             drain_s=env.float(
                 "DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S if production else 0, validate=drain
             ),
@@ -144,9 +159,34 @@ def _sentence(error: Exception) -> str:
     return text.replace(str(problems), " ".join(problems)) if isinstance(problems, list) else text
 
 
+def _file_of(name: str) -> Path | None:
+    """Return the file that a secret comes from; environs reads it, but does not tell."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path) if path else None
+
+
 def _is_file(path: Path) -> None:
     if not path.is_file():
         raise ValidationError(f"There is no file {path}.")
+
+
+def _is_web_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in {"http", "https"} or not _VISIBLE.fullmatch(url):
+        raise ValidationError("Not of the form https://host/path.")
+    if parts.username is not None or parts.fragment:
+        raise ValidationError("A URL with a user or a fragment is not fetched.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_sqlite(url: str) -> None:
@@ -169,12 +209,23 @@ def _complete(settings: Settings) -> None:
         settings.insists_on_metrics_port
     ):
         raise SettingsError(f"PORT and METRICS_PORT are both {settings.port}; use two ports.")
+    url = settings.jwt_jwks_url
+    if url and (settings.jwt_secret or settings.jwt_keys_file):
+        raise SettingsError(
+            "DISCOUNT_JWT_JWKS_URL is set beside DISCOUNT_JWT_SECRET or DISCOUNT_JWT_KEYS_FILE; "
+            "use one source of keys."
+        )
     if not settings.production:
         return
-    if not (settings.jwt_secret or settings.jwt_keys_file):
+    if not (settings.jwt_secret or settings.jwt_keys_file or url):
         raise SettingsError(
-            "DISCOUNT_ENV=production has no default key: "
-            "set DISCOUNT_JWT_SECRET or DISCOUNT_JWT_KEYS_FILE."
+            "DISCOUNT_ENV=production has no default key: set DISCOUNT_JWT_SECRET, "
+            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL."
+        )
+    if url and urlsplit(url).scheme != "https" and not _is_loopback(urlsplit(url).hostname or ""):
+        raise SettingsError(
+            "DISCOUNT_JWT_JWKS_URL must be https in production: whoever can change the answer on "
+            "its way makes callers."
         )
     if not settings.pseudonym_key:
         raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production needs it.")

@@ -29,9 +29,9 @@ def free_port() -> int:
         return port
 
 
-def environment(folder: Path, **changed: str) -> dict[str, str]:
-    """Return an environment for a service that keeps everything in `folder`."""
-    return {
+def environment(folder: Path, **changed: str | None) -> dict[str, str]:
+    """Return an environment for a service that keeps everything in `folder`; `None` unsets."""
+    settings = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "DISCOUNT_DATABASE_URL": f"sqlite:///{folder}/discount.db",
@@ -40,6 +40,7 @@ def environment(folder: Path, **changed: str) -> dict[str, str]:
         "METRICS_PORT": str(free_port()),
         **changed,
     }
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **changed: str) -> Iterator[Running]:
+def running(folder: Path, **changed: str | None) -> Iterator[Running]:
     """Run a service on a database of its own, from ready to gone."""
     env = environment(folder, **changed)
     subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)

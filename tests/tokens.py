@@ -1,9 +1,14 @@
 """Tokens for tests, good ones and, by overriding a claim, bad ones."""
 
+import base64
+import hmac
+import json
 import time
 from typing import Any
 
 import jwt
+
+from service.auth.keys import KeySet
 
 SECRET = "a secret of the tests, at least 32 bytes"  # noqa: S105 - and of nothing else
 ALL_SCOPES = "discounts:create discounts:reserve discounts:read discounts:export"
@@ -32,3 +37,41 @@ def token(**changed: Any) -> str:
 def bearer(**changed: Any) -> dict[str, str]:
     """Return the header that carries a token."""
     return {"Authorization": f"Bearer {token(**changed)}"}
+
+
+def part(content: Any) -> str:
+    """Return a part of a token: base64url without padding, of JSON or of bytes as they are."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def signed(header: Any, payload: Any, secret: bytes | None = None) -> str:
+    """Sign any header and payload with HMAC, as PyJWT itself would refuse to."""
+    text = f"{part(header)}.{part(payload)}"
+    key = SECRET.encode() if secret is None else secret
+    return f"{text}.{part(hmac.digest(key, text.encode(), 'sha256'))}"
+
+
+def forged(header: dict[str, Any], secret: bytes | None = None, **changed: Any) -> str:
+    """Return a good token, but for what is changed in its header and its claims."""
+    return signed({"alg": "HS256", "typ": "JWT"} | header, claims(**changed), secret)
+
+
+class Keys:
+    """A keyring for tests: it has the keys that it is given, and counts who asked for others."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self.keys = keys
+        self.asked = 0
+
+    def current(self) -> KeySet:
+        return self.keys
+
+    def ask_again(self) -> None:
+        self.asked += 1
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass

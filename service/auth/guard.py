@@ -61,7 +61,7 @@ def _bearer_token() -> str:
     header = request.headers.get("Authorization", "")
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise Unauthenticated("The call carries no bearer token.")
-    return header[len(_SCHEME) :].strip()
+    return header[len(_SCHEME) :].strip(" ")  # and of no other space, which Python knows many
 
 
 def _declared_scope(endpoint: str) -> Scope:

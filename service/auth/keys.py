@@ -7,9 +7,9 @@ key must not be usable as a secret (RFC 8725, section 2.1). Each key has one alg
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import MappingProxyType
@@ -29,6 +29,22 @@ ALGORITHMS: Mapping[tuple[str, str | None], str] = MappingProxyType(
 )
 """The one algorithm for a key of this type and curve."""
 MIN_RSA_BITS = 2048
+PRIVATE_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})
+"""What an entry holds only if it can sign (RFC 7518, section 6)."""
+_UNUSABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    PyJWTError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What an entry of any other form may make Python and PyJWT raise."""
+
+
+class KeysRefused(Exception):  # noqa: N818 - it says what happened to them
+    """A set cannot be used; the message is a sentence that says why, and shows no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,7 @@ class Key:
 
     kid: str | None
     algorithm: str
-    material: Any
+    material: Any = field(repr=False)
 
     @property
     def secret(self) -> bool:
@@ -46,21 +62,26 @@ class Key:
 
 
 KeySet = Mapping[str | None, Key]
-"""Keys by `kid`; under `None` the key for tokens that name none."""
+"""Keys by `kid`; under `None` the key for tokens that name none. Never changed: replaced."""
+NO_KEYS: KeySet = MappingProxyType({})
 
 
 def load_keys(settings: Settings) -> KeySet:
     """Return the keys that the settings name; in development, else, one made on first use.
 
+    Keys at a URL are not fetched here: until they are, there are none.
+
     Raises:
         SettingsError: A key cannot be used, or both families are there.
     """
+    if settings.jwt_jwks_url:
+        return NO_KEYS
     keys: dict[str | None, Key] = {}
     if settings.jwt_keys_file:
         keys.update(read_jwk_set(settings.jwt_keys_file))
-    if settings.jwt_secret or not keys:
-        secret = settings.jwt_secret or development_secret(settings.var)
-        keys[None] = Key(None, "HS256", secret.encode())
+    secret = _secret(settings.jwt_secret, settings.jwt_secret_file, "DISCOUNT_JWT_SECRET_FILE")
+    if secret or not keys:
+        keys[None] = Key(None, "HS256", (secret or development_secret(settings.var)).encode())
     if len({key.secret for key in keys.values()}) > 1:
         raise SettingsError(
             "There are secrets and public keys among DISCOUNT_JWT_SECRET and "
@@ -69,23 +90,75 @@ def load_keys(settings: Settings) -> KeySet:
     return MappingProxyType(keys)
 
 
+def _secret(given: str | None, file: Path | None, name: str) -> str | None:
+    """Return a secret as it is now.
+
+    Raises:
+        SettingsError: Its file cannot be read, or holds too little.
+    """
+    if file is None:
+        return given
+    try:
+        text = file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{name}: {file} cannot be read.") from error
+    if len(text) < MIN_SECRET_BYTES:
+        raise SettingsError(f"{name}: {file} holds fewer than {MIN_SECRET_BYTES} characters.")
+    return text
+
+
 def read_jwk_set(path: Path) -> KeySet:
-    """Read a JWK Set from a file.
+    """Read a JWK Set from a file; every key in it must be usable.
 
     Raises:
         SettingsError: It is no JWK Set, or holds a key that cannot be used.
     """
     try:
         entries = json.loads(path.read_bytes())["keys"]
-        keys = {entry["kid"]: _read_jwk(entry) for entry in entries}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, PyJWTError) as error:
+        return _by_kid(_read_jwk(entry) for entry in entries)
+    except (OSError, KeysRefused, *_UNUSABLE) as error:
         raise SettingsError(
             f"DISCOUNT_JWT_KEYS_FILE: {path} is no JWK Set in which every key has a kid and is "
             f"of a supported kind ({', '.join(ALGORITHMS.values())}): {error}"
         ) from error
-    if not keys or len(keys) != len(entries):
-        raise SettingsError(f"DISCOUNT_JWT_KEYS_FILE: {path} has no key, or two with one kid.")
-    return keys
+
+
+def read_published_keys(document: bytes) -> KeySet:
+    """Read the JWK Set that an issuer publishes.
+
+    A key of a kind that is not known here is passed over, as RFC 7517, section 5 advises: the
+    issuer publishes for others, too. A key that can sign is nothing to publish; whoever does
+    has lost it, and the whole set is not to be trusted.
+
+    Raises:
+        KeysRefused: It is no JWK Set, has no key of use, or has one that must be secret.
+    """
+    try:
+        entries = json.loads(document)["keys"]
+        if any(not PRIVATE_MEMBERS.isdisjoint(entry) for entry in entries):
+            raise KeysRefused("The set publishes a key that can sign.")
+        keys = []
+        for entry in entries:
+            with suppress(*_UNUSABLE):
+                keys.append(_read_jwk(entry))
+    except _UNUSABLE as error:
+        raise KeysRefused("What was fetched is no JWK Set.") from error
+    return _by_kid(keys)
+
+
+def _by_kid(keys: Iterable[Key]) -> KeySet:
+    """Order keys by `kid`.
+
+    Raises:
+        KeysRefused: There is none, or two have one name.
+    """
+    ordered: dict[str | None, Key] = {}
+    for key in keys:
+        if ordered.setdefault(key.kid, key) is not key:
+            raise KeysRefused("The set has two keys with one kid.")
+    if not ordered:
+        raise KeysRefused("The set has no key that can be used.")
+    return MappingProxyType(ordered)
 
 
 def _read_jwk(entry: Mapping[str, Any]) -> Key:
@@ -99,6 +172,8 @@ def _read_jwk(entry: Mapping[str, Any]) -> Key:
     kid = entry["kid"]
     if algorithm is None or entry.get("alg", algorithm) != algorithm:
         raise ValueError(f"key {kid!r} is of another kind")
+    if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+        raise ValueError(f"key {kid!r} is not for signatures")  # RFC 7517, sections 4.2 and 4.3
     if not isinstance(kid, str) or not kid:
         raise ValueError("a kid is not a text")
     if algorithm != "HS256" and "d" in entry:
@@ -135,6 +210,13 @@ def development_secret(folder: Path) -> str:
 
 
 def pseudonym_key(settings: Settings) -> bytes:
-    """Return the key of the hash that stands for a user id in logs."""
-    text = settings.pseudonym_key or "pseudonym of " + development_secret(settings.var)
+    """Return the key of the hash that stands for a user id in logs.
+
+    Raises:
+        SettingsError: Its file cannot be read, or holds too little.
+    """
+    given = _secret(
+        settings.pseudonym_key, settings.pseudonym_key_file, "DISCOUNT_PSEUDONYM_KEY_FILE"
+    )
+    text = given or "pseudonym of " + development_secret(settings.var)
     return hashlib.sha256(text.encode()).digest()

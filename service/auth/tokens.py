@@ -1,5 +1,7 @@
 """Checking bearer tokens as RFC 8725 advises, and issuing them for development and tests."""
 
+import hashlib
+import re
 import time
 from collections.abc import Collection
 from typing import Any
@@ -8,41 +10,70 @@ import jwt
 from jwt import PyJWTError
 
 from service.auth.caller import Caller
-from service.auth.keys import KeySet
-from service.domain.errors import Unauthenticated
+from service.auth.keyring import KeyRing
+from service.auth.keys import NO_KEYS, Key, KeySet
+from service.auth.verified import LEEWAY_S, VerifiedTokens
+from service.domain.errors import Unauthenticated, Unavailable
+from service.domain.names import is_name
 from service.settings import Settings, SettingsError
 
-LEEWAY_S = 10
-"""How far the issuer's clock and ours may be apart."""
 REQUIRED = ("sub", "exp", "iat", "iss", "aud")
 TYPES = ("jwt", "at+jwt", "application/at+jwt")
 """Values of `typ` (RFC 7519, section 5.1; RFC 9068, section 4), lower case."""
 ALL_BRANDS = ["*"]
 MAX_SUBJECT = 255
+MAX_TOKEN = 8192
+"""Most characters of a token; gunicorn takes no longer header either."""
+
+_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+"""The compact form (RFC 7515, section 3.1): base64url without padding, and always signed."""
+
+_SCALARS = re.compile(r"[^\ud800-\udfff]*")
+"""Text that can be logged: UTF-8 has no lone surrogates."""
 
 
 class Verifier:
     """Turns a token into the caller it stands for."""
 
-    def __init__(self, keys: KeySet, issuer: str, audience: str) -> None:
-        """Trust what `keys` have signed, from `issuer` and for `audience`."""
-        self._keys = keys
+    def __init__(self, keyring: KeyRing, issuer: str, audience: str) -> None:
+        """Trust what the ring's keys have signed, from `issuer` and for `audience`."""
+        self._keyring = keyring
         self._issuer = issuer
         self._audience = audience
+        self._verified = VerifiedTokens(NO_KEYS)
 
     def verify(self, token: str) -> Caller:
         """Check a token and say who sent it.
 
         Raises:
             Unauthenticated: It cannot be believed.
+            Unavailable: No key has been fetched yet, so that nobody can tell.
+        """
+        if len(token) > MAX_TOKEN or not _FORM.fullmatch(token):
+            raise Unauthenticated("The token is not valid.", token_given=True)
+        keys = self._keyring.current()
+        if not keys:
+            raise Unavailable
+        verified = self._verified
+        if verified.keys is not keys:  # what other keys have verified goes with them
+            verified = self._verified = VerifiedTokens(keys)
+        digest = hashlib.sha256(token.encode()).digest()  # a dump of memory shows no token
+        caller = verified.find(digest, time.time())
+        if caller is None:
+            claims = self._check(token, keys)
+            caller = as_caller(claims)
+            begins = max(int(claims["iat"]), int(claims.get("nbf", claims["iat"])))
+            verified.keep(digest, (caller, begins, int(claims["exp"])))
+        return caller
+
+    def _check(self, token: str, keys: KeySet) -> dict[str, Any]:
+        """Return the claims of a token whose signature and claims are right.
+
+        Raises:
+            Unauthenticated: They are not.
         """
         try:
-            header = jwt.get_unverified_header(token)
-            key = self._keys.get(header.get("kid"))
-            if key is None:
-                raise Unauthenticated("The token's key is not known.", token_given=True)
-            if "crit" in header or str(header.get("typ") or "jwt").lower() not in TYPES:
-                raise Unauthenticated("The token is not of a kind known here.", token_given=True)
+            key = self._key_of(jwt.get_unverified_header(token), keys)
             claims = jwt.decode(
                 token,
                 key.material,
@@ -52,11 +83,27 @@ class Verifier:
                 leeway=LEEWAY_S,
                 options={"require": list(REQUIRED)},
             )
-            return as_caller(claims)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("The token has expired.", token_given=True) from error
         except (PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Unauthenticated("The token is not valid.", token_given=True) from error
+        return claims
+
+    def _key_of(self, header: dict[str, Any], keys: KeySet) -> Key:
+        """Return the key that a header names; its `alg` has no say (RFC 8725, section 3.1).
+
+        Raises:
+            Unauthenticated: There is none, or the token wants another treatment.
+        """
+        kid = header.get("kid")
+        key = keys.get(kid)
+        if key is None:
+            if kid is not None:
+                self._keyring.ask_again()
+            raise Unauthenticated("The token's key is not known.", token_given=True)
+        if "crit" in header or str(header.get("typ") or "jwt").lower() not in TYPES:
+            raise Unauthenticated("The token is not of a kind known here.", token_given=True)
+        return key
 
 
 def as_caller(claims: dict[str, Any]) -> Caller:
@@ -64,17 +111,14 @@ def as_caller(claims: dict[str, Any]) -> Caller:
 
     Raises:
         Unauthenticated: A claim is not of the form that the contract wants.
-        ValueError: A text of it is no Unicode.
     """
     subject, scope, brands = claims["sub"], claims.get("scope", ""), claims.get("brands", [])
-    if not (isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT):
-        raise Unauthenticated("The token's sub is empty or too long.", token_given=True)
+    if not (0 < len(subject) <= MAX_SUBJECT and _SCALARS.fullmatch(subject)):
+        raise Unauthenticated("The token's sub is no text of fit length.", token_given=True)
     if not isinstance(scope, str):
         raise Unauthenticated("The token's scope is not a text.", token_given=True)
-    if not (isinstance(brands, list) and all(isinstance(name, str) for name in brands)):
+    if not (isinstance(brands, list) and all(map(_is_brand, brands))):
         raise Unauthenticated("The token's brands are not a list of names.", token_given=True)
-    for text in (subject, *brands):
-        text.encode()  # a lone surrogate could be neither logged nor looked up
     if not all(type(claims.get(name, 0)) in {int, float} for name in ("exp", "iat", "nbf")):
         raise Unauthenticated("The token's times are not numbers.", token_given=True)
     return Caller(
@@ -83,6 +127,10 @@ def as_caller(claims: dict[str, Any]) -> Caller:
         scopes=frozenset(scope.split(" ")),
         brands=None if brands == ALL_BRANDS else frozenset(brands),
     )
+
+
+def _is_brand(name: object) -> bool:
+    return isinstance(name, str) and is_name(name)
 
 
 def issue_token(
@@ -107,9 +155,12 @@ def issue_token(
     Raises:
         SettingsError: There are public keys alone, which cannot sign.
     """
-    key = next(iter(keys.values()))
-    if not key.secret:
-        raise SettingsError("DISCOUNT_JWT_KEYS_FILE has public keys alone, which cannot sign.")
+    key = next(iter(keys.values()), None)
+    if key is None or not key.secret:
+        raise SettingsError(
+            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL has public keys alone, "
+            "which cannot sign."
+        )
     now = int(time.time())
     claims = {
         "iss": settings.jwt_issuer,

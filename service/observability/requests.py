@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,13 @@ TRACEPARENT = re.compile(
 class Pseudonyms:
     """Stands in for user ids in logs: the same one gives the same, and none can be read back."""
 
-    def __init__(self, key: bytes) -> None:
-        """Take the secret key of the hash (keyed BLAKE2b, RFC 7693), at most 64 bytes."""
+    def __init__(self, key: Callable[[], bytes]) -> None:
+        """Take what returns the secret key of the hash (BLAKE2b, RFC 7693), at most 64 bytes."""
         self._key = key
 
     def of(self, user: str) -> str:
         """Return 16 hexadecimal digits for a user id."""
-        return hashlib.blake2b(user.encode(), digest_size=8, key=self._key).hexdigest()
+        return hashlib.blake2b(user.encode(), digest_size=8, key=self._key()).hexdigest()
 
 
 class RequestRecord:

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from service.auth.keys import development_secret, load_keys, read_jwk_set
+from service.auth.keys import Key, development_secret, load_keys, read_jwk_set
+from service.auth.tokens import issue_token
 from service.settings import Settings, SettingsError
 from tests.tokens import SECRET
 
@@ -75,6 +76,9 @@ def test_a_secret_and_public_keys_are_never_used_together(jwk_set):
         OCT | {"kid": ""},
         OCT | {"kid": 7},
         OCT | {"alg": "HS512"},
+        OCT | {"use": "enc"},
+        OCT | {"key_ops": ["sign"]},
+        OCT | {"key_ops": None},
         {"kty": "EC", "kid": "e", "crv": "P-256"},
         ["kty", "oct"],
         "key",
@@ -88,7 +92,9 @@ def test_a_key_that_cannot_be_used_stops_the_start(jwk_set, entry):
         read_jwk_set(jwk_set(entry))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": []}', '{"keys": 1}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"keys": []}', '{"keys": 1}', "\xff", "[" * 100_000]
+)
 def test_what_is_no_jwk_set_stops_the_start(tmp_path, text):
     path = tmp_path / "keys.json"
     path.write_text(text, encoding="latin-1")
@@ -96,8 +102,20 @@ def test_what_is_no_jwk_set_stops_the_start(tmp_path, text):
         read_jwk_set(path)
 
 
+def test_a_key_is_not_shown_where_it_is_printed():
+    assert SECRET not in repr(Key("k", "HS256", SECRET.encode()))
+
+
+def test_public_keys_cannot_sign_and_say_so(jwk_set):
+    settings = Settings(jwt_keys_file=jwk_set(ec_jwk() | {"kid": "e"}))
+    elsewhere = Settings(jwt_jwks_url="https://issuer.example/keys")
+    for public in (settings, elsewhere):
+        with pytest.raises(SettingsError, match="cannot sign"):
+            issue_token(public, load_keys(public), subject="s", scope="", brands=[], ttl_s=1)
+
+
 def test_two_keys_with_one_kid_stop_the_start(jwk_set):
-    with pytest.raises(SettingsError, match="two with one kid"):
+    with pytest.raises(SettingsError, match="two keys with one kid"):
         read_jwk_set(jwk_set(OCT, OCT))
 
 

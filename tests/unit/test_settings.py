@@ -38,6 +38,18 @@ def test_without_any_setting_development_just_works():
         ("DISCOUNT_JWT_AUDIENCE", ""),
         ("METRICS_PORT", "5000"),
         ("DISCOUNT_JWT_SECRET_FILE", "/no/such/file"),
+        ("DISCOUNT_JWT_JWKS_URL", ""),
+        ("DISCOUNT_JWT_JWKS_URL", "issuer.example/keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "file:///etc/passwd"),
+        ("DISCOUNT_JWT_JWKS_URL", "ftp://issuer.example/keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https:///keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://issuer.example:https/keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://issuer.example:99999/keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://[issuer/keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://user:password@issuer.example/keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://issuer.example/the keys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://issuer.example/ke\nys"),
+        ("DISCOUNT_JWT_JWKS_URL", "https://issuer.example/keys#k1"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch, name, value):
@@ -70,6 +82,42 @@ def test_production_has_no_default_key(monkeypatch, name):
     monkeypatch.delenv(name)
     with pytest.raises(SettingsError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET", "DISCOUNT_JWT_KEYS_FILE"])
+def test_keys_come_from_one_source(monkeypatch, tmp_path, name):
+    """What is published and what is held here would be two families sooner or later."""
+    (tmp_path / "keys.json").write_text("{}")
+    value = SECRET if name == "DISCOUNT_JWT_SECRET" else str(tmp_path / "keys.json")
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DISCOUNT_JWT_JWKS_URL", "https://issuer.example/keys")
+    with pytest.raises(SettingsError, match="DISCOUNT_JWT_JWKS_URL is set beside"):
+        load_settings()
+
+
+def test_in_production_keys_are_fetched_over_https_or_loopback(monkeypatch):
+    monkeypatch.setenv("DISCOUNT_ENV", "production")
+    monkeypatch.setenv("DISCOUNT_PSEUDONYM_KEY", SECRET)
+    for good in (
+        "https://issuer.example/keys",
+        "http://localhost:8080/keys",
+        "http://127.0.0.1/keys",
+        "http://[::1]:8080/keys",
+    ):
+        monkeypatch.setenv("DISCOUNT_JWT_JWKS_URL", good)
+        assert load_settings().jwt_jwks_url == good
+    for bad in ("http://issuer.example/keys", "http://10.0.0.1/", "http://localhost.example/"):
+        monkeypatch.setenv("DISCOUNT_JWT_JWKS_URL", bad)
+        with pytest.raises(SettingsError, match="DISCOUNT_JWT_JWKS_URL must be https"):
+            load_settings()
+        monkeypatch.setenv("DISCOUNT_ENV", "development")
+        assert load_settings().jwt_jwks_url == bad
+        monkeypatch.setenv("DISCOUNT_ENV", "production")
+
+
+def test_no_secret_is_shown_where_settings_are():
+    shown = repr(Settings(jwt_secret=SECRET, pseudonym_key=SECRET))
+    assert SECRET not in shown
 
 
 def test_a_relative_database_path_is_below_the_working_directory(monkeypatch, tmp_path):

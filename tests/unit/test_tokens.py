@@ -1,9 +1,8 @@
 """Tokens: only those that the contract and RFC 8725 allow make a caller."""
 
 import base64
-import hmac
-import json
 import time
+from contextlib import suppress
 
 import jwt
 import pytest
@@ -13,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.auth.keys import Key, KeySet
-from service.auth.tokens import LEEWAY_S, Verifier
+from service.auth.tokens import Verifier
+from service.auth.verified import LEEWAY_S
 from service.domain.errors import Unauthenticated
-from tests.tokens import SECRET, claims, token
+from tests.tokens import SECRET, Keys, claims, forged, signed, token
 
 KEYS: KeySet = {None: Key(None, "HS256", SECRET.encode())}
-VERIFIER = Verifier(KEYS, "discount", "discount")
+VERIFIER = Verifier(Keys(KEYS), "discount", "discount")
 
 
 def test_what_is_forged_here_is_good_but_for_what_is_changed():
@@ -123,6 +123,53 @@ def test_no_text_is_more_than_refused(text):
         VERIFIER.verify(text)
 
 
+GOOD = token(exp=int(time.time()) + 86_400)
+TEXTS = st.text(max_size=20)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(["iss", "aud", "sub", "iat", "exp", "nbf", "scope", "brands", "jti"])
+
+
+@given(st.integers(0, len(GOOD) - 1), st.characters())
+def test_no_character_of_a_good_token_can_be_another(place, character):
+    """However it is encoded: one token has one text, also for whoever bans or caches it."""
+    changed = GOOD[:place] + character + GOOD[place + 1 :]
+    if changed == GOOD:
+        VERIFIER.verify(changed)
+    else:
+        with pytest.raises(Unauthenticated):
+            VERIFIER.verify(changed)
+
+
+@given(st.integers(0, len(GOOD)), st.characters())
+def test_no_character_can_be_added_to_a_good_token_or_taken_away(place, character):
+    for changed in (GOOD[:place] + character + GOOD[place:], GOOD[:place] + GOOD[place + 1 :]):
+        if changed != GOOD:
+            with pytest.raises(Unauthenticated):
+                VERIFIER.verify(changed)
+
+
+@given(st.dictionaries(NAMES | TEXTS, JSON, max_size=6), st.booleans())
+def test_any_claims_make_a_caller_or_a_refusal(changed, among_good_ones):
+    """And a caller has what the rest of the service relies on."""
+    payload = (claims() if among_good_ones else {}) | changed
+    with suppress(Unauthenticated):
+        caller = VERIFIER.verify(signed({"alg": "HS256"}, payload))
+        assert ("discount", payload["sub"]) == (caller.issuer, caller.subject)
+        assert caller.subject.encode()
+        assert all(name.encode() for name in caller.brands or ())
+
+
+@given(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64"]) | TEXTS, JSON))
+def test_any_header_makes_a_caller_or_a_refusal(changed):
+    with suppress(Unauthenticated):
+        caller = VERIFIER.verify(signed({"alg": "HS256"} | changed, claims()))
+        assert "tests" == caller.subject
+
+
 @given(st.binary(), st.integers(0, 2))
 def test_no_bytes_in_a_tokens_part_are_more_than_refused(part, place):
     parts = token().split(".")
@@ -141,7 +188,7 @@ def test_no_bytes_in_a_tokens_part_are_more_than_refused(part, place):
 )
 def test_public_keys_verify_what_their_private_key_signed_and_nothing_else(algorithm, private):
     public = private.public_key()
-    verifier = Verifier({"k": Key("k", algorithm, public)}, "discount", "discount")
+    verifier = Verifier(Keys({"k": Key("k", algorithm, public)}), "discount", "discount")
     good = jwt.encode(claims(), private, algorithm, {"kid": "k"})
     assert verifier.verify(good).subject == "tests"
     pem = public.public_bytes(
@@ -154,15 +201,3 @@ def test_public_keys_verify_what_their_private_key_signed_and_nothing_else(algor
     ):
         with pytest.raises(Unauthenticated):
             verifier.verify(bad)
-
-
-def forged(header, secret=None, **changed):
-    """Sign with HMAC under any header, as PyJWT itself would refuse to."""
-    head = {"alg": "HS256", "typ": "JWT"} | header
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
-        for part in (head, claims(**changed))
-    ]
-    signed = b".".join(parts)
-    digest = hmac.digest(secret or SECRET.encode(), signed, "sha256")
-    return (signed + b"." + base64.urlsafe_b64encode(digest).rstrip(b"=")).decode()

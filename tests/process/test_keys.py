@@ -1,0 +1,216 @@
+"""Keys of a real service: rotated under load, fetched from a real issuer, kept through kills."""
+
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.issuer import Issuer, answer, serving
+from tests.running import free_port, running
+from tests.tokens import SECRET, bearer, forged, part
+
+LOOK_S = 1.5
+"""Longer than it takes every process to notice a file that has changed."""
+
+
+class Load:
+    """Clients that call without a break, each with a token of its own making."""
+
+    def __init__(self, service, headers, clients=4):
+        self.headers = headers
+        self._port = int(service.environment["PORT"])
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call) for _ in range(clients)]
+        self.statuses: Counter[int] = Counter()
+        self.refused = []
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self):
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        while not self._stop.is_set():
+            headers = self.headers()
+            connection.request("GET", "/v1/brands", headers=headers)
+            got = connection.getresponse()
+            body = got.read()
+            self.statuses[got.status] += 1
+            if got.status != 200:
+                self.refused.append((headers, body))
+        connection.close()
+
+
+def with_kid(kid, secret):
+    """Return a maker of tokens, each with another text, so that none comes from the cache."""
+    return lambda: {
+        "Authorization": f"Bearer {forged({'kid': kid}, secret.encode(), jti=os.urandom(8).hex())}"
+    }
+
+
+def test_a_keys_file_rotates_under_load_and_nobody_is_wrongly_refused(tmp_path):
+    secrets = {f"k{number}": f"{number} {SECRET}" for number in range(4)}
+    file = tmp_path / "keys.json"
+
+    def publish(*kids):
+        entries = [{"kty": "oct", "kid": kid, "k": part(secrets[kid].encode())} for kid in kids]
+        draft = tmp_path / "draft"
+        draft.write_text(json.dumps({"keys": entries}))
+        draft.replace(file)
+
+    publish("k0")
+    with running(
+        tmp_path, WEB_CONCURRENCY="3", DISCOUNT_JWT_SECRET=None, DISCOUNT_JWT_KEYS_FILE=str(file)
+    ) as service:
+        with Load(service, with_kid("k0", secrets["k0"])) as load:
+            for old, new in (("k0", "k1"), ("k1", "k2"), ("k2", "k3")):
+                publish(old, new)
+                time.sleep(LOOK_S)
+                load.headers = with_kid(new, secrets[new])
+                time.sleep(0.3)
+                publish(new)
+                time.sleep(LOOK_S)
+                stale = with_kid(old, secrets[old])()
+                for _ in range(10):  # whichever worker answers
+                    url = f"{service.url}/v1/brands"
+                    assert 401 == requests.get(url, headers=stale, timeout=5).status_code
+        assert {200} == set(load.statuses), load.refused[:3]
+        assert load.statuses[200] > 500
+        assert not any(secret in service.log.read_text() for secret in secrets.values())
+
+
+def test_a_worker_that_is_replaced_during_an_outage_of_the_issuer_verifies_all_the_same(tmp_path):
+    issuer = Issuer()
+    with ExitStack() as stack:
+        with serving(issuer) as url:
+            settings = {"WEB_CONCURRENCY": "2", "DISCOUNT_JWT_SECRET": None}
+            service = stack.enter_context(running(tmp_path, DISCOUNT_JWT_JWKS_URL=url, **settings))
+        fetches = issuer.fetches
+        for _ in range(2):
+            before = workers(service)
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda before=before: len(set(workers(service)) - set(before)) == 2)
+            for _ in range(20):
+                listed = patiently(f"{service.url}/v1/brands", issuer.bearer())
+                assert 200 == listed.status_code
+        assert fetches == issuer.fetches
+        assert "keys_not_renewed" in {line["event"] for line in service.lines}
+
+
+def test_without_its_issuer_it_starts_says_what_is_missing_and_recovers_by_itself(tmp_path):
+    issuer = Issuer()
+    broken = threading.Event()
+    seen: list[requests.Response] = []
+
+    def fail_until_it_was_seen(handler):
+        if broken.is_set():
+            issuer.publish(handler)
+        else:
+            answer(handler, b"", 503)
+
+    def look(port):
+        seen.append(patiently(f"http://127.0.0.1:{port}/readyz", {}))
+        seen.append(patiently(f"http://127.0.0.1:{port}/livez", {}))
+        broken.set()
+
+    issuer.say = fail_until_it_was_seen
+    port = str(free_port())
+    watcher = threading.Thread(target=look, args=[port])
+    watcher.start()
+    settings = {"PORT": port, "DISCOUNT_JWT_SECRET": None}
+    with (
+        serving(issuer) as url,
+        running(tmp_path, DISCOUNT_JWT_JWKS_URL=url, **settings) as service,
+    ):
+        watcher.join()
+        assert [503, 200] == [found.status_code for found in seen]
+        assert "unavailable" == seen[0].json()["checks"]["keys"]
+        assert 200 == requests.get(f"{service.url}/readyz", timeout=5).status_code
+        reasons = {line.get("reason") for line in service.lines}
+        assert "The URL answers with status 503." in reasons
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """One that is left as it was."""
+    with running(tmp_path_factory.mktemp("service")) as running_service:
+        yield running_service
+
+
+class TestTwoHeaders:
+    """Two Authorization fields are one of two identities, and which is anybody's guess."""
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            "Authorization: {good}\r\nAuthorization: {good}",
+            "Authorization: {good}\r\nAuthorization: Bearer x",
+            "Authorization: Bearer x\r\nAuthorization: {good}",
+            "Authorization: {good}\r\nauthorization: Basic dTpw",
+            "Authorization: Basic dTpw\r\nAUTHORIZATION: {good}",
+            "Authorization: {good}\r\nAuthorization:",
+            "Authorization:\r\nAuthorization: {good}",
+            "Authorization: {good}\r\n X: y",
+            "Authorization : {good}",
+            "Authorization_: {good}",
+            "Proxy-Authorization: {good}",
+            "X-Authorization: {good}",
+        ],
+    )
+    def test_are_refused(self, service, fields):
+        assert self.status(service, fields) in {400, 401}
+        if fields.lower().count("authorization:") == 2:
+            assert 401 == self.status(service, fields)
+
+    @pytest.mark.parametrize("fields", ["Authorization: {good}", "AUTHORIZATION:   {good}  \t"])
+    def test_one_is_not(self, service, fields):
+        assert 200 == self.status(service, fields)
+
+    def status(self, service, fields):
+        head = fields.format(good=bearer()["Authorization"])
+        raw = f"GET /v1/brands HTTP/1.1\r\nHost: x\r\n{head}\r\nConnection: close\r\n\r\n"
+        with socket.create_connection(
+            ("127.0.0.1", int(service.environment["PORT"])), 10
+        ) as client:
+            client.sendall(raw.encode())
+            return int(client.makefile("rb").readline().split()[1])
+
+
+def workers(service):
+    """Return the process ids of the workers that are alive."""
+    booted = re.findall(r"Booting worker with pid: (\d+)", service.log.read_text())
+    return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def patiently(url, headers):
+    """Call again where a connection was cut: its worker was killed."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return requests.get(url, headers=headers, timeout=5)
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
