@@ -21,6 +21,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PRODUCTION_DRAIN_S = 5
 """Longer than it takes an orchestrator to hear that a server is not ready."""
 DEFAULT_METRICS_PORT = 5001
+DEVELOPMENT_KEY = "development-"
+"""How keys begin that development made up, so that production knows them."""
 MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
 
@@ -229,3 +231,11 @@ def _complete(settings: Settings) -> None:
         )
     if not settings.pseudonym_key:
         raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production needs it.")
+    for name, secret in (
+        ("DISCOUNT_JWT_SECRET", settings.jwt_secret),
+        ("DISCOUNT_PSEUDONYM_KEY", settings.pseudonym_key),
+    ):
+        if secret and secret.startswith(DEVELOPMENT_KEY):
+            raise SettingsError(f"{name} is a development key; production needs its own.")
+    if os.environ.get("FLASK_DEBUG", "0").lower() not in {"", "0", "false", "no"}:
+        raise SettingsError("FLASK_DEBUG is set; production shows nobody its insides.")

@@ -17,7 +17,7 @@ from typing import Any
 
 from jwt import PyJWK, PyJWTError
 
-from service.settings import MIN_SECRET_BYTES, Settings, SettingsError
+from service.settings import DEVELOPMENT_KEY, MIN_SECRET_BYTES, Settings, SettingsError
 
 ALGORITHMS: Mapping[tuple[str, str | None], str] = MappingProxyType(
     {
@@ -199,7 +199,7 @@ def development_secret(folder: Path) -> str:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=folder) as draft:  # readable by its owner alone
-            draft.write(secrets.token_urlsafe(MIN_SECRET_BYTES))
+            draft.write(DEVELOPMENT_KEY + secrets.token_urlsafe(MIN_SECRET_BYTES))
             draft.flush()
             with suppress(FileExistsError):
                 path.hardlink_to(draft.name)

@@ -131,4 +131,5 @@ def test_the_development_secret_is_made_once_however_many_ask_first(tmp_path):
         found = set(pool.map(lambda _: development_secret(folder), range(64)))
     assert len(found) == 1
     assert [path.name for path in folder.iterdir()] == ["development.key"]
+    assert found.pop().startswith("development-")
     assert (folder / "development.key").stat().st_mode & 0o077 == 0

@@ -120,6 +120,24 @@ def test_no_secret_is_shown_where_settings_are():
     assert SECRET not in shown
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DISCOUNT_JWT_SECRET", "development-" + "x" * 40),
+        ("DISCOUNT_PSEUDONYM_KEY", "development-" + "x" * 40),
+        ("FLASK_DEBUG", "1"),
+    ],
+)
+def test_production_refuses_what_is_for_development(monkeypatch, name, value):
+    monkeypatch.setenv("DISCOUNT_JWT_SECRET", SECRET)
+    monkeypatch.setenv("DISCOUNT_PSEUDONYM_KEY", SECRET)
+    monkeypatch.setenv(name, value)
+    assert not load_settings().production
+    monkeypatch.setenv("DISCOUNT_ENV", "production")
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
+
+
 def test_a_relative_database_path_is_below_the_working_directory(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISCOUNT_DATABASE_URL", "sqlite:///here.db")
