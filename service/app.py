@@ -79,7 +79,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     )
     cursors = Cursors(secret_key())  # those that are under way outlive a change of the key
 
-    write_problems(app, log)
+    write_problems(app, log, metrics.auth_refusal)
     receive(app)
     require_tokens(app, verifier, _note_caller)
     app.register_blueprint(discount_views(store, metrics))
