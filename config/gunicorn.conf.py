@@ -66,7 +66,7 @@ def when_ready(server):
         with closing(parts.store) as store:  # no connection may be open when workers are forked
             return store.codes_available()
 
-    MetricsServer(_settings, codes_available, parts.log).start()
+    MetricsServer(_settings, codes_available, lambda: tuple(server.WORKERS), parts.log).start()
     _drain_first(server, parts.drain, parts.log)
 
 

@@ -1,5 +1,6 @@
 """The one place where everything is wired."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -11,6 +12,7 @@ from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
 from service.api.docs import serve_docs
+from service.api.limits import RateLimits, build_limits
 from service.api.operation import PlainRule
 from service.api.paging import Cursors
 from service.api.problem_pages import problem_pages
@@ -60,7 +62,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         log_stream: Where log lines go, by default standard output.
 
     Raises:
-        SettingsError: The keys cannot be used.
+        SettingsError: The keys cannot be used, or another setting.
     """
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -79,9 +81,9 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     )
     cursors = Cursors(secret_key())  # those that are under way outlive a change of the key
 
-    write_problems(app, log)
+    write_problems(app, log, metrics.auth_refusal)
     receive(app)
-    require_tokens(app, verifier, _note_caller)
+    require_tokens(app, verifier, _reception(build_limits(settings, log)))
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors))
@@ -102,5 +104,12 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     return app
 
 
-def _note_caller(caller: Caller) -> None:
-    current_record().caller = caller.subject
+def _reception(limits: RateLimits | None) -> Callable[[Caller], None]:
+    """Return what happens to each caller that the guard has recognised."""
+
+    def receive_caller(caller: Caller) -> None:
+        current_record().caller = caller.subject
+        if limits:
+            limits.admit(caller)
+
+    return receive_caller

@@ -25,6 +25,7 @@ from service.api.problems import PROBLEM_JSON, problem_object
 from service.app import parts_of
 from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
 from service.observability.logging import route_stdlib_logging
+from service.observability.requests import RequestRecord
 from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, is_whole, prepare
 from service.settings import load_settings
 
@@ -188,14 +189,20 @@ class ServiceWorker(ThreadWorker):
         record.problem = problem.slug
         observer.tell("other", problem.status, 0.0, record)
         with suppress(OSError):  # the client may have left
-            util.write_nonblock(client, _response(problem, record.request_id))
+            util.write_nonblock(client, _response(problem, record))
 
 
-def _response(problem: Problem, request_id: str) -> bytes:
-    body = orjson.dumps(problem_object(problem, "/", request_id))
-    head = (
-        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
-        f"Content-Type: {PROBLEM_JSON}\r\nContent-Length: {len(body)}\r\n"
-        f"Cache-Control: no-store\r\nX-Request-ID: {request_id}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+def _response(problem: Problem, record: RequestRecord) -> bytes:
+    body = orjson.dumps(problem_object(problem, "/", record.request_id))
+    headers = [
+        ("Content-Type", PROBLEM_JSON),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
+        *record.answer_headers(),
+    ]
+    lines = [
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -29,6 +29,9 @@ MIN_SECRET_BYTES = 32
 _SQLITE = "sqlite:///"
 _VISIBLE = re.compile(r"[!-~]+")
 """ASCII without spaces and controls."""
+_REDIS = ("redis://", "rediss://", "redis+unix://")
+_RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,4})s", re.ASCII)
+_OFF = "off"
 _CHECKOUT = Path(__file__).resolve().parent.parent
 HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
 """Where `config/` and `var/` are: the checkout, else the working directory."""
@@ -46,6 +49,14 @@ class Environment(FileAwareEnv):
             return super()._get_value(env_key, default)
         except UnicodeDecodeError as error:
             raise SettingsError(f"{env_key}_FILE names a file that is not UTF-8 text.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many calls a caller may make in a window of so many seconds."""
+
+    calls: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,10 @@ class Settings:
     pseudonym_key: str | None = field(default=None, repr=False)
     pseudonym_key_file: Path | None = None
     """Where the key came from, if from a file."""
+    rate_limit: RateLimit | None = RateLimit(50_000, 10)
+    """`None`: there is no limit."""
+    rate_limit_storage_url: str | None = field(default=None, repr=False)
+    """It may hold a password. `None`: each process counts for itself."""
     log_level: str = "info"
     drain_s: float = 0
     """Seconds between saying "not ready" and closing the listener."""
@@ -139,6 +154,12 @@ def read_settings(env: FileAwareEnv) -> Settings:
             jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
             pseudonym_key_file=_file_of("DISCOUNT_PSEUDONYM_KEY"),
+            rate_limit=_rate_limit(
+                env.str("DISCOUNT_RATE_LIMIT", None, validate=_is_rate), default.rate_limit
+            ),
+            rate_limit_storage_url=env.str(
+                "DISCOUNT_RATE_LIMIT_STORAGE_URL", None, validate=_is_redis
+            ),
             drain_s=env.float(
                 "DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S if production else 0, validate=drain
             ),
@@ -194,6 +215,23 @@ def _is_loopback(host: str) -> bool:
 def _is_sqlite(url: str) -> None:
     if not url.startswith(_SQLITE) or url == _SQLITE:
         raise ValidationError(f"Not of the form {_SQLITE}path/to/file.")
+
+
+def _is_redis(url: str) -> None:
+    if not url.startswith(_REDIS):
+        raise ValidationError(f"Begins with none of {', '.join(_REDIS)}.")
+
+
+def _is_rate(text: str) -> None:
+    if text != _OFF and not _RATE.fullmatch(text):
+        raise ValidationError(f'Neither "{_OFF}" nor calls per seconds, such as 50000/10s.')
+
+
+def _rate_limit(text: str | None, default: RateLimit | None) -> RateLimit | None:
+    if text is None:
+        return default
+    rate = _RATE.fullmatch(text)
+    return RateLimit(int(rate[1]), int(rate[2])) if rate else None
 
 
 def _absolute(url: str) -> str:

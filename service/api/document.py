@@ -24,6 +24,7 @@ ever, and no code goes to two users.
 Every call carries `Authorization: Bearer <JWT>`; `discount token` makes one for development.
 Every answer carries `X-Request-ID`: the caller's own, if it sent a sane one.
 Every error is a problem (RFC 9457), and its `type` is a page that says what to do.
+Every answer to a known caller carries `RateLimit` and `RateLimit-Policy`, unless limits are off.
 """
 TAGS = {
     "discount": "The two calls that never change.",
@@ -37,9 +38,12 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Request-ID": ("The id of this request, in the log too.", _REQUEST_ID),
     "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
     REPLAYED: ("Whether this is the answer of an earlier request with the same key.", "true"),
+    "RateLimit": ("The caller's calls that are left, and for how long.", '"caller";r=49999;t=10'),
+    "RateLimit-Policy": ("How many calls it has, and in how long.", '"caller";q=50000;w=10'),
     "Retry-After": ("Seconds to wait.", "1"),
     "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
 }
+_LIMIT = ("RateLimit", "RateLimit-Policy")
 
 
 def operations_of(app: Flask) -> Iterator[Operation]:
@@ -113,7 +117,7 @@ def _good(answer: Answer) -> dict[str, Any]:
         example = example_of(schema())
     return {
         "description": answer.description,
-        "headers": _headers("X-Request-ID", *answer.headers),
+        "headers": _headers("X-Request-ID", *_LIMIT, *answer.headers),
         "content": {"application/json": {"schema": schema, "example": example}},
     }
 
@@ -127,7 +131,11 @@ def _refusals(operation: Operation) -> dict[str, Any]:
     return {
         str(status): {
             "description": " Or: ".join(problem.meaning for problem in problems),
-            "headers": _headers("X-Request-ID", *problem_headers(problems[0])),
+            "headers": _headers(
+                "X-Request-ID",
+                *(() if isinstance(problems[0], Unauthenticated) else _LIMIT),
+                *problem_headers(problems[0]),
+            ),
             "content": {
                 PROBLEM_JSON: {
                     "schema": ProblemObject,

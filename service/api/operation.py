@@ -23,6 +23,7 @@ from service.domain.errors import (
     InternalError,
     InvalidRequest,
     Problem,
+    RateLimited,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -32,7 +33,14 @@ from service.observability.requests import current_record
 
 Refusals = tuple[type[Problem], ...]
 
-ALWAYS: Refusals = (InvalidRequest, Unauthenticated, Forbidden, InternalError, Unavailable)
+ALWAYS: Refusals = (
+    InvalidRequest,
+    Unauthenticated,
+    Forbidden,
+    RateLimited,
+    InternalError,
+    Unavailable,
+)
 """Problems that every operation may answer with."""
 
 

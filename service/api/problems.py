@@ -4,6 +4,7 @@ No text of a library, a driver or an interpreter gets out: a problem says what i
 whoever raised it wrote for the caller.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
 from service.api.answers import answer, request_path
 from service.domain import errors
-from service.domain.errors import Problem
+from service.domain.errors import AuthRefusal, Problem
 from service.observability.requests import current_record
 
 PROBLEM_JSON = "application/problem+json"
@@ -27,13 +28,23 @@ _BY_STATUS: dict[int, type[Problem]] = {
 """What the framework's own refusals become; any other of its 4xx is an invalid request."""
 
 
-def write_problems(app: Flask, log: FilteringBoundLogger) -> None:
-    """Turn everything that is raised in `app` into a problem."""
+def write_problems(
+    app: Flask, log: FilteringBoundLogger, count_refusal: Callable[[AuthRefusal], None]
+) -> None:
+    """Turn everything that is raised in `app` into a problem.
+
+    Args:
+        app: The application.
+        log: Hears of what nobody foresaw.
+        count_refusal: Hears why the guard refused a call.
+    """
 
     @app.errorhandler(Problem)
     def ours(problem: Problem) -> Response:
         if isinstance(problem, errors.InternalError | errors.Unavailable):
             tell(problem)
+        if problem.refusal:
+            count_refusal(problem.refusal)
         return problem_answer(problem)
 
     @app.errorhandler(HTTPException)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.domain.errors import BrandNotFound, Forbidden
+from service.domain.errors import AuthRefusal, BrandNotFound, Forbidden
 
 
 class Scope(StrEnum):
@@ -41,4 +41,4 @@ class Caller:
             BrandNotFound: It does not; whether the brand exists is none of its business.
         """
         if self.brands is not None and brand not in self.brands:
-            raise BrandNotFound
+            raise BrandNotFound(refusal=AuthRefusal.BRAND)

@@ -25,7 +25,8 @@ def require_tokens(app: Flask, verifier: Verifier, notice: Callable[[Caller], No
     Args:
         app: The application.
         verifier: Checks the tokens.
-        notice: Hears of each caller whose token is good.
+        notice: Hears of each caller whose token is good, before its scope is asked for; may
+            refuse it.
     """
 
     @app.before_request

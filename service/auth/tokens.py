@@ -13,7 +13,7 @@ from service.auth.caller import Caller
 from service.auth.keyring import KeyRing
 from service.auth.keys import NO_KEYS, Key, KeySet
 from service.auth.verified import LEEWAY_S, VerifiedTokens
-from service.domain.errors import Unauthenticated, Unavailable
+from service.domain.errors import AuthRefusal, Unauthenticated, Unavailable
 from service.domain.names import is_name
 from service.settings import Settings, SettingsError
 
@@ -84,7 +84,9 @@ class Verifier:
                 options={"require": list(REQUIRED)},
             )
         except jwt.ExpiredSignatureError as error:
-            raise Unauthenticated("The token has expired.", token_given=True) from error
+            raise Unauthenticated(
+                "The token has expired.", token_given=True, reason=AuthRefusal.EXPIRED
+            ) from error
         except (PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Unauthenticated("The token is not valid.", token_given=True) from error
         return claims
@@ -100,7 +102,11 @@ class Verifier:
         if key is None:
             if kid is not None:
                 self._keyring.ask_again()
-            raise Unauthenticated("The token's key is not known.", token_given=True)
+            raise Unauthenticated(
+                "The token's key is not known.",
+                token_given=True,
+                reason=AuthRefusal.UNKNOWN_KEY,
+            )
         if "crit" in header or str(header.get("typ") or "jwt").lower() not in TYPES:
             raise Unauthenticated("The token is not of a kind known here.", token_given=True)
         return key

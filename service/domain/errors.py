@@ -7,6 +7,7 @@ here are what a caller reads; they never hold what the service keeps secret.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,17 @@ class InputError:
 
     pointer: str
     detail: str
+
+
+class AuthRefusal(StrEnum):
+    """Why the guard let a caller go no further."""
+
+    NO_TOKEN = "no_token"  # noqa: S105 - a reason
+    EXPIRED = "expired"
+    UNKNOWN_KEY = "unknown_key"
+    INVALID = "invalid"
+    SCOPE = "scope"
+    BRAND = "brand"
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
@@ -34,6 +46,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
     """For the problem's page: what the caller should do."""
     retry_after: int | None = None
     """Seconds to wait before the call is tried again."""
+    refusal: AuthRefusal | None = None
+    """Why the guard refused the call; `None` where it was not the guard."""
 
     def __init__(self, detail: str | None = None) -> None:
         """Take the detail, by default the class's meaning."""
@@ -71,10 +85,17 @@ class Unauthenticated(Problem):
         "not expired, and carries `sub`, `exp`, `iat`, and the right `iss` and `aud`."
     )
 
-    def __init__(self, detail: str | None = None, *, token_given: bool = False) -> None:
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        token_given: bool = False,
+        reason: AuthRefusal = AuthRefusal.INVALID,
+    ) -> None:
         """Note whether there was a token at all; RFC 6750, section 3.1 tells the two apart."""
         super().__init__(detail)
         self.token_given = token_given
+        self.refusal = reason if token_given else AuthRefusal.NO_TOKEN
 
 
 class Forbidden(Problem):
@@ -87,6 +108,7 @@ class Forbidden(Problem):
     remedy = (
         "Ask whoever issues your tokens for the scope that the `WWW-Authenticate` header names."
     )
+    refusal = AuthRefusal.SCOPE
 
     def __init__(self, scope: str) -> None:
         """Name the missing scope."""
@@ -125,6 +147,11 @@ class BrandNotFound(Problem):
         "Check the spelling (names are case-sensitive and never normalised) and the `brands` of "
         "your token. A brand comes into being with its first codes."
     )
+
+    def __init__(self, *, refusal: AuthRefusal | None = None) -> None:
+        """Note whether the guard hid it; a caller is told the same either way."""
+        super().__init__()
+        self.refusal = refusal
 
 
 class CampaignNotFound(Problem):
@@ -234,8 +261,16 @@ class RateLimited(Problem):
     status = 429
     title = "Too many requests"
     meaning = "This caller has used up its calls for now. Nothing was changed."
-    remedy = "Wait as long as `Retry-After` says, then go on more slowly."
-    retry_after = 1
+    remedy = (
+        "Wait as long as `Retry-After` says, then go on more slowly. `RateLimit-Policy` says how "
+        "many calls (`q`) a caller has in a window of `w` seconds, `RateLimit` how many are left "
+        "(`r`) for the next `t` seconds."
+    )
+
+    def __init__(self, retry_after: int = 1) -> None:
+        """Take how many seconds are left until the caller has calls again."""
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class Unavailable(Problem):

@@ -8,7 +8,7 @@ forks waiting for its few milliseconds, and whatever it opens it closes before i
 import errno
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -18,7 +18,12 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.multiprocess import MultiProcessCollector
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.metrics import CodesAvailable, CodesAvailableCollector
+from service.observability.metrics import (
+    BuildCollector,
+    CodesAvailable,
+    CodesAvailableCollector,
+    WorkerCollector,
+)
 from service.settings import DEFAULT_METRICS_PORT, Settings
 
 if TYPE_CHECKING:
@@ -31,11 +36,16 @@ class MetricsServer:
     Args:
         settings: Where to listen.
         codes_available: Asks the store; must leave nothing open.
+        workers: Returns the process ids of the workers.
         log: Hears where metrics are, and what went wrong.
     """
 
     def __init__(
-        self, settings: Settings, codes_available: CodesAvailable, log: FilteringBoundLogger
+        self,
+        settings: Settings,
+        codes_available: CodesAvailable,
+        workers: Callable[[], Iterable[int]],
+        log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
         self._codes_available = codes_available
@@ -44,6 +54,8 @@ class MetricsServer:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         registry.register(CodesAvailableCollector(self._ask_store))
+        registry.register(BuildCollector())
+        registry.register(WorkerCollector(workers))
         self._app = make_wsgi_app(registry)
 
     def start(self) -> None:

@@ -4,11 +4,18 @@ Every process counts into files of its own below `PROMETHEUS_MULTIPROC_DIR`; who
 scraped adds them up. Labels take a bounded number of values, whatever callers send.
 """
 
+import os
+import platform
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from service import __version__
+from service.domain.errors import AuthRefusal
 
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -53,6 +60,14 @@ class Metrics:
         # Made at once, so that each is scraped as 0 before it first happens.
         self._reservations = {outcome: reservations.labels(outcome) for outcome in OUTCOMES}
 
+        refusals = Counter(
+            "discount_auth_refusals",
+            "Calls that the guard refused, by its reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
+
         self._batches = Histogram(
             "discount_commit_batch_size",
             "Writes that shared one commit.",
@@ -81,6 +96,10 @@ class Metrics:
         """Count a reservation by its outcome, one of `OUTCOMES`."""
         self._reservations[outcome].inc()
 
+    def auth_refusal(self, reason: AuthRefusal) -> None:
+        """Count a call that the guard refused."""
+        self._refusals[reason].inc()
+
     def commit(self, writes: int, waiting: int) -> None:
         """Note how many writes shared a commit, and how many waited behind it."""
         self._batches.observe(writes)
@@ -104,3 +123,45 @@ class CodesAvailableCollector(Collector):
         for brand, campaign, available in self._codes_available():
             family.add_metric([brand, campaign], available)
         yield family
+
+
+class BuildCollector(Collector):
+    """Tells what is running; the value is always 1."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauge; the library's own Info does not work with several processes."""
+        build = {"version": __version__, "python": platform.python_version()}
+        family = GaugeMetricFamily("discount_build_info", "What is running.", labels=list(build))
+        family.add_metric(list(build.values()), 1)
+        yield family
+
+
+class WorkerCollector(Collector):
+    """Looks at the worker processes from outside, at the moment of each scrape.
+
+    So a worker that is busy, or swapped out, is seen all the same. There is no series for each
+    worker: their ids would be new labels after every restart.
+    """
+
+    def __init__(self, workers: Callable[[], Iterable[int]]) -> None:
+        """Take the process ids of those that are alive from `workers`."""
+        self._workers = workers
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield how many there are and, where the system tells, the memory of the largest."""
+        workers = list(self._workers())
+        yield GaugeMetricFamily("discount_workers", "Worker processes.", value=len(workers))
+        if sizes := [size for worker in workers if (size := resident_bytes(worker))]:
+            yield GaugeMetricFamily(
+                "discount_worker_resident_bytes",
+                "Resident memory of the largest worker process, with pages that it shares.",
+                value=max(sizes),
+            )
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Return the resident memory of a process, if it is there and the system is Linux."""
+    with suppress(OSError):
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return None

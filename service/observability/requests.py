@@ -1,4 +1,7 @@
-"""One middleware around the application: request id, log line and metrics of each request."""
+"""One middleware around the application: request id, log line and metrics of each request.
+
+Answers get here the header fields that all of them carry.
+"""
 
 import hashlib
 import re
@@ -24,6 +27,16 @@ TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00)-.*)?"
 )
 """W3C Trace Context, section 3.2.2; the group is the trace id."""
+LOCKED_DOWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy (level 3) of whatever asks for no other: it may load nothing."""
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
+    ("Referrer-Policy", "no-referrer"),  # paths hold user ids
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+"""On every answer beside its policy. No HSTS: TLS ends in front, and so does its promise."""
 
 
 class Pseudonyms:
@@ -46,7 +59,9 @@ class RequestRecord:
         "brand",
         "caller",
         "campaign",
+        "headers",
         "outcome",
+        "policy",
         "problem",
         "request_id",
         "route",
@@ -68,6 +83,17 @@ class RequestRecord:
         self.user_ref: str | None = None
         self.outcome: str | None = None
         self.problem: str | None = None
+        self.policy = LOCKED_DOWN
+        self.headers: tuple[tuple[str, str], ...] = ()
+
+    def answer_headers(self) -> list[tuple[str, str]]:
+        """Return the header fields that the answer gets beside those of its view."""
+        return [
+            ("X-Request-ID", self.request_id),
+            ("Content-Security-Policy", self.policy),
+            *SECURITY_HEADERS,
+            *self.headers,
+        ]
 
     def note_user(self, user: str) -> None:
         """Remember whom it is about, by pseudonym."""
@@ -107,7 +133,7 @@ class RequestObserver:
         def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             nonlocal status
             status = int(line[:3])
-            return start_response(line, [*headers, ("X-Request-ID", record.request_id)], *rest)
+            return start_response(line, [*headers, *record.answer_headers()], *rest)
 
         try:
             return self._app(environ, start)

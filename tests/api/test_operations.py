@@ -5,13 +5,14 @@ import re
 import sqlite3
 import threading
 
+import jwt
 import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import event
 
 from service.app import parts_of
 from tests.api.conftest import C
-from tests.tokens import bearer, token
+from tests.tokens import SECRET, bearer, claims, token
 
 FIELDS = [
     "timestamp",
@@ -139,6 +140,34 @@ class TestMetrics:
             'discount_reservations_total{outcome="repeated"} 1.0',
         ):
             assert line in text
+
+    def test_the_guards_refusals_are_counted_by_reason(self, client, auth, codes, samples):
+        good = token().rpartition(".")
+        for headers in (
+            {},
+            {"Authorization": "Basic x"},
+            bearer(exp=1),
+            {"Authorization": f"Bearer {jwt.encode(claims(), SECRET, headers={'kid': 'x'})}"},
+            {"Authorization": "Bearer x"},
+            {"Authorization": f"Bearer {good[0]}.{good[2][::-1]}"},
+            bearer(aud="elsewhere"),
+            bearer(scope="discounts:create"),
+            bearer(brands=["brand2"]),
+            auth,
+        ):
+            client.get("/v1/brands/brand1", headers=headers)
+        body = {"brand": "brand1", "number_to_create": 1}
+        client.post("/v1/discount/create", json=body, headers=bearer(brands=["brand2"]))
+        client.get("/v1/brands/ghost", headers=auth)
+        counted = re.findall(r'discount_auth_refusals_total{reason="(\w+)"} (\d+)', samples())
+        assert {
+            "no_token": "2",
+            "expired": "1",
+            "unknown_key": "1",
+            "invalid": "3",
+            "scope": "1",
+            "brand": "2",
+        } == dict(counted)
 
 
 class TestProbes:

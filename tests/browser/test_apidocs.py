@@ -84,6 +84,27 @@ def test_a_newcomer_gets_a_code_by_clicking(service, page):
     assert re.findall(r'"discount_code": "([A-Z0-9]{12})"', fetched)[0] in created
 
 
+def test_everything_can_be_opened(service, page):
+    """Every operation, its schemas and the models: under the page's policy all of it is shown."""
+    policy = page.goto(service.url + "/apidocs/").headers["content-security-policy"]
+    assert "unsafe" not in policy
+    for summary in page.locator(".opblock-summary-control").all():
+        summary.click()
+    for schema in page.locator(".opblock .tablinks", has_text="Schema").all():
+        schema.click()
+    for model in page.locator("section.models .json-schema-2020-12-accordion, .model-box").all():
+        model.click()
+    page.get_by_role("button", name="Authorize").first.click()
+    operations = page.locator(".opblock").count()
+    assert operations > 10
+    expect(page.locator(".opblock.is-open")).to_have_count(operations)
+
+
+def test_a_problems_page_is_shown(service, page):
+    page.goto(service.url + "/problems/rate-limited")
+    expect(page.locator("h1")).to_have_text("Too many requests")
+
+
 def test_the_anchors_open_their_operation(service, page):
     for anchor, summary in ((CREATE, "Create codes for a brand"), (FETCH, "Give a user a code")):
         page.goto("about:blank")

@@ -1,6 +1,7 @@
 """A real gunicorn: how it starts, logs, counts, refuses and stops."""
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -14,6 +15,8 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 import requests
 
+from service import __version__
+from service.observability.requests import LOCKED_DOWN, SECURITY_HEADERS
 from tests.running import DISCOUNT, environment, running
 from tests.tokens import bearer
 
@@ -221,6 +224,11 @@ class TestMalformedRequests:
         assert "application/problem+json" in answer
         assert "/problems/invalid-request" in answer
         assert "gunicorn" not in answer.lower()
+        head = answer.partition("\r\n\r\n")[0]
+        names = [line.partition(":")[0] for line in head.split("\r\n")[1:]]
+        assert len(names) == len(set(names))
+        assert {name for name, _ in SECURITY_HEADERS} <= set(names)
+        assert f"Content-Security-Policy: {LOCKED_DOWN}" in head
 
     @pytest.mark.parametrize(
         "path",
@@ -262,6 +270,14 @@ class TestMetrics:
         assert 7 == metric(service, gauge)
         requests.get(f"{service.url}/v1/discount/fetch/left/u", headers=bearer(), timeout=5)
         assert 6 == metric(service, gauge)
+
+    def test_what_is_running_is_told(self, service):
+        build = (
+            f'discount_build_info{{python="{platform.python_version()}",version="{__version__}"}}'
+        )
+        assert 1 == metric(service, build)
+        assert 3 == metric(service, "discount_workers ")
+        assert 20e6 < metric(service, "discount_worker_resident_bytes ") < 500e6
 
     def test_prometheus_own_checker_finds_nothing(self, service):
         promtool = shutil.which("promtool")

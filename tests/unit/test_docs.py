@@ -1,12 +1,18 @@
 """The documents that people work with say what the code does, no more and no less."""
 
 import ast
+import os
 import re
 
 from prometheus_client import generate_latest
 
 from service.api.document import operations_of
-from service.observability.metrics import CodesAvailableCollector, Metrics
+from service.observability.metrics import (
+    BuildCollector,
+    CodesAvailableCollector,
+    Metrics,
+    WorkerCollector,
+)
 from service.settings import HOME
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
@@ -50,6 +56,8 @@ def test_the_log_catalogue_lists_every_event_and_no_other():
 def test_the_metrics_list_has_every_metric_and_no_other():
     metrics = Metrics()
     metrics.registry.register(CodesAvailableCollector(lambda: [("b", "c", 1)]))
+    metrics.registry.register(BuildCollector())
+    metrics.registry.register(WorkerCollector(lambda: [os.getpid()]))
     text = generate_latest(metrics.registry).decode()
     exposed = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
     exposed = {name for name in exposed if not name.endswith("_created")}

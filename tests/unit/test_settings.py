@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from environs import FileAwareEnv
 
-from service.settings import HOME, Settings, SettingsError, load_settings, read_settings
+from service.settings import HOME, RateLimit, Settings, SettingsError, load_settings, read_settings
 from tests.tokens import SECRET
 
 EXAMPLE = HOME / "config" / "example.env"
@@ -34,6 +34,14 @@ def test_without_any_setting_development_just_works():
         ("DISCOUNT_DATABASE_URL", "sqlite://"),
         ("DISCOUNT_DATABASE_URL", "not a URL"),
         ("HOST", ""),
+        ("DISCOUNT_RATE_LIMIT", ""),
+        ("DISCOUNT_RATE_LIMIT", "0/10s"),
+        ("DISCOUNT_RATE_LIMIT", "10/0s"),
+        ("DISCOUNT_RATE_LIMIT", "10"),
+        ("DISCOUNT_RATE_LIMIT", "10/minute"),
+        ("DISCOUNT_RATE_LIMIT", "no"),
+        ("DISCOUNT_RATE_LIMIT_STORAGE_URL", "http://localhost"),
+        ("DISCOUNT_RATE_LIMIT_STORAGE_URL", "memory://"),
         ("DISCOUNT_JWT_ISSUER", ""),
         ("DISCOUNT_JWT_AUDIENCE", ""),
         ("METRICS_PORT", "5000"),
@@ -63,6 +71,14 @@ def test_a_secret_may_come_from_a_file(monkeypatch, tmp_path):
     file.write_text(f"{SECRET}\n")
     monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(file))
     assert load_settings().jwt_secret == SECRET
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("7/60s", RateLimit(7, 60)), ("1/1s", RateLimit(1, 1)), ("off", None)]
+)
+def test_a_rate_limit_is_calls_per_seconds_or_off(monkeypatch, text, limit):
+    monkeypatch.setenv("DISCOUNT_RATE_LIMIT", text)
+    assert limit == load_settings().rate_limit
 
 
 def test_a_secrets_file_that_is_no_text_is_named(monkeypatch, tmp_path):
@@ -116,7 +132,8 @@ def test_in_production_keys_are_fetched_over_https_or_loopback(monkeypatch):
 
 
 def test_no_secret_is_shown_where_settings_are():
-    shown = repr(Settings(jwt_secret=SECRET, pseudonym_key=SECRET))
+    url = f"redis://:{SECRET}@localhost"
+    shown = repr(Settings(jwt_secret=SECRET, pseudonym_key=SECRET, rate_limit_storage_url=url))
     assert SECRET not in shown
 
 
