@@ -59,6 +59,16 @@ class ServiceWorker(ThreadWorker):
         self._leaving: dict[TConn, float] = {}
         """Both in the order in which they began, and so in that in which they end."""
 
+    def is_parent_alive(self) -> bool:
+        """Stop when the master is gone: whoever starts another needs the port.
+
+        gunicorn would go on to serve kept connections for its whole graceful time-out.
+        """
+        alive: bool = super().is_parent_alive()
+        if not alive:
+            self.alive = False
+        return alive
+
     def enqueue_req(self, conn: TConn) -> None:
         """Wait, in the event loop, until the next request of a connection is whole."""
         if not conn.initialized:

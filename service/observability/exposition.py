@@ -66,6 +66,7 @@ class MetricsServer:
             after_in_child=self._scraping.release,
         )
         server = self._listen()
+        os.register_at_fork(after_in_child=server.socket.close)  # else workers keep the port
         self._log.info("metrics_listening", port=server.server_port)
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
