@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 
 from service.app import create_app, parts_of
 from service.settings import Settings
@@ -15,6 +16,12 @@ from service.store.database import Database
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
 from tests.tokens import SECRET, bearer
+
+# The same examples every time, so that no change is blamed for another's bug, and none is refused
+# for being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
+hypothesis_settings.register_profile("quick", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("long", max_examples=2000, deadline=None)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.hookimpl(wrapper=True)
