@@ -1,6 +1,6 @@
 """Names for property tests: legal and illegal ones in every script, from the contract's words."""
 
-import unicodedata
+from unicodedata import category, normalize
 
 from hypothesis import strategies as st
 
@@ -19,8 +19,7 @@ def is_legal(text: str, longest: int) -> bool:
     return (
         1 <= len(text) <= longest
         and not any(
-            letter == "/" or letter in CONTROLS or unicodedata.category(letter) == "Cs"
-            for letter in text
+            letter == "/" or letter in CONTROLS or category(letter) == "Cs" for letter in text
         )
         and text[0] != " "
         and text[-1] != " "
@@ -51,14 +50,21 @@ def illegal_names(draw: st.DrawFn, longest: int) -> str:
     )
 
 
-def twins(name: str) -> list[str]:
-    """Return names that look like `name`, and are others: nobody may take one for the other."""
-    return [
-        unicodedata.normalize("NFC", name),
-        unicodedata.normalize("NFD", name),
-        unicodedata.normalize("NFKC", name),
+@st.composite
+def look_alikes(draw: st.DrawFn, longest: int) -> list[str]:
+    """Make names that look alike, and of which nobody may take one for the other."""
+    name = draw(legal_names(longest))
+    others = {
+        normalize("NFC", name),
+        normalize("NFD", name),
+        normalize("NFKC", name),
         name.swapcase(),
         f"{name}\u200d",
         f"{name}\u00a0",
         f"{name}%20",
+    } - {name}
+    legal = sorted(other for other in others if is_legal(other, longest))
+    return [
+        name,
+        *(draw(st.lists(st.sampled_from(legal), max_size=2, unique=True)) if legal else []),
     ]
