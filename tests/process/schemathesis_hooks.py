@@ -8,7 +8,7 @@ from schemathesis import Case, HookContext
 
 
 @schemathesis.hook
-def before_call(_context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(_context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Where a call is meant to be good, put the listing's own cursor for one that was made up.
 
     No schema can tell a cursor from another text (they are sealed), so those made up for calls
