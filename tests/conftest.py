@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
 
 from service.app import create_app, parts_of
 from service.settings import Settings
@@ -15,6 +17,14 @@ from service.store.database import Database
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
 from tests.tokens import SECRET, bearer
+
+# The same examples every time, so that no change is blamed for another's bug, and none fails for
+# being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
+# "explain" is left out: before Python 3.12 it traces every line that runs.
+PHASES = [phase for phase in Phase if phase is not Phase.explain]
+hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, phases=PHASES)
+hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, phases=PHASES)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -66,7 +66,13 @@ def build_document(app: Flask) -> dict[str, Any]:
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
     spec.components.security_scheme(
-        SECURITY_SCHEME, {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        SECURITY_SCHEME,
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Checked as RFC 8725 advises.",
+        },
     )
     for operation in operations_of(app):
         spec.path(operation.path, operations={operation.method.lower(): _describe(operation)})
@@ -124,6 +130,9 @@ def _good(answer: Answer) -> dict[str, Any]:
 
 def _refusals(operation: Operation) -> dict[str, Any]:
     """Describe an operation's problems; several may share a status."""
+    path = operation.path
+    if operation.parameters:
+        path = path.format(**example_of(operation.parameters()))
     by_status: dict[int, list[Problem]] = {}
     for kind in operation.refusals:
         problem = _instance_of(kind, operation)
@@ -142,7 +151,7 @@ def _refusals(operation: Operation) -> dict[str, Any]:
                     "examples": {
                         problem.slug: {
                             "summary": problem.title,
-                            "value": problem_object(problem, operation.path, _REQUEST_ID),
+                            "value": problem_object(problem, path, _REQUEST_ID),
                         }
                         for problem in problems
                     },

@@ -34,8 +34,7 @@ class Cursors:
 
     def encode(self, listing: str, key: str) -> str:
         """Make the cursor that goes on behind `key` in `listing`."""
-        sealed = self._cipher.encrypt(key.encode(), [listing.encode()])
-        return urlsafe_b64encode(sealed).decode().rstrip("=")
+        return _as_text(self._cipher.encrypt(key.encode(), [listing.encode()]))
 
     def decode(self, listing: str, cursor: str | None) -> str | None:
         """Return the key that a cursor names, `None` for the beginning.
@@ -46,8 +45,7 @@ class Cursors:
         if cursor is None:
             return None
         try:
-            sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            return self._cipher.decrypt(sealed, [listing.encode()]).decode()
+            return self._cipher.decrypt(_as_bytes(cursor), [listing.encode()]).decode()
         except (InvalidTag, ValueError) as error:
             fault = InputError("/cursor", "Not a cursor of this listing.")
             raise InvalidRequest([fault]) from error
@@ -66,3 +64,20 @@ class Cursors:
             return answer(content)
         query = urlencode({**request.args, "cursor": cursor})
         return answer(content, headers={"Link": f'<{request_path()}?{query}>; rel="next"'})
+
+
+def _as_text(sealed: bytes) -> str:
+    """Write bytes for a URL (RFC 4648, section 5)."""
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _as_bytes(text: str) -> bytes:
+    """Read them back, strictly: the decoder itself skips foreign characters and spare bits.
+
+    Raises:
+        ValueError: No bytes are written like this.
+    """
+    sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _as_text(sealed) != text:
+        raise ValueError
+    return sealed

@@ -87,6 +87,10 @@ class Input(Schema):
         unknown = RAISE
 
 
+def _nothing() -> None:
+    """Stand for a parameter that is not there; were it `None`, the document would allow null."""
+
+
 class BrandPath(Input):
     """A brand."""
 
@@ -146,7 +150,7 @@ class PageQuery(Input):
         metadata={"description": "Most items on the page."},
     )
     cursor = fields.String(
-        load_default=None,
+        load_default=_nothing,
         validate=validate.Length(1, MAX_CURSOR),
         metadata={"description": "`next_cursor` of the page before."},
     )
@@ -158,7 +162,7 @@ class CodesQuery(PageQuery):
     state = fields.Enum(
         State,
         by_value=True,
-        load_default=None,
+        load_default=_nothing,
         metadata={"description": "Only codes in this state."},
     )
 
@@ -168,7 +172,7 @@ class IdempotencyHeader(Input):
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
-        load_default=None,
+        load_default=_nothing,
         validate=validate.Regexp(r"^[\x21-\x7e]{1,255}\Z", error="Not 1 to 255 visible ASCII."),
         metadata={
             "description": "A key of yours for this request. The same key and body within 24 "
@@ -254,14 +258,20 @@ class CampaignObject(BrandObject):
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
 
 
+def _count(example: int) -> fields.Integer:
+    return fields.Integer(
+        required=True, validate=validate.Range(min=0), metadata={"example": example}
+    )
+
+
 class CountsObject(Schema):
     """How many codes are in each state."""
 
-    available = fields.Integer(required=True, metadata={"example": 9})
-    reserved = fields.Integer(required=True, metadata={"example": 1})
-    redeemed = fields.Integer(required=True, metadata={"example": 0})
-    expired = fields.Integer(required=True, metadata={"example": 0})
-    disabled = fields.Integer(required=True, metadata={"example": 0})
+    available = _count(9)
+    reserved = _count(1)
+    redeemed = _count(0)
+    expired = _count(0)
+    disabled = _count(0)
 
 
 class BrandWithCounts(BrandObject):
@@ -286,22 +296,28 @@ class PageObject(Schema):
     )
 
 
+def _items(schema: type[Schema]) -> fields.List[Any]:
+    return fields.List(
+        fields.Nested(schema), required=True, validate=validate.Length(max=MAX_LIMIT)
+    )
+
+
 class BrandPage(PageObject):
     """A page of brands."""
 
-    items = fields.List(fields.Nested(BrandObject), required=True)
+    items = _items(BrandObject)
 
 
 class CampaignPage(PageObject):
     """A page of campaigns."""
 
-    items = fields.List(fields.Nested(CampaignObject), required=True)
+    items = _items(CampaignObject)
 
 
 class CodePage(PageObject):
     """A page of codes."""
 
-    items = fields.List(fields.Nested(CodeObject), required=True)
+    items = _items(CodeObject)
 
 
 class InputErrorObject(Schema):

@@ -72,6 +72,32 @@ def assert_fits(document, schema, instance):
     OAS30Validator({**schema, "components": document["components"]}).validate(instance)
 
 
+def test_examples_of_problems_name_a_path_that_there_could_be(document):
+    """`instance` is a URI reference (RFC 9457, section 3.1.5): braces cannot stand in one."""
+    for calls in document["paths"].values():
+        for call in calls.values():
+            for response in call["responses"].values():
+                problem = response["content"].get("application/problem+json", {"examples": {}})
+                for example in examples(problem):
+                    assert not {*"{}"} & {*example["instance"]}
+
+
+def test_a_parameter_is_never_null(document):
+    """It is there or it is not: URLs and headers have no null."""
+    for calls in document["paths"].values():
+        for call in calls.values():
+            for parameter in call.get("parameters", []):
+                assert "nullable" not in parameter["schema"]
+                assert parameter["schema"].get("default", "") is not None
+
+
+def test_pages_and_counts_have_their_limits(document):
+    schemas = document["components"]["schemas"]
+    for page in ("BrandPage", "CampaignPage", "CodePage"):
+        assert 1000 == schemas[page]["properties"]["items"]["maxItems"]
+    assert {0} == {count["minimum"] for count in schemas["CountsObject"]["properties"].values()}
+
+
 def test_defaults_are_filled_in(document):
     """brand1, 10 and user1, so that a newcomer has only to click."""
     create = document["paths"]["/v1/discount/create"]["post"]

@@ -1,13 +1,14 @@
 """Codes: their form, and that nobody can guess them."""
 
 import math
+import string
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.codes import ALPHABET, LENGTH, is_code, mint
+from service.domain.codes import ALPHABET, LENGTH, MAX_LENGTH, PATTERN, is_code, mint
 
 
 @pytest.mark.parametrize("text", ["abcd", "QMYFRFPA99", "A-b-9", "a" * 64, "1234"])
@@ -20,6 +21,20 @@ def test_good_codes(text):
 )
 def test_bad_codes(text):
     assert not is_code(text)
+
+
+@given(
+    st.from_regex(PATTERN)
+    | st.text(st.sampled_from("AZaz09-\n_é١"), max_size=MAX_LENGTH + 2)
+    | st.text(st.characters(codec=None), max_size=MAX_LENGTH + 2)
+)
+def test_the_rule_is_the_contracts(text):
+    """4 to 64 letters, digits and hyphens, of ASCII; no hyphen at either end."""
+    letters = {*string.ascii_letters, *string.digits}
+    expected = (
+        4 <= len(text) <= 64 and {*text} <= letters | {"-"} and {text[0], text[-1]} <= letters
+    )
+    assert expected == is_code(text)
 
 
 def test_alphabet_has_no_look_alikes_and_leaves_no_bias():

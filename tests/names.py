@@ -1,0 +1,70 @@
+"""Names for property tests: legal and illegal ones in every script, from the contract's words."""
+
+from unicodedata import category, normalize
+
+from hypothesis import strategies as st
+
+CONTROLS = "".join(map(chr, (*range(0x20), *range(0x80, 0xA0))))
+"""C0 and C1; U+007F is neither."""
+
+
+def text_of_utf8(*, exclude: str = "", min_size: int = 0, max_size: int) -> st.SearchStrategy[str]:
+    """Make texts that UTF-8 can carry: any but with surrogates."""
+    letters = st.characters(exclude_categories=["Cs"], exclude_characters=exclude)
+    return st.text(letters, min_size=min_size, max_size=max_size)
+
+
+def is_legal(text: str, longest: int) -> bool:
+    """Say whether a text may name something, in the words of the contract."""
+    return (
+        1 <= len(text) <= longest
+        and not any(
+            letter == "/" or letter in CONTROLS or category(letter) == "Cs" for letter in text
+        )
+        and text[0] != " "
+        and text[-1] != " "
+        and text not in {".", ".."}
+    )
+
+
+def legal_names(longest: int) -> st.SearchStrategy[str]:
+    """Make legal names, short ones and those at the limit."""
+    anything = text_of_utf8(exclude=f"/{CONTROLS}", min_size=1, max_size=12)
+    full = text_of_utf8(exclude=f"/{CONTROLS}", min_size=longest, max_size=longest)
+    return (anything | full).filter(lambda name: is_legal(name, longest))
+
+
+@st.composite
+def illegal_names(draw: st.DrawFn, longest: int) -> str:
+    """Make names that break one rule: a legal one with something added.
+
+    None has a `/`, and none is empty: in a path, those are other paths.
+    """
+    name = draw(legal_names(longest))
+    at = draw(st.integers(0, len(name)))
+    return draw(
+        st.sampled_from([".", "..", f" {name}"[:longest], name.rjust(longest + 1, "x")])
+        | st.sampled_from([*CONTROLS, "\ud800", "\udfff"]).map(
+            lambda letter: name[:at] + letter + name[at:]
+        )
+    )
+
+
+@st.composite
+def look_alikes(draw: st.DrawFn, longest: int) -> list[str]:
+    """Make names that look alike, and of which nobody may take one for the other."""
+    name = draw(legal_names(longest))
+    others = {
+        normalize("NFC", name),
+        normalize("NFD", name),
+        normalize("NFKC", name),
+        name.swapcase(),
+        f"{name}\u200d",
+        f"{name}\u00a0",
+        f"{name}%20",
+    } - {name}
+    legal = sorted(other for other in others if is_legal(other, longest))
+    return [
+        name,
+        *(draw(st.lists(st.sampled_from(legal), max_size=2, unique=True)) if legal else []),
+    ]

@@ -1,0 +1,77 @@
+"""schemathesis: calls made up from the OpenAPI document, and every check that it knows.
+
+`--checks all` is meant: answers as documented (status, type, headers, schema), what the document
+allows is accepted and what it does not is refused, no call without a token, 405 with `Allow`.
+"""
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.running import running
+from tests.tokens import bearer
+
+SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
+HOOKS = Path(__file__).parent / "schemathesis_hooks.py"
+MAX_EXAMPLES = "30"
+"""For each operation; some 1000 calls in all."""
+
+
+@pytest.fixture
+def service(tmp_path):
+    with running(tmp_path) as running_service:
+        created = requests.post(
+            f"{running_service.url}/v1/discount/create",
+            json={"brand": "brand1", "number_to_create": 1000},  # the examples' brand
+            headers=bearer(),
+            timeout=10,
+        )
+        assert 200 == created.status_code
+        yield running_service
+
+
+@pytest.fixture
+def report(service, tmp_path):
+    """Run it, and return how it ended."""
+    return subprocess.run(
+        [
+            SCHEMATHESIS,
+            "run",
+            f"{service.url}/apispec_1.json",
+            *("--header", f"Authorization: {bearer()['Authorization']}"),
+            *("--phases", "examples,coverage,fuzzing,stateful"),
+            *("--checks", "all"),
+            *("--max-examples", MAX_EXAMPLES),
+            *("--seed", "1"),
+            *("--generation-database", "none"),
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        env=service.environment | {"SCHEMATHESIS_HOOKS": str(HOOKS)},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=150,
+    )
+
+
+def test_it_finds_nothing_in_any_phase(service, report):
+    assert 0 == report.returncode, report.stdout + report.stderr
+    assert "No issues found" in report.stdout
+
+    # Nor was it kept from looking: each operation was done well, and was refused, in many ways.
+    seen = defaultdict(set)
+    for line in service.lines:
+        seen[line.get("method"), line.get("route")].add(line.get("status"))
+    document = requests.get(f"{service.url}/apispec_1.json", timeout=10).json()
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            good = {int(status) for status in call["responses"] if status < "300"}
+            assert good <= seen[method.upper(), path], (method, path)
+            if call["security"]:
+                assert {400, 401} <= seen[method.upper(), path]
