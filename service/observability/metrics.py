@@ -68,6 +68,14 @@ class Metrics:
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
 
+        database = Histogram(
+            "discount_database_seconds",
+            "Time of a read, connection included, and of a write transaction with its commit.",
+            ["operation"],
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._database = {name: database.labels(name) for name in ("read", "write")}
         self._batches = Histogram(
             "discount_commit_batch_size",
             "Writes that shared one commit.",
@@ -100,10 +108,15 @@ class Metrics:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
 
-    def commit(self, writes: int, waiting: int) -> None:
-        """Note how many writes shared a commit, and how many waited behind it."""
+    def read(self, seconds: float) -> None:
+        """Note a read of the database."""
+        self._database["read"].observe(seconds)
+
+    def commit(self, writes: int, waiting: int, seconds: float) -> None:
+        """Note how many writes shared a transaction, how many waited, and how long it took."""
         self._batches.observe(writes)
         self._waiting.set(waiting)
+        self._database["write"].observe(seconds)
 
 
 class CodesAvailableCollector(Collector):

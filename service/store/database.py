@@ -4,10 +4,11 @@ Flask-SQLAlchemy makes the engine from the settings; nothing outside `store/` se
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -17,19 +18,33 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
-from service.store.group_commit import GroupCommit, Observe, Result, Work
+from service.store.group_commit import GroupCommit, Result, Work
 from service.store.tables import metadata
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
 POOL_TIMEOUT_S = 2
 _BEGIN = "discount_begin"
+"""Execution option: the statement that begins a transaction, `None` for no transaction."""
 _OUR_FAULTS = (
     *(exc.IntegrityError, exc.ProgrammingError, exc.DataError),
     *(sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError),
 )
 """What no waiting mends; all else that a database says passes by itself, or by an operator."""
-"""Execution option: the statement that begins a transaction, `None` for no transaction."""
+
+
+class Observer(Protocol):
+    """Hears what a database does."""
+
+    def read(self, seconds: float) -> None:
+        """Note a read."""
+
+    def commit(self, writes: int, waiting: int, seconds: float) -> None:
+        """Note how many writes shared a transaction, how many wait behind it, how long it took."""
+
+
+class Nobody(Observer):
+    """Takes no notice."""
 
 
 class Database:
@@ -41,11 +56,11 @@ class Database:
         app: The application whose life the engine shares.
         url: An SQLAlchemy URL with an absolute path.
         threads: How many threads use it at once; each gets a connection.
-        observe: Hears how many writes each commit did, and how many wait behind it.
+        observer: Hears what the database does.
     """
 
     def __init__(
-        self, app: Flask, url: str, threads: int, observe: Observe = lambda _done, _waiting: None
+        self, app: Flask, url: str, threads: int, observer: Observer | None = None
     ) -> None:
         _require_folder(url)
         app.config["SQLALCHEMY_DATABASE_URI"] = url
@@ -60,7 +75,8 @@ class Database:
             self.engine = extension.engine
         _follow_sqlite_rules(self.engine)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
-        self._group_commit = GroupCommit(self.transaction, observe)
+        self._observer = observer or Nobody()
+        self._group_commit = GroupCommit(self.transaction, self._observer.commit)
 
     def ping(self) -> None:
         """Ask the database for a sign of life.
@@ -78,8 +94,10 @@ class Database:
         Raises:
             Unavailable: The database cannot answer now.
         """
+        began = time.perf_counter()
         with _as_unavailable(), self._reader.connect() as connection:
             yield connection
+        self._observer.read(time.perf_counter() - began)
 
     def write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction, perhaps with others', and return once it is durable.

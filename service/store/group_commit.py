@@ -27,7 +27,6 @@ DEADLINE_S = 4.0
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
 """Does its part on a connection in a transaction. It may be run twice, the first run undone."""
-Observe = Callable[[int, int], None]
 Transaction = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction that commits when its block is left, or undoes everything."""
 
@@ -68,10 +67,13 @@ class GroupCommit:
 
     Args:
         transaction: Opens one.
-        observe: Hears how many works each transaction did, and how many wait behind it.
+        observe: Hears how many works each transaction did, how many wait behind it, and how
+            many seconds it took.
     """
 
-    def __init__(self, transaction: Transaction, observe: Observe) -> None:
+    def __init__(
+        self, transaction: Transaction, observe: Callable[[int, int, float], None]
+    ) -> None:
         self._transaction = transaction
         self._observe = observe
         self._queue: SimpleQueue[Waiter[Any] | None] = SimpleQueue()
@@ -119,8 +121,9 @@ class GroupCommit:
         while (first := self._queue.get()) is not None:
             batch, last = self._gather(first)
             if batch:
+                began = time.perf_counter()
                 self._commit(batch)
-                self._observe(len(batch), self.waiting)
+                self._observe(len(batch), self.waiting, time.perf_counter() - began)
             if last:
                 return
 

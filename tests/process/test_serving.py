@@ -324,6 +324,23 @@ class TestMetrics:
             assert 5 == metric(service, "discount_codes_created_total")
             assert "codes_available_unknown" in {line["event"] for line in service.lines}
 
+    def test_metrics_answer_while_every_worker_is_busy(self, tmp_path):
+        """Busy as can be: the workers are stopped, and a caller waits in vain."""
+        with running(tmp_path, WEB_CONCURRENCY="2") as service:
+            create(service, "brand1", 5)
+            until(lambda: len(workers(service)) == 2)
+            stopped = workers(service)
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(requests.Timeout):
+                    requests.get(f"{service.url}/livez", timeout=0.5)
+                answer = requests.get(service.metrics_url, timeout=1)
+                assert "discount_codes_created_total 5.0" in answer.text
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+
     def test_a_second_service_takes_another_metrics_port(self, tmp_path):
         """Two `make run`s of one checkout: only an explicit METRICS_PORT is insisted on."""
         with socket.socket() as blocker:

@@ -53,7 +53,7 @@ def batches():
 
 @pytest.fixture
 def group(disk, batches):
-    made = GroupCommit(disk.transaction, lambda done, _waiting: batches.append(done))
+    made = GroupCommit(disk.transaction, lambda done, _waiting, _seconds: batches.append(done))
     yield made
     disk.may_commit.set()
     made.close()
