@@ -43,8 +43,14 @@ class Observer(Protocol):
         """Note how many writes shared a transaction, how many wait behind it, how long it took."""
 
 
-class Nobody(Observer):
+class Nobody:
     """Takes no notice."""
+
+    def read(self, seconds: float) -> None:
+        """Do nothing."""
+
+    def commit(self, writes: int, waiting: int, seconds: float) -> None:
+        """Do nothing."""
 
 
 class Database:
