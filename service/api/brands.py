@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas
+from service.api import schemas, shapes
 from service.api.answers import answer, brand_object, campaign_object, with_counts
 from service.api.operation import Answer, operation
 from service.api.paging import Cursors
@@ -24,7 +24,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         summary="List brands",
         scope=Scope.READ,
         query=schemas.PageQuery,
-        answers={200: Answer("A page of brands.", schemas.BrandPage, headers=("Link",))},
+        answers={200: Answer("A page of brands.", shapes.BrandPage, headers=("Link",))},
     )
     def list_brands(limit: int, cursor: str | None) -> Response:
         """Those that the token names and that exist, in the order of their names."""
@@ -38,7 +38,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         summary="Show a brand",
         scope=Scope.READ,
         parameters=schemas.BrandPath,
-        answers={200: Answer("The brand.", schemas.BrandWithCounts)},
+        answers={200: Answer("The brand.", shapes.BrandWithCounts)},
         refusals=(BrandNotFound,),
     )
     def show_brand(brand: str) -> Response:
@@ -54,7 +54,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         scope=Scope.READ,
         parameters=schemas.BrandPath,
         query=schemas.PageQuery,
-        answers={200: Answer("A page of campaigns.", schemas.CampaignPage, headers=("Link",))},
+        answers={200: Answer("A page of campaigns.", shapes.CampaignPage, headers=("Link",))},
         refusals=(BrandNotFound,),
     )
     def list_campaigns(brand: str, limit: int, cursor: str | None) -> Response:
@@ -70,7 +70,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         summary="Show a campaign",
         scope=Scope.READ,
         parameters=schemas.CampaignPath,
-        answers={200: Answer("The campaign.", schemas.CampaignWithCounts)},
+        answers={200: Answer("The campaign.", shapes.CampaignWithCounts)},
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def show_campaign(brand: str, campaign: str) -> Response:

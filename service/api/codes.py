@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas
+from service.api import schemas, shapes
 from service.api.answers import answer, code_object
 from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.operation import Answer, operation
@@ -74,7 +74,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
         scope=Scope.EXPORT,
         parameters=schemas.CampaignPath,
         query=schemas.CodesQuery,
-        answers={200: Answer("A page of codes.", schemas.CodePage, headers=("Link",))},
+        answers={200: Answer("A page of codes.", shapes.CodePage, headers=("Link",))},
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def list_codes(
@@ -92,7 +92,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
         summary="Show a code",
         scope=Scope.READ,
         parameters=schemas.CodePath,
-        answers={200: Answer("The code.", schemas.CodeObject)},
+        answers={200: Answer("The code.", shapes.CodeObject)},
         refusals=(BrandNotFound, CampaignNotFound, CodeNotFound),
     )
     def show_code(brand: str, campaign: str, code: str) -> Response:

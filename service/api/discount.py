@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas
+from service.api import schemas, shapes
 from service.api.answers import answer
 from service.api.codes import CODES_ANSWER, create
 from service.api.operation import Answer, operation
@@ -43,7 +43,7 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         scope=Scope.RESERVE,
         parameters=schemas.FetchPath,
         query=schemas.FetchQuery,
-        answers={200: Answer("The user's code.", schemas.DiscountCode)},
+        answers={200: Answer("The user's code.", shapes.DiscountCode)},
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         head=False,
     )

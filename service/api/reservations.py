@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas
+from service.api import schemas, shapes
 from service.api.answers import answer, reservation_object
 from service.api.operation import Answer, operation
 from service.auth.caller import Scope
@@ -46,8 +46,8 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         scope=Scope.RESERVE,
         parameters=schemas.ReservationPath,
         answers={
-            201: Answer("Reserved now.", schemas.Reservation),
-            200: Answer("Reserved before; nothing was changed.", schemas.Reservation),
+            201: Answer("Reserved now.", shapes.Reservation),
+            200: Answer("Reserved before; nothing was changed.", shapes.Reservation),
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
     )
@@ -63,7 +63,7 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         summary="Show a user's reservation",
         scope=Scope.READ,
         parameters=schemas.ReservationPath,
-        answers={200: Answer("The reservation.", schemas.Reservation)},
+        answers={200: Answer("The reservation.", shapes.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
     )
     def show_reservation(brand: str, campaign: str, user: str) -> Response:

@@ -1,81 +1,19 @@
-"""What comes in and goes out, as marshmallow schemas: parsed with and documented from.
+"""What comes in, as marshmallow schemas: requests are parsed with them and documented from them.
 
 Every limit comes from the domain or the use case that owns it. Input schemas refuse what
 they do not know; the numbers in a JSON body must be JSON integers.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from marshmallow import RAISE, Schema, fields, validate
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
-
-from service.domain import codes, names
-from service.domain.errors import PROBLEMS
+from service.api.fields import CodeText, DecimalText, Name
+from service.domain import names
 from service.domain.model import State
 from service.usecases.codes import MAX_PER_CALL
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_CURSOR = 1024
-
-_NAME_RULE = (
-    "any characters but control characters, surrogates and '/', no space at either end, "
-    "and not '.' or '..'"
-)
-
-
-class Name(fields.String):
-    """The name of a brand or campaign, or a user id."""
-
-    def __init__(self, *, longest: int = names.MAX_NAME, **options: Any) -> None:
-        """Allow up to `longest` characters."""
-        self._longest = longest
-        super().__init__(
-            validate=self._check,
-            metadata={"minLength": 1, "maxLength": longest, "pattern": names.PATTERN}
-            | options.pop("metadata", {}),
-            **options,
-        )
-
-    def _check(self, text: str) -> None:
-        if not names.is_name(text, self._longest):
-            raise ValidationError(f"Must have 1 to {self._longest} characters: {_NAME_RULE}.")
-
-
-class CodeText(fields.String):
-    """A code."""
-
-    def __init__(self, **options: Any) -> None:
-        """Allow what the domain calls a code."""
-        super().__init__(
-            validate=self._check,
-            metadata={
-                "minLength": codes.MIN_LENGTH,
-                "maxLength": codes.MAX_LENGTH,
-                "pattern": codes.PATTERN,
-            }
-            | options.pop("metadata", {}),
-            **options,
-        )
-
-    @staticmethod
-    def _check(text: str) -> None:
-        if not codes.is_code(text):
-            raise ValidationError(
-                f"Must have {codes.MIN_LENGTH} to {codes.MAX_LENGTH} of A-Z, a-z, 0-9 and '-', "
-                "the first and the last a letter or digit."
-            )
-
-
-class DecimalText(fields.Integer):
-    """A number in a query: decimal digits and nothing else (`int` takes more than it should)."""
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> int:
-        if not (isinstance(value, str) and value.isascii() and value.isdecimal()):
-            raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Input(Schema):
@@ -202,148 +140,4 @@ class CreateDiscount(CreateCodes):
     campaign = Name(
         load_default=names.DEFAULT_CAMPAIGN,
         metadata={"description": "Name of a campaign; `default` is made if it is not there."},
-    )
-
-
-def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:
-    example = None if null else "2026-11-22T13:01:40.123Z"
-    return fields.AwareDateTime(
-        required=True,
-        allow_none=null,
-        metadata={"description": f"{description} (RFC 3339, UTC).", "example": example},
-    )
-
-
-def _state(example: State) -> fields.Enum[State]:
-    return fields.Enum(State, by_value=True, required=True, metadata={"example": example.value})
-
-
-class DiscountCode(Schema):
-    """The user's code."""
-
-    discount_code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
-
-
-class Reservation(DiscountCode):
-    """A user's reservation."""
-
-    state = _state(State.RESERVED)
-    brand = Name(required=True, metadata={"example": "brand1"})
-    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
-    user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
-    reserved_at = _moment("When it was reserved")
-    expires_at = _moment("When it expires, if it does", null=True)
-
-
-class CodeObject(Schema):
-    """A code, without whoever holds it."""
-
-    code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
-    state = _state(State.AVAILABLE)
-    created_at = _moment("When it was created")
-    reserved_at = _moment("When it was reserved, if it was", null=True)
-    expires_at = _moment("When it expires, if it does", null=True)
-
-
-class BrandObject(Schema):
-    """A brand."""
-
-    brand = Name(required=True, metadata={"example": "brand1"})
-    created_at = _moment("When its first codes were created")
-
-
-class CampaignObject(BrandObject):
-    """A campaign."""
-
-    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
-
-
-def _count(example: int) -> fields.Integer:
-    return fields.Integer(
-        required=True, validate=validate.Range(min=0), metadata={"example": example}
-    )
-
-
-class CountsObject(Schema):
-    """How many codes are in each state."""
-
-    available = _count(9)
-    reserved = _count(1)
-    redeemed = _count(0)
-    expired = _count(0)
-    disabled = _count(0)
-
-
-class BrandWithCounts(BrandObject):
-    """A brand and how many codes it has in each state."""
-
-    counts = fields.Nested(CountsObject, required=True)
-
-
-class CampaignWithCounts(CampaignObject):
-    """A campaign and how many codes it has in each state."""
-
-    counts = fields.Nested(CountsObject, required=True)
-
-
-class PageObject(Schema):
-    """A part of a listing."""
-
-    next_cursor = fields.String(
-        required=True,
-        allow_none=True,
-        metadata={"description": "Asks for the next page; null on the last.", "example": None},
-    )
-
-
-def _items(schema: type[Schema]) -> fields.List[Any]:
-    return fields.List(
-        fields.Nested(schema), required=True, validate=validate.Length(max=MAX_LIMIT)
-    )
-
-
-class BrandPage(PageObject):
-    """A page of brands."""
-
-    items = _items(BrandObject)
-
-
-class CampaignPage(PageObject):
-    """A page of campaigns."""
-
-    items = _items(CampaignObject)
-
-
-class CodePage(PageObject):
-    """A page of codes."""
-
-    items = _items(CodeObject)
-
-
-class InputErrorObject(Schema):
-    """One fault in the input."""
-
-    pointer = fields.String(
-        required=True,
-        metadata={"description": "Where: a JSON pointer (RFC 6901).", "example": "/brand"},
-    )
-    detail = fields.String(required=True, metadata={"description": "What is wrong."})
-
-
-class ProblemObject(Schema):
-    """Why a call was refused or failed (RFC 9457)."""
-
-    type = fields.String(
-        required=True,
-        validate=validate.OneOf([f"/problems/{problem.slug}" for problem in PROBLEMS]),
-        metadata={"description": "The page that explains it.", "format": "uri-reference"},
-    )
-    title = fields.String(required=True)
-    status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
-    detail = fields.String(required=True)
-    instance = fields.String(required=True, metadata={"format": "uri-reference"})
-    request_id = fields.String(required=True)
-    errors = fields.List(
-        fields.Nested(InputErrorObject),
-        metadata={"description": "For bad input: each fault."},
     )
