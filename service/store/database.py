@@ -4,15 +4,16 @@ Flask-SQLAlchemy makes the engine from the settings; nothing outside `store/` se
 """
 
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event, exc, make_url
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, event, exc, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -81,6 +82,9 @@ class Database:
             self.engine = extension.engine
         _follow_sqlite_rules(self.engine)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
+        self._own = threading.local()
+        self._era = object()
+        self._all_kept: list[PoolProxiedConnection] = []
         self._observer = observer or Nobody()
         self._group_commit = GroupCommit(self.transaction, self._observer.commit)
 
@@ -105,6 +109,33 @@ class Database:
             yield connection
         self._observer.read(time.perf_counter() - began)
 
+    def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        began = time.perf_counter()
+        with _as_unavailable():
+            try:
+                row: tuple[Any, ...] | None = self._kept().execute(statement, values).fetchone()
+            except sqlite3.Error:
+                self._own.era = None  # whatever it was, the next read begins anew
+                raise
+        self._observer.read(time.perf_counter() - began)
+        return row
+
+    def _kept(self) -> sqlite3.Connection:
+        """Return this thread's own connection, opened once until `close`."""
+        if getattr(self._own, "era", None) is not self._era:
+            lent = self.engine.raw_connection()
+            self._own.connection = lent.driver_connection
+            lent.detach()  # it is not the pool's any more
+            self._own.era = self._era
+            self._all_kept.append(lent)
+        kept: sqlite3.Connection = self._own.connection
+        return kept
+
     def write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction, perhaps with others', and return once it is durable.
 
@@ -122,6 +153,9 @@ class Database:
     def close(self) -> None:
         """Finish the writes that wait, and close all connections; later use opens new ones."""
         self._group_commit.close()
+        self._era = object()
+        while self._all_kept:
+            self._all_kept.pop().close()
         self.engine.dispose()
 
     @contextmanager

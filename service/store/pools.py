@@ -19,15 +19,15 @@ class Pool(NamedTuple):
     campaign_id: int
 
 
-WITH_CAMPAIGN = brand.outerjoin(
-    campaign,
-    (campaign.c.brand_id == brand.c.id) & (campaign.c.name == bindparam("campaign")),
-)
-"""A brand beside one of its campaigns, or beside nothing: tells which of the two is missing."""
-
+# A brand beside its campaign, or beside nothing: tells which of the two is missing.
 _FIND = (
     select(brand.c.id, campaign.c.id)
-    .select_from(WITH_CAMPAIGN)
+    .select_from(
+        brand.outerjoin(
+            campaign,
+            (campaign.c.brand_id == brand.c.id) & (campaign.c.name == bindparam("campaign")),
+        )
+    )
     .where(brand.c.name == bindparam("brand"))
 )
 _COUNTS = [func.coalesce(func.sum(tally.c[state]), 0) for state in State]
@@ -65,7 +65,7 @@ _ADD_CAMPAIGN = insert(campaign).from_select(
 
 
 def keys_of(row: Sequence[Any] | None) -> Pool:
-    """Read the keys at the head of a row from `WITH_CAMPAIGN`.
+    """Read the keys at the head of a row: a brand's, and its campaign's or null.
 
     Raises:
         BrandNotFound, CampaignNotFound: The row says that there is none.

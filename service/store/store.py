@@ -54,15 +54,13 @@ class SQLStore:
         return self._database.write(add)
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        with self._database.read() as connection:
-            _, held = reservations.find_held(connection, brand, campaign, user)
-            return held
+        _, held = reservations.find_held(self._database, brand, campaign, user)
+        return held
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation, bool]:
-        with self._database.read() as connection:
-            pool, held = reservations.find_held(connection, brand, campaign, user)
+        pool, held = reservations.find_held(self._database, brand, campaign, user)
         if held:
             return held, False
         reservation, new = self._database.write(
