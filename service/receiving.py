@@ -34,6 +34,20 @@ class Arrival:
         self.held = bytearray(held)
         self.expires = time.monotonic() + READ_WITHIN_S
 
+    def take_from(self, client: socket.socket) -> bool:
+        """Take what has come, and say whether a thread need not wait for more.
+
+        That is so when the request is whole, and when the client has left.
+        """
+        try:
+            part = client.recv(MAX_HELD)
+        except BlockingIOError:
+            return is_whole(self.held)
+        except OSError:
+            part = b""
+        self.held += part
+        return not part or is_whole(self.held)
+
 
 def is_whole(held: bytes | bytearray) -> bool:
     """Say whether a thread can take a request, of which `held` has arrived, without waiting."""

@@ -1,6 +1,7 @@
-"""What the service changes about gunicorn: its log lines, and its own error answers.
+"""What the service changes about gunicorn: its log lines, and how workers receive, refuse, stop.
 
-`config/gunicorn.conf.py` puts these in place.
+`config/gunicorn.conf.py` puts these in place; `docs/adr/0005-threads-get-whole-requests.md` says
+what they mend.
 """
 
 import logging
@@ -26,7 +27,7 @@ from service.app import parts_of
 from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
 from service.observability.logging import route_stdlib_logging
 from service.observability.requests import RequestRecord
-from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, is_whole, prepare
+from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, prepare
 from service.settings import load_settings
 
 HASTE_S = 0.01
@@ -74,31 +75,26 @@ class ServiceWorker(ThreadWorker):
         if not conn.initialized:
             prepare(conn)
         conn.sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-        self._receive(conn, Arrival(conn.parser.unreader.take_buffered()))
-
-    def _receive(self, conn: TConn, arrival: Arrival) -> None:
-        """Take what has come, and hand the request to a thread if no more need come."""
-        ended = False
-        try:
-            part = conn.sock.recv(MAX_HELD)
-            arrival.held += part
-            ended = not part
-        except BlockingIOError:
-            pass
-        except OSError:
-            ended = True
-        if arrival.held and (ended or is_whole(arrival.held)):
-            conn.parser.unreader.unread(bytes(arrival.held))
-            super().enqueue_req(conn)
-        elif ended:
-            self._drop(conn)
+        arrival = Arrival(conn.parser.unreader.take_buffered())
+        if arrival.take_from(conn.sock):
+            self._hand_over(conn, arrival)
         else:
             self._arriving[conn] = arrival
-            self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn))
+            self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn, arrival))
 
-    def _go_on(self, conn: TConn, _socket: socket) -> None:
-        self.poller.unregister(conn.sock)
-        self._receive(conn, self._arriving.pop(conn))
+    def _go_on(self, conn: TConn, arrival: Arrival, _socket: socket) -> None:
+        if arrival.take_from(conn.sock):
+            del self._arriving[conn]
+            self.poller.unregister(conn.sock)
+            self._hand_over(conn, arrival)
+
+    def _hand_over(self, conn: TConn, arrival: Arrival) -> None:
+        """Give a request to a thread; a client that left without a word needs none."""
+        if arrival.held:
+            conn.parser.unreader.unread(bytes(arrival.held))
+            super().enqueue_req(conn)
+        else:
+            self._drop(conn)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """Keep a connection, or close it without waiting for its client.
@@ -149,10 +145,13 @@ class ServiceWorker(ThreadWorker):
         while (conn := next(iter(self._arriving), None)) is not None:
             if self._arriving[conn].expires > now + patience:
                 break
-            if self._arriving.pop(conn).held:
-                self._refuse(conn.sock, RequestTimeout())
+            begun = self._arriving.pop(conn).held
             self.poller.unregister(conn.sock)
-            self._drop(conn)
+            if begun:
+                self._refuse(conn.sock, RequestTimeout())
+                self._leave(conn)
+            else:
+                self._drop(conn)
         while (conn := next(iter(self._leaving), None)) is not None:
             if self._leaving[conn] > now:
                 break

@@ -117,10 +117,11 @@ class Database:
         """
         began = time.perf_counter()
         with _as_unavailable():
+            kept = self._kept()
             try:
-                row: tuple[Any, ...] | None = self._kept().execute(statement, values).fetchone()
+                row: tuple[Any, ...] | None = kept.execute(statement, values).fetchone()
             except sqlite3.Error:
-                self._own.era = None  # whatever it was, the next read begins anew
+                self._let_go()  # whatever it was, the next read begins anew
                 raise
         self._observer.read(time.perf_counter() - began)
         return row
@@ -131,10 +132,16 @@ class Database:
             lent = self.engine.raw_connection()
             self._own.connection = lent.driver_connection
             lent.detach()  # it is not the pool's any more
-            self._own.era = self._era
+            self._own.lent, self._own.era = lent, self._era
             self._all_kept.append(lent)
         kept: sqlite3.Connection = self._own.connection
         return kept
+
+    def _let_go(self) -> None:
+        """Close this thread's own connection."""
+        self._own.era = None
+        self._all_kept.remove(self._own.lent)
+        self._own.lent.close()
 
     def write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction, perhaps with others', and return once it is durable.

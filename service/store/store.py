@@ -40,7 +40,8 @@ class SQLStore:
         once: Idempotency | None = None,
     ) -> tuple[Sequence[str], bool]:
         def add(connection: Connection) -> tuple[Sequence[str], bool]:
-            if once and (answered := idempotency.recall(connection, once, now)):
+            answered = idempotency.recall(connection, once, now) if once else None
+            if answered is not None:
                 return answered, False
             if campaign == DEFAULT_CAMPAIGN:
                 pool = pools.open_default_pool(connection, brand, now)

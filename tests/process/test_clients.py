@@ -74,11 +74,12 @@ def test_thousands_of_idle_connections_starve_nobody(service):
 
 
 def test_a_trickle_is_ended_with_a_problem(service):
-    """A byte now and then does not keep a request alive for ever."""
-    with connect(service) as client:
+    """A byte now and then does not keep a request alive, however many newer clients wait."""
+    with ExitStack() as others, connect(service) as client:
         client.settimeout(1)
         began, answer = time.monotonic(), b""
         for byte in HALF_HEAD * 2:
+            others.enter_context(connect(service))
             try:
                 client.sendall(bytes([byte]))
                 answer = client.recv(4096)

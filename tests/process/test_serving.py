@@ -50,6 +50,18 @@ def send(service, raw):
         return answer.decode()
 
 
+def start(folder, **settings):
+    """Start a service that is expected to refuse; return how it ended."""
+    return subprocess.run(
+        [DISCOUNT, "serve"],
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 class TestStart:
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -62,14 +74,7 @@ class TestStart:
         ],
     )
     def test_a_wrong_setting_stops_it_with_a_sentence(self, tmp_path, name, value):
-        done = subprocess.run(
-            [DISCOUNT, "serve"],
-            env=environment(tmp_path, **{name: value}),
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        done = start(tmp_path, **{name: value})
         assert 0 != done.returncode
         named = "DISCOUNT_PSEUDONYM_KEY" if name == "DISCOUNT_ENV" else name
         assert named in done.stderr
@@ -78,14 +83,7 @@ class TestStart:
     @pytest.mark.parametrize("name", ["PORT", "METRICS_PORT"])
     def test_a_port_that_is_taken_stops_it_with_a_sentence(self, tmp_path, service, name):
         taken = service.environment[name]
-        done = subprocess.run(
-            [DISCOUNT, "serve"],
-            env=environment(tmp_path, **{name: taken}),
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        done = start(tmp_path, **{name: taken})
         assert 0 != done.returncode
         assert f"{name}={taken}" in done.stderr
 

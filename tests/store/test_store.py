@@ -4,6 +4,7 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
@@ -352,3 +353,15 @@ def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatc
     with database.transaction(), pytest.raises(Unavailable):
         store.reserve("brand", "default", "user", NOW)
     assert store.find_reservation("brand", "default", "user") is None
+
+
+def test_reads_that_fail_leave_no_connection_behind(database):
+    """A fault that lasts must not eat up the files that a process may open."""
+    with pytest.raises(Unavailable):
+        database.row("SELECT * FROM nothing", {})
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(20):
+        with pytest.raises(Unavailable):
+            database.row("SELECT * FROM nothing", {})
+    assert before == len(list(Path("/dev/fd").iterdir()))
+    assert (1,) == database.row("SELECT 1", {})
