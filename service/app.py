@@ -31,6 +31,7 @@ from service.observability.probes import probe_views
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.settings import Settings
 from service.store.database import Database
+from service.store.engines import open_database, reservations_in
 from service.store.schema import why_not_ready
 from service.store.store import SQLStore
 
@@ -70,8 +71,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
     metrics = Metrics()
-    database = Database(app, settings.database_url, settings.threads, metrics)
-    store = SQLStore(database)
+    database = open_database(app, settings, metrics)
+    store = SQLStore(database, reservations_in(database))
     keyring = open_keyring(settings, log)
     verifier = Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
     secret_key = Watched(
@@ -92,7 +93,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     drain = Drain()
     checks = {
         "drain": drain.why_not_ready,
-        "database": database.ping,
+        "database": database.why_not_ready,
         "tables": lambda: why_not_ready(database),
         "keys": lambda: None if keyring.current() else "unavailable",
     }

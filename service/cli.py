@@ -88,11 +88,10 @@ def upgrade_tables() -> None:
     """Make the tables, or bring them up to date."""
     from flask import Flask
 
-    from service.store.database import Database
+    from service.store.engines import open_database
     from service.store.upgrade import upgrade
 
-    settings = load_settings()
-    revision = upgrade(Database(Flask(__name__), settings.database_url, threads=1))
+    revision = upgrade(open_database(Flask(__name__), load_settings(), threads=1))
     click.echo(f"The database is at revision {revision}.", err=True)
 
 
@@ -104,7 +103,7 @@ def back_up(file: Path) -> None:
     The copy is one file of one moment, and on the disk when the command ends. Whoever has it
     has every code: keep it as you keep the database.
     """
-    from service.store.backup import backup
+    from service.store.sqlite.backup import backup
 
     size = backup(load_settings().database_url, file)
     click.echo(f"{file} has the database as it was when this began, {size} bytes.", err=True)

@@ -27,6 +27,7 @@ MIN_SECRET_BYTES = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
 
 _SQLITE = "sqlite:///"
+_POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
 _VISIBLE = re.compile(r"[!-~]+")
 """ASCII without spaces and controls."""
 _REDIS = ("redis://", "rediss://", "redis+unix://")
@@ -70,7 +71,12 @@ class Settings:
     """`None`: `DEFAULT_METRICS_PORT`, or any free port where that is taken (development only)."""
     workers: int = 1
     threads: int = 16
-    database_url: str = f"sqlite:///{HOME}/var/discount.db"
+    database_url: str = field(default=f"sqlite:///{HOME}/var/discount.db", repr=False)
+    """It may hold a password; one of PostgreSQL is as libpq takes it."""
+    database_url_file: Path | None = None
+    """Where the URL came from, if from a file."""
+    prepared_statements: bool = True
+    """Whether a PostgreSQL server keeps them; a pooler between may not."""
     jwt_secret: str | None = field(default=None, repr=False)
     jwt_secret_file: Path | None = None
     """Where the secret came from, if from a file."""
@@ -88,6 +94,11 @@ class Settings:
     log_level: str = "info"
     drain_s: float = 0
     """Seconds between saying "not ready" and closing the listener."""
+
+    @property
+    def on_postgresql(self) -> bool:
+        """Whether the database is a PostgreSQL server, and not an SQLite file."""
+        return not self.database_url.startswith(_SQLITE)
 
     @property
     def production(self) -> bool:
@@ -143,8 +154,10 @@ def read_settings(env: FileAwareEnv) -> Settings:
             threads=env.int(
                 "WEB_THREADS", default.threads, validate=validate.Range(min=1, max=256)
             ),
-            database_url=_absolute(
-                env.str("DISCOUNT_DATABASE_URL", default.database_url, validate=_is_sqlite)
+            database_url=_database_url(env.str("DISCOUNT_DATABASE_URL", default.database_url)),
+            database_url_file=_file_of("DISCOUNT_DATABASE_URL"),
+            prepared_statements=env.bool(
+                "DISCOUNT_PREPARED_STATEMENTS", default.prepared_statements
             ),
             jwt_secret=env.str("DISCOUNT_JWT_SECRET", None, validate=secret),
             jwt_secret_file=_file_of("DISCOUNT_JWT_SECRET"),
@@ -212,11 +225,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _is_sqlite(url: str) -> None:
-    if not url.startswith(_SQLITE) or url == _SQLITE:
-        raise ValidationError(f"Not of the form {_SQLITE}path/to/file.")
-
-
 def _is_redis(url: str) -> None:
     if not url.startswith(_REDIS):
         raise ValidationError(f"Begins with none of {', '.join(_REDIS)}.")
@@ -234,9 +242,19 @@ def _rate_limit(text: str | None, default: RateLimit | None) -> RateLimit | None
     return RateLimit(int(rate[1]), int(rate[2])) if rate else None
 
 
-def _absolute(url: str) -> str:
-    """Make the path of an SQLite URL absolute; SQLAlchemy reads a relative one its own way."""
-    return _SQLITE + str(Path(url.removeprefix(_SQLITE)).absolute())
+def _database_url(url: str) -> str:
+    """Make the path of an SQLite URL absolute, and a PostgreSQL URL as libpq takes it.
+
+    Raises:
+        SettingsError: It is neither. It may hold a password, so it is not repeated.
+    """
+    if url.startswith(_SQLITE) and url != _SQLITE:
+        return _SQLITE + str(Path(url.removeprefix(_SQLITE)).absolute())
+    if _POSTGRESQL.match(url):
+        return _POSTGRESQL.sub("postgresql://", url, count=1)
+    raise SettingsError(
+        f"DISCOUNT_DATABASE_URL: neither {_SQLITE}path/to/file nor postgresql://host/database."
+    )
 
 
 def _complete(settings: Settings) -> None:

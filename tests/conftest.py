@@ -16,6 +16,7 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
+from tests.postgresql import fresh_database, migrated
 from tests.tokens import SECRET, bearer
 
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
@@ -45,10 +46,27 @@ def bare_environment(monkeypatch):
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine that a test runs on: it runs once on each."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def database_url(engine: str, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path}/discount.db"
+    else:
+        with fresh_database(migrated()) as url:
+            yield url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
     return Settings(
-        database_url=f"sqlite:///{tmp_path}/discount.db",
+        database_url=database_url,
         jwt_secret=SECRET,
         pseudonym_key="the pseudonym key of the test suite",
         threads=4,

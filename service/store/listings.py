@@ -15,10 +15,10 @@ from service.store.tables import brand, campaign
 
 Item = TypeVar("Item")
 
-# An index is named, and its condition spelt out, because the planner, left alone, walks the
+# The index is named, and its condition spelt out, because SQLite's planner, left alone, walks the
 # primary key over all the codes that are in another state.
 _TAKEN = "code INDEXED BY code_taken"
-_SOURCES = {None: "code", State.AVAILABLE: "code INDEXED BY code_free"}
+_SQLITE_SOURCES = {None: "code", State.AVAILABLE: "code INDEXED BY code_free"}
 
 
 def brands(
@@ -51,9 +51,11 @@ def codes(
     connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
 ) -> Page[Code]:
     """List a campaign's codes by code."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    source = _SQLITE_SOURCES.get(state, _TAKEN) if on_sqlite else "code"
     statement = (
         select(*COLUMNS)
-        .select_from(text(_SOURCES.get(state, _TAKEN)))
+        .select_from(text(source))
         .where(column("brand_id") == pool.brand_id, column("campaign_id") == pool.campaign_id)
         .order_by(column("code"))
     )

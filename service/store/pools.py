@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text, update
 
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, Campaign, Counts, Millis, State
@@ -30,38 +29,37 @@ _FIND = (
     )
     .where(brand.c.name == bindparam("brand"))
 )
-_COUNTS = [func.coalesce(func.sum(tally.c[state]), 0) for state in State]
+# A campaign's counts are the sum of its rows: on PostgreSQL it has many, see `move`.
+_COUNTS = [cast(func.coalesce(func.sum(tally.c[state]), 0), BigInteger) for state in State]
 _BRAND = (
     select(brand.c.created_at, *_COUNTS)
     .select_from(brand.outerjoin(tally, tally.c.brand_id == brand.c.id))
     .where(brand.c.name == bindparam("brand"))
     .group_by(brand.c.id)
 )
+_WITH_TALLY = campaign.outerjoin(
+    tally, (tally.c.brand_id == campaign.c.brand_id) & (tally.c.campaign_id == campaign.c.id)
+)
 _CAMPAIGN = (
-    select(campaign.c.created_at, *(tally.c[state] for state in State))
-    .select_from(
-        campaign.join(
-            tally,
-            (tally.c.brand_id == campaign.c.brand_id) & (tally.c.campaign_id == campaign.c.id),
-        )
-    )
+    select(campaign.c.created_at, *_COUNTS)
+    .select_from(_WITH_TALLY)
     .where(campaign.c.brand_id == bindparam("brand_id"), campaign.c.id == bindparam("campaign_id"))
+    .group_by(campaign.c.brand_id, campaign.c.id)
 )
-_AVAILABLE = select(brand.c.name, campaign.c.name, tally.c[State.AVAILABLE]).select_from(
-    brand.join(campaign, campaign.c.brand_id == brand.c.id).join(
-        tally, (tally.c.brand_id == brand.c.id) & (tally.c.campaign_id == campaign.c.id)
-    )
+_AVAILABLE = (
+    select(brand.c.name, campaign.c.name, _COUNTS[0])
+    .select_from(_WITH_TALLY.join(brand, brand.c.id == campaign.c.brand_id))
+    .group_by(brand.c.id, campaign.c.brand_id, campaign.c.id)
 )
-_ADD_BRAND = insert(brand).on_conflict_do_nothing(index_elements=["name"])
-_ADD_CAMPAIGN = insert(campaign).from_select(
-    ["brand_id", "id", "name", "created_at"],
-    select(
-        bindparam("brand_id"),
-        func.coalesce(func.max(campaign.c.id), 0) + 1,
-        bindparam("name"),
-        bindparam("created_at"),
-    ).where(campaign.c.brand_id == bindparam("brand_id")),
-)
+_ADD_BRAND = text("""
+    INSERT INTO brand (name, created_at) VALUES (:name, :created_at) ON CONFLICT DO NOTHING
+""")
+_ADD_CAMPAIGN = text("""
+    INSERT INTO campaign (brand_id, id, name, created_at)
+    SELECT :brand_id, coalesce(max(id), 0) + 1, :name, :created_at
+    FROM campaign WHERE brand_id = :brand_id
+    ON CONFLICT DO NOTHING
+""")
 
 
 def keys_of(row: Sequence[Any] | None) -> Pool:
@@ -112,23 +110,24 @@ def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> P
         connection.execute(
             _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
         )
-        pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
-        connection.execute(insert(tally), pool._asdict())
-        return pool
+        return find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
 
 
 def move(
     connection: Connection, pool: Pool, count: int, *, out_of: State | None = None, into: State
 ) -> None:
-    """Keep the tally when `count` codes of a pool change their state, or (no `out_of`) begin."""
-    values = {into: tally.c[into] + count}
-    if out_of is not None:
-        values[out_of] = tally.c[out_of] - count
-    connection.execute(
-        update(tally)
-        .where(tally.c.brand_id == pool.brand_id, tally.c.campaign_id == pool.campaign_id)
-        .values(values)
-    )
+    """Keep the tally when `count` codes of a pool change their state, or (no `out_of`) begin.
+
+    On SQLite, with one writer at a time, a campaign has one row. On PostgreSQL every change is a
+    row of its own, because writers that share a row wait for each other's commits.
+    """
+    changes = {into: count} | ({out_of: -count} if out_of else {})
+    if connection.dialect.name == "sqlite":
+        own = (tally.c.brand_id == pool.brand_id) & (tally.c.campaign_id == pool.campaign_id)
+        changed = {state: tally.c[state] + change for state, change in changes.items()}
+        if connection.execute(update(tally).where(own).values(changed)).rowcount:
+            return
+    connection.execute(insert(tally), {**pool._asdict(), **changes})
 
 
 def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, Counts]:

@@ -17,17 +17,19 @@ from service.domain.model import (
     State,
 )
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import codes, idempotency, listings, pools, reservations
+from service.store import codes, idempotency, listings, pools
 from service.store.database import Database
+from service.store.reservations import Reservations
 from service.usecases.ports import Mint
 
 
 class SQLStore:
     """Implements `service.usecases.ports.Store`, which documents the methods."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep everything in `database`."""
+    def __init__(self, database: Database, reservations: Reservations) -> None:
+        """Keep everything in `database`, and make reservations as its engine does."""
         self._database = database
+        self._reservations = reservations
 
     def add_codes(
         self,
@@ -55,18 +57,12 @@ class SQLStore:
         return self._database.write(add)
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        _, held = reservations.find_held(self._database, brand, campaign, user)
-        return held
+        return self._reservations.find(brand, campaign, user)
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation, bool]:
-        pool, held = reservations.find_held(self._database, brand, campaign, user)
-        if held:
-            return held, False
-        reservation, new = self._database.write(
-            lambda connection: reservations.claim(connection, pool, user, now)
-        )
+        reservation, new = self._reservations.reserve(brand, campaign, user, now)
         if reservation is None:
             raise NoCodesLeft
         return reservation, new

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from service.store.schema import current_revision, newest_revision
-from service.store.tables import metadata
+from service.store.tables import belongs, metadata
 
 Breach = tuple[str, int]
 """What is broken, and how often."""
@@ -43,15 +43,18 @@ def _missing_keys(connection: Connection) -> Iterator[Breach]:
         if not inspector.has_table(table.name):
             yield f"no table {table.name}", 1
             continue
-        for missing in sorted(_declared(table) - _found(inspector, table.name)):
+        declared = _declared(table, connection.dialect.name)
+        for missing in sorted(declared - _found(inspector, table.name)):
             yield f"{table.name} without {missing}", 1
 
 
-def _declared(table: Table) -> set[str]:
-    """Name the keys and rules that a table should have."""
+def _declared(table: Table, engine: str) -> set[str]:
+    """Name the keys and rules that a table should have on an engine."""
     names = {PrimaryKeyConstraint: "primary key", UniqueConstraint: "unique key"}
-    keys = {_index(index) for index in table.indexes}
+    keys = {_index(index) for index in table.indexes if belongs(index, engine)}
     for rule in table.constraints:
+        if not belongs(rule, engine):
+            continue
         if isinstance(rule, CheckConstraint):
             keys.add(f"check {rule.name}")
         elif isinstance(rule, ForeignKeyConstraint):

@@ -4,6 +4,9 @@ Every key begins with the brand's integer id, so that the data can be split by b
 row of `code` is a code and, once a user holds it, that user's reservation: the two promises
 of the service are two unique keys of one table, which no race gets around.
 
+What only one engine has says so in its `info`, see `belongs`. Texts are compared code point by
+code point, as SQLite does it; PostgreSQL must be told.
+
 Moments are integers, milliseconds since 1970-01-01T00:00:00Z.
 """
 
@@ -23,10 +26,23 @@ from sqlalchemy import (
     text,
 )
 
+from sqlalchemy.schema import SchemaItem
+
 from service.domain.model import State
 
 metadata = MetaData()
 
+SQLITE_ONLY = {"engine": "sqlite"}
+POSTGRESQL_ONLY = {"engine": "postgresql"}
+
+
+def belongs(item: SchemaItem, engine: str) -> bool:
+    """Say whether an engine, by SQLAlchemy's name, has a column, a constraint or an index."""
+    found: str = item.info.get("engine", engine)
+    return found == engine
+
+
+PlainText = Text().with_variant(Text(collation="C"), "postgresql")
 IDEMPOTENCY_KEY = "idempotency_key"
 _STATES = ", ".join(f"'{state}'" for state in State)
 
@@ -34,7 +50,7 @@ brand = Table(
     "brand",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", PlainText, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -43,7 +59,7 @@ campaign = Table(
     metadata,
     Column("brand_id", Integer, nullable=False),
     Column("id", Integer, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", PlainText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("brand_id", "id"),
     UniqueConstraint("brand_id", "name"),
@@ -57,24 +73,40 @@ tally = Table(
     Column("brand_id", Integer, nullable=False),
     Column("campaign_id", Integer, nullable=False),
     *(Column(state, BigInteger, nullable=False, server_default=text("0")) for state in State),
-    PrimaryKeyConstraint("brand_id", "campaign_id"),
-    ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
-    CheckConstraint(" AND ".join(f"{state} >= 0" for state in State), name="tally_not_negative"),
+    PrimaryKeyConstraint("brand_id", "campaign_id", info=SQLITE_ONLY),
+    ForeignKeyConstraint(
+        ["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"], info=SQLITE_ONLY
+    ),
+    CheckConstraint(
+        " AND ".join(f"{state} >= 0" for state in State),
+        name="tally_not_negative",
+        info=SQLITE_ONLY,
+    ),
     sqlite_with_rowid=False,
 )
-"""How many codes of a campaign are in each state, so that nobody counts rows."""
+"""How many codes of a campaign are in each state, so that nobody counts rows.
+
+On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`.
+"""
 
 code = Table(
     "code",
     metadata,
     Column("brand_id", Integer, nullable=False),
     Column("campaign_id", Integer, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("user_id", Text),
+    Column("code", PlainText, nullable=False),
+    Column("state", PlainText, nullable=False),
+    Column("user_id", PlainText),
     Column("created_at", BigInteger, nullable=False),
     Column("reserved_at", BigInteger),
     Column("expires_at", BigInteger),
+    Column(
+        "probe",
+        Integer,
+        nullable=False,
+        server_default=text("floor(random() * 4294967296 - 2147483648)"),
+        info=POSTGRESQL_ONLY,
+    ),
     PrimaryKeyConstraint("brand_id", "campaign_id", "code"),
     UniqueConstraint("brand_id", "code"),
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
@@ -93,7 +125,7 @@ idempotency = Table(
     Column("brand_id", Integer, nullable=False),
     Column("key", LargeBinary, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    Column("answer", Text, nullable=False),
+    Column("answer", PlainText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("brand_id", "key"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
@@ -105,6 +137,7 @@ idempotency = Table(
 Index(IDEMPOTENCY_KEY, idempotency.c.key, unique=True)
 Index("idempotency_by_age", idempotency.c.brand_id, idempotency.c.created_at)
 
+Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ONLY)
 Index(
     "code_by_user",
     code.c.brand_id,
@@ -130,4 +163,12 @@ Index(
     code.c.code,
     sqlite_where=text("state <> 'available'"),
     postgresql_where=text("state <> 'available'"),
+)
+Index(
+    "code_free_by_probe",
+    code.c.brand_id,
+    code.c.campaign_id,
+    code.c.probe,
+    postgresql_where=text("state = 'available'"),
+    info=POSTGRESQL_ONLY,
 )

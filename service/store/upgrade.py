@@ -19,7 +19,7 @@ def upgrade(database: Database) -> str | None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    with database.transaction() as connection:
+    with database.migration() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return current_revision(connection)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.store.invariants import INVARIANTS
-from service.store.snapshot import snapshot
+from service.store.sqlite.snapshot import snapshot
 from service.store.structure import STRUCTURE, Breach
 from service.store.tables import brand, campaign
 

@@ -17,8 +17,8 @@ import requests
 
 from service.domain.codes import mint
 from service.settings import HOME
-from service.store.backup import backup
-from service.store.snapshot import snapshot
+from service.store.sqlite.backup import backup
+from service.store.sqlite.snapshot import snapshot
 from tests.running import DISCOUNT, environment, running
 from tests.tokens import bearer
 
@@ -109,7 +109,7 @@ def test_a_backup_is_of_the_moment_when_it_began(tmp_path, settings, store, monk
             store.add_codes("after", "default", 10, mint, 1)
             yield connection
 
-    monkeypatch.setattr("service.store.backup.snapshot", snapshot_and_write)
+    monkeypatch.setattr("service.store.sqlite.backup.snapshot", snapshot_and_write)
     backup(settings.database_url, tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert [("before",)] == copy.execute("SELECT name FROM brand").fetchall()

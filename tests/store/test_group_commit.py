@@ -13,9 +13,9 @@ from sqlalchemy import event
 
 from service.domain.codes import mint
 from service.domain.errors import NoCodesLeft, Unavailable
-from service.store import group_commit
-from service.store.database import Database
-from service.store.group_commit import GroupCommit
+from service.store.sqlite import group_commit
+from service.store.sqlite.database import SQLiteDatabase
+from service.store.sqlite.group_commit import GroupCommit
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
 
@@ -195,7 +195,7 @@ def test_it_starts_anew_after_a_fork(group):
 
 def test_claims_share_commits_of_the_real_database(tmp_path):
     """One claim commits; the thirty-nine that come meanwhile share the next commit."""
-    database = Database(Flask("test"), f"sqlite:///{tmp_path}/discount.db", threads=40)
+    database = SQLiteDatabase(Flask("test"), f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
     store = SQLStore(database)
     store.add_codes("brand", "default", 40, mint, 1)

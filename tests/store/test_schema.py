@@ -9,9 +9,9 @@ from flask import Flask
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.schema import ColumnCollectionConstraint
 
-from service.store.database import Database
+from service.store.sqlite.database import SQLiteDatabase
 from service.store.schema import MIGRATIONS, current_revision, newest_revision, why_not_ready
-from service.store.tables import IDEMPOTENCY_KEY, metadata
+from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata
 from service.store.upgrade import upgrade
 
 
@@ -23,7 +23,7 @@ def test_migrations_and_tables_agree(database):
 
 def test_constraints_agree_to_the_letter(database, tmp_path):
     """Alembic compares neither checks nor partial indexes, so the SQL itself is compared."""
-    other = Database(Flask("other"), f"sqlite:///{tmp_path}/metadata.db", threads=1)
+    other = SQLiteDatabase(Flask("other"), f"sqlite:///{tmp_path}/metadata.db", threads=1)
     with other.transaction() as connection:
         metadata.create_all(connection)
     migrated, declared = definitions(database), definitions(other)
@@ -70,7 +70,7 @@ def test_the_newest_revision_is_alembics_head():
 
 
 def test_a_database_without_tables_is_not_ready(tmp_path):
-    empty = Database(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
+    empty = SQLiteDatabase(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
     assert "db upgrade" in (why_not_ready(empty) or "")
     upgrade(empty)
     assert why_not_ready(empty) is None
@@ -85,7 +85,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(tmp_path):
 
 
 def upgrade_one(url):
-    database = Database(Flask("racer"), url, threads=1)
+    database = SQLiteDatabase(Flask("racer"), url, threads=1)
     return upgrade(database)
 
 
@@ -103,6 +103,6 @@ def test_sqlite_is_durable_and_strict(database):
 
 
 def test_a_database_is_at_no_revision_before_it_is_upgraded(tmp_path):
-    empty = Database(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
+    empty = SQLiteDatabase(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
     with empty.read() as connection:
         assert current_revision(connection) is None

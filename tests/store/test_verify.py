@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from service.cli import main
 from service.domain.codes import mint
 from service.store.invariants import INVARIANTS
-from service.store.snapshot import snapshot
+from service.store.sqlite.snapshot import snapshot
 from service.store.structure import STRUCTURE
 from service.store.verify import verify
 from tests.store.damages import DAMAGES, HELD

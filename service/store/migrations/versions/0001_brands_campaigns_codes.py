@@ -10,28 +10,30 @@ STATES = ("available", "reserved", "redeemed", "expired", "disabled")
 FREE = sa.text("state = 'available'")
 TAKEN = sa.text("state <> 'available'")
 HELD = sa.text("user_id IS NOT NULL")
+PLAIN_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+POOL = (["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"])
 
 
 def upgrade() -> None:
     """Make the first tables."""
+    on_postgresql = op.get_context().dialect.name == "postgresql"
     op.create_table(
         "brand",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("name", PLAIN_TEXT, nullable=False, unique=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "campaign",
         sa.Column("brand_id", sa.Integer, nullable=False),
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("name", PLAIN_TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("brand_id", "id"),
         sa.UniqueConstraint("brand_id", "name"),
         sa.ForeignKeyConstraint(["brand_id"], ["brand.id"]),
         sqlite_with_rowid=False,
     )
-    pool = (["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"])
     op.create_table(
         "tally",
         sa.Column("brand_id", sa.Integer, nullable=False),
@@ -40,26 +42,23 @@ def upgrade() -> None:
             sa.Column(state, sa.BigInteger, nullable=False, server_default=sa.text("0"))
             for state in STATES
         ),
-        sa.PrimaryKeyConstraint("brand_id", "campaign_id"),
-        sa.ForeignKeyConstraint(*pool),
-        sa.CheckConstraint(
-            " AND ".join(f"{state} >= 0" for state in STATES), name="tally_not_negative"
-        ),
+        *(() if on_postgresql else _one_row()),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "code",
         sa.Column("brand_id", sa.Integer, nullable=False),
         sa.Column("campaign_id", sa.Integer, nullable=False),
-        sa.Column("code", sa.Text, nullable=False),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("user_id", sa.Text),
+        sa.Column("code", PLAIN_TEXT, nullable=False),
+        sa.Column("state", PLAIN_TEXT, nullable=False),
+        sa.Column("user_id", PLAIN_TEXT),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("reserved_at", sa.BigInteger),
         sa.Column("expires_at", sa.BigInteger),
+        *((_probe(),) if on_postgresql else ()),
         sa.PrimaryKeyConstraint("brand_id", "campaign_id", "code"),
         sa.UniqueConstraint("brand_id", "code"),
-        sa.ForeignKeyConstraint(*pool),
+        sa.ForeignKeyConstraint(*POOL),
         sa.CheckConstraint(
             "state IN ('available', 'reserved', 'redeemed', 'expired', 'disabled')",
             name="code_state",
@@ -77,6 +76,26 @@ def upgrade() -> None:
     _index("code_by_user", "user_id", where=HELD, unique=True)
     _index("code_free", "code", where=FREE)
     _index("code_taken", "state", "code", where=TAKEN)
+    if on_postgresql:
+        _index("code_free_by_probe", "probe", where=FREE)
+        op.create_index("tally_of_pool", "tally", ["brand_id", "campaign_id"])
+
+
+def _one_row() -> tuple[sa.Constraint, ...]:
+    """Return what holds where a campaign has one row in the tally."""
+    return (
+        sa.PrimaryKeyConstraint("brand_id", "campaign_id"),
+        sa.ForeignKeyConstraint(*POOL),
+        sa.CheckConstraint(
+            " AND ".join(f"{state} >= 0" for state in STATES), name="tally_not_negative"
+        ),
+    )
+
+
+def _probe() -> sa.Column[int]:
+    """Return where among a pool's free codes a claim may begin: a random number."""
+    somewhere = sa.text("floor(random() * 4294967296 - 2147483648)")
+    return sa.Column("probe", sa.Integer, nullable=False, server_default=somewhere)
 
 
 def _index(name: str, *columns: str, where: sa.TextClause, unique: bool = False) -> None:

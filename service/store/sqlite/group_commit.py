@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, cast
 
 from sqlalchemy import Connection
 
 from service.domain.errors import Unavailable
+from service.store.database import Result, Work
 
 MAX_WAITING = 1024
 """About as many works may wait; one more is refused at once, as it would wait too long."""
@@ -24,9 +25,6 @@ MAX_BATCH = 128
 DEADLINE_S = 4.0
 """How long a caller waits for its work; the contract's callers hear of a failure within 5 s."""
 
-Result = TypeVar("Result")
-Work = Callable[[Connection], Result]
-"""Does its part on a connection in a transaction. It may be run twice, the first run undone."""
 Transaction = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction that commits when its block is left, or undoes everything."""
 

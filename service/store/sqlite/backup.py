@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from service.store.database import driver_of
+from service.store.sqlite.database import driver_of
 from service.store.errors import MaintenanceError
-from service.store.snapshot import file_of, snapshot
+from service.store.sqlite.snapshot import file_of, snapshot
 
 PAGES_PER_STEP = 1000
 """4 MB: between two steps the command can be interrupted."""

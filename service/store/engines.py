@@ -1,0 +1,58 @@
+"""Which engine a URL names, and what each brings of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+
+from service.settings import Settings
+from service.store.database import Database, Observer
+from service.store.postgresql.database import PostgreSQLDatabase
+from service.store.postgresql.pool import conninfo_of
+from service.store.postgresql.reservations import PostgreSQLReservations
+from service.store.reservations import Reservations
+from service.store.sqlite.database import SQLiteDatabase
+from service.store.sqlite.reservations import SQLiteReservations
+
+
+def open_database(
+    app: Flask, settings: Settings, observer: Observer | None = None, threads: int | None = None
+) -> Database:
+    """Make the database that the settings name; nothing is opened before it is used.
+
+    Args:
+        app: The application whose life it shares.
+        settings: They name it, and say how many threads use it.
+        observer: Hears what it does.
+        threads: How many threads use it, where that is not the settings' number.
+
+    Raises:
+        SettingsError: There is no folder for the file of an SQLite database.
+    """
+    threads = threads or settings.threads
+    if settings.on_postgresql:
+        return PostgreSQLDatabase(
+            app, _conninfo(settings), threads, observer, prepared=settings.prepared_statements
+        )
+    return SQLiteDatabase(app, settings.database_url, threads, observer)
+
+
+def reservations_in(database: Database) -> Reservations:
+    """Return the way reservations are made in a database."""
+    if isinstance(database, PostgreSQLDatabase):
+        return PostgreSQLReservations(database)
+    assert isinstance(database, SQLiteDatabase)  # noqa: S101 - there are two
+    return SQLiteReservations(database)
+
+
+def _conninfo(settings: Settings) -> Callable[[], str]:
+    """Tell where to connect; a file that holds it is read for each connection, as it may change."""
+
+    def now() -> str:
+        return conninfo_of(_url_in(settings.database_url_file) or settings.database_url)
+
+    return now
+
+
+def _url_in(path: Path | None) -> str | None:
+    return path.read_text(encoding="utf-8").strip() if path else None

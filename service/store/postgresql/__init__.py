@@ -1,0 +1,1 @@
+"""What is PostgreSQL's alone: a server somewhere, and many who write at once."""

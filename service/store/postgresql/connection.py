@@ -1,0 +1,93 @@
+"""A connection to PostgreSQL that keeps to a deadline, doubts what it should, and keeps secrets."""
+
+import math
+import time
+from collections.abc import Callable
+from select import POLLIN, poll
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg.abc import PQGen
+from psycopg.errors import Diagnostic
+
+T = TypeVar("T")
+STALE = {
+    "25006",  # read-only: a standby now; another connection may find the primary
+    "0A000",  # a prepared plan that a migration made useless
+}
+"""SQLSTATEs of what comes again on the same connection, and may not on another."""
+_WARNING = "01000"
+_VALUES_IN_TEXT = ("22", "23")
+"""Classes of SQLSTATE whose messages may quote values: data exceptions, broken constraints."""
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """Whatever the server or the network does, no call on it outlasts `deadline`."""
+
+    deadline: float = math.inf
+    """When to give up, on the clock `time.monotonic`, in seconds."""
+    stale = False
+    """Whether what went wrong would go wrong again on this connection."""
+    _doubtful = False
+
+    def __init__(self, pgconn: psycopg.pq.abc.PGconn) -> None:
+        super().__init__(pgconn)
+        super().add_notice_handler(self._hear)
+
+    def add_notice_handler(self, callback: Callable[[Diagnostic], None]) -> None:
+        """Refuse: SQLAlchemy adds its own each time it is lent a connection, for ever more."""
+
+    def _hear(self, notice: Diagnostic) -> None:
+        """Take note when a commit is no longer waiting for the standby that should have it.
+
+        Whoever cancels such a wait is told by a mere warning that the commit is not safe yet:
+        https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
+        """
+        if notice.severity_nonlocalized == "WARNING" and notice.sqlstate == _WARNING:
+            self._doubtful = True
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """Wait for the server, until the deadline and no longer.
+
+        Nothing is cancelled: a cancelled commit would look like a good one. The connection is
+        closed, and the server undoes what was not committed.
+
+        Raises:
+            OperationalError: It took too long, or the commit is not safe.
+        """
+        if self.deadline < math.inf:
+            timeout = max(0.0, self.deadline - time.monotonic())
+        try:
+            result = super().wait(gen, interval, timeout)
+        except psycopg.Error as error:
+            if time.monotonic() >= self.deadline:
+                self.pgconn.finish()
+            self.stale = error.sqlstate in STALE
+            error.args = (_without_values(error),)
+            raise
+        if self._doubtful:
+            self.pgconn.finish()
+            raise errors.OperationalError("The commit did not reach the standby.")
+        return result
+
+
+def _without_values(error: psycopg.Error) -> str:
+    """Say what is wrong without the codes and users that PostgreSQL would quote."""
+    if error.sqlstate is None:
+        return str(error) or "no answer in time"
+    if error.sqlstate.startswith(_VALUES_IN_TEXT):
+        return f"{error.sqlstate} {error.diag.constraint_name or type(error).__name__}"
+    return f"{error.sqlstate} {error.diag.message_primary}"
+
+
+def is_useless(connection: Connection) -> bool:
+    """Say whether an idle connection is stale, or closed by the server.
+
+    It asks the system, not the server: nothing but an end is to be read from an idle connection.
+    """
+    if connection.stale or connection.closed:
+        return True
+    asked = poll()
+    asked.register(connection.pgconn.socket, POLLIN)
+    return bool(asked.poll(0))

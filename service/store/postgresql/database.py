@@ -1,0 +1,212 @@
+"""How PostgreSQL is used: who commits when, what is tried again, and what its errors mean."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from flask import Flask
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.exc import DBAPIError
+
+from service.domain.errors import Unavailable
+from service.store.database import Database, Observer, Result, Work
+from service.store.postgresql.connection import STALE
+from service.store.postgresql.connection import Connection as PostgreSQLConnection
+from service.store.postgresql.pool import Pool
+
+ATTEMPTS = 3
+"""How often a statement or a transaction is tried that the server has undone."""
+RETRY_WITHIN_S = 1.0
+"""After this long, another try would take longer than callers wait."""
+MIGRATION_LOCK = 0x646973636F756E74
+"""The advisory lock of whoever changes tables: "discount" in ASCII."""
+
+_UNDONE = {"40001", "40P01", *STALE}  # serialization failure, deadlock
+"""SQLSTATEs by which the server says that nothing was done, and that may not come again."""
+_NOT_OUR_FAULT = {
+    "42P01",  # no such table, no such column: not migrated yet
+    "42703",
+    "42501",  # not allowed: for an operator
+}
+_OUR_FAULTS = ("22", "23", "42")
+"""Classes of SQLSTATE that no waiting mends: data, constraints, syntax."""
+
+
+class PostgreSQLDatabase(Database):
+    """A server. Each write is a transaction of its own; many happen at once.
+
+    Args:
+        app: The application whose life the engine shares.
+        conninfo: Tells where to connect and as whom, asked anew for each connection.
+        threads: How many threads use it at once; each gets a connection.
+        prepared: Whether the server keeps prepared statements for a connection.
+        observer: Hears what the database does.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        conninfo: Callable[[], str],
+        threads: int,
+        observer: Observer | None = None,
+        *,
+        prepared: bool = True,
+    ) -> None:
+        # Three more: for a probe or a scrape while every thread is busy.
+        self._pool = Pool(conninfo, threads + 3, prepared=prepared)
+        options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
+        super().__init__(app, "postgresql+psycopg://", options, observer)
+
+    def one(
+        self,
+        statement: str,
+        values: Mapping[str, Any],
+        wrote: Callable[[tuple[Any, ...]], bool] = lambda _row: False,
+    ) -> tuple[Any, ...] | None:
+        """Run one statement, past SQLAlchemy, as a transaction of its own; return its first row.
+
+        Args:
+            statement: One that may be run again when nobody knows whether it was done.
+            values: Its parameters.
+            wrote: Tells from the row whether anything was written.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+            psycopg.IntegrityError: A key stands against it; it did nothing.
+        """
+        began = time.perf_counter()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._as_unavailable(), self._pool.lend() as connection:
+                    row = connection.execute(statement, values, prepare=True).fetchone()
+                break
+            except Unavailable as unavailable:
+                lost_or_undone = _state(unavailable.__cause__) in {None, *_UNDONE}
+                if not lost_or_undone or not _again(attempt, began):
+                    raise
+        seconds = time.perf_counter() - began
+        if row is not None and wrote(row):
+            self._observer.commit(1, self.waiting_writes, seconds)
+        else:
+            self._observer.read(seconds)
+        return row
+
+    def write(self, work: Work[Result]) -> Result:
+        """Do `work` in a transaction, and return once it is durable.
+
+        It is tried again only where the server says that nothing was done, or where it was lost
+        before anything began.
+
+        Raises:
+            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Exception: Whatever `work` raised; then it changed nothing.
+        """
+        began = time.perf_counter()
+        attempt, begun = 1, False
+        while True:
+            try:
+                with self._as_unavailable(), self.engine.begin() as connection:
+                    begun = True
+                    result = work(connection)
+                break
+            except Unavailable as unavailable:
+                undone = not begun or _state(unavailable.__cause__) in _UNDONE
+                if not undone or not _again(attempt, began):
+                    raise
+            attempt, begun = attempt + 1, False
+        self._observer.commit(1, self.waiting_writes, time.perf_counter() - began)
+        return result
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Run a transaction of one's own, that takes as long as it takes.
+
+        Raises:
+            Unavailable: The database cannot answer now; nothing was done, unless the answer to
+                the very commit was lost.
+        """
+        with super().transaction() as connection:
+            driver_of(connection).deadline = math.inf
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+    @contextmanager
+    def migration(self) -> Iterator[Connection]:
+        """Run a transaction that changes tables, when no other does.
+
+        It waits long for another migration, and shortly for whoever uses the tables: behind a
+        waiting ALTER TABLE, everybody else would wait, too.
+
+        Raises:
+            Unavailable: The database cannot answer now, or a table is in use for long.
+        """
+        with self.transaction() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+            yield connection
+
+    @property
+    def waiting_writes(self) -> int:
+        """How many threads wait for a connection."""
+        return self._pool.waiting
+
+    def why_not_ready(self) -> str | None:
+        """Say whether the server takes writes.
+
+        Raises:
+            Unavailable: It gives no sign of life.
+        """
+        with self.read() as connection:
+            if connection.execute(text("SHOW transaction_read_only")).scalar() == "on":
+                driver_of(connection).stale = True  # another may find the primary
+                return "read-only"
+        return None
+
+    def close(self) -> None:
+        """Close all connections; later use opens new ones."""
+        super().close()
+        self._pool.close()
+
+    @contextmanager
+    def _as_unavailable(self) -> Iterator[None]:
+        try:
+            with super()._as_unavailable():
+                yield
+        except psycopg.Error as error:
+            if self._is_our_fault(error):
+                raise
+            self._pool.note(error)
+            raise Unavailable from error
+        except Unavailable as unavailable:
+            self._pool.note(_driver_error(unavailable.__cause__))
+            raise
+        self._pool.note(None)
+
+    def _is_our_fault(self, error: BaseException | None) -> bool:
+        state = _state(error) or ""
+        return state.startswith(_OUR_FAULTS) and state not in _NOT_OUR_FAULT
+
+
+def driver_of(connection: Connection) -> PostgreSQLConnection:
+    """Return the driver's own connection, inside the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, PostgreSQLConnection)  # noqa: S101 - for the type checker
+    return driver
+
+
+def _driver_error(error: BaseException | None) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _state(error: BaseException | None) -> str | None:
+    """Return the SQLSTATE of an error, `None` where it is not the server that speaks."""
+    return getattr(_driver_error(error), "sqlstate", None)
+
+
+def _again(attempt: int, began: float) -> bool:
+    """Say whether there may be another try."""
+    return attempt < ATTEMPTS and time.perf_counter() - began < RETRY_WITHIN_S

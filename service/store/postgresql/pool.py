@@ -1,0 +1,166 @@
+"""Connections to PostgreSQL, made in the background, so that no caller waits for a connect.
+
+While the server does not answer, callers are told so soon: otherwise each would hold its thread
+for the whole of its patience, and those behind it would wait longer than anybody should.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from service.store.postgresql.connection import Connection, is_useless
+
+PATIENCE_S = 3.0
+"""How long a caller has for all that it does; callers over HTTP hear of a failure within 5 s."""
+HASTE_S = 0.25
+"""The same, while the server does not answer."""
+LOST_AFTER = 3
+"""How many failures in a row mean that the server does not answer."""
+CONNECT_S = 2
+"""How long one attempt to connect may take, for each host of the URL."""
+
+_SERVER_SIDE = {
+    # Less than a caller's patience, so that the server ends it and the connection lives on.
+    "statement_timeout": "2500ms",
+    "lock_timeout": "2s",
+    # What a stopped process has locked is free again in time.
+    "idle_in_transaction_session_timeout": "5s",
+    # Every statement of the service follows an index. Without statistics, in a table that has
+    # just been filled, the planner would not know, and keep a bad plan.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_sort": "off",
+}
+
+
+def conninfo_of(url: str) -> str:
+    """Complete a PostgreSQL URL by what it leaves open.
+
+    Args:
+        url: As libpq takes it; what it says about TLS, hosts and time-outs stays.
+    """
+    said = conninfo_to_dict(url)
+    options = " ".join(f"-c {name}={value}" for name, value in _SERVER_SIDE.items())
+    defaults = {
+        "application_name": "discount",
+        "connect_timeout": CONNECT_S,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "tcp_user_timeout": 5000,
+    }
+    both = f"{options} {said.pop('options', '') or ''}".strip()
+    return make_conninfo("", **{**defaults, **said, "options": both})
+
+
+class Pool:
+    """Lends connections, each to one thread at a time; none is opened before it is needed.
+
+    Args:
+        conninfo: Tells where to connect and as whom, asked anew for each connection.
+        size: Most connections.
+        prepared: Whether the server keeps prepared statements for a connection.
+    """
+
+    def __init__(self, conninfo: Callable[[], str], size: int, *, prepared: bool) -> None:
+        self._conninfo = conninfo
+        self._size = size
+        self._threshold = 5 if prepared else None
+        self._opening = threading.Lock()
+        self._pool: ConnectionPool[Connection] | None = None
+        self._failures = 0
+        self._trouble: psycopg.Error | None = None
+        # Its news is in the errors of those who wait; as plain text it would spoil the log.
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for a connection."""
+        return self._pool.get_stats().get("requests_waiting", 0) if self._pool else 0
+
+    @contextmanager
+    def lend(self) -> Iterator[Connection]:
+        """Lend a connection on which each statement is a transaction of its own.
+
+        Raises:
+            psycopg.Error: There is none to be had now.
+        """
+        connection = self.take()
+        try:
+            yield connection
+        finally:
+            connection.close()  # back into the pool
+
+    def take(self) -> Connection:
+        """Take a connection; its `close` gives it back.
+
+        Raises:
+            psycopg.Error: There is none to be had now.
+        """
+        patience = PATIENCE_S if self._failures < LOST_AFTER else HASTE_S
+        deadline = time.monotonic() + patience
+        pool = self._open()
+        while True:
+            try:
+                connection = pool.getconn(timeout=patience / 2)
+            except PoolTimeout as timeout:
+                raise PoolTimeout(f"no connection: {self._trouble or timeout}") from timeout
+            if not is_useless(connection):
+                connection.deadline = deadline
+                return connection
+            connection.pgconn.finish()
+            connection.close()  # the pool makes another
+
+    def note(self, error: BaseException | None) -> None:
+        """Learn how it went: with an error that is not the server's own, it did not answer."""
+        if error is None:
+            self._failures = 0
+        elif isinstance(error, psycopg.Error) and error.sqlstate is None:
+            self._failures += 1
+
+    def close(self) -> None:
+        """Close all connections that are not lent; a later `take` opens new ones."""
+        with self._opening:
+            pool, self._pool = self._pool, None
+        if pool:
+            pool.close()
+
+    def _open(self) -> ConnectionPool[Connection]:
+        if self._pool:
+            return self._pool
+        with self._opening:
+            if not self._pool:
+                self._pool = ConnectionPool(
+                    self._conninfo,
+                    kwargs={"autocommit": True, "prepare_threshold": self._threshold},
+                    connection_class=self._connection_class(),
+                    min_size=0,
+                    max_size=self._size,
+                    reconnect_timeout=0,  # whoever comes next tries anew, so it is soon noticed
+                    close_returns=True,
+                    open=True,
+                )
+            return self._pool
+
+    def _connection_class(self) -> type[Connection]:
+        """Make a class that tells this pool why it cannot connect."""
+        pool = self
+
+        class Told(Connection):
+            @classmethod
+            def connect(cls, conninfo: str = "", **options: Any) -> Self:
+                try:
+                    connection = super().connect(conninfo, **options)
+                except psycopg.Error as error:
+                    pool._trouble = error
+                    raise
+                pool._trouble = None
+                return connection
+
+        return Told

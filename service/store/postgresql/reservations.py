@@ -1,0 +1,125 @@
+"""Reservations on PostgreSQL: one statement, and so one round trip, finds or claims a code."""
+
+import random
+import re
+import time
+from contextlib import suppress
+
+from psycopg.errors import UniqueViolation
+
+from service.domain.errors import Unavailable
+from service.domain.model import Millis, Reservation
+from service.store.pools import Pool, keys_of
+from service.store.postgresql.database import PostgreSQLDatabase
+from service.store.reservations import HELD, as_reservation
+
+FOLD_EVERY = 256
+"""One claim in so many adds up the tally's rows."""
+CONFIRM_WITHIN_S = 2.0
+"""How long to wait for others' claims on the last codes to end one way or the other."""
+_PAUSE_S = 0.01
+
+
+def _psycopg(statement: str) -> str:
+    """Write a statement's parameters, `:name` to SQLite, as psycopg has them."""
+    return re.sub(r":(\w+)", r"%(\1)s", statement)
+
+
+# A claim begins at a random point of the pool's free codes, and goes round where there is none
+# behind it: claims that all began with the first would wait for each other, and walk over the
+# dead index entries of those before. The point is no part of the code, because codes may share a
+# prefix. Whoever holds a code already claims none: the outer condition is looked at first.
+_FREE = """
+    SELECT code FROM code
+    WHERE brand_id = (SELECT brand_id FROM pool) AND campaign_id = (SELECT campaign_id FROM pool)
+        AND state = 'available' AND probe {side} :probe
+    ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+_RESERVE = _psycopg(f"""
+    WITH pool AS MATERIALIZED (
+        SELECT brand.id AS brand_id, campaign.id AS campaign_id FROM brand
+        LEFT JOIN campaign ON campaign.brand_id = brand.id AND campaign.name = :campaign
+        WHERE brand.name = :brand
+    ), held AS MATERIALIZED (
+        SELECT code, state, reserved_at, expires_at
+        FROM pool JOIN code USING (brand_id, campaign_id) WHERE user_id = :user
+    ), claimed AS (
+        UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now FROM pool
+        WHERE NOT EXISTS (SELECT FROM held)
+            AND code.brand_id = pool.brand_id AND code.campaign_id = pool.campaign_id
+            AND code = coalesce(({_FREE.format(side=">=")}), ({_FREE.format(side="<")}))
+        RETURNING code, state, reserved_at, expires_at
+    ), counted AS (
+        INSERT INTO tally (brand_id, campaign_id, available, reserved)
+        SELECT brand_id, campaign_id, -1, 1 FROM pool, claimed
+    ), answer AS (
+        SELECT *, FALSE AS new FROM held UNION ALL SELECT *, TRUE FROM claimed
+    )
+    SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, new
+    FROM pool LEFT JOIN answer ON TRUE
+""")  # noqa: S608 - constants
+_FIND = _psycopg(HELD)
+_ANY_LEFT = _psycopg("""
+    SELECT 1 FROM code
+    WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND state = 'available' LIMIT 1
+""")
+
+# Claims add rows to the tally, because a row that they shared would make each wait for the commit
+# of the one before. Adding up replaces a campaign's rows by their sum; what another transaction
+# adds meanwhile stays beside it. The lock keeps two from waiting for each other.
+_FOLD = _psycopg("""
+    WITH mine AS MATERIALIZED (
+        SELECT pg_try_advisory_xact_lock(:brand_id, :campaign_id) AS got
+    ), gone AS (
+        DELETE FROM tally
+        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND (SELECT got FROM mine)
+        RETURNING *
+    )
+    INSERT INTO tally
+    SELECT brand_id, campaign_id,
+        sum(available), sum(reserved), sum(redeemed), sum(expired), sum(disabled)
+    FROM gone GROUP BY brand_id, campaign_id RETURNING 1
+""")
+
+
+class PostgreSQLReservations:
+    """Implements `service.store.reservations.Reservations`, which documents the methods."""
+
+    def __init__(self, database: PostgreSQLDatabase) -> None:
+        self._database = database
+
+    def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
+        """Return what the user holds."""
+        row = self._database.one(_FIND, {"brand": brand, "campaign": campaign, "user": user})
+        keys_of(row)
+        return as_reservation(row[2:]) if row else None
+
+    def reserve(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> tuple[Reservation | None, bool]:
+        """Return what the user holds, else give them a free code, if there is one."""
+        values = {"brand": brand, "campaign": campaign, "user": user, "now": now}
+        deadline = time.monotonic() + CONFIRM_WITHIN_S
+        while time.monotonic() < deadline:
+            probe = random.getrandbits(32) - 2**31  # noqa: S311 - it is no secret
+            # Where the same user's other call came first, the next try finds what it got.
+            with suppress(UniqueViolation):
+                row = self._database.one(_RESERVE, {**values, "probe": probe}, lambda row: row[-1])
+                pool = keys_of(row)
+                reservation = as_reservation(row[2:6]) if row else None
+                new = row is not None and row[-1] is True
+                if new and probe % FOLD_EVERY == 0:
+                    self._fold(pool)
+                if reservation or not self._any_left(pool):
+                    return reservation, new
+                time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311
+        raise Unavailable
+
+    def _any_left(self, pool: Pool) -> bool:
+        """Say whether a code is free, be it claimed by somebody who has not committed yet."""
+        return self._database.one(_ANY_LEFT, pool._asdict()) is not None
+
+    def _fold(self, pool: Pool) -> None:
+        """Add up the tally; where that cannot be done now, a later claim will."""
+        with suppress(Unavailable):
+            self._database.one(_FOLD, pool._asdict())

@@ -1,0 +1,166 @@
+"""How SQLite is opened, how its transactions begin, and what its errors mean."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, PoolProxiedConnection, event, make_url
+
+from service.domain.errors import Unavailable
+from service.settings import SettingsError
+from service.store.database import Database, Observer, Result, Work
+from service.store.sqlite.group_commit import GroupCommit
+
+BUSY_TIMEOUT_S = 3
+"""How long SQLite waits for another process's write."""
+POOL_TIMEOUT_S = 2
+_OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+
+
+class SQLiteDatabase(Database):
+    """One file. Readers do not wait; writers share transactions, one at a time.
+
+    Args:
+        app: The application whose life the engine shares.
+        url: An SQLAlchemy URL with an absolute path.
+        threads: How many threads use it at once; each gets a connection.
+        observer: Hears what the database does.
+
+    Raises:
+        SettingsError: The folder of the file is not there.
+    """
+
+    begin = "BEGIN IMMEDIATE"
+    """With the write lock from the beginning, so that nothing read before a write is stale."""
+
+    def __init__(
+        self, app: Flask, url: str, threads: int, observer: Observer | None = None
+    ) -> None:
+        _require_folder(url)
+        options = {
+            "pool_size": threads,
+            "max_overflow": 3,  # the writer, and a probe or scrape while every thread is busy
+            "pool_timeout": POOL_TIMEOUT_S,
+        }
+        super().__init__(app, url, options, observer)
+        event.listen(self.engine, "connect", _set_up)
+        self._own = threading.local()
+        self._era = object()
+        self._all_kept: list[PoolProxiedConnection] = []
+        self._group_commit = GroupCommit(self.transaction, self._observer.commit)
+
+    def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        began = time.perf_counter()
+        with self._as_unavailable():
+            kept = self._kept()
+            try:
+                row: tuple[Any, ...] | None = kept.execute(statement, values).fetchone()
+            except sqlite3.Error:
+                self._let_go()  # whatever it was, the next read begins anew
+                raise
+        self._observer.read(time.perf_counter() - began)
+        return row
+
+    def _kept(self) -> sqlite3.Connection:
+        """Return this thread's own connection, opened once until `close`."""
+        if getattr(self._own, "era", None) is not self._era:
+            lent = self.engine.raw_connection()
+            self._own.connection = lent.driver_connection
+            lent.detach()  # it is not the pool's any more
+            self._own.lent, self._own.era = lent, self._era
+            self._all_kept.append(lent)
+        kept: sqlite3.Connection = self._own.connection
+        return kept
+
+    def _let_go(self) -> None:
+        """Close this thread's own connection."""
+        self._own.era = None
+        self._all_kept.remove(self._own.lent)
+        self._own.lent.close()
+
+    def write(self, work: Work[Result]) -> Result:
+        """Do `work` in a transaction with others', and return once it is durable.
+
+        Raises:
+            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Exception: Whatever `work` raised; then it changed nothing.
+        """
+        return self._group_commit.run(work)
+
+    @property
+    def waiting_writes(self) -> int:
+        """How many writes have not begun."""
+        return self._group_commit.waiting
+
+    def why_not_ready(self) -> str | None:
+        """Ask for a sign of life.
+
+        Raises:
+            Unavailable: There is none.
+        """
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    def close(self) -> None:
+        """Finish the writes that wait, and close all connections; later use opens new ones."""
+        self._group_commit.close()
+        self._era = object()
+        while self._all_kept:
+            self._all_kept.pop().close()
+        super().close()
+
+    @contextmanager
+    def _as_unavailable(self) -> Iterator[None]:
+        try:
+            with super()._as_unavailable():
+                yield
+        except sqlite3.Error as error:
+            if self._is_our_fault(error):
+                raise
+            raise Unavailable from error
+
+    def _is_our_fault(self, error: BaseException | None) -> bool:
+        return isinstance(error, _OUR_FAULTS)
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection, inside the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+    return driver
+
+
+def _require_folder(url: str) -> None:
+    """Insist on the folder of a file, which SQLite itself does not make.
+
+    Raises:
+        SettingsError: It is not there: a slip of the pen must not make a new, empty database.
+    """
+    path = make_url(url).database
+    if path and not Path(path).parent.is_dir():
+        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {Path(path).parent}.")
+
+
+def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+    """Prepare a new connection, and keep the driver from beginning transactions itself.
+
+    https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
+    """
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+        "journal_mode = WAL",  # readers and the writer do not block each other
+        "synchronous = FULL",  # what was answered survives the loss of power
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

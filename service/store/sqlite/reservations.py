@@ -1,0 +1,77 @@
+"""Reservations on SQLite: a read finds what is held; a claim shares a transaction with others'."""
+
+from sqlite3 import IntegrityError
+
+from sqlalchemy import Connection
+
+from service.domain.model import Millis, Reservation, State
+from service.store.pools import Pool, keys_of
+from service.store.reservations import HELD, as_reservation
+from service.store.sqlite.database import SQLiteDatabase, driver_of
+
+# The index is named, because the planner, left alone, walks the primary key over all codes
+# that are taken. A claimed row leaves the partial index at once, so its first row is as cheap
+# to find in a drained pool as in a fresh one.
+_CLAIM = """
+    UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now
+    WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = (
+        SELECT code FROM code INDEXED BY code_free
+        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND state = 'available'
+        ORDER BY code LIMIT 1
+    )
+    RETURNING code, expires_at
+"""
+_COUNT_CLAIM = """
+    UPDATE tally SET available = available - 1, reserved = reserved + 1
+    WHERE brand_id = :brand_id AND campaign_id = :campaign_id
+"""
+_OF_USER = """
+    SELECT code, state, reserved_at, expires_at FROM code
+    WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND user_id = :user
+"""
+
+
+class SQLiteReservations:
+    """Implements `service.store.reservations.Reservations`, which documents the methods."""
+
+    def __init__(self, database: SQLiteDatabase) -> None:
+        self._database = database
+
+    def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
+        """Return what the user holds."""
+        return self._find(brand, campaign, user)[1]
+
+    def reserve(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> tuple[Reservation | None, bool]:
+        """Return what the user holds, else give them a free code, if there is one."""
+        pool, held = self._find(brand, campaign, user)
+        if held:
+            return held, False
+        return self._database.write(lambda connection: claim(connection, pool, user, now))
+
+    def _find(self, brand: str, campaign: str, user: str) -> tuple[Pool, Reservation | None]:
+        """Return the keys of a campaign and what the user holds of it, in one statement."""
+        values = {"brand": brand, "campaign": campaign, "user": user}
+        row = self._database.row(HELD, values)
+        pool = keys_of(row)
+        return pool, as_reservation(row[2:]) if row else None
+
+
+def claim(
+    connection: Connection, pool: Pool, user: str, now: Millis
+) -> tuple[Reservation | None, bool]:
+    """Give the user the pool's first free code, if there is one, and say whether it is new.
+
+    Whoever already holds a code, by a claim that came between, is found out by the unique key.
+    """
+    execute = driver_of(connection).execute
+    values = {**pool._asdict(), "user": user, "now": now}
+    try:
+        row = execute(_CLAIM, values).fetchone()
+    except IntegrityError:
+        return as_reservation(execute(_OF_USER, values).fetchone()), False
+    if row is None:
+        return None, False
+    execute(_COUNT_CLAIM, values)
+    return Reservation(row[0], State.RESERVED, now, row[1]), True
