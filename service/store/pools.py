@@ -121,7 +121,9 @@ def move(
     On SQLite, with one writer at a time, a campaign has one row. On PostgreSQL every change is a
     row of its own, because writers that share a row wait for each other's commits.
     """
-    changes = {into: count} | ({out_of: -count} if out_of else {})
+    changes: dict[str, int] = {into: count}
+    if out_of is not None:
+        changes[out_of] = -count
     if connection.dialect.name == "sqlite":
         own = (tally.c.brand_id == pool.brand_id) & (tally.c.campaign_id == pool.campaign_id)
         changed = {state: tally.c[state] + change for state, change in changes.items()}

@@ -37,7 +37,8 @@ def _other_revision(connection: Connection) -> Iterator[Breach]:
         yield f"at revision {found}, wanted {wanted}: run db upgrade", 1
 
 
-def _missing_keys(connection: Connection) -> Iterator[Breach]:
+def missing_keys(connection: Connection) -> Iterator[Breach]:
+    """Find the tables, keys, indexes and rules that are declared and not there."""
     inspector = inspect(connection)
     for table in metadata.sorted_tables:
         if not inspector.has_table(table.name):
@@ -121,7 +122,7 @@ def _corrupt(connection: Connection) -> Iterator[Breach]:
 
 STRUCTURE = (
     Structure("revision", "the tables are at the newest revision", _other_revision),
-    Structure("keys", "the tables have all their keys, indexes and rules", _missing_keys),
+    Structure("keys", "the tables have all their keys, indexes and rules", missing_keys),
     Structure("integrity", "pages and indexes are sound, no rule is broken", _corrupt),
     Structure("references", "every reference leads to a row", _dangling),
 )

@@ -25,7 +25,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-
 from sqlalchemy.schema import SchemaItem
 
 from service.domain.model import State

@@ -16,6 +16,7 @@ from service.domain.errors import NoCodesLeft, Unavailable
 from service.store.sqlite import group_commit
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.group_commit import GroupCommit
+from service.store.sqlite.reservations import SQLiteReservations
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
 
@@ -197,7 +198,7 @@ def test_claims_share_commits_of_the_real_database(tmp_path):
     """One claim commits; the thirty-nine that come meanwhile share the next commit."""
     database = SQLiteDatabase(Flask("test"), f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
-    store = SQLStore(database)
+    store = SQLStore(database, SQLiteReservations(database))
     store.add_codes("brand", "default", 40, mint, 1)
     commits: list[object] = []
     committing, let_go = threading.Event(), threading.Event()

@@ -33,6 +33,8 @@ def test_without_any_setting_development_just_works():
         ("DISCOUNT_DATABASE_URL", "mysql://localhost/discount"),
         ("DISCOUNT_DATABASE_URL", "sqlite://"),
         ("DISCOUNT_DATABASE_URL", "not a URL"),
+        ("DISCOUNT_DATABASE_URL", "postgresql:/host/db"),
+        ("DISCOUNT_PREPARED_STATEMENTS", "perhaps"),
         ("HOST", ""),
         ("DISCOUNT_RATE_LIMIT", ""),
         ("DISCOUNT_RATE_LIMIT", "0/10s"),

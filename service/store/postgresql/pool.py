@@ -15,6 +15,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from service.settings import SettingsError
 from service.store.postgresql.connection import Connection, is_useless
 
 PATIENCE_S = 3.0
@@ -45,10 +46,19 @@ def conninfo_of(url: str) -> str:
 
     Args:
         url: As libpq takes it; what it says about TLS, hosts and time-outs stays.
+
+    Raises:
+        SettingsError: libpq does not take it. It may hold a password, so it is not repeated.
     """
-    said = conninfo_to_dict(url)
+    try:
+        said = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise SettingsError(
+            "DISCOUNT_DATABASE_URL is no connection URI of PostgreSQL, see "
+            "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
+        ) from error
     options = " ".join(f"-c {name}={value}" for name, value in _SERVER_SIDE.items())
-    defaults = {
+    defaults: dict[str, str | int | None] = {
         "application_name": "discount",
         "connect_timeout": CONNECT_S,
         "keepalives_idle": 5,

@@ -101,7 +101,7 @@ class PostgreSQLReservations:
         values = {"brand": brand, "campaign": campaign, "user": user, "now": now}
         deadline = time.monotonic() + CONFIRM_WITHIN_S
         while time.monotonic() < deadline:
-            probe = random.getrandbits(32) - 2**31  # noqa: S311 - it is no secret
+            probe = random.getrandbits(32) - 2**31
             # Where the same user's other call came first, the next try finds what it got.
             with suppress(UniqueViolation):
                 row = self._database.one(_RESERVE, {**values, "probe": probe}, lambda row: row[-1])

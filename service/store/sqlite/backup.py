@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from service.store.sqlite.database import driver_of
 from service.store.errors import MaintenanceError
+from service.store.sqlite.database import driver_of
 from service.store.sqlite.snapshot import file_of, snapshot
 
 PAGES_PER_STEP = 1000

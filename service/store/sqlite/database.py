@@ -110,6 +110,7 @@ class SQLiteDatabase(Database):
         """
         with self.read() as connection:
             connection.exec_driver_sql("SELECT 1")
+        return None
 
     def close(self) -> None:
         """Finish the writes that wait, and close all connections; later use opens new ones."""
