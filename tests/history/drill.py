@@ -1,0 +1,53 @@
+"""`make drill`: break things for as long as asked, and check every answer ever given.
+
+Settings: DRILL_ENGINE (sqlite, postgresql or patroni), DRILL_MINUTES, DRILL_SEED.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.history import history
+from tests.history.checker import violations
+from tests.history.engines.engine import Engine
+from tests.history.engines.sqlite import sqlite
+from tests.history.rig import Plan, drill
+from tests.history.summary import summary
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {"sqlite": sqlite}
+OUTPUT = Path("var/drill")
+REST_S = 4.0
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run one drill, print and keep what came out, and fail if anything was broken."""
+    name = os.environ.get("DRILL_ENGINE", "sqlite")
+    if name not in ENGINES:
+        sys.exit(f"DRILL_ENGINE: {name} is none of {', '.join(ENGINES)}.")
+    seed = os.environ.get("DRILL_SEED") or f"{time.time_ns()}"
+    seconds = float(os.environ.get("DRILL_MINUTES", "1")) * 60
+    output = OUTPUT / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    output.mkdir(parents=True)
+    say(f"{name} for {seconds:.0f} s, seed {seed}; var/drill will have the outcome")
+    with tempfile.TemporaryDirectory(prefix="drill-") as folder, ENGINES[name](Path(folder)) as on:
+        drilled = drill(on, Path(folder), Plan(seed, seconds, REST_S))
+    history.write(drilled.history.calls, output / "history.jsonl.gz")
+    found = violations(drilled.history)
+    text = f"{name}, seed {seed}\n{summary(drilled, found)}\n"
+    (output / "summary.txt").write_text(text)
+    say(text)
+    sys.exit(1 if found or drilled.verify else 0)
+
+
+if __name__ == "__main__":
+    main()

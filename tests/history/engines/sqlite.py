@@ -1,0 +1,28 @@
+"""SQLite: one file, several gunicorn masters; what befalls it befalls the service's processes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.history.nemesis import Evil
+
+
+@dataclass(frozen=True)
+class SQLite:
+    """A file."""
+
+    url: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"DISCOUNT_DATABASE_URL": self.url, "WEB_CONCURRENCY": "2"}
+
+    def evils(self) -> Sequence[Evil]:
+        return ()
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[SQLite]:
+    """Use a file in this folder."""
+    yield SQLite(f"sqlite:///{folder}/discount.db")

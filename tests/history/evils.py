@@ -1,0 +1,104 @@
+"""What may befall the processes of the service and its callers."""
+
+import signal
+import socket
+import time
+from contextlib import suppress
+from random import Random
+
+from tests.history.connection import request
+from tests.history.history import Call, Fault, Kind
+from tests.history.nemesis import Evil
+from tests.history.proxy import Mode, Proxy
+from tests.history.replicas import Replicas, send
+from tests.history.workload import World, user_name
+from tests.tokens import token
+
+ROLL = "rolling restart"
+STORM = 250
+"""Connections that one storm opens."""
+
+
+def evils_of_processes(replicas: Replicas) -> list[Evil]:
+    """Return what may befall workers and masters."""
+
+    def kill_worker(chance: Random) -> None:
+        if pid := replicas.any_worker(chance):
+            send(pid, signal.SIGKILL)
+
+    def stop_worker(chance: Random) -> None:
+        if pid := replicas.any_worker(chance):
+            pause([pid], chance.uniform(0.2, 3))
+
+    def kill_master(chance: Random) -> None:
+        chance.choice(replicas.all).kill_master()
+
+    def roll(_chance: Random) -> None:
+        for replica in replicas.all:
+            replica.restart()
+            replicas.wait_until_ready()
+
+    return [
+        Evil("kill -9 of a worker", kill_worker, often=3),
+        Evil("stop and continue a worker", stop_worker),
+        Evil("kill -9 of a master", kill_master),
+        Evil(ROLL, roll),
+    ]
+
+
+def evils_of_proxy(what: str, proxies: list[Proxy]) -> list[Evil]:
+    """Return what may befall connections to `what`."""
+
+    def cut(chance: Random) -> None:
+        for _ in range(chance.randint(1, 5)):
+            chance.choice(proxies).cut()
+            time.sleep(chance.uniform(0, 0.2))
+
+    def during(mode: Mode, longest_s: float) -> Evil:
+        def befall(chance: Random) -> None:
+            proxy = chance.choice(proxies)
+            proxy.set(mode)
+            time.sleep(chance.uniform(0.1, longest_s))
+            proxy.set(Mode.PASS)
+
+        return Evil(f"{mode} connections to {what}", befall)
+
+    return [
+        Evil(f"cut connections to {what}", cut, often=2),
+        during(Mode.HOLD, 3),
+        during(Mode.DELAY, 2),
+        during(Mode.REFUSE, 1),
+    ]
+
+
+def storm_of_impatience(replicas: Replicas, world: World) -> Evil:
+    """Return a storm of callers who all connect, ask, and hang up without an answer."""
+    sent_by = token(sub="storm", exp=int(time.time()) + 24 * 60 * 60)
+
+    def befall(chance: Random) -> None:
+        open_calls = []
+        for number in range(STORM):
+            brand, user = world.current(chance), user_name(chance)
+            began = time.monotonic()
+            with suppress(OSError):
+                caller = socket.create_connection(replicas.where(number), 1)
+                caller.sendall(request("GET", f"/v1/discount/fetch/{brand}/{user}", sent_by))
+                open_calls.append((caller, brand, user, began))
+        chance.shuffle(open_calls)
+        for caller, brand, user, began in open_calls:
+            caller.close()
+            call = Call(
+                "storm", Kind.FETCH, brand, began, time.monotonic(), user=user, fault=Fault.TIMEOUT
+            )
+            world.notebook.keep(call)
+
+    return Evil(f"{STORM} callers who hang up", befall)
+
+
+def pause(pids: list[int], seconds: float) -> None:
+    """Stop processes, and let them go on later."""
+    for pid in pids:
+        send(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in pids:
+        send(pid, signal.SIGCONT)

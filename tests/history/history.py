@@ -1,0 +1,150 @@
+"""A history: every call that clients made, when, and what they were told.
+
+Moments are seconds of the monotonic clock, which all threads of a machine share.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+DEFAULT = "default"
+"""The campaign that comes into being with a brand."""
+
+
+class Kind(StrEnum):
+    """What is asked for."""
+
+    FETCH = "fetch"  # GET /v1/discount/fetch/{brand}/{user}
+    PUT = "put"  # PUT C/reservations/{user}
+    SHOW = "show"  # GET C/reservations/{user}
+    CREATE = "create"  # POST /v1/discount/create
+    ADD = "add"  # POST C/codes
+    CODE = "code"  # GET C/codes/{code}
+    COUNTS = "counts"  # GET C
+    LIST = "list"  # GET C/codes, page by page; the answer is all items
+
+
+RESERVES = frozenset({Kind.FETCH, Kind.PUT})
+CREATES = frozenset({Kind.CREATE, Kind.ADD})
+
+
+class Fault(StrEnum):
+    """Why there is no answer."""
+
+    REFUSED = "refused"  # no connection: the call was never sent
+    CUT = "cut"  # the connection ended before the answer did
+    TIMEOUT = "timeout"  # the client's patience did
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, and its answer or what came instead."""
+
+    client: str
+    kind: Kind
+    brand: str
+    began: float
+    ended: float
+    campaign: str = DEFAULT
+    user: str = ""
+    code: str = ""
+    count: int = 0
+    key: str = ""
+    """The Idempotency-Key, empty for none."""
+    status: int = 0
+    """0 where there is no answer."""
+    fault: Fault | None = None
+    body: bytes = b""
+    replayed: bool = False
+    """The answer says `Idempotent-Replayed: true`."""
+    retry_after: bool = False
+    """The answer has a `Retry-After`."""
+
+    @property
+    def pool(self) -> tuple[str, str]:
+        return self.brand, self.campaign
+
+    @property
+    def holder(self) -> tuple[str, str, str]:
+        return self.brand, self.campaign, self.user
+
+    @property
+    def done(self) -> bool:
+        """It has certainly been done."""
+        return 200 <= self.status < 300
+
+    @property
+    def unknown(self) -> bool:
+        """It may have been done, or still be: there is no answer, or one that does not tell."""
+        return self.fault in {Fault.CUT, Fault.TIMEOUT} or self.status >= 500
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def slug(self) -> str:
+        """Which problem the answer names."""
+        try:
+            return str(self.content["type"]).removeprefix("/problems/")
+        except (ValueError, TypeError, KeyError):
+            return ""
+
+    def __str__(self) -> str:
+        asked = " ".join(filter(None, [self.user, self.code, str(self.count or ""), self.key]))
+        got = self.fault or f"{self.status} {self.body[:300].decode(errors='replace').strip()}"
+        return (
+            f"[{self.began:.4f}-{self.ended:.4f}] {self.client} {self.kind} "
+            f"{self.brand}/{self.campaign} {asked} -> {got}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A code as the database has it when all is over."""
+
+    brand: str
+    campaign: str
+    code: str
+    state: str
+    user: str | None
+    created_at: int
+    """Milliseconds since 1970; the codes of one create share it."""
+
+    @property
+    def holder(self) -> tuple[str, str, str]:
+        return self.brand, self.campaign, self.user or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What was done to the service, and when."""
+
+    name: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known when all is over."""
+
+    calls: Sequence[Call]
+    rows: Sequence[Row] = ()
+    brands: frozenset[str] = frozenset()
+    """Every brand that the database has, also those without a code."""
+    rolls: Sequence[Disturbance] = ()
+    """The rolling restarts, in which no call may be lost."""
+
+
+def write(calls: Iterable[Call], path: Path) -> None:
+    """Write one JSON object a line, compressed."""
+    with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
+        for call in calls:
+            known = {name: value for name, value in asdict(call).items() if value}
+            line = known | {"body": call.body.decode(errors="replace")}
+            file.write(json.dumps(line) + "\n")

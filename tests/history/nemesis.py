@@ -1,0 +1,68 @@
+"""The nemesis: one fault after the other, in an order made from a seed."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.history.history import Disturbance
+
+
+@dataclass(frozen=True, slots=True)
+class Evil:
+    """One way to disturb the service.
+
+    Args:
+        name: What the summary calls it.
+        befall: Does it, and returns when it is over, that is, when whatever died was started
+            again; what it does exactly is by chance.
+        often: How many times it comes in each round.
+    """
+
+    name: str
+    befall: Callable[[Random], None]
+    often: int = 1
+
+
+class Nemesis(threading.Thread):
+    """Lets every evil come about in each round, in an order of its own, until told to stop.
+
+    Args:
+        evils: What may happen.
+        seed: Where the order and the moments come from.
+        rest_s: Seconds of peace between two, on average.
+    """
+
+    def __init__(self, evils: Sequence[Evil], seed: str, rest_s: float) -> None:
+        super().__init__(name="nemesis", daemon=True)
+        self.done: list[Disturbance] = []
+        self.error: BaseException | None = None
+        self._round = [evil for evil in evils for _ in range(evil.often)]
+        self._chance = Random(seed)  # noqa: S311 - an order, not a secret
+        self._rest_s = rest_s
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        coming: list[Evil] = []
+        while not self._stopped.wait(self._chance.uniform(0, 2 * self._rest_s)):
+            coming = coming or self._chance.sample(self._round, len(self._round))
+            evil = coming.pop()
+            began = time.monotonic()
+            try:
+                evil.befall(self._chance)
+            except BaseException as error:
+                self.error = error
+                raise
+            self.done.append(Disturbance(evil.name, began, time.monotonic()))
+
+    def stop(self, within_s: float = 120.0) -> None:
+        """Let the evil under way be the last.
+
+        Raises:
+            AssertionError: Something did not come back after it.
+        """
+        self._stopped.set()
+        self.join(within_s)
+        assert self.error is None, self.error
+        assert not self.is_alive(), "the nemesis hangs"

@@ -1,0 +1,170 @@
+"""Replicas of the service over one database, and what may befall their processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+import psutil
+
+from tests.history.connection import Address, CallError, Connection
+from tests.history.proxy import Proxy, proxying
+from tests.running import DISCOUNT, START_WITHIN_S, environment
+
+ASK_EVERY_S = 0.1
+DRAIN_S = 1.5
+READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
+
+
+class Replica:
+    """A gunicorn master with its workers, which somebody starts again when it dies."""
+
+    def __init__(self, folder: Path, number: int, settings: dict[str, str]) -> None:
+        self.environment = environment(folder, DISCOUNT_DRAIN_S=str(DRAIN_S), **settings)
+        self.address: Address = ("127.0.0.1", int(self.environment["PORT"]))
+        self.log = folder / f"replica-{number}.log"
+        self.ready = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [DISCOUNT, "serve"], env=self.environment, stdout=output, stderr=output
+            )
+        wait_until(lambda: self.asks_ready(2), f"{self.log} does not get ready")
+
+    def asks_ready(self, patience: float = 1.0) -> bool:
+        """Ask `/readyz`."""
+        connection = Connection(self.address)
+        try:
+            self.ready = connection.call(READYZ, patience).status == 200
+        except CallError:
+            self.ready = False
+        connection.close()
+        return self.ready
+
+    def workers(self) -> list[int]:
+        """Return the process ids of its workers."""
+        with suppress(psutil.NoSuchProcess):
+            return [child.pid for child in psutil.Process(self.process.pid).children()]
+        return []
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process, "it was never started"
+        return self._process
+
+    def kill_master(self) -> None:
+        """Kill the arbiter; its workers see it, and go; then it is started again."""
+        self.process.kill()
+        self.process.wait()
+        wait_until(lambda: not self._listens(), f"the workers of {self.log} do not go")
+        self.start()
+
+    def restart(self) -> None:
+        """Stop it as an operator does, and start it again."""
+        self.process.terminate()
+        self.process.wait(START_WITHIN_S)
+        self.start()
+
+    def stop(self) -> None:
+        """Stop it, at last by force."""
+        if self._process is None:
+            return
+        for _ in range(2):  # the second time without draining
+            self.process.terminate()
+            time.sleep(0.05)
+        try:
+            self.process.wait(START_WITHIN_S)
+        finally:
+            self.process.kill()
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(self.address, 1).close()
+        except OSError:
+            return False
+        return True
+
+
+class Replicas:
+    """Several replicas, a proxy before each, and a balancer that heeds `/readyz`."""
+
+    def __init__(self, replicas: list[Replica], proxies: list[Proxy]) -> None:
+        self.all = replicas
+        self.proxies = proxies
+        self._stopped = threading.Event()
+
+    def where(self, client: int) -> Address:
+        """Return the address that this client should call; every second one has a proxy between.
+
+        A client stays with its replica while that is ready, or while none is.
+        """
+        count = len(self.all)
+        preferred = client // 2 % count
+        for choice in range(preferred, preferred + count):
+            if self.all[choice % count].ready:
+                preferred = choice % count
+                break
+        return self.proxies[preferred].address if client % 2 else self.all[preferred].address
+
+    def watch(self) -> None:
+        """Ask each replica again and again whether it is ready."""
+        while not self._stopped.wait(ASK_EVERY_S):
+            for replica in self.all:
+                replica.asks_ready()
+
+    def stop_watching(self) -> None:
+        self._stopped.set()
+
+    def wait_until_ready(self) -> None:
+        wait_until(lambda: all(one.ready for one in self.all), "a replica does not get ready again")
+
+    def any_worker(self, chance: Random) -> int | None:
+        """Return the process id of a worker."""
+        workers = [pid for replica in self.all for pid in replica.workers()]
+        return chance.choice(workers) if workers else None
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str, within_s: float = 60.0) -> None:
+    """Wait for something.
+
+    Raises:
+        AssertionError: It did not come true in time.
+    """
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.05)
+
+
+def send(pid: int, signal_number: signal.Signals) -> None:
+    """Send a signal to a process, which may be gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal_number)
+
+
+@contextmanager
+def serving(folder: Path, count: int, settings: dict[str, str]) -> Iterator[Replicas]:
+    """Make the tables and run replicas, from ready to gone."""
+    env = environment(folder, **settings)
+    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    with ExitStack() as stack:
+        replicas = [Replica(folder, number, settings) for number in range(count)]
+        proxies = [stack.enter_context(proxying(replica.address)) for replica in replicas]
+        for replica in replicas:
+            stack.callback(replica.stop)
+            replica.start()
+        together = Replicas(replicas, proxies)
+        watcher = threading.Thread(target=together.watch, daemon=True)
+        watcher.start()
+        stack.callback(watcher.join, 10)
+        stack.callback(together.stop_watching)
+        yield together

@@ -1,0 +1,116 @@
+"""The whole rig: an engine, replicas, clients and a nemesis; a history comes out."""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from tests.history.engines.engine import Engine, read
+from tests.history.evils import ROLL, evils_of_processes, evils_of_proxy, storm_of_impatience
+from tests.history.history import Disturbance, History
+from tests.history.nemesis import Evil, Nemesis
+from tests.history.recorder import Recorder
+from tests.history.replicas import Replicas, serving
+from tests.history.workload import Client, Notebook, World, audit, brand_name, stop
+from tests.running import DISCOUNT, environment
+
+STOP_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a drill goes."""
+
+    seed: str
+    seconds: float
+    rest_s: float
+    """Seconds of peace between two evils, on average."""
+    clients: int = 16
+    hasty: int = 4
+    """How many of the clients are."""
+    replicas: int = 2
+    audited: int = 40
+    """How many brands are asked about in the end, user by user; SQL sees them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """What came out of a drill."""
+
+    history: History
+    disturbances: list[Disturbance]
+    verify: str
+    """What `discount verify` found broken; empty for nothing."""
+
+
+def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
+    """Let clients call and the nemesis come, then read what is left.
+
+    Raises:
+        AssertionError: Something did not come back, or hangs.
+    """
+    notebook = Notebook()
+    world = World(notebook)
+    with serving(folder, plan.replicas, engine.settings) as replicas:
+        nemesis = Nemesis(_evils(engine, replicas, world), plan.seed, plan.rest_s)
+        clients = [
+            Client(
+                f"client{number}",
+                partial(replicas.where, number),
+                world,
+                f"{plan.seed}/{number}",
+                hasty=number < plan.hasty,
+            )
+            for number in range(plan.clients)
+        ]
+        for thread in [*clients, nemesis]:
+            thread.start()
+        _watch(nemesis, clients, plan.seconds)
+        nemesis.stop()
+        replicas.wait_until_ready()
+        time.sleep(1)
+        stop(clients, STOP_WITHIN_S)
+        auditor = Recorder("auditor", partial(replicas.where, 0), notebook.keep)
+        audit(auditor, _some(world, plan))
+        auditor.close()
+        verify = _verify(folder, engine)
+    rows, brands = read(engine.url)
+    rolls = [done for done in nemesis.done if done.name == ROLL]
+    return Drilled(History(notebook.calls, rows, brands, rolls), nemesis.done, verify)
+
+
+def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
+    return [
+        *evils_of_processes(replicas),
+        *evils_of_proxy("the service", replicas.proxies),
+        storm_of_impatience(replicas, world),
+        *engine.evils(),
+    ]
+
+
+def _watch(nemesis: Nemesis, clients: list[Client], seconds: float) -> None:
+    """Wait for the end, but no longer than everything is well."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        assert nemesis.error is None, nemesis.error
+        for client in clients:
+            assert client.error is None, client.error
+
+
+def _some(world: World, plan: Plan) -> list[str]:
+    """Return brands to ask about: a sample, and always the last, which broke off in between."""
+    numbers = range(world.newest() + 1)
+    chance = Random(plan.seed)  # noqa: S311 - a sample
+    sample = chance.sample(numbers, min(plan.audited, len(numbers)))
+    return [brand_name(number) for number in {*sample, numbers[-1]}]
+
+
+def _verify(folder: Path, engine: Engine) -> str:
+    env = environment(folder, **(engine.settings | {"DISCOUNT_DATABASE_URL": engine.url}))
+    done = subprocess.run(
+        [DISCOUNT, "verify"], env=env, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr if done.returncode else ""
