@@ -4,6 +4,7 @@ Settings: DRILL_ENGINE (sqlite, postgresql or patroni), DRILL_MINUTES, DRILL_SEE
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -14,11 +15,15 @@ from pathlib import Path
 from tests.history import history
 from tests.history.checker import violations
 from tests.history.engines.engine import Engine
+from tests.history.engines.postgresql import postgresql
 from tests.history.engines.sqlite import sqlite
 from tests.history.rig import Plan, drill
 from tests.history.summary import summary
 
-ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {"sqlite": sqlite}
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
+    "sqlite": sqlite,
+    "postgresql": postgresql,
+}
 OUTPUT = Path("var/drill")
 REST_S = 4.0
 
@@ -38,15 +43,18 @@ def main() -> None:
     seconds = float(os.environ.get("DRILL_MINUTES", "1")) * 60
     output = OUTPUT / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     output.mkdir(parents=True)
-    say(f"{name} for {seconds:.0f} s, seed {seed}; var/drill will have the outcome")
-    with tempfile.TemporaryDirectory(prefix="drill-") as folder, ENGINES[name](Path(folder)) as on:
-        drilled = drill(on, Path(folder), Plan(seed, seconds, REST_S))
+    folder = Path(tempfile.mkdtemp(prefix="drill-"))
+    say(f"{name} for {seconds:.0f} s, seed {seed}; logs are in {folder}")
+    with ENGINES[name](folder) as engine:
+        drilled = drill(engine, folder, Plan(seed, seconds, REST_S))
     history.write(drilled.history.calls, output / "history.jsonl.gz")
     found = violations(drilled.history)
     text = f"{name}, seed {seed}\n{summary(drilled, found)}\n"
     (output / "summary.txt").write_text(text)
     say(text)
-    sys.exit(1 if found or drilled.verify else 0)
+    if found or drilled.verify:
+        sys.exit(1)
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import Random
 
 from tests.history.history import Disturbance
@@ -32,10 +33,14 @@ class Nemesis(threading.Thread):
         evils: What may happen.
         seed: Where the order and the moments come from.
         rest_s: Seconds of peace between two, on average.
+        tell: Is told of each when it begins.
     """
 
-    def __init__(self, evils: Sequence[Evil], seed: str, rest_s: float) -> None:
+    def __init__(
+        self, evils: Sequence[Evil], seed: str, rest_s: float, tell: Callable[[str], object]
+    ) -> None:
         super().__init__(name="nemesis", daemon=True)
+        self._tell = tell
         self.done: list[Disturbance] = []
         self.error: BaseException | None = None
         self._round = [evil for evil in evils for _ in range(evil.often)]
@@ -49,6 +54,7 @@ class Nemesis(threading.Thread):
             coming = coming or self._chance.sample(self._round, len(self._round))
             evil = coming.pop()
             began = time.monotonic()
+            self._tell(f"{datetime.now(UTC):%H:%M:%S.%f} {evil.name}\n")
             try:
                 evil.befall(self._chance)
             except BaseException as error:

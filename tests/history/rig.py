@@ -53,8 +53,11 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
     """
     notebook = Notebook()
     world = World(notebook)
-    with serving(folder, plan.replicas, engine.settings) as replicas:
-        nemesis = Nemesis(_evils(engine, replicas, world), plan.seed, plan.rest_s)
+    with (
+        serving(folder, plan.replicas, engine.settings) as replicas,
+        (folder / "nemesis.log").open("a", buffering=1) as log,
+    ):
+        nemesis = Nemesis(_evils(engine, replicas, world), plan.seed, plan.rest_s, log.write)
         clients = [
             Client(
                 f"client{number}",
@@ -76,7 +79,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         audit(auditor, _some(world, plan))
         auditor.close()
         verify = _verify(folder, engine)
-    rows, brands = read(engine.url)
+    rows, brands = read(engine)
     rolls = [done for done in nemesis.done if done.name == ROLL]
     return Drilled(History(notebook.calls, rows, brands, rolls), nemesis.done, verify)
 

@@ -1,5 +1,6 @@
 """SQLite: one file, several gunicorn masters; what befalls it befalls the service's processes."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,18 @@ from tests.history.nemesis import Evil
 class SQLite:
     """A file."""
 
-    url: str
+    file: Path
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.file}"
 
     @property
     def settings(self) -> dict[str, str]:
         return {"DISCOUNT_DATABASE_URL": self.url, "WEB_CONCURRENCY": "2"}
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.file)
 
     def evils(self) -> Sequence[Evil]:
         return ()
@@ -25,4 +33,4 @@ class SQLite:
 @contextmanager
 def sqlite(folder: Path) -> Iterator[SQLite]:
     """Use a file in this folder."""
-    yield SQLite(f"sqlite:///{folder}/discount.db")
+    yield SQLite(folder / "discount.db")
