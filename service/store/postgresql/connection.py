@@ -47,6 +47,17 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         if notice.severity_nonlocalized == "WARNING" and notice.sqlstate == _WARNING:
             self._doubtful = True
 
+    def close(self) -> None:
+        """Give the connection back to its pool, above all when it is broken.
+
+        psycopg's own returns none that is closed, and the pool would miss its place for ever.
+        """
+        pool = getattr(self, "_pool", None)
+        if pool:
+            pool.putconn(self)
+        else:
+            super().close()
+
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for the server, until the deadline and no longer.
 

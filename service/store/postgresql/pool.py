@@ -153,7 +153,6 @@ class Pool:
                     min_size=0,
                     max_size=self._size,
                     reconnect_timeout=0,  # whoever comes next tries anew, so it is soon noticed
-                    close_returns=True,
                     open=True,
                 )
             return self._pool
