@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -17,6 +17,8 @@ from tests.history.connection import Address, CallError, Connection
 from tests.history.proxy import Proxy, proxying
 from tests.running import DISCOUNT, START_WITHIN_S, environment
 
+Command = Sequence[str | Path]
+SERVE: Command = (DISCOUNT, "serve")
 ASK_EVERY_S = 0.1
 DRAIN_S = 1.5
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
@@ -25,7 +27,10 @@ READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
 class Replica:
     """A gunicorn master with its workers, which somebody starts again when it dies."""
 
-    def __init__(self, folder: Path, number: int, settings: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, number: int, settings: dict[str, str], command: Command
+    ) -> None:
+        self.command = command
         self.environment = environment(folder, DISCOUNT_DRAIN_S=str(DRAIN_S), **settings)
         self.address: Address = ("127.0.0.1", int(self.environment["PORT"]))
         self.log = folder / f"replica-{number}.log"
@@ -36,7 +41,7 @@ class Replica:
         """Start it, and wait until it is ready."""
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [DISCOUNT, "serve"], env=self.environment, stdout=output, stderr=output
+                self.command, env=self.environment, stdout=output, stderr=output
             )
         wait_until(lambda: self.asks_ready(2), f"{self.log} does not get ready")
 
@@ -152,12 +157,14 @@ def send(pid: int, signal_number: signal.Signals) -> None:
 
 
 @contextmanager
-def serving(folder: Path, count: int, settings: dict[str, str]) -> Iterator[Replicas]:
+def serving(
+    folder: Path, count: int, settings: dict[str, str], command: Command = SERVE
+) -> Iterator[Replicas]:
     """Make the tables and run replicas, from ready to gone."""
     env = environment(folder, **settings)
     subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
     with ExitStack() as stack:
-        replicas = [Replica(folder, number, settings) for number in range(count)]
+        replicas = [Replica(folder, number, settings, command) for number in range(count)]
         proxies = [stack.enter_context(proxying(replica.address)) for replica in replicas]
         for replica in replicas:
             stack.callback(replica.stop)

@@ -12,7 +12,7 @@ from tests.history.evils import ROLL, evils_of_processes, evils_of_proxy, storm_
 from tests.history.history import Disturbance, History
 from tests.history.nemesis import Evil, Nemesis
 from tests.history.recorder import Recorder
-from tests.history.replicas import Replicas, serving
+from tests.history.replicas import SERVE, Command, Replicas, serving
 from tests.history.workload import Client, Notebook, World, audit, brand_name, stop
 from tests.running import DISCOUNT, environment
 
@@ -31,6 +31,8 @@ class Plan:
     hasty: int = 4
     """How many of the clients are."""
     replicas: int = 2
+    serve: Command = SERVE
+    """What starts a replica."""
     audited: int = 40
     """How many brands are asked about in the end, user by user; SQL sees them all."""
 
@@ -54,7 +56,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
     notebook = Notebook()
     world = World(notebook)
     with (
-        serving(folder, plan.replicas, engine.settings) as replicas,
+        serving(folder, plan.replicas, engine.settings, plan.serve) as replicas,
         (folder / "nemesis.log").open("a", buffering=1) as log,
     ):
         nemesis = Nemesis(_evils(engine, replicas, world), plan.seed, plan.rest_s, log.write)

@@ -1,0 +1,55 @@
+"""The real application over a store that selects first and updates later: what not to do.
+
+The rig must find it guilty; nothing else may use it.
+"""
+
+from unittest.mock import patch
+
+from sqlalchemy import text
+
+from service.app import create_app
+from service.domain.model import Millis, Reservation, State
+from service.settings import load_settings
+from service.store.database import Database
+from service.store.engines import reservations_in
+
+_FREE = text(
+    "SELECT code.brand_id, code.campaign_id, code.code"
+    " FROM code JOIN brand ON brand.id = code.brand_id"
+    " WHERE brand.name = :brand AND code.state = 'available' ORDER BY code.code LIMIT 1"
+)
+_TAKE = text(
+    "UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now"
+    " WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = :code"
+)
+
+
+class RacyReservations:
+    """Implements `service.store.reservations.Reservations`, as one should not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._right = reservations_in(database)
+
+    def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
+        """Return what the user holds."""
+        return self._right.find(brand, campaign, user)
+
+    def reserve(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> tuple[Reservation | None, bool]:
+        """Pick a code that is free, and then, when it may be no more, take it."""
+        held = self.find(brand, campaign, user)
+        if held:
+            return held, False
+        with self._database.read() as connection:
+            free = connection.execute(_FREE, {"brand": brand}).mappings().one_or_none()
+        if free is None:
+            return None, False
+        values = {**free, "user": user, "now": now}
+        self._database.write(lambda connection: connection.execute(_TAKE, values))
+        return Reservation(free["code"], State.RESERVED, now, None), True
+
+
+with patch("service.app.reservations_in", RacyReservations):
+    app = create_app(load_settings())

@@ -1,0 +1,51 @@
+"""A short drill on each engine: every answer holds, whatever is killed, stopped or cut.
+
+`make drill` is the long one.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from service.settings import HOME
+from tests.history.checker import violations
+from tests.history.engines.postgresql import postgresql
+from tests.history.engines.sqlite import sqlite
+from tests.history.rig import Plan, drill
+from tests.history.summary import summary
+
+SEED = "20261122"
+RACY = (
+    *(sys.executable, "-m", "gunicorn"),
+    *("--config", HOME / "config" / "gunicorn.conf.py", "tests.history.racy:app"),
+)
+
+
+@pytest.fixture
+def folder():
+    """A folder that the user whom PostgreSQL runs as may enter."""
+    with tempfile.TemporaryDirectory(prefix="discount-drill-") as made:
+        yield Path(made)
+
+
+@pytest.mark.parametrize("engine", [sqlite, postgresql])
+def test_every_answer_holds(engine, folder):
+    with engine(folder) as database:
+        drilled = drill(database, folder, Plan(SEED, seconds=20, rest_s=0.3))
+    found = violations(drilled.history)
+    told = summary(drilled, found)
+    print(told)  # noqa: T201 - pytest shows it where the test fails
+    assert [] == found
+    assert "" == drilled.verify
+    assert 2000 < sum(call.done for call in drilled.history.calls)
+    assert 8 < len(drilled.disturbances)
+
+
+@pytest.mark.parametrize("engine", [sqlite, postgresql])
+def test_a_racy_store_is_found_guilty(engine, folder):
+    with engine(folder) as database:
+        drilled = drill(database, folder, Plan(SEED, seconds=4, rest_s=10, serve=RACY))
+    broken = {found.rule for found in violations(drilled.history)}
+    assert {"no code is held by two users", "answers survive"} <= broken
