@@ -11,7 +11,7 @@ METRICS_PORT ?= 5001
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format run-tests-api lock clean \
+.PHONY: help install run test lint format drill run-tests-api lock clean \
 	build start stop restart start-interactive run-shell container-keys container-tables
 
 help: ## List the targets
@@ -40,6 +40,9 @@ lint: install ## Check style, types, imports, manifests and the Dockerfile
 format: install ## Rewrite the code as the linter wants it
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
+	$(VENV)/python -m tests.history.drill
 
 run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox

@@ -39,10 +39,18 @@ class Replica:
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
+        self.begin()
+        self.wait_until_ready()
+
+    def begin(self) -> None:
+        """Start it."""
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self.command, env=self.environment, stdout=output, stderr=output
             )
+
+    def wait_until_ready(self) -> None:
+        """Wait until it is ready."""
         wait_until(lambda: self.asks_ready(2), f"{self.log} does not get ready")
 
     def asks_ready(self, patience: float = 1.0) -> bool:
@@ -79,13 +87,14 @@ class Replica:
         self.process.wait(START_WITHIN_S)
         self.start()
 
-    def stop(self) -> None:
-        """Stop it, at last by force."""
-        if self._process is None:
-            return
-        for _ in range(2):  # the second time without draining
+    def tell_to_stop(self) -> None:
+        """Tell it to stop, at once; a second word is what spares the draining."""
+        for _ in range(2):
             self.process.terminate()
             time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Wait until it is gone; at last by force."""
         try:
             self.process.wait(START_WITHIN_S)
         finally:
@@ -167,8 +176,12 @@ def serving(
         replicas = [Replica(folder, number, settings, command) for number in range(count)]
         proxies = [stack.enter_context(proxying(replica.address)) for replica in replicas]
         for replica in replicas:
+            replica.begin()
             stack.callback(replica.stop)
-            replica.start()
+        for replica in replicas:
+            stack.callback(replica.tell_to_stop)
+        for replica in replicas:
+            replica.wait_until_ready()
         together = Replicas(replicas, proxies)
         watcher = threading.Thread(target=together.watch, daemon=True)
         watcher.start()
