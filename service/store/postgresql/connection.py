@@ -10,6 +10,7 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.errors import Diagnostic
+from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
 STALE = {
@@ -29,11 +30,21 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     """When to give up, on the clock `time.monotonic`, in seconds."""
     stale = False
     """Whether what went wrong would go wrong again on this connection."""
+    lent_by: "ConnectionPool[Connection] | None" = None
+    """The pool that it goes back to."""
     _doubtful = False
 
     def __init__(self, pgconn: psycopg.pq.abc.PGconn) -> None:
         super().__init__(pgconn)
         super().add_notice_handler(self._hear)
+
+    def close(self) -> None:
+        """Go back into the pool, lost or not: psycopg's own would not give a lost one back."""
+        pool, self.lent_by = self.lent_by, None
+        if pool:
+            pool.putconn(self)
+        else:
+            super().close()
 
     def add_notice_handler(self, callback: Callable[[Diagnostic], None]) -> None:
         """Refuse: SQLAlchemy adds its own each time it is lent a connection, for ever more."""
@@ -46,17 +57,6 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """
         if notice.severity_nonlocalized == "WARNING" and notice.sqlstate == _WARNING:
             self._doubtful = True
-
-    def close(self) -> None:
-        """Give the connection back to its pool, above all when it is broken.
-
-        psycopg's own returns none that is closed, and the pool would miss its place for ever.
-        """
-        pool = getattr(self, "_pool", None)
-        if pool:
-            pool.putconn(self)
-        else:
-            super().close()
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait for the server, until the deadline and no longer.

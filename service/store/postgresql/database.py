@@ -17,7 +17,7 @@ from service.store.postgresql.connection import STALE
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
 
-ATTEMPTS = 3
+ATTEMPTS = 2
 """How often a statement or a transaction is tried that the server has undone."""
 RETRY_WITHIN_S = 1.0
 """After this long, another try would take longer than callers wait."""
@@ -179,12 +179,12 @@ class PostgreSQLDatabase(Database):
         except psycopg.Error as error:
             if self._is_our_fault(error):
                 raise
-            self._pool.note(error)
+            self._pool.note(answered=False)
             raise Unavailable from error
-        except Unavailable as unavailable:
-            self._pool.note(_driver_error(unavailable.__cause__))
+        except Unavailable:
+            self._pool.note(answered=False)
             raise
-        self._pool.note(None)
+        self._pool.note(answered=True)
 
     def _is_our_fault(self, error: BaseException | None) -> bool:
         state = _state(error) or ""
@@ -198,13 +198,9 @@ def driver_of(connection: Connection) -> PostgreSQLConnection:
     return driver
 
 
-def _driver_error(error: BaseException | None) -> BaseException | None:
-    return error.orig if isinstance(error, DBAPIError) else error
-
-
 def _state(error: BaseException | None) -> str | None:
     """Return the SQLSTATE of an error, `None` where it is not the server that speaks."""
-    return getattr(_driver_error(error), "sqlstate", None)
+    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
 
 
 def _again(attempt: int, began: float) -> bool:

@@ -121,18 +121,16 @@ class Pool:
                 connection = pool.getconn(timeout=patience / 2)
             except PoolTimeout as timeout:
                 raise PoolTimeout(f"no connection: {self._trouble or timeout}") from timeout
+            connection.lent_by = pool
             if not is_useless(connection):
                 connection.deadline = deadline
                 return connection
             connection.pgconn.finish()
             connection.close()  # the pool makes another
 
-    def note(self, error: BaseException | None) -> None:
-        """Learn how it went: with an error that is not the server's own, it did not answer."""
-        if error is None:
-            self._failures = 0
-        elif isinstance(error, psycopg.Error) and error.sqlstate is None:
-            self._failures += 1
+    def note(self, *, answered: bool) -> None:
+        """Learn whether the server did what it was asked, or was lost, locked, or too slow."""
+        self._failures = 0 if answered else self._failures + 1
 
     def close(self) -> None:
         """Close all connections that are not lent; a later `take` opens new ones."""

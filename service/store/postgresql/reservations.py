@@ -35,7 +35,7 @@ _FREE = """
         AND state = 'available' AND probe {side} :probe
     ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-_RESERVE = _psycopg(f"""
+RESERVE = _psycopg(f"""
     WITH pool AS MATERIALIZED (
         SELECT brand.id AS brand_id, campaign.id AS campaign_id FROM brand
         LEFT JOIN campaign ON campaign.brand_id = brand.id AND campaign.name = :campaign
@@ -58,6 +58,7 @@ _RESERVE = _psycopg(f"""
     SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, new
     FROM pool LEFT JOIN answer ON TRUE
 """)  # noqa: S608 - constants
+"""Finds or claims, and tells what is there: the keys, the code and its state, whether it is new."""
 _FIND = _psycopg(HELD)
 _ANY_LEFT = _psycopg("""
     SELECT 1 FROM code
@@ -104,7 +105,7 @@ class PostgreSQLReservations:
             probe = random.getrandbits(32) - 2**31
             # Where the same user's other call came first, the next try finds what it got.
             with suppress(UniqueViolation):
-                row = self._database.one(_RESERVE, {**values, "probe": probe}, lambda row: row[-1])
+                row = self._database.one(RESERVE, {**values, "probe": probe}, lambda row: row[-1])
                 pool = keys_of(row)
                 reservation = as_reservation(row[2:6]) if row else None
                 new = row is not None and row[-1] is True

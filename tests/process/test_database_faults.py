@@ -1,0 +1,206 @@
+"""PostgreSQL in trouble: callers hear of it soon, and the service goes on when it is over."""
+
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+import requests
+
+from tests.history.engines.postgresql import Drilled, postgresql
+from tests.history.proxy import Mode
+from tests.running import Running, running
+from tests.tokens import bearer
+
+CALLERS = 48
+"""Three times as many as there are threads: nobody may wait long behind others."""
+SOON_S = 5.0
+NOISE_S = 2.0
+"""What a busy machine may add."""
+BACK_WITHIN_S = 10.0
+TROUBLE_S = 7.0
+BRAND = "brand1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller was told, and how long it took."""
+
+    status: int
+    seconds: float
+    retry_after: str | None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A service, its PostgreSQL, and callers."""
+
+    service: Running
+    database: Drilled
+    users: Iterator[int]
+
+    def call(self, session: requests.Session, path: str) -> Answer:
+        began = time.monotonic()
+        answer = session.get(f"{self.service.url}{path}", headers=bearer(), timeout=20)
+        waited = time.monotonic() - began
+        return Answer(answer.status_code, waited, answer.headers.get("Retry-After"))
+
+    def reserve(self) -> Answer:
+        with requests.Session() as session:
+            return self.call(session, f"/v1/discount/fetch/{BRAND}/user{next(self.users)}")
+
+    @contextmanager
+    def callers(self):
+        """Let callers reserve and look up, without a pause, while a `with` block runs."""
+        answers: list[Answer] = []
+        over = threading.Event()
+
+        def go_on(number: int) -> None:
+            with requests.Session() as session:
+                while not over.is_set():
+                    user = number if next(self.users) % 2 else next(self.users)
+                    path = f"/v1/discount/fetch/{BRAND}/user{user}"
+                    answers.append(self.call(session, path))
+
+        with ThreadPoolExecutor(CALLERS) as pool:
+            going = [pool.submit(go_on, number) for number in range(CALLERS)]
+            try:
+                yield answers
+            finally:
+                over.set()
+            for one in going:
+                one.result()
+
+    def checks(self) -> dict[str, str]:
+        ready = requests.get(f"{self.service.url}/readyz", timeout=20)
+        assert (503 == ready.status_code) == (set(ready.json()["checks"].values()) != {"ok"})
+        checks: dict[str, str] = ready.json()["checks"]
+        return checks
+
+    def is_back(self) -> bool:
+        deadline = time.monotonic() + BACK_WITHIN_S + NOISE_S
+        while time.monotonic() < deadline:
+            if 200 == self.reserve().status and {"ok"} == set(self.checks().values()):
+                return True
+            time.sleep(0.1)
+        return False
+
+
+@pytest.fixture(scope="module")
+def trouble(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    with postgresql(folder) as database, running(folder, **database.settings) as service:
+        for _ in range(20):
+            body = {"brand": BRAND, "number_to_create": 1000}
+            url = f"{service.url}/v1/discount/create"
+            requests.post(url, json=body, headers=bearer(), timeout=20).raise_for_status()
+        yield Trouble(service, database, itertools.count(CALLERS))
+
+
+@contextmanager
+def killed(database):
+    database.server.end(signal.SIGKILL)
+    yield
+    database.server.start()
+
+
+@contextmanager
+def stopped(database):
+    for pid in database.server.pids():
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in database.server.pids():
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def unreachable(database):
+    database.proxy.set(Mode.HOLD)
+    yield
+    database.proxy.set(Mode.PASS)
+    database.proxy.cut()
+
+
+@contextmanager
+def refusing(database):
+    database.proxy.set(Mode.REFUSE)
+    database.proxy.cut()
+    yield
+    database.proxy.set(Mode.PASS)
+
+
+@contextmanager
+def read_only(database):
+    """As it is on a standby: what the service is connected to takes no writes any more."""
+    with database.connect() as connection:
+        connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        connection.execute("SELECT pg_reload_conf()")
+        yield
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def full(database):
+    """Others hold every connection that the server allows."""
+    with ExitStack() as stack:
+        administrator = stack.enter_context(database.connect())
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'discount'"
+        )
+        with suppress(psycopg.OperationalError):
+            while True:
+                stack.enter_context(database.connect())
+        yield
+
+
+@contextmanager
+def locked(database):
+    """Somebody holds the table, as a careless migration would."""
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE code")
+        yield
+
+
+GONE = {"database": "unavailable", "tables": "unavailable"}
+
+
+@pytest.mark.parametrize(
+    ("befalls", "failing"),
+    [
+        (killed, GONE),
+        (stopped, {}),  # "unavailable" or "timed out", whatever is noticed first
+        (unreachable, {}),
+        (refusing, GONE),
+        (read_only, {"database": "read-only"}),
+        (full, GONE),
+        (locked, None),
+    ],
+)
+def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, befalls, failing):
+    """Whatever befalls the database: 503 within 5 s, alive, and back within 10 s of its return."""
+    assert trouble.is_back()
+    with befalls(trouble.database), trouble.callers() as answers:
+        time.sleep(TROUBLE_S)
+        checks = trouble.checks()
+        assert 200 == requests.get(f"{trouble.service.url}/livez", timeout=20).status_code
+    assert {200, 503} >= {answer.status for answer in answers}
+    assert 503 in {answer.status for answer in answers}
+    assert all(answer.retry_after for answer in answers if answer.status == 503)
+    assert max(answer.seconds for answer in answers) < SOON_S + NOISE_S
+    if failing is None:  # readiness reads, and reading is still possible
+        assert {"ok"} == set(checks.values())
+    else:
+        assert failing.items() <= checks.items()
+        assert "ok" != checks["database"]
+        assert {"ok"} == {checks["drain"], checks["keys"]}
+    assert trouble.is_back()

@@ -1,0 +1,219 @@
+"""What PostgreSQL alone can do to a call, told by its own error codes."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from service.domain.codes import mint
+from service.domain.errors import NoCodesLeft, Unavailable
+from service.domain.model import Idempotency
+from service.store.postgresql import reservations
+from service.store.postgresql.database import driver_of
+from service.store.postgresql.pool import conninfo_of
+from service.store.postgresql.reservations import RESERVE
+from tests.engines import on_postgresql
+
+pytestmark = on_postgresql
+
+NOW = 1_800_000_000_000
+PASSING = ("40001", "40P01")
+LASTING = ("53100", "53200", "55P03", "57014", "58030", "XX000", "42P01", "42501")
+"""Disk full, out of memory, locked, cancelled, input/output error, internal error, no table."""
+OURS = ("22003", "23514", "42601")
+
+
+@pytest.fixture
+def fail(database):
+    """Let changes of codes fail with a code, the first times or always."""
+
+    def install(state, times=1_000_000, on="UPDATE OR INSERT"):
+        with database.transaction() as connection:
+            connection.execute(text("CREATE SEQUENCE attempt"))
+            connection.execute(
+                text(f"""
+                CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF nextval('attempt') <= {times} THEN
+                        RAISE EXCEPTION 'the secret AAAA' USING ERRCODE = '{state}';
+                    END IF;
+                    RETURN NULL;
+                END $$
+            """)
+            )
+            connection.execute(
+                text(f"CREATE TRIGGER fail AFTER {on} ON code EXECUTE FUNCTION fail()")
+            )
+
+    return install
+
+
+@pytest.fixture
+def calls(store):
+    """The two calls that change something."""
+    store.add_codes("brand", "default", 3, mint, NOW)
+    return {
+        "reserve": lambda: store.reserve("brand", "default", "user", NOW),
+        "create": lambda: store.add_codes("brand", "default", 2, mint, NOW),
+    }
+
+
+@pytest.mark.parametrize("call", ["reserve", "create"])
+class TestErrors:
+    @pytest.mark.parametrize("state", PASSING)
+    def test_what_the_server_has_undone_is_tried_again(self, calls, fail, store, call, state):
+        fail(state, times=1)
+        calls[call]()
+        counts = store.brand("brand")[1]
+        assert {"reserve": (2, 1), "create": (5, 0)}[call] == (
+            counts["available"],
+            counts["reserved"],
+        )
+
+    @pytest.mark.parametrize("state", [*PASSING, *LASTING])
+    def test_what_stays_is_unavailable_and_changes_nothing(self, calls, fail, store, call, state):
+        fail(state)
+        with pytest.raises(Unavailable):
+            calls[call]()
+        assert 3 == store.brand("brand")[1]["available"]
+        assert store.find_reservation("brand", "default", "user") is None
+
+    @pytest.mark.parametrize("state", OURS)
+    def test_our_own_mistakes_are_not_called_unavailable(self, calls, fail, call, state):
+        fail(state)
+        with pytest.raises(Exception, match=state):
+            calls[call]()
+
+    @pytest.mark.parametrize("state", ["22003", "23514"])
+    def test_no_value_that_the_server_quotes_is_repeated(self, calls, fail, call, state):
+        """What is raised reaches the log."""
+        fail(state)
+        with pytest.raises(Exception, match=state) as raised:
+            calls[call]()
+        assert "AAAA" not in str(raised.value)
+
+
+def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
+    """A server that was started again has closed every connection of the pool."""
+    store.add_codes("brand", "default", 40, mint, NOW)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(16)))
+    others = "application_name = 'discount' AND pid <> pg_backend_pid()"
+    with database.read() as connection:
+        ended = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}"
+        assert connection.execute(text(ended)).all()
+    for number in range(16, 40):
+        store.reserve("brand", "default", f"u{number}", NOW)
+    assert 0 == store.brand("brand")[1]["available"]
+
+
+def test_lost_connections_do_not_use_up_the_pool(store, database):
+    """Each that is lost in the middle of a call makes room for another."""
+    store.add_codes("brand", "default", 1, mint, NOW)
+    for _ in range(40):
+        with pytest.raises(Unavailable), database.read() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert database.why_not_ready() is None
+
+
+def test_a_commit_that_did_not_wait_for_the_standby_is_no_commit(store, database):
+    """PostgreSQL itself says no more than a warning."""
+    store.add_codes("brand", "default", 2, mint, NOW)
+    warning = "DO $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; END $$"
+    with pytest.raises(Unavailable), database.read() as connection:
+        connection.execute(text(warning))
+    assert database.why_not_ready() is None
+
+
+class TestLastCodes:
+    def test_codes_that_others_are_claiming_are_not_gone(self, store, database):
+        """Who finds the last code locked waits for what becomes of it."""
+        store.add_codes("brand", "default", 1, mint, NOW)
+        claimed, give_up = threading.Event(), threading.Event()
+
+        def claim_and_give_up():
+            with database.engine.connect() as connection, connection.begin() as claiming:
+                values = {"brand": "brand", "campaign": "default", "user": "u1", "now": NOW}
+                claim = driver_of(connection).execute(RESERVE, {**values, "probe": 0})
+                assert claim.rowcount == 1
+                claimed.set()
+                give_up.wait(10)
+                claiming.rollback()
+
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(claim_and_give_up)
+            assert claimed.wait(10)
+            second = pool.submit(store.reserve, "brand", "default", "u2", NOW)
+            time.sleep(0.2)
+            assert not second.done()
+            give_up.set()
+            first.result()
+            assert second.result()[1]
+
+    def test_none_is_left_only_when_the_last_is_committed(self, store):
+        store.add_codes("brand", "default", 1, mint, NOW)
+        store.reserve("brand", "default", "u1", NOW)
+        with pytest.raises(NoCodesLeft):
+            store.reserve("brand", "default", "u2", NOW)
+
+
+class TestTally:
+    def test_claims_share_no_row(self, store, database):
+        """Each adds a row of its own; none waits for the commit of another."""
+        store.add_codes("brand", "default", 3, mint, NOW)
+        with database.transaction() as connection:  # an open transaction that has counted
+            connection.execute(text("UPDATE tally SET available = available"))
+            assert store.reserve("brand", "default", "user", NOW)[1]
+
+    def test_rows_are_added_up_while_others_claim(self, store, database, monkeypatch):
+        monkeypatch.setattr(reservations, "FOLD_EVERY", 3)
+        store.add_codes("brand", "default", 400, mint, NOW)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))
+        assert (100, 300) == tuple(store.brand("brand")[1].values())[:2]
+        with database.read() as connection:
+            rows = connection.execute(text("SELECT count(*) FROM tally")).scalar_one()
+        assert rows < 100
+
+
+def test_repeated_requests_at_once_create_once(store):
+    """The second waits for the first, and gets its answer."""
+    once = Idempotency(b"k" * 32, b"c" * 32)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(
+                lambda _: store.add_codes("brand", "default", 5, mint, NOW, once=once), range(8)
+            )
+        )
+    assert 1 == len({tuple(codes) for codes, _ in answers})
+    assert 1 == sum(new for _, new in answers)
+    assert 5 == store.brand("brand")[1]["available"]
+
+
+def test_a_connection_keeps_to_its_deadline(database):
+    """Also where the server's own time-out does not come."""
+    with pytest.raises(Unavailable):
+        sleep_long(database)
+    assert database.why_not_ready() is None
+
+
+def sleep_long(database):
+    with database.transaction() as connection:
+        driver_of(connection).deadline = time.monotonic() + 0.1
+        connection.execute(text("SELECT pg_sleep(60)"))
+
+
+def test_settings_of_the_url_stay(engine):
+    url = "postgresql://me@a,b/db?sslmode=verify-full&application_name=mine&options=-c%20x.y%3D1"
+    said = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))
+    assert ("a,b", "verify-full", "mine") == (
+        said["host"],
+        said["sslmode"],
+        said["application_name"],
+    )
+    options = str(said["options"])
+    assert options.endswith("-c x.y=1")
+    assert "statement_timeout" in options
