@@ -15,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -48,7 +49,7 @@ _STATES = ", ".join(f"'{state}'" for state in State)
 brand = Table(
     "brand",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("name", PlainText, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
 )

@@ -27,7 +27,7 @@ LOST_AFTER = 3
 CONNECT_S = 2
 """How long one attempt to connect may take, for each host of the URL."""
 
-_SERVER_SIDE = {
+SERVER_SETTINGS = {
     # Less than a caller's patience, so that the server ends it and the connection lives on.
     "statement_timeout": "2500ms",
     "lock_timeout": "2s",
@@ -39,6 +39,7 @@ _SERVER_SIDE = {
     "enable_bitmapscan": "off",
     "enable_sort": "off",
 }
+"""What each session of the service asks of the server. A pooler may drop it; docs/postgresql.md."""
 
 
 def conninfo_of(url: str) -> str:
@@ -57,7 +58,7 @@ def conninfo_of(url: str) -> str:
             "DISCOUNT_DATABASE_URL is no connection URI of PostgreSQL, see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
         ) from error
-    options = " ".join(f"-c {name}={value}" for name, value in _SERVER_SIDE.items())
+    options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",
         "connect_timeout": CONNECT_S,

@@ -19,7 +19,7 @@ def upgrade() -> None:
     on_postgresql = op.get_context().dialect.name == "postgresql"
     op.create_table(
         "brand",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
         sa.Column("name", PLAIN_TEXT, nullable=False, unique=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
     )
