@@ -7,7 +7,7 @@ from service.store.database import Database
 from service.store.schema import MIGRATIONS, current_revision
 
 
-def upgrade(database: Database) -> str | None:
+def upgrade(database: Database, to: str = "head") -> str | None:
     """Run the steps that are missing, all or none, and return the revision reached.
 
     Several processes may do this at once: each waits for the one before it, then finds
@@ -21,5 +21,5 @@ def upgrade(database: Database) -> str | None:
     config.set_main_option("path_separator", "os")
     with database.migration() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
         return current_revision(connection)

@@ -36,9 +36,7 @@ def pgbouncer(folder, address):
     listen = free_port()
     config = folder / "pgbouncer.ini"
     host, port = address
-    config.write_text(
-        CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS)
-    )
+    config.write_text(CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS))
     as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
     with (folder / "pgbouncer.log").open("wb") as log:
         process = subprocess.Popen(

@@ -29,24 +29,25 @@ def _psycopg(statement: str) -> str:
 # behind it: claims that all began with the first would wait for each other, and walk over the
 # dead index entries of those before. The point is no part of the code, because codes may share a
 # prefix. Whoever holds a code already claims none: the outer condition is looked at first.
-_FREE = """
-    SELECT code FROM code
-    WHERE brand_id = (SELECT brand_id FROM pool) AND campaign_id = (SELECT campaign_id FROM pool)
-        AND state = 'available' AND probe {side} :probe
-    ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
+_IN_POOL = """
+    brand_id = (SELECT brand_id FROM pool) AND campaign_id = (SELECT campaign_id FROM pool)
 """
+_FREE = f"""
+    SELECT code FROM code
+    WHERE {_IN_POOL} AND state = 'available' AND probe {{side}} :probe
+    ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - constants, here and below
 RESERVE = _psycopg(f"""
     WITH pool AS MATERIALIZED (
         SELECT brand.id AS brand_id, campaign.id AS campaign_id FROM brand
         LEFT JOIN campaign ON campaign.brand_id = brand.id AND campaign.name = :campaign
         WHERE brand.name = :brand
     ), held AS MATERIALIZED (
-        SELECT code, state, reserved_at, expires_at
-        FROM pool JOIN code USING (brand_id, campaign_id) WHERE user_id = :user
+        SELECT code, state, reserved_at, expires_at FROM code
+        WHERE {_IN_POOL} AND user_id = :user
     ), claimed AS (
-        UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now FROM pool
-        WHERE NOT EXISTS (SELECT FROM held)
-            AND code.brand_id = pool.brand_id AND code.campaign_id = pool.campaign_id
+        UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now
+        WHERE NOT EXISTS (SELECT FROM held) AND {_IN_POOL}
             AND code = coalesce(({_FREE.format(side=">=")}), ({_FREE.format(side="<")}))
         RETURNING code, state, reserved_at, expires_at
     ), counted AS (
@@ -57,7 +58,7 @@ RESERVE = _psycopg(f"""
     )
     SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, new
     FROM pool LEFT JOIN answer ON TRUE
-""")  # noqa: S608 - constants
+""")
 """Finds or claims, and tells what is there: the keys, the code and its state, whether it is new."""
 _FIND = _psycopg(HELD)
 _ANY_LEFT = _psycopg("""
