@@ -20,7 +20,7 @@ def summary(drilled: Drilled, violations: list[Violation]) -> str:
     faults = Counter(call.fault for call in calls if call.fault)
     unavailable = statuses[503] + faults[Fault.CUT] + faults[Fault.REFUSED]
     seconds = max(call.ended for call in calls) - min(call.began for call in calls)
-    served = sorted(call.ended for call in answered if call.status < 500)
+    served = sorted(call.ended for call in calls if call.done)
     outage = max((later - earlier for earlier, later in pairwise(served)), default=0.0)
     evils = Counter(disturbance.name for disturbance in drilled.disturbances)
     rules = Counter(violation.rule for violation in violations)
