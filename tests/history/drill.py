@@ -28,7 +28,7 @@ ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "patroni": patroni,
 }
 OUTPUT = Path("var/drill")
-REST_S = 3.0
+REST_S = 2.0
 
 
 def say(text: str) -> None:

@@ -26,6 +26,7 @@ BINARIES = Path("/usr/lib/postgresql")
 NEEDED = {"patroni": "patroni", "etcd": "etcd-server"}
 """Commands, and the Debian packages that bring them."""
 RECOVERS_WITHIN_S = 90.0
+_STANDBYS = "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"
 RULES = {
     "ttl": LEASE_S,
     "loop_wait": 1,
@@ -207,19 +208,18 @@ class Cluster:
         """Return the node without whose word nothing is committed."""
         return next(node for node in self.nodes if node.ask("GET", "/synchronous").ok)
 
-    def wait_until_whole(self) -> None:
-        """Wait until every node takes part, and one of them is synchronous."""
-        wait_until(self._is_whole, "the cluster does not recover", RECOVERS_WITHIN_S)
+    def wait_for_standbys(self, count: int) -> None:
+        """Wait until there are so many, and the primary waits for one of them to commit."""
 
-    def _is_whole(self) -> bool:
-        try:
-            with self.connect("postgres") as connection:
-                streaming = connection.execute(
-                    "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"
-                ).fetchall()
-        except psycopg.Error:
-            return False
-        return len(streaming) == len(self.nodes) - 1 and ("sync",) in streaming
+        def there() -> bool:
+            try:
+                with self.connect("postgres") as connection:
+                    rows = connection.execute(_STANDBYS).fetchall()
+            except psycopg.Error:
+                return False
+            return len(rows) >= count and ("sync",) in rows
+
+        wait_until(there, f"there are no {count} standbys", RECOVERS_WITHIN_S)
 
 
 @contextmanager
@@ -230,5 +230,5 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
         for process in [cluster.etcd, *cluster.nodes]:
             process.start()
             stack.callback(process.end, signal.SIGTERM)
-        cluster.wait_until_whole()
+        cluster.wait_for_standbys(len(cluster.nodes) - 1)
         yield cluster

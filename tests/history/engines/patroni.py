@@ -43,10 +43,10 @@ class Patroni:
         return [Evil(name, partial(self._befall, befall), often) for name, befall, often in _EVILS]
 
     def _befall(self, befall: Callable[[Cluster, Random], None], chance: Random) -> None:
-        """Let it happen, and wait until the cluster could bear the next."""
+        """Let it happen, and wait until the cluster can bear the next."""
         befall(self.cluster, chance)
         time.sleep(1)
-        self.cluster.wait_until_whole()
+        self.cluster.wait_for_standbys(1)
 
 
 def _kill_server(cluster: Cluster, _chance: Random) -> None:
