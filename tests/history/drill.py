@@ -14,7 +14,9 @@ from pathlib import Path
 
 from tests.history import history
 from tests.history.checker import violations
+from tests.history.engines.cluster import missing
 from tests.history.engines.engine import Engine
+from tests.history.engines.patroni import patroni
 from tests.history.engines.postgresql import postgresql
 from tests.history.engines.sqlite import sqlite
 from tests.history.rig import Plan, drill
@@ -23,9 +25,10 @@ from tests.history.summary import summary
 ENGINES: dict[str, Callable[[Path], AbstractContextManager[Engine]]] = {
     "sqlite": sqlite,
     "postgresql": postgresql,
+    "patroni": patroni,
 }
 OUTPUT = Path("var/drill")
-REST_S = 4.0
+REST_S = 2.0
 
 
 def say(text: str) -> None:
@@ -39,6 +42,8 @@ def main() -> None:
     name = os.environ.get("DRILL_ENGINE", "sqlite")
     if name not in ENGINES:
         sys.exit(f"DRILL_ENGINE: {name} is none of {', '.join(ENGINES)}.")
+    if name == "patroni" and (packages := missing()):
+        sys.exit(f"DRILL_ENGINE=patroni needs these Debian packages: {' '.join(packages)}")
     seed = os.environ.get("DRILL_SEED") or f"{time.time_ns()}"
     seconds = float(os.environ.get("DRILL_MINUTES", "1")) * 60
     output = OUTPUT / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"

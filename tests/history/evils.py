@@ -95,10 +95,10 @@ def storm_of_impatience(replicas: Replicas, world: World) -> Evil:
     return Evil(f"{STORM} callers who hang up", befall)
 
 
-def pause(pids: list[int], seconds: float) -> None:
-    """Stop processes, and let them go on later."""
+def pause(pids: list[int], seconds: float, end: signal.Signals = signal.SIGCONT) -> None:
+    """Stop processes, and later let them go on, or end them."""
     for pid in pids:
         send(pid, signal.SIGSTOP)
     time.sleep(seconds)
     for pid in pids:
-        send(pid, signal.SIGCONT)
+        send(pid, end)

@@ -9,6 +9,9 @@ from random import Random
 
 from tests.history.history import Disturbance
 
+Befall = Callable[[Random], None]
+"""Does something bad, and returns when it is over; what it does exactly is by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evil:
@@ -16,13 +19,12 @@ class Evil:
 
     Args:
         name: What the summary calls it.
-        befall: Does it, and returns when it is over, that is, when whatever died was started
-            again; what it does exactly is by chance.
+        befall: Does it, and starts again whatever died.
         often: How many times it comes in each round.
     """
 
     name: str
-    befall: Callable[[Random], None]
+    befall: Befall
     often: int = 1
 
 
@@ -54,12 +56,13 @@ class Nemesis(threading.Thread):
             coming = coming or self._chance.sample(self._round, len(self._round))
             evil = coming.pop()
             began = time.monotonic()
-            self._tell(f"{datetime.now(UTC):%H:%M:%S.%f} {evil.name}\n")
+            self._tell(f"{datetime.now(UTC):%H:%M:%S.%f} {evil.name}: ")
             try:
                 evil.befall(self._chance)
             except BaseException as error:
                 self.error = error
                 raise
+            self._tell(f"over after {time.monotonic() - began:.1f} s\n")
             self.done.append(Disturbance(evil.name, began, time.monotonic()))
 
     def stop(self, within_s: float = 120.0) -> None:

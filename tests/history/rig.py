@@ -27,6 +27,8 @@ class Plan:
     seconds: float
     rest_s: float
     """Seconds of peace between two evils, on average."""
+    faults: int = 0
+    """It goes on until there were as many."""
     clients: int = 16
     hasty: int = 4
     """How many of the clients are."""
@@ -72,7 +74,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         ]
         for thread in [*clients, nemesis]:
             thread.start()
-        _watch(nemesis, clients, plan.seconds)
+        _watch(nemesis, clients, plan)
         nemesis.stop()
         replicas.wait_until_ready()
         time.sleep(1)
@@ -95,10 +97,10 @@ def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
     ]
 
 
-def _watch(nemesis: Nemesis, clients: list[Client], seconds: float) -> None:
+def _watch(nemesis: Nemesis, clients: list[Client], plan: Plan) -> None:
     """Wait for the end, but no longer than everything is well."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + plan.seconds
+    while time.monotonic() < deadline or len(nemesis.done) < plan.faults:
         time.sleep(0.2)
         assert nemesis.error is None, nemesis.error
         for client in clients:

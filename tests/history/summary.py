@@ -1,7 +1,8 @@
 """What a drill says about itself when it is over."""
 
+from bisect import bisect
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +21,9 @@ def summary(drilled: Drilled, violations: list[Violation]) -> str:
     faults = Counter(call.fault for call in calls if call.fault)
     unavailable = statuses[503] + faults[Fault.CUT] + faults[Fault.REFUSED]
     seconds = max(call.ended for call in calls) - min(call.began for call in calls)
-    served = sorted(call.ended for call in answered if call.status < 500)
+    served = sorted(call.ended for call in calls if call.done)
     outage = max((later - earlier for earlier, later in pairwise(served)), default=0.0)
+    slowest = max((call.ended - call.began for call in answered), default=0.0)
     evils = Counter(disturbance.name for disturbance in drilled.disturbances)
     rules = Counter(violation.rule for violation in violations)
     held = sum(row.user is not None for row in drilled.history.rows)
@@ -31,6 +33,8 @@ def summary(drilled: Drilled, violations: list[Violation]) -> str:
         f"without an answer: {_listed(faults)}",
         f"error share (503, cut, refused): {unavailable / len(calls):.2%}",
         f"longest outage: {outage:.1f} s",
+        f"longest from the end of a fault to a success: {_recovery(drilled, served):.1f} s",
+        f"slowest answer: {slowest:.1f} s",
         f"faults: {evils.total()}: {_listed(evils)}",
         f"codes in the end: {len(drilled.history.rows)}, held: {held}",
         f"violations: {len(violations)}: {_listed(rules)}",
@@ -38,6 +42,13 @@ def summary(drilled: Drilled, violations: list[Violation]) -> str:
         f"discount verify: {drilled.verify or 'nothing broken'}",
     ]
     return "\n".join(lines)
+
+
+def _recovery(drilled: Drilled, served: Sequence[float]) -> float:
+    """Return the longest time, in seconds, from the end of a fault to the next success."""
+    ends = [disturbance.ended for disturbance in drilled.disturbances]
+    nexts = [(end, bisect(served, end)) for end in ends]
+    return max((served[at] - end for end, at in nexts if at < len(served)), default=0.0)
 
 
 def _listed(counter: Mapping[Any, int]) -> str:

@@ -13,10 +13,13 @@ from service.settings import HOME
 from tests.history.checker import violations
 from tests.history.engines.postgresql import postgresql
 from tests.history.engines.sqlite import sqlite
+from tests.history.evils import ROLL
 from tests.history.rig import Plan, drill
 from tests.history.summary import summary
 
-SEED = "20261122"
+SEED = "20262306"
+FAULTS = 6
+"""With this seed, the first have a rolling restart and a kill -9 of whatever there is."""
 RACY = (
     *(sys.executable, "-m", "gunicorn"),
     *("--config", HOME / "config" / "gunicorn.conf.py", "tests.history.racy:app"),
@@ -33,14 +36,16 @@ def folder():
 @pytest.mark.parametrize("engine", [sqlite, postgresql])
 def test_every_answer_holds(engine, folder):
     with engine(folder) as database:
-        drilled = drill(database, folder, Plan(SEED, seconds=15, rest_s=0.2, audited=5))
+        drilled = drill(
+            database, folder, Plan(SEED, seconds=12, rest_s=0.2, faults=FAULTS, audited=5)
+        )
     found = violations(drilled.history)
     told = summary(drilled, found)
     print(told)  # noqa: T201 - pytest shows it where the test fails
     assert [] == found
     assert "" == drilled.verify
     assert 1000 < sum(call.done for call in drilled.history.calls)
-    assert 5 <= len(drilled.disturbances)
+    assert ROLL in {disturbance.name for disturbance in drilled.disturbances}
 
 
 @pytest.mark.parametrize("engine", [sqlite, postgresql])
