@@ -92,10 +92,11 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(problem_pages())
     drain = Drain()
     checks = {
+        # What may take long comes last: after a second, nobody waits for the rest.
         "drain": drain.why_not_ready,
+        "keys": lambda: None if keyring.current() else "unavailable",
         "database": database.why_not_ready,
         "tables": lambda: why_not_ready(database),
-        "keys": lambda: None if keyring.current() else "unavailable",
     }
     app.register_blueprint(probe_views(checks, log))
     serve_docs(app)

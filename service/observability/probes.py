@@ -29,12 +29,13 @@ def probe_views(checks: Mapping[str, Check], log: FilteringBoundLogger) -> Bluep
     @views.get("/readyz")
     def readyz() -> Response:
         """Calls can be served: every check says so in time."""
-        running = executor.submit(lambda: {name: _run(check) for name, check in checks.items()})
+        found = dict.fromkeys(checks, "timed out")
+        running = executor.submit(_run_all, checks, found)
         try:
-            found = running.result(READY_WITHIN_S)
+            running.result(READY_WITHIN_S)
         except TooLate:
             running.cancel()
-            found = dict.fromkeys(checks, "timed out")
+            found = found.copy()  # what is still running may write on
         ready = all(word == "ok" for word in found.values())
         if not ready:
             log.warning("not_ready", checks=found)
@@ -42,6 +43,11 @@ def probe_views(checks: Mapping[str, Check], log: FilteringBoundLogger) -> Bluep
         return _answer(content, 200 if ready else 503)
 
     return views
+
+
+def _run_all(checks: Mapping[str, Check], found: dict[str, str]) -> None:
+    for name, check in checks.items():
+        found[name] = _run(check)
 
 
 def _run(check: Check) -> str:

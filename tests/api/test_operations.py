@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 import threading
 
 import jwt
@@ -12,6 +11,7 @@ from sqlalchemy import event
 
 from service.app import parts_of
 from tests.api.conftest import C
+from tests.engines import on_sqlite
 from tests.tokens import SECRET, bearer, claims, token
 
 FIELDS = [
@@ -182,18 +182,18 @@ class TestProbes:
         assert checks == answer.json["checks"]
 
     @pytest.mark.parametrize(("revision", "status"), [("0000", 503), ("9999", 200)])
-    def test_tables_of_another_version(self, client, settings, revision, status):
+    def test_tables_of_another_version(self, client, database, revision, status):
         """Newer ones are good: a roll-out migrates while the old version still serves."""
-        with sqlite3.connect(settings.database_url.removeprefix("sqlite:///")) as connection:
-            connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
-        connection.close()
+        with database.transaction() as connection:
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
         answer = client.get("/readyz")
         assert status == answer.status_code
         assert "ok" == answer.json["checks"]["database"]
         assert (revision in answer.json["checks"]["tables"]) == (status == 503)
         assert ("Retry-After" in answer.headers) == (status == 503)
 
-    def test_a_database_that_is_gone(self, client, store, settings, tmp_path):
+    @on_sqlite  # tests/process/test_database_faults.py has PostgreSQL's
+    def test_a_database_that_is_gone(self, client, store, tmp_path):
         store.close()
         (tmp_path / "discount.db").rename(tmp_path / "elsewhere")
         (tmp_path / "discount.db").mkdir()
@@ -202,6 +202,7 @@ class TestProbes:
         assert "unavailable" == answer.json["checks"]["database"]
         assert 200 == client.get("/livez").status_code
 
+    @on_sqlite
     def test_a_database_that_is_none(self, client, auth, store, refused, tmp_path):
         """Whatever a database says that is not the caller's fault is a 503."""
         store.close()
@@ -216,4 +217,5 @@ class TestProbes:
         answer = client.get("/readyz")
         hang.set()
         assert 503 == answer.status_code
-        assert "timed out" == answer.json["checks"]["database"]
+        checks = answer.json["checks"]
+        assert ("timed out", "ok") == (checks["database"], checks["keys"])
