@@ -27,7 +27,7 @@ REVISIONS = {
 
 def complaints(sql):
     """Return what Squawk says about a migration in a transaction, nothing if it is good."""
-    command = [SQUAWK, "--assume-in-transaction", "--pg-version", "14", "--reporter", "gcc"]
+    command = [str(SQUAWK), "--assume-in-transaction", "--pg-version", "14", "--reporter", "gcc"]
     command += [f"--exclude={rule}" for rule in EXCEPTIONS]
     done = subprocess.run(
         command, input=LIKE_THE_SERVICE + sql, capture_output=True, text=True, check=False

@@ -76,7 +76,7 @@ def test_everything_is_kept_and_served(old, revision):
     supply = itertools.cycle([["DDDD"]])
     added = store.add_codes("brand", "default", 1, lambda _: next(supply), NOW, once=once)
     assert (["DDDD"], True) == added
-    assert 1 == store.brand("brand")[1]["available"]
+    assert 1 == store.brand("brand")[1][State.AVAILABLE]
 
 
 @pytest.mark.parametrize("revision", EARLIER)
@@ -86,5 +86,5 @@ def test_the_version_before_works_on(old, revision):
     upgrade(old)
     fill(old)
     store = SQLStore(old, reservations_in(old))
-    assert 2 == store.brand("brand")[1]["available"]
+    assert 2 == store.brand("brand")[1][State.AVAILABLE]
     assert store.reserve("brand", "default", "user2", NOW)[1]

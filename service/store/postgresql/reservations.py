@@ -36,7 +36,7 @@ _FREE = f"""
     SELECT code FROM code
     WHERE {_IN_POOL} AND state = 'available' AND probe {{side}} :probe
     ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608 - constants, here and below
+"""  # noqa: S608 - constants
 RESERVE = _psycopg(f"""
     WITH pool AS MATERIALIZED (
         SELECT brand.id AS brand_id, campaign.id AS campaign_id FROM brand
@@ -58,7 +58,7 @@ RESERVE = _psycopg(f"""
     )
     SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, new
     FROM pool LEFT JOIN answer ON TRUE
-""")
+""")  # noqa: S608 - constants
 """Finds or claims, and tells what is there: the keys, the code and its state, whether it is new."""
 _FIND = _psycopg(HELD)
 _ANY_LEFT = _psycopg("""
