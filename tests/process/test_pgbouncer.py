@@ -5,6 +5,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -13,6 +14,9 @@ from service.store.postgresql.pool import SERVER_SETTINGS
 from tests.history.engines.postgresql import postgresql
 from tests.running import free_port, running
 from tests.tokens import bearer
+
+PGBOUNCER = Path("/usr/sbin/pgbouncer")
+pytestmark = pytest.mark.skipif(not PGBOUNCER.exists(), reason="pgbouncer is not installed")
 
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""
@@ -39,9 +43,7 @@ def pgbouncer(folder, address):
     config.write_text(CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS))
     as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
     with (folder / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["/usr/sbin/pgbouncer", *as_whom, str(config)], stdout=log, stderr=log
-        )
+        process = subprocess.Popen([PGBOUNCER, *as_whom, str(config)], stdout=log, stderr=log)
         try:
             yield f"postgresql://postgres@127.0.0.1:{listen}/discount"
         finally:
