@@ -273,6 +273,19 @@ class RateLimited(Problem):
         self.retry_after = retry_after
 
 
+class TooManyJobs(Problem):
+    """The brand has as many open jobs as it may."""
+
+    slug = "too-many-jobs"
+    status = 429
+    title = "Too many open jobs"
+    meaning = (
+        "The brand has as many jobs that are queued or running as it may have. Nothing was changed."
+    )
+    remedy = "Wait for a job to end, or cancel one, and send the call again."
+    retry_after = 10
+
+
 class Unavailable(Problem):
     """The service cannot answer now."""
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
+from service.domain.jobs import JobState
 from service.domain.model import State
 
 metadata = MetaData()
@@ -43,8 +44,11 @@ def belongs(item: SchemaItem, engine: str) -> bool:
 
 
 PlainText = Text().with_variant(Text(collation="C"), "postgresql")
+
 IDEMPOTENCY_KEY = "idempotency_key"
+JOB_OPEN = "finished_at IS NULL"
 _STATES = ", ".join(f"'{state}'" for state in State)
+_JOB_STATES = ", ".join(f"'{state}'" for state in JobState)
 
 brand = Table(
     "brand",
@@ -132,12 +136,53 @@ idempotency = Table(
 )
 """What requests with an Idempotency-Key were answered."""
 
+job = Table(
+    "job",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("id", PlainText, nullable=False),
+    Column("campaign_id", Integer, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("state", PlainText, nullable=False),
+    Column("parameters", PlainText, nullable=False),
+    Column("requested_by", PlainText, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("cursor", PlainText),
+    Column("detail", PlainText),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("lease", PlainText),
+    Column("leased_until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("brand_id", "id"),
+    ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
+    CheckConstraint(f"state IN ({_JOB_STATES})", name="job_state"),
+    CheckConstraint("done >= 0 AND failed >= 0 AND done + failed <= total", name="job_progress"),
+    CheckConstraint(
+        f"({JOB_OPEN}) = (state IN ('{JobState.QUEUED}', '{JobState.RUNNING}'))",
+        name="job_finished",
+    ),
+)
+"""Long work: how far it is, and which worker may go on with it until when."""
+
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
 # data are split by brand, a key is unique within its part.
 Index(IDEMPOTENCY_KEY, idempotency.c.key, unique=True)
 Index("idempotency_by_age", idempotency.c.brand_id, idempotency.c.created_at)
 
 Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ONLY)
+
+Index("job_by_campaign", job.c.brand_id, job.c.campaign_id, job.c.id)
+Index(
+    "job_open",
+    job.c.brand_id,
+    job.c.id,
+    sqlite_where=text(JOB_OPEN),
+    postgresql_where=text(JOB_OPEN),
+)
+
 Index(
     "code_by_user",
     code.c.brand_id,

@@ -1,0 +1,41 @@
+"""What each kind of job does in a chunk; `leases.py` sees to all that is the same for each.
+
+A kind is a function that does about as many rows as it is told, on the connection of the
+transaction that also keeps its progress. It may be run again from the same progress: what a
+transaction did that was undone never was.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from service.domain import codes
+from service.domain.jobs import Chunk, Job, JobKind, JobState
+from service.domain.model import Millis
+from service.store.codes import add_codes
+from service.store.pools import Pool
+
+
+class Progress(NamedTuple):
+    """Where a job is."""
+
+    pool: Pool
+    job: Job
+    cursor: str | None
+    """What the chunk before said, `None` for the first."""
+    now: Millis
+
+
+DoChunk = Callable[[Connection, Progress, int], Chunk]
+"""Does about so many rows, and says how many they were."""
+
+
+def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
+    """Make new codes."""
+    count = min(size, progress.job.left)
+    add_codes(connection, progress.pool, count, codes.mint, progress.now)
+    return Chunk(done=count, ends=JobState.SUCCEEDED if count == progress.job.left else None)
+
+
+KINDS: Mapping[JobKind, DoChunk] = {JobKind.GENERATE: generate}

@@ -1,0 +1,124 @@
+"""Jobs as workers see them: taking one, doing a chunk, letting go.
+
+A job belongs to the worker whose token is in its row. A chunk and its progress are one
+transaction that begins with a look at the token, under a lock: so what is counted is done, what
+is done is counted, and a worker that was thought dead and comes back changes nothing.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from service.domain.jobs import Chunk, Job, JobState
+from service.domain.model import Millis
+from service.store.database import Database
+from service.store.job_kinds import KINDS, Progress
+from service.store.jobs import COLUMNS, as_job, finish
+from service.store.pools import Pool
+from service.store.tables import job
+from service.usecases.job_ports import JobKey, Lease, LeaseLost
+
+_KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
+_OPEN = job.c.finished_at.is_(None)
+_DUE = (_OPEN, job.c.leased_until <= bindparam("now"))
+_ALL_DUE = select(job.c.brand_id, job.c.id).where(*_DUE).order_by(job.c.id)
+# A worker that was stopped in the middle of a transaction has the row locked: others pass it by.
+_TAKE = select(*COLUMNS).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
+_HELD = (
+    select(*COLUMNS, job.c.campaign_id, job.c.cursor)
+    .where(*_KEY, _OPEN, job.c.lease == bindparam("token"))
+    .with_for_update()
+)
+_ONE = select(*COLUMNS).where(*_KEY)
+
+
+class SQLWork:
+    """Implements `service.usecases.job_ports.Work`, which documents the methods."""
+
+    def __init__(self, database: Database) -> None:
+        """Take jobs from `database`."""
+        self._database = database
+
+    def due(self, now: Millis, limit: int) -> Sequence[JobKey]:
+        with self._database.read() as connection:
+            rows = connection.execute(_ALL_DUE.limit(limit), {"now": now})
+            return [JobKey(*row) for row in rows]
+
+    def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
+        lease = Lease(key, secrets.token_hex(16))
+        with self._database.transaction() as connection:
+            if connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none() is None:
+                return None
+            _change(
+                connection,
+                key,
+                state=JobState.RUNNING,
+                started_at=func.coalesce(job.c.started_at, now),
+                lease=lease.token,
+                leased_until=until,
+            )
+            return lease, _read(connection, key)
+
+    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Job:
+        with self._database.transaction() as connection:
+            *seen, campaign_id, cursor = _held(connection, lease)
+            found = as_job(seen)
+            pool = Pool(lease.key.brand_id, campaign_id)
+            chunk = KINDS[found.kind](connection, Progress(pool, found, cursor, now), size)
+            _record(connection, lease.key, chunk, until)
+            if chunk.ends is not None:
+                finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
+            return _read(connection, lease.key)
+
+    def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
+        with self._database.transaction() as connection:
+            _held(connection, lease)
+            finish(connection, lease.key, JobState.FAILED, detail, now)
+            return _read(connection, lease.key)
+
+    def give_back(self, lease: Lease) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                update(job)
+                .where(*_KEY, job.c.lease == bindparam("token"))
+                .values(lease=None, leased_until=0),
+                {**_of(lease.key), "token": lease.token},
+            )
+
+
+def _of(key: JobKey) -> dict[str, Any]:
+    return {"of_brand": key.brand_id, "of_id": key.id}
+
+
+def _held(connection: Connection, lease: Lease) -> Sequence[Any]:
+    """Lock the job's row for its worker.
+
+    Raises:
+        LeaseLost: It is another's by now, or has ended.
+    """
+    row = connection.execute(_HELD, {**_of(lease.key), "token": lease.token}).one_or_none()
+    if row is None:
+        raise LeaseLost
+    return row
+
+
+def _record(connection: Connection, key: JobKey, chunk: Chunk, until: Millis) -> None:
+    changed: dict[str, Any] = {
+        "done": job.c.done + chunk.done,
+        "failed": job.c.failed + chunk.failed,
+        "cursor": chunk.cursor,
+        "leased_until": until,
+    }
+    if chunk.detail is not None:
+        changed["detail"] = chunk.detail
+    _change(connection, key, **changed)
+
+
+def _change(connection: Connection, key: JobKey, **values: Any) -> None:
+    connection.execute(update(job).where(*_KEY).values(**values), _of(key))
+
+
+def _read(connection: Connection, key: JobKey) -> Job:
+    return as_job(connection.execute(_ONE, _of(key)).one())

@@ -1,0 +1,104 @@
+"""What jobs need from the outside: where callers' jobs are kept, and where workers take them.
+
+Each method is one atomic step, as with `ports.Store`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from service.domain.jobs import Job, Order
+from service.domain.model import Idempotency, Millis, Page
+
+
+class JobKey(NamedTuple):
+    """What tells a job from every other; a queue carries it to a worker."""
+
+    brand_id: int
+    id: str
+
+
+class LeaseLost(Exception):  # noqa: N818 - it is no error of anybody's
+    """The job is cancelled, or another worker has it: nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's right to go on with a job, for as long as it is renewed in time.
+
+    Each time that a job is taken it gets another token, so that whoever lost the job without
+    knowing it, and however much later, changes nothing any more (a fencing token).
+    """
+
+    key: JobKey
+    token: str
+
+
+class Jobs(Protocol):
+    """Where callers' jobs are kept.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: What a name refers to does not exist.
+        JobNotFound: The campaign has no such job.
+        Unavailable: The store cannot answer now.
+    """
+
+    def add(
+        self,
+        brand: str,
+        campaign: str,
+        order: Order,
+        now: Millis,
+        *,
+        once: Idempotency | None = None,
+    ) -> tuple[JobKey, Job, bool]:
+        """Keep a new job, queued; on `default`, make brand and campaign if needed.
+
+        Returns:
+            Its key, the job as it was then, and whether it is new.
+
+        Raises:
+            Conflict: The idempotency key was used for something else.
+            TooManyJobs: The brand has as many open jobs as it may.
+        """
+
+    def find(self, brand: str, campaign: str, job_id: str) -> Job:
+        """Return one job."""
+
+    def page(self, brand: str, campaign: str, after: str | None, limit: int) -> Page[Job]:
+        """List a campaign's jobs, the newest first, from behind `after`."""
+
+    def cancel(self, brand: str, campaign: str, job_id: str, now: Millis) -> Job:
+        """End an open job where it is; a cancelled one stays as it is.
+
+        Raises:
+            Conflict: It has succeeded or failed.
+        """
+
+
+class Work(Protocol):
+    """Where workers take jobs.
+
+    Raises:
+        LeaseLost: The lease is good for nothing any more.
+        Unavailable: The store cannot answer now.
+    """
+
+    def due(self, now: Millis, limit: int) -> Sequence[JobKey]:
+        """Name open jobs that no worker has, the oldest first."""
+
+    def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
+        """Take a job that is due; `None` if it is not, or not there."""
+
+    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Job:
+        """Do a chunk of about `size` rows, and renew the lease, in one transaction.
+
+        Returns:
+            The job as it is then; it may have ended.
+        """
+
+    def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
+        """End the job as failed; `detail` is for the caller's eyes."""
+
+    def give_back(self, lease: Lease) -> None:
+        """Let the next worker go on at once; a lost lease is no matter."""
