@@ -59,6 +59,22 @@ def serve() -> None:
 
 
 @main.command()
+@click.option("--check", is_flag=True, help="Only say whether a worker has what it needs.")
+def worker(*, check: bool) -> None:
+    """Do jobs until told to stop, one at a time.
+
+    Any number of workers may run beside each other, each for as long as it likes.
+    """
+    from service.worker import run_worker, what_is_missing
+
+    settings = load_settings()
+    if not check:
+        run_worker(settings)
+    elif missing := what_is_missing(settings):
+        raise click.ClickException("\n".join(missing))
+
+
+@main.command()
 @click.option("--subject", required=True, help="Whom the token stands for.")
 @click.option("--scope", default=" ".join(Scope), help="What it allows, between spaces  [all].")
 @click.option(

@@ -69,6 +69,8 @@ class Settings:
     port: int = 5000
     metrics_port: int | None = None
     """`None`: `DEFAULT_METRICS_PORT`, or any free port where that is taken (development only)."""
+    worker_metrics_port: int | None = None
+    """`None`: `discount worker` shows no metrics of its own."""
     workers: int = 1
     threads: int = 16
     database_url: str = field(default=f"sqlite:///{HOME}/var/discount.db", repr=False)
@@ -148,6 +150,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
             host=env.str("HOST", default.host, validate=named),
             port=env.int("PORT", default.port, validate=port),
             metrics_port=env.int("METRICS_PORT", None, validate=port),
+            worker_metrics_port=env.int("DISCOUNT_WORKER_METRICS_PORT", None, validate=port),
             workers=env.int(
                 "WEB_CONCURRENCY", default.workers, validate=validate.Range(min=1, max=256)
             ),

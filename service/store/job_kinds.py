@@ -6,6 +6,7 @@ transaction did that was undone never was.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 from service.domain import codes
 from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import Millis
-from service.store.codes import add_codes
+from service.store.loading import load_codes
 from service.store.pools import Pool
 
 
@@ -32,10 +33,14 @@ DoChunk = Callable[[Connection, Progress, int], Chunk]
 
 
 def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
-    """Make new codes."""
-    count = min(size, progress.job.left)
-    add_codes(connection, progress.pool, count, codes.mint, progress.now)
-    return Chunk(done=count, ends=JobState.SUCCEEDED if count == progress.job.left else None)
+    """Make new codes, those of this chunk in its own part of the space of codes."""
+    job = progress.job
+    count = min(size, job.left)
+    first, end = (codes.SPACE * at // job.total for at in (job.done, job.done + count))
+    load_codes(
+        connection, progress.pool, count, partial(codes.mint_between, first, end), progress.now
+    )
+    return Chunk(done=count, ends=JobState.SUCCEEDED if count == job.left else None)
 
 
 KINDS: Mapping[JobKind, DoChunk] = {JobKind.GENERATE: generate}

@@ -6,6 +6,7 @@ is done is counted, and a worker that was thought dead and comes back changes no
 """
 
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from service.store.job_kinds import KINDS, Progress
 from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
 from service.store.tables import job
-from service.usecases.job_ports import JobKey, Lease, LeaseLost
+from service.usecases.job_ports import JobKey, Lease, LeaseLost, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 _OPEN = job.c.finished_at.is_(None)
@@ -61,8 +62,10 @@ class SQLWork:
             )
             return lease, _read(connection, key)
 
-    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Job:
+    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
         with self._database.transaction() as connection:
+            began = time.perf_counter()
+            others = _others_write(connection)
             *seen, campaign_id, cursor = _held(connection, lease)
             found = as_job(seen)
             pool = Pool(lease.key.brand_id, campaign_id)
@@ -70,13 +73,20 @@ class SQLWork:
             _record(connection, lease.key, chunk, until)
             if chunk.ends is not None:
                 finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
-            return _read(connection, lease.key)
+            reached = _read(connection, lease.key)
+        held = time.perf_counter() - began
+        return Step(reached, chunk.done + chunk.failed, held, others)
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         with self._database.transaction() as connection:
             _held(connection, lease)
             finish(connection, lease.key, JobState.FAILED, detail, now)
             return _read(connection, lease.key)
+
+    def refresh(self, key: JobKey) -> None:
+        with self._database.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("ANALYZE code")
 
     def give_back(self, lease: Lease) -> None:
         with self._database.transaction() as connection:
@@ -86,6 +96,16 @@ class SQLWork:
                 .values(lease=None, leased_until=0),
                 {**_of(lease.key), "token": lease.token},
             )
+
+
+def _others_write(connection: Connection) -> bool:
+    """Say whether others have written to an SQLite database since this connection last looked."""
+    if connection.dialect.name != "sqlite":
+        return False
+    version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+    seen = connection.info.get("data_version", version)
+    connection.info["data_version"] = version
+    return bool(seen != version)
 
 
 def _of(key: JobKey) -> dict[str, Any]:

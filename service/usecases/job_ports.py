@@ -3,7 +3,7 @@
 Each method is one atomic step, as with `ports.Store`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -16,6 +16,10 @@ class JobKey(NamedTuple):
 
     brand_id: int
     id: str
+
+
+Announce = Callable[[JobKey], None]
+"""Tells workers of a job. It never fails: a job that nobody was told of is found a little later."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - it is no error of anybody's
@@ -76,6 +80,19 @@ class Jobs(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A chunk that was done."""
+
+    job: Job
+    """As it is after the chunk; it may have ended."""
+    rows: int
+    seconds: float
+    """How long the database was kept from others."""
+    others: bool
+    """Whether others write to what only one can write to at a time."""
+
+
 class Work(Protocol):
     """Where workers take jobs.
 
@@ -90,15 +107,14 @@ class Work(Protocol):
     def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
         """Take a job that is due; `None` if it is not, or not there."""
 
-    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Job:
-        """Do a chunk of about `size` rows, and renew the lease, in one transaction.
-
-        Returns:
-            The job as it is then; it may have ended.
-        """
+    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
+        """Do a chunk of about `size` rows, and renew the lease, in one transaction."""
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         """End the job as failed; `detail` is for the caller's eyes."""
+
+    def refresh(self, key: JobKey) -> None:
+        """Let the database look anew at what it has, after many rows have come."""
 
     def give_back(self, lease: Lease) -> None:
         """Let the next worker go on at once; a lost lease is no matter."""

@@ -1,0 +1,86 @@
+"""Metrics of jobs: what a worker counts, and what everybody can read from the jobs' rows."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from service.domain.jobs import Job, JobKind, JobState
+from service.usecases.job_ports import Step
+
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+ENDS = (JobState.SUCCEEDED, JobState.FAILED)
+"""How a worker ends a job; it is a caller who cancels one."""
+
+OpenJobs = Callable[[], tuple[int, int, float]]
+"""Tells how many jobs are queued, how many are running, and for how many seconds the oldest of the
+queued ones has waited."""
+
+
+class JobMetrics:
+    """The counters of one worker."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._chunks = Histogram(
+            "discount_job_chunk_seconds",
+            "Time of a chunk's transaction with its commit.",
+            ["kind"],
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._rows = Counter(
+            "discount_job_rows", "Rows that jobs have dealt with.", ["kind"], registry=self.registry
+        )
+        self._ended = Counter(
+            "discount_jobs_ended",
+            "Jobs that have ended.",
+            ["kind", "state"],
+            registry=self.registry,
+        )
+        self._waits = Counter(
+            "discount_job_waits",
+            "Chunks that failed because the database could not be written, and were tried again.",
+            registry=self.registry,
+        )
+        # Made at once, so that each is scraped as 0 before it first happens.
+        for kind in JobKind:
+            self._chunks.labels(kind)
+            self._rows.labels(kind)
+            for state in ENDS:
+                self._ended.labels(kind, state)
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+        self._chunks.labels(step.job.kind).observe(step.seconds)
+        self._rows.labels(step.job.kind).inc(step.rows)
+
+    def ended(self, job: Job) -> None:
+        """Count a job that has ended."""
+        self._ended.labels(job.kind, job.state).inc()
+
+    def waits(self) -> None:
+        """Count a chunk that has to wait."""
+        self._waits.inc()
+
+
+class OpenJobsCollector(Collector):
+    """Asks the store for jobs that are not done, at the moment of each scrape."""
+
+    def __init__(self, open_jobs: Callable[[], Sequence[float]]) -> None:
+        """Take the numbers from `open_jobs`: none where nobody knows them."""
+        self._open_jobs = open_jobs
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges; where the store cannot answer, nothing, so that they go stale."""
+        for queued, running, oldest_s in filter(None, [self._open_jobs()]):
+            family = GaugeMetricFamily("discount_jobs_open", "Open jobs.", labels=["state"])
+            family.add_metric([JobState.QUEUED], queued)
+            family.add_metric([JobState.RUNNING], running)
+            yield family
+            yield GaugeMetricFamily(
+                "discount_jobs_oldest_queued_seconds",
+                "How long the oldest queued job has waited.",
+                value=oldest_s,
+            )

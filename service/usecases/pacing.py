@@ -1,0 +1,47 @@
+"""How fast bulk work goes, so that nobody notices it.
+
+Where only one can write at a time (SQLite), a chunk keeps every reservation waiting. So while
+others write, chunks take a few milliseconds, with rests between them; while nobody does, they are
+as long as one late reservation may wait.
+"""
+
+from dataclasses import dataclass
+
+from service.usecases.job_ports import Step
+
+FEWEST, MOST = 64, 20_000
+"""Rows in a chunk; the most are some 10 MB."""
+GROWTH = 2.0
+"""A chunk has at most this many times the rows of the one before."""
+POLITE_FOR_S = 2.0
+"""Seconds after which others that are not heard of any more have gone."""
+POLITE_S = 0.004
+"""How long a chunk takes while others write."""
+POLITE_REST_S = 0.012
+"""How long they have the database to themselves. SQLite's own waiting looks at the lock after
+1, 3, 8 and 18 ms, so it finds a gap of this length."""
+BRISK_S = 0.1
+"""How long a chunk takes while nobody else writes."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Says how many rows the next chunk has, and how long to rest before it."""
+
+    size: int = 500
+    rest_s: float = 0.0
+    _polite_until: float = 0.0
+
+    def note(self, step: Step, now: float) -> None:
+        """Learn from a chunk that was done.
+
+        Args:
+            step: The chunk.
+            now: Seconds of a clock that never goes back.
+        """
+        if step.others:
+            self._polite_until = now + POLITE_FOR_S
+        polite = now < self._polite_until
+        self.rest_s = POLITE_REST_S if polite else 0.0
+        goal = step.rows * (POLITE_S if polite else BRISK_S) / max(step.seconds, 1e-6)
+        self.size = int(min(max(goal, FEWEST), self.size * GROWTH, MOST))

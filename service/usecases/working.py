@@ -1,0 +1,154 @@
+"""Working on a job: chunk after chunk, as long as it is one's own and nobody says stop.
+
+A worker does a slice of a job and then lets those go first that wait, so that a job of ten
+million codes keeps no small one waiting for long.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Protocol
+
+from service.domain.errors import Unavailable
+from service.domain.jobs import Job
+from service.domain.model import Millis
+from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, Step, Work
+from service.usecases.pacing import Pace
+from service.usecases.ports import Clock, system_clock
+
+LEASE_MS = 8_000
+"""How long a job waits for its worker, which renews this with each chunk."""
+SLICE_S = 5.0
+"""How long a worker goes on with one job while others wait."""
+REFRESH_ROWS = 1_000_000
+"""After so many new rows the database refreshes its statistics, and again at the end."""
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Rests after failures in a row; the last again and again."""
+
+BROKEN = "The service failed in a way that it did not foresee. What is done stays."
+
+Wait = Callable[[float], bool]
+"""Rests for so many seconds, and says whether the worker is to stop."""
+
+
+class JobObserver(Protocol):
+    """Hears what a worker does."""
+
+    def taken(self, job: Job) -> None:
+        """Note that a job was taken, for the first time or again."""
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+
+    def ended(self, job: Job) -> None:
+        """Note that a job has ended, by this worker."""
+
+    def lost(self, key: JobKey) -> None:
+        """Note that a job was cancelled, or is another worker's."""
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        """Note that a job waits because the database cannot be written."""
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        """Note a fault of ours that has ended a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Does jobs, one at a time.
+
+    Args:
+        work: Where jobs are taken.
+        announce: Tells other workers of a job that is not done yet.
+        observer: Hears what happens.
+        wait: How to rest.
+        clock: Tells the time.
+    """
+
+    work: Work
+    announce: Announce
+    observer: JobObserver
+    wait: Wait
+    clock: Clock = system_clock
+
+    def do(self, key: JobKey) -> bool:
+        """Work on a job until it ends, or others wait, or the worker is to stop.
+
+        Returns:
+            Whether the job could be had.
+
+        Raises:
+            Unavailable: The store cannot answer now. What was taken is found again in time.
+        """
+        taken = self.work.take(key, self.clock(), self._until())
+        if taken is None:
+            return False
+        lease, job = taken
+        self.observer.taken(job)
+        try:
+            if self._slice(lease):
+                self.work.give_back(lease)
+                self.announce(key)
+        except LeaseLost:
+            self.observer.lost(key)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault ends its job, and no other
+            self._end_broken(lease, error)
+        return True
+
+    def do_overdue(self) -> bool:
+        """Work on a job that nobody was told of, or whose worker died; say if there was one.
+
+        Raises:
+            Unavailable: The store cannot answer now.
+        """
+        return any(self.do(key) for key in self.work.due(self.clock(), limit=10))
+
+    def _slice(self, lease: Lease) -> bool:
+        """Do chunks; say whether there is more to do."""
+        pace, ends_at, fresh = Pace(), time.monotonic() + SLICE_S, 0
+        while (step := self._step(lease, pace.size)) is not None:
+            self.observer.chunk(step)
+            fresh += step.rows
+            ended = step.job.finished_at is not None
+            if fresh >= REFRESH_ROWS or ended:
+                self.work.refresh(lease.key)
+                fresh = 0
+            if ended:
+                self.observer.ended(step.job)
+                return False
+            now = time.monotonic()
+            pace.note(step, now)
+            if self.wait(pace.rest_s):
+                return True
+            if now > ends_at:
+                if self.work.due(self.clock(), limit=1):
+                    return True
+                ends_at = now + SLICE_S
+        return True
+
+    def _step(self, lease: Lease, size: int) -> Step | None:
+        """Do a chunk, however long the database is away; `None` if the worker is to stop.
+
+        Raises:
+            LeaseLost: The job is not this worker's any more.
+        """
+        for rest in chain(RETRY_S, repeat(RETRY_S[-1])):
+            try:
+                return self.work.step(lease, size, self.clock(), self._until())
+            except Unavailable as error:
+                self.observer.waits(lease.key, error, rest)
+                if self.wait(rest):
+                    return None
+        raise AssertionError
+
+    def _end_broken(self, lease: Lease, error: Exception) -> None:
+        self.observer.broken(lease.key, error)
+        with suppress(LeaseLost):
+            self.observer.ended(self.work.fail(lease, BROKEN, self.clock()))
+
+    def _until(self) -> Millis:
+        return self.clock() + LEASE_MS

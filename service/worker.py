@@ -1,0 +1,185 @@
+"""The third way in: a process that does jobs, one at a time."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from prometheus_client import start_http_server
+from structlog.typing import FilteringBoundLogger
+
+from service.domain.errors import Unavailable
+from service.domain.jobs import Job
+from service.observability.job_metrics import JobMetrics
+from service.observability.logging import build_logger, route_stdlib_logging
+from service.settings import Settings
+from service.store.announcing import announcer
+from service.store.database import Database
+from service.store.leases import SQLWork
+from service.store.queue import JobQueue
+from service.store.schema import why_not_ready
+from service.usecases.job_ports import JobKey, Step
+from service.usecases.working import Worker
+
+OVERDUE_EVERY_S = 1.0
+"""How often a worker that has nothing to do looks for jobs that no message told it of."""
+
+
+class Reporter:
+    """Writes log lines and metrics of what a worker does.
+
+    Args:
+        log: Gets a line where a job begins, waits or ends; never one a chunk.
+        metrics: Counts everything.
+    """
+
+    def __init__(self, log: FilteringBoundLogger, metrics: JobMetrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._began = time.monotonic()
+        self._rows = 0
+
+    def taken(self, job: Job) -> None:
+        """Note that a job was taken, for the first time or again."""
+        self._began, self._rows = time.monotonic(), 0
+        self._log.info("job_taken", **_named(job), done=job.done, total=job.total)
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+        self._rows += step.rows
+        self._metrics.chunk(step)
+
+    def ended(self, job: Job) -> None:
+        """Note that a job has ended, by this worker."""
+        self._metrics.ended(job)
+        self._log.info(
+            "job_ended",
+            **_named(job),
+            state=job.state,
+            done=job.done,
+            failed=job.failed,
+            rows_per_second=round(self._rows / max(time.monotonic() - self._began, 1e-3)),
+        )
+
+    def lost(self, key: JobKey) -> None:
+        """Note that a job was cancelled, or is another worker's."""
+        self._log.info("job_lost", job=key.id)
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        """Note that a job waits because the database cannot be written."""
+        self._metrics.waits()
+        self._log.warning("job_waits", job=key.id, seconds=seconds, exc_info=error)
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        """Note a fault of ours that has ended a job."""
+        self._log.error("job_broken", job=key.id, exc_info=error)
+
+
+class JobLoop:
+    """Does what the queue says, and while it says nothing looks for jobs that it forgot.
+
+    Args:
+        database: Has the jobs.
+        url: Its URL, which says where the queue is.
+        log: Hears what happens.
+        metrics: Counts it.
+    """
+
+    def __init__(
+        self, database: Database, url: str, log: FilteringBoundLogger, metrics: JobMetrics
+    ) -> None:
+        self._log = log
+        self._database = database
+        self._queue = JobQueue(url, self._do)
+        self._consumer = self._queue.consumer(self._idle)
+        announce = announcer(self._queue.put, log)
+        reporter = Reporter(log, metrics)
+        stopped = self._consumer.stop_flag.wait
+        self._worker = Worker(SQLWork(database), announce, reporter, stopped)
+        self._next_look = 0.0
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT."""
+        try:
+            self._consumer.run()
+        finally:
+            self._queue.close()
+            self._database.close()
+
+    def _do(self, key: JobKey) -> None:
+        with self._reporting():
+            self._worker.do(key)
+
+    def _idle(self) -> None:
+        if time.monotonic() < self._next_look:
+            return
+        with self._reporting():
+            self._worker.do_overdue()
+        self._next_look = time.monotonic() + OVERDUE_EVERY_S
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Go on when the database cannot be had: the row of the job is still there."""
+        try:
+            yield
+        except Unavailable as error:
+            self._log.warning("jobs_unavailable", exc_info=error)
+
+
+def run_worker(settings: Settings) -> None:
+    """Do jobs until SIGTERM or SIGINT; the chunk in hand is finished.
+
+    Raises:
+        SettingsError: The database's folder is not there.
+        OSError: The port for metrics is taken.
+    """
+    log = build_logger(settings)
+    route_stdlib_logging(settings)
+    metrics = JobMetrics()
+    loop = JobLoop(open_database(settings), settings.database_url, log, metrics)
+    serve_metrics(settings, metrics, log)
+    log.info("worker_started")
+    loop.run()
+    log.info("worker_stopped")
+
+
+def what_is_missing(settings: Settings) -> Sequence[str]:
+    """Say what a worker needs and has not, a line each."""
+    database = open_database(settings)
+    queue = JobQueue(settings.database_url)
+    checks: Mapping[str, Callable[[], object]] = {
+        "database": database.ping,
+        "tables": lambda: why_not_ready(database),
+        "queue": queue.size,
+    }
+    return [f"{name}: {why}" for name, check in checks.items() if (why := _why_not(check))]
+
+
+def _why_not(check: Callable[[], object]) -> str | None:
+    """Run a check; what it raises may hold more than may be shown."""
+    try:
+        found = check()
+    except Exception:  # noqa: BLE001 - whatever it is, it is not there
+        return "unavailable"
+    return found if isinstance(found, str) else None
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database for one worker."""
+    return Database(Flask(__name__), settings.database_url, threads=1)
+
+
+def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:
+    """Show the worker's metrics, if there is a port for them.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    if settings.worker_metrics_port is not None:
+        start_http_server(settings.worker_metrics_port, settings.host, metrics.registry)
+        log.info("metrics_listening", port=settings.worker_metrics_port)
+
+
+def _named(job: Job) -> dict[str, Any]:
+    return {"job": job.id, "kind": job.kind}
