@@ -20,6 +20,7 @@ from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
 from service.server import PipelineLogger, ServiceWorker  # noqa: E402
 from service.settings import load_settings  # noqa: E402
+from service.usecases.ports import system_clock  # noqa: E402
 
 _settings = load_settings()
 _master = os.getpid()
@@ -66,7 +67,14 @@ def when_ready(server):
         with closing(parts.store) as store:  # no connection may be open when workers are forked
             return store.codes_available()
 
-    MetricsServer(_settings, codes_available, lambda: tuple(server.WORKERS), parts.log).start()
+    def open_jobs():
+        with closing(parts.store):
+            return parts.jobs.open_jobs(system_clock())
+
+    def pids():
+        return tuple(server.WORKERS)
+
+    MetricsServer(_settings, codes_available, open_jobs, pids, parts.log).start()
     _drain_first(server, parts.drain, parts.log)
 
 

@@ -12,6 +12,7 @@ from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
 from service.api.docs import serve_docs
+from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
 from service.api.operation import PlainRule
 from service.api.paging import Cursors
@@ -30,8 +31,10 @@ from service.observability.metrics import Metrics
 from service.observability.probes import probe_views
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.settings import Settings
+from service.store.announcing import announcer, queue_opened_late
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
+from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
 from service.store.store import SQLStore
 
@@ -41,6 +44,7 @@ class Parts:
     """What the ways in need of an application beside HTTP."""
 
     store: SQLStore
+    jobs: SQLJobs
     database: Database
     metrics: Metrics
     observer: RequestObserver
@@ -73,6 +77,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     metrics = Metrics()
     database = open_database(app, settings, metrics)
     store = SQLStore(database, reservations_in(database))
+    jobs = SQLJobs(database)
     keyring = open_keyring(settings, log)
     verifier = Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
     secret_key = Watched(
@@ -88,6 +93,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors))
+    app.register_blueprint(job_views(jobs, announcer(queue_opened_late(settings), log), cursors))
     app.register_blueprint(brand_views(store, cursors))
     app.register_blueprint(problem_pages())
     drain = Drain()
@@ -102,7 +108,9 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     serve_docs(app)
     observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log)
     app.wsgi_app = observer  # type: ignore[method-assign]
-    app.extensions["discount"] = Parts(store, database, metrics, observer, drain, log, keyring)
+    app.extensions["discount"] = Parts(
+        store, jobs, database, metrics, observer, drain, log, keyring
+    )
     return app
 
 

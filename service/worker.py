@@ -16,6 +16,7 @@ from service.observability.logging import build_logger, route_stdlib_logging
 from service.settings import Settings
 from service.store.announcing import announcer
 from service.store.database import Database
+from service.store.engines import open_database
 from service.store.leases import SQLWork
 from service.store.queue import JobQueue
 from service.store.schema import why_not_ready
@@ -81,17 +82,17 @@ class JobLoop:
 
     Args:
         database: Has the jobs.
-        url: Its URL, which says where the queue is.
+        settings: They say where the queue is.
         log: Hears what happens.
         metrics: Counts it.
     """
 
     def __init__(
-        self, database: Database, url: str, log: FilteringBoundLogger, metrics: JobMetrics
+        self, database: Database, settings: Settings, log: FilteringBoundLogger, metrics: JobMetrics
     ) -> None:
         self._log = log
         self._database = database
-        self._queue = JobQueue(url, self._do)
+        self._queue = JobQueue(settings, self._do)
         self._consumer = self._queue.consumer(self._idle)
         announce = announcer(self._queue.put, log)
         reporter = Reporter(log, metrics)
@@ -137,7 +138,7 @@ def run_worker(settings: Settings) -> None:
     log = build_logger(settings)
     route_stdlib_logging(settings)
     metrics = JobMetrics()
-    loop = JobLoop(open_database(settings), settings.database_url, log, metrics)
+    loop = JobLoop(_database(settings), settings, log, metrics)
     serve_metrics(settings, metrics, log)
     log.info("worker_started")
     loop.run()
@@ -146,10 +147,9 @@ def run_worker(settings: Settings) -> None:
 
 def what_is_missing(settings: Settings) -> Sequence[str]:
     """Say what a worker needs and has not, a line each."""
-    database = open_database(settings)
-    queue = JobQueue(settings.database_url)
+    database, queue = _database(settings), JobQueue(settings)
     checks: Mapping[str, Callable[[], object]] = {
-        "database": database.ping,
+        "database": database.why_not_ready,
         "tables": lambda: why_not_ready(database),
         "queue": queue.size,
     }
@@ -165,9 +165,8 @@ def _why_not(check: Callable[[], object]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def open_database(settings: Settings) -> Database:
-    """Open the database for one worker."""
-    return Database(Flask(__name__), settings.database_url, threads=1)
+def _database(settings: Settings) -> Database:
+    return open_database(Flask(__name__), settings, threads=1)
 
 
 def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:

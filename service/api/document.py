@@ -30,6 +30,7 @@ TAGS = {
     "discount": "The two calls that never change.",
     "brands": "Brands and their campaigns.",
     "codes": "The codes of a campaign.",
+    "jobs": "Work that takes longer than a call may.",
     "reservations": "One code for each user of a campaign.",
     "probes": "For the orchestrator; no token is needed.",
 }
@@ -37,6 +38,10 @@ _REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 _HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Request-ID": ("The id of this request, in the log too.", _REQUEST_ID),
     "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
+    "Location": (
+        "Where to watch the job.",
+        "/v1/brands/brand1/campaigns/default/jobs/019a2f3be4d4c0ffee0123456789abcd",
+    ),
     REPLAYED: ("Whether this is the answer of an earlier request with the same key.", "true"),
     "RateLimit": ("The caller's calls that are left, and for how long.", '"caller";r=49999;t=10'),
     "RateLimit-Policy": ("How many calls it has, and in how long.", '"caller";q=50000;w=10'),

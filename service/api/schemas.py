@@ -8,6 +8,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from service.api.fields import CodeText, DecimalText, Name
 from service.domain import names
+from service.domain.jobs import JOB_ID, MAX_GENERATED, JobKind
 from service.domain.model import State
 from service.usecases.codes import MAX_PER_CALL
 
@@ -57,6 +58,20 @@ class ReservationPath(CampaignPath):
         required=True,
         longest=names.MAX_USER,
         metadata={"example": "user1", "description": "The caller's own id of a user."},
+    )
+
+
+class JobPath(CampaignPath):
+    """A job of a campaign."""
+
+    job = fields.String(
+        required=True,
+        validate=validate.Regexp(rf"^{JOB_ID}\Z", error="Not the id of a job."),
+        metadata={
+            "example": "019a2f3be4d4c0ffee0123456789abcd",
+            "description": "The id of a job.",
+            "pattern": f"^{JOB_ID}$",
+        },
     )
 
 
@@ -130,6 +145,28 @@ class CreateCodes(Input):
         strict=True,
         validate=validate.Range(1, MAX_PER_CALL),
         metadata={"example": 10, "description": "How many codes to create."},
+    )
+
+
+class CreateJob(Input):
+    """What to do, and how much of it."""
+
+    kind = fields.Enum(
+        JobKind,
+        by_value=True,
+        required=True,
+        validate=validate.OneOf([JobKind.GENERATE]),
+        metadata={
+            "example": JobKind.GENERATE.value,
+            "description": "`generate` creates codes.",
+            "enum": [JobKind.GENERATE.value],
+        },
+    )
+    count = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Range(1, MAX_GENERATED),
+        metadata={"example": 100_000, "description": "How many codes to create."},
     )
 
 

@@ -8,6 +8,7 @@ from service.api.fields import CodeText, Name
 from service.api.schemas import MAX_LIMIT
 from service.domain import names
 from service.domain.errors import PROBLEMS
+from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
 
 
@@ -108,6 +109,40 @@ def _items(schema: type[Schema]) -> fields.List[Any]:
     )
 
 
+class JobObject(Schema):
+    """Work that takes longer than a call may."""
+
+    id = fields.String(
+        required=True,
+        metadata={
+            "description": "Tells it from every other.",
+            "example": "019a2f3be4d4c0ffee0123456789abcd",
+        },
+    )
+    kind = fields.Enum(
+        JobKind, by_value=True, required=True, metadata={"example": JobKind.GENERATE.value}
+    )
+    state = fields.Enum(
+        JobState, by_value=True, required=True, metadata={"example": JobState.QUEUED.value}
+    )
+    done = _count(0)
+    total = _count(100_000)
+    failed = _count(0)
+    detail = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why it failed, or what stays of it.", "example": None},
+    )
+    brand = Name(required=True, metadata={"example": "brand1"})
+    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+    requested_by = fields.String(
+        required=True, metadata={"description": "The `sub` of who asked.", "example": "me"}
+    )
+    created_at = _moment("When it was asked for")
+    started_at = _moment("When a worker began, if one has", null=True)
+    finished_at = _moment("When it ended, if it has", null=True)
+
+
 class BrandPage(PageObject):
     """A page of brands."""
 
@@ -124,6 +159,12 @@ class CodePage(PageObject):
     """A page of codes."""
 
     items = _items(CodeObject)
+
+
+class JobPage(PageObject):
+    """A page of jobs."""
+
+    items = _items(JobObject)
 
 
 class InputErrorObject(Schema):

@@ -14,6 +14,9 @@ MAX_OPEN = 10
 MAX_GENERATED = 10_000_000
 """Most codes that one job makes."""
 
+JOB_ID = "[0-9a-f]{32}"
+"""What an id looks like, as a regular expression."""
+
 
 class JobKind(StrEnum):
     """What a job does."""

@@ -18,6 +18,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.multiprocess import MultiProcessCollector
 from structlog.typing import FilteringBoundLogger
 
+from service.observability.job_metrics import OpenJobs, OpenJobsCollector
 from service.observability.metrics import (
     BuildCollector,
     CodesAvailable,
@@ -25,6 +26,7 @@ from service.observability.metrics import (
     WorkerCollector,
 )
 from service.settings import DEFAULT_METRICS_PORT, Settings
+from service.usecases.job_ports import JobsNow
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -36,6 +38,7 @@ class MetricsServer:
     Args:
         settings: Where to listen.
         codes_available: Asks the store; must leave nothing open.
+        open_jobs: Asks the store for jobs; must leave nothing open.
         workers: Returns the process ids of the workers.
         log: Hears where metrics are, and what went wrong.
     """
@@ -44,16 +47,19 @@ class MetricsServer:
         self,
         settings: Settings,
         codes_available: CodesAvailable,
+        open_jobs: OpenJobs,
         workers: Callable[[], Iterable[int]],
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
         self._codes_available = codes_available
+        self._open_jobs = open_jobs
         self._log = log
         self._scraping = threading.Lock()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         registry.register(CodesAvailableCollector(self._ask_store))
+        registry.register(OpenJobsCollector(self._ask_for_jobs))
         registry.register(BuildCollector())
         registry.register(WorkerCollector(workers))
         self._app = make_wsgi_app(registry)
@@ -106,6 +112,13 @@ class MetricsServer:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not the counters' fault
             self._log.warning("codes_available_unknown", exc_info=error)
             return ()
+
+    def _ask_for_jobs(self) -> JobsNow | None:
+        try:
+            return self._open_jobs()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._log.warning("open_jobs_unknown", exc_info=error)
+            return None
 
 
 class SilentHandler(WSGIRequestHandler):

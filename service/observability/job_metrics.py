@@ -1,21 +1,19 @@
 """Metrics of jobs: what a worker counts, and what everybody can read from the jobs' rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.domain.jobs import Job, JobKind, JobState
-from service.usecases.job_ports import Step
+from service.usecases.job_ports import JobsNow, Step
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ENDS = (JobState.SUCCEEDED, JobState.FAILED)
 """How a worker ends a job; it is a caller who cancels one."""
 
-OpenJobs = Callable[[], tuple[int, int, float]]
-"""Tells how many jobs are queued, how many are running, and for how many seconds the oldest of the
-queued ones has waited."""
+OpenJobs = Callable[[], JobsNow]
 
 
 class JobMetrics:
@@ -39,6 +37,7 @@ class JobMetrics:
             ["kind", "state"],
             registry=self.registry,
         )
+        self._created = Counter("discount_codes_created", "Codes created.", registry=self.registry)
         self._waits = Counter(
             "discount_job_waits",
             "Chunks that failed because the database could not be written, and were tried again.",
@@ -55,6 +54,8 @@ class JobMetrics:
         """Note a chunk."""
         self._chunks.labels(step.job.kind).observe(step.seconds)
         self._rows.labels(step.job.kind).inc(step.rows)
+        if step.job.kind is JobKind.GENERATE:
+            self._created.inc(step.rows)
 
     def ended(self, job: Job) -> None:
         """Count a job that has ended."""
@@ -66,21 +67,23 @@ class JobMetrics:
 
 
 class OpenJobsCollector(Collector):
-    """Asks the store for jobs that are not done, at the moment of each scrape."""
+    """Asks the store for jobs that have not ended, at the moment of each scrape."""
 
-    def __init__(self, open_jobs: Callable[[], Sequence[float]]) -> None:
-        """Take the numbers from `open_jobs`: none where nobody knows them."""
+    def __init__(self, open_jobs: Callable[[], JobsNow | None]) -> None:
+        """Take the numbers from `open_jobs`; `None` where nobody knows them."""
         self._open_jobs = open_jobs
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges; where the store cannot answer, nothing, so that they go stale."""
-        for queued, running, oldest_s in filter(None, [self._open_jobs()]):
-            family = GaugeMetricFamily("discount_jobs_open", "Open jobs.", labels=["state"])
-            family.add_metric([JobState.QUEUED], queued)
-            family.add_metric([JobState.RUNNING], running)
-            yield family
-            yield GaugeMetricFamily(
-                "discount_jobs_oldest_queued_seconds",
-                "How long the oldest queued job has waited.",
-                value=oldest_s,
-            )
+        jobs = self._open_jobs()
+        if jobs is None:
+            return
+        family = GaugeMetricFamily("discount_jobs_open", "Jobs not ended.", labels=["state"])
+        family.add_metric([JobState.QUEUED], jobs.queued)
+        family.add_metric([JobState.RUNNING], jobs.running)
+        yield family
+        yield GaugeMetricFamily(
+            "discount_jobs_oldest_queued_seconds",
+            "How long the oldest queued job has waited.",
+            value=jobs.oldest_queued_s,
+        )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
+from service.settings import Settings
 from service.usecases.job_ports import Announce, JobKey
 
 
@@ -19,7 +20,7 @@ def announcer(put: Callable[[JobKey], None], log: FilteringBoundLogger) -> Annou
     return announce
 
 
-def queue_opened_late(url: str) -> Callable[[JobKey], None]:
+def queue_opened_late(settings: Settings) -> Callable[[JobKey], None]:
     """Make a queue's `put` that imports and opens the queue when there is the first job.
 
     A server starts faster for it, and most of them never see a job.
@@ -30,7 +31,7 @@ def queue_opened_late(url: str) -> Callable[[JobKey], None]:
         if not queues:
             from service.store.queue import JobQueue
 
-            queues.append(JobQueue(url).put)
+            queues.append(JobQueue(settings).put)
         queues[0](key)
 
     return put

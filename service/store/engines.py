@@ -32,7 +32,7 @@ def open_database(
     """
     threads = threads or settings.threads
     if settings.on_postgresql:
-        conninfo = _conninfo(settings)
+        conninfo = conninfo_of_settings(settings)
         conninfo()  # a mistake in it shows now
         return PostgreSQLDatabase(
             app, conninfo, threads, observer, prepared=settings.prepared_statements
@@ -48,7 +48,7 @@ def reservations_in(database: Database) -> Reservations:
     return SQLiteReservations(database)
 
 
-def _conninfo(settings: Settings) -> Callable[[], str]:
+def conninfo_of_settings(settings: Settings) -> Callable[[], str]:
     """Tell where to connect; a file that holds it is read for each connection, as it may change."""
 
     def now() -> str:

@@ -15,7 +15,7 @@ from service.store import idempotency
 from service.store.database import Database
 from service.store.pools import Pool, find_pool, open_default_pool
 from service.store.tables import brand, job
-from service.usecases.job_ports import JobKey
+from service.usecases.job_ports import JobKey, JobsNow
 
 COLUMNS = (
     *(job.c.id, job.c.kind, job.c.state, job.c.total, job.c.done, job.c.failed),
@@ -35,6 +35,11 @@ _OPEN = select(func.count()).where(
 # Two that ask at once count one after the other; the lock keeps no code or campaign waiting.
 _LOCK_BRAND = (
     select(brand.c.id).where(brand.c.id == bindparam("brand_id")).with_for_update(key_share=True)
+)
+_OPEN_BY_STATE = (
+    select(job.c.state, func.count(), func.min(job.c.created_at))
+    .where(job.c.finished_at.is_(None))
+    .group_by(job.c.state)
 )
 _STAYS = {
     JobKind.GENERATE: "Cancelled. The {done} codes that were made stay.",
@@ -101,6 +106,13 @@ class SQLJobs:
             return _find(connection, pool, job_id)
 
         return self._database.write(cancel_job)
+
+    def open_jobs(self, now: Millis) -> JobsNow:
+        with self._database.read() as connection:
+            rows = {row[0]: row for row in connection.execute(_OPEN_BY_STATE)}
+        _, queued, since = rows.get(JobState.QUEUED, (None, 0, now))
+        _, running, _ = rows.get(JobState.RUNNING, (None, 0, now))
+        return JobsNow(queued, running, max(0, now - since) / 1000)
 
 
 def finish(

@@ -1,13 +1,15 @@
 """Many codes at once: one statement a chunk, and nothing told but that they are there."""
 
+import os
+from array import array
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
 from service.domain.model import Millis, State
 from service.store.codes import MAX_ROUNDS
-from service.store.database import driver_of
 from service.store.pools import Pool, move
+from service.store.sqlite.database import driver_of
 from service.usecases.ports import Mint
 
 _SQLITE = """
@@ -15,9 +17,10 @@ _SQLITE = """
     VALUES (?, ?, ?, 'available', ?) ON CONFLICT DO NOTHING
 """
 _POSTGRESQL = text("""
-    INSERT INTO code (brand_id, campaign_id, code, state, created_at)
-    SELECT :brand_id, :campaign_id, code, 'available', :now
-    FROM unnest(CAST(:codes AS text[])) AS code ON CONFLICT DO NOTHING
+    INSERT INTO code (brand_id, campaign_id, code, state, created_at, probe)
+    SELECT :brand_id, :campaign_id, new.code, 'available', :now, new.probe
+    FROM unnest(CAST(:codes AS TEXT[]), CAST(:probes AS INTEGER[])) AS new (code, probe)
+    ON CONFLICT DO NOTHING
 """)
 
 
@@ -42,5 +45,6 @@ def _insert(connection: Connection, pool: Pool, texts: Sequence[str], now: Milli
     if connection.dialect.name == "sqlite":
         rows = ((*pool, code, now) for code in texts)
         return driver_of(connection).executemany(_SQLITE, rows).rowcount
-    values = {**pool._asdict(), "codes": list(texts), "now": now}
+    probes = sorted(array("i", os.urandom(4 * len(texts))))
+    values = {**pool._asdict(), "codes": list(texts), "probes": probes, "now": now}
     return connection.execute(_POSTGRESQL, values).rowcount

@@ -18,6 +18,8 @@ from huey.serializer import Serializer
 from huey.storage import BaseStorage, PostgresStorage, SqliteStorage
 from sqlalchemy import make_url
 
+from service.settings import Settings
+from service.store.engines import conninfo_of_settings
 from service.usecases.job_ports import JobKey
 
 NAME = "jobs"
@@ -40,21 +42,17 @@ class JobQueue:
     """Hands keys of jobs to workers.
 
     Args:
-        url: The database's URL.
+        settings: They name the database.
         do: What a worker does with a key; who only tells of jobs needs none.
-        make_tables: Whether PostgreSQL's tables are to be made, as `discount db upgrade` does.
-            SQLite's file is made by whoever comes first, for it may be deleted at any time.
     """
 
-    def __init__(
-        self, url: str, do: Callable[[JobKey], object] | None = None, *, make_tables: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, do: Callable[[JobKey], object] | None = None) -> None:
         self._do = do
         self._huey = Huey(
             NAME,
             results=False,
             serializer=JSONSerializer(),
-            storage_class=lambda name: _storage(name, url, make_tables=make_tables),
+            storage_class=lambda name: _storage(name, settings),
         )
         self._message = self._huey.task(name="do_job")(self._do_job)
 
@@ -115,17 +113,18 @@ class JobQueue:
             self._do(JobKey(brand_id, job_id))
 
 
-def _storage(name: str, url: str, *, make_tables: bool) -> BaseStorage:
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return SqliteStorage(
-            name, filename=f"{parsed.database}-queue", fsync=False, timeout=BUSY_TIMEOUT_S
-        )
-    dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+def _storage(name: str, settings: Settings) -> BaseStorage:
+    if not settings.on_postgresql:
+        # The file may be deleted at any time: whoever comes first makes it again.
+        file = f"{make_url(settings.database_url).database}-queue"
+        return SqliteStorage(name, filename=file, fsync=False, timeout=BUSY_TIMEOUT_S)
+    conninfo = conninfo_of_settings(settings)
 
-    def connect() -> Any:
-        return psycopg.connect(
-            dsn, connect_timeout=BUSY_TIMEOUT_S, options="-c statement_timeout=2000"
-        )
+    def connect() -> psycopg.Connection[Any]:
+        connection = psycopg.connect(conninfo())
+        if not settings.prepared_statements:
+            connection.prepare_threshold = None
+        return connection
 
-    return PostgresStorage(name, connection=connect, blocking=False, create_tables=make_tables)
+    # No LISTEN: a pooler between here and the server may hand each statement to another session.
+    return PostgresStorage(name, connection=connect, blocking=False, create_tables=False)

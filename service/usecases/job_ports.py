@@ -18,6 +18,15 @@ class JobKey(NamedTuple):
     id: str
 
 
+class JobsNow(NamedTuple):
+    """The jobs that have not ended."""
+
+    queued: int
+    running: int
+    oldest_queued_s: float
+    """For how many seconds the oldest of those queued has waited."""
+
+
 Announce = Callable[[JobKey], None]
 """Tells workers of a job. It never fails: a job that nobody was told of is found a little later."""
 
@@ -78,6 +87,9 @@ class Jobs(Protocol):
         Raises:
             Conflict: It has succeeded or failed.
         """
+
+    def open_jobs(self, now: Millis) -> JobsNow:
+        """Count the jobs that have not ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Long work that workers do in chunks."""
+"""Long work that workers do in chunks, and, on PostgreSQL, the queue that tells them of it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,20 @@ down_revision = "0002"
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 OPEN = sa.text("finished_at IS NULL")
+QUEUE = """
+    CREATE TABLE IF NOT EXISTS huey_kv (queue text NOT NULL, key text NOT NULL,
+        value bytea NOT NULL, PRIMARY KEY (queue, key));
+    CREATE TABLE IF NOT EXISTS huey_schedule (id bigserial PRIMARY KEY, queue text NOT NULL,
+        data bytea NOT NULL, timestamp double precision NOT NULL);
+    CREATE INDEX IF NOT EXISTS huey_schedule_queue_timestamp ON huey_schedule (queue, timestamp);
+    CREATE TABLE IF NOT EXISTS huey_task (id bigserial PRIMARY KEY, queue text NOT NULL,
+        data bytea NOT NULL, priority double precision NOT NULL DEFAULT 0.0);
+    CREATE INDEX IF NOT EXISTS huey_task_queue_priority_id
+        ON huey_task (queue, priority DESC, id);
+    CREATE TABLE IF NOT EXISTS huey_counter (queue text NOT NULL, key text NOT NULL,
+        value bigint NOT NULL DEFAULT 0, PRIMARY KEY (queue, key));
+"""
+"""What Huey 3.5 makes itself where it is let; on SQLite it has a file of its own."""
 
 
 def upgrade() -> None:
@@ -45,3 +59,6 @@ def upgrade() -> None:
     )
     op.create_index("job_by_campaign", "job", ["brand_id", "campaign_id", "id"])
     op.create_index("job_open", "job", ["brand_id", "id"], sqlite_where=OPEN, postgresql_where=OPEN)
+    if op.get_context().dialect.name == "postgresql":
+        for statement in filter(str.strip, QUEUE.split(";")):
+            op.execute(statement)
