@@ -31,7 +31,7 @@ from service.observability.metrics import Metrics
 from service.observability.probes import probe_views
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.settings import Settings
-from service.store.announcing import announcer, queue_opened_late
+from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.jobs import SQLJobs
@@ -45,6 +45,7 @@ class Parts:
 
     store: SQLStore
     jobs: SQLJobs
+    queue: LateQueue
     database: Database
     metrics: Metrics
     observer: RequestObserver
@@ -77,7 +78,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     metrics = Metrics()
     database = open_database(app, settings, metrics)
     store = SQLStore(database, reservations_in(database))
-    jobs = SQLJobs(database)
+    jobs, queue = SQLJobs(database), LateQueue(settings)
     keyring = open_keyring(settings, log)
     verifier = Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
     secret_key = Watched(
@@ -93,7 +94,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors))
-    app.register_blueprint(job_views(jobs, announcer(queue_opened_late(settings), log), cursors))
+    app.register_blueprint(job_views(jobs, announcer(queue.put, log), cursors))
     app.register_blueprint(brand_views(store, cursors))
     app.register_blueprint(problem_pages())
     drain = Drain()
@@ -109,7 +110,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        store, jobs, database, metrics, observer, drain, log, keyring
+        store, jobs, queue, database, metrics, observer, drain, log, keyring
     )
     return app
 

@@ -97,6 +97,7 @@ def app(settings: Settings, log: Lines) -> Iterator[Flask]:
     made = create_app(settings, log)
     upgrade(parts_of(made).database)
     yield made
+    parts_of(made).queue.close()
     parts_of(made).store.close()
 
 

@@ -1,11 +1,16 @@
 """Telling workers of jobs, without waiting for them and without ever failing."""
 
+import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
 from service.settings import Settings
 from service.usecases.job_ports import Announce, JobKey
+
+if TYPE_CHECKING:
+    from service.store.queue import JobQueue
 
 
 def announcer(put: Callable[[JobKey], None], log: FilteringBoundLogger) -> Announce:
@@ -20,18 +25,34 @@ def announcer(put: Callable[[JobKey], None], log: FilteringBoundLogger) -> Annou
     return announce
 
 
-def queue_opened_late(settings: Settings) -> Callable[[JobKey], None]:
-    """Make a queue's `put` that imports and opens the queue when there is the first job.
+class LateQueue:
+    """A queue that is imported and opened when there is the first job.
 
-    A server starts faster for it, and most of them never see a job.
+    A server starts faster for it, and most of its processes never see a job.
+
+    Args:
+        settings: They name the database.
     """
-    queues: list[Callable[[JobKey], None]] = []
 
-    def put(key: JobKey) -> None:
-        if not queues:
-            from service.store.queue import JobQueue
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opening = threading.Lock()
+        self._queue: JobQueue | None = None
 
-            queues.append(JobQueue(settings).put)
-        queues[0](key)
+    def put(self, key: JobKey) -> None:
+        """Tell workers of a job.
 
-    return put
+        Raises:
+            Exception: Whatever kept it from being told.
+        """
+        with self._opening:
+            if self._queue is None:
+                from service.store.queue import JobQueue
+
+                self._queue = JobQueue(self._settings)
+        self._queue.put(key)
+
+    def close(self) -> None:
+        """Close what is open; later use opens it again."""
+        if self._queue is not None:
+            self._queue.close()

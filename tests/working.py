@@ -1,0 +1,59 @@
+"""A worker for tests that need no process of its own: it does what is due, and returns."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from service.domain.jobs import Job
+from service.store.database import Database
+from service.store.leases import SQLWork
+from service.usecases.job_ports import JobKey, Step
+from service.usecases.working import Worker
+
+
+class Heard:
+    """Keeps what a worker says."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+
+    def names(self) -> list[str]:
+        """What happened, without the chunks."""
+        return [name for name, _ in self.events if name != "chunk"]
+
+    def taken(self, job: Job) -> None:
+        self.events.append(("taken", job))
+
+    def chunk(self, step: Step) -> None:
+        self.events.append(("chunk", step))
+
+    def ended(self, job: Job) -> None:
+        self.events.append(("ended", job))
+
+    def lost(self, key: JobKey) -> None:
+        self.events.append(("lost", key))
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        self.events.append(("waits", error))
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        self.events.append(("broken", error))
+
+
+def worker(
+    database: Database, heard: Heard | None = None, waits: Iterable[bool] | None = None
+) -> Worker:
+    """Make a worker that rests never; `waits` tells it after which rests to stop."""
+    answers = iter(waits or ())
+    return Worker(
+        SQLWork(database),
+        lambda _key: None,
+        heard or Heard(),
+        lambda _seconds: next(islice(answers, 1), False),
+    )
+
+
+def do_all(database: Database) -> None:
+    """Do all jobs that are due."""
+    while worker(database).do_overdue():
+        pass
