@@ -1,0 +1,205 @@
+"""A job is done once, by one worker at a time, and what is counted is there."""
+
+import threading
+
+import pytest
+
+from service.domain.errors import Unavailable
+from service.domain.jobs import JobKind, Order
+from service.store.jobs import SQLJobs
+from service.store.leases import SQLWork
+from service.usecases.job_ports import LeaseLost
+from service.usecases.ports import system_clock
+from service.usecases.working import LEASE_MS
+from tests.engines import on_sqlite
+from tests.working import Heard, do_all, worker
+
+NOW = system_clock()
+
+
+@pytest.fixture
+def jobs(database):
+    return SQLJobs(database)
+
+
+@pytest.fixture
+def work(database):
+    return SQLWork(database)
+
+
+@pytest.fixture
+def ask(jobs):
+    """Ask for codes; return the job's key."""
+
+    def add(count=1000, brand="brand"):
+        order = Order(JobKind.GENERATE, count, "tests", {})
+        return jobs.add(brand, "default", order, NOW)[0]
+
+    return add
+
+
+def take(work, key, at=NOW):
+    """Take a job that can be had."""
+    lease, _ = work.take(key, at, at + LEASE_MS)
+    return lease
+
+
+@pytest.fixture
+def there(database):
+    """Count the codes that are there."""
+
+    def count():
+        with database.read() as connection:
+            return connection.exec_driver_sql("SELECT count(*) FROM code").scalar_one()
+
+    return count
+
+
+def test_a_job_is_taken_by_one_worker_alone(ask, work):
+    key = ask()
+    assert work.take(key, NOW, NOW + LEASE_MS) is not None
+    assert work.take(key, NOW, NOW + LEASE_MS) is None
+    assert [] == work.due(NOW + LEASE_MS - 1, 10)
+
+
+def test_of_many_workers_at_once_one_gets_the_job(ask, database):
+    key, taken = ask(), []
+    start = threading.Barrier(8)
+
+    def run():
+        start.wait()
+        taken.append(SQLWork(database).take(key, NOW, NOW + LEASE_MS))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 == len([lease for lease in taken if lease])
+
+
+def test_a_dead_workers_job_is_due_when_its_lease_has_run_out(ask, work, there):
+    key = ask(3)
+    work.step(take(work, key), 2, NOW, NOW + LEASE_MS)
+    assert [key] == work.due(NOW + LEASE_MS, 10)
+    lease, job = work.take(key, NOW + LEASE_MS, NOW + 2 * LEASE_MS)
+    assert 2 == job.done
+    assert "succeeded" == work.step(lease, 2, NOW, NOW).job.state
+    assert 3 == there()
+
+
+def test_a_chunk_renews_the_lease(ask, work):
+    key = ask()
+    work.step(take(work, key), 1, NOW, NOW + 2 * LEASE_MS)
+    assert [] == work.due(NOW + LEASE_MS, 10)
+
+
+def test_who_has_lost_a_job_changes_nothing_however_late(ask, work, there):
+    key = ask()
+    old = take(work, key)
+    work.step(old, 10, NOW, NOW + LEASE_MS)
+    new = take(work, key, NOW + LEASE_MS)
+    with pytest.raises(LeaseLost):
+        work.step(old, 10, NOW, NOW + 10 * LEASE_MS)
+    with pytest.raises(LeaseLost):
+        work.fail(old, "no", NOW)
+    work.give_back(old)
+    assert 10 == there()
+    assert 20 == work.step(new, 10, NOW, NOW + LEASE_MS).job.done
+
+
+def test_a_job_that_was_given_back_is_due_at_once(ask, work):
+    key = ask()
+    work.give_back(take(work, key))
+    assert [key] == work.due(NOW, 10)
+
+
+def test_a_cancelled_job_is_lost_to_its_worker_within_a_chunk(ask, work, jobs, there):
+    key = ask()
+    lease = take(work, key)
+    work.step(lease, 10, NOW, NOW + LEASE_MS)
+    job = jobs.cancel("brand", "default", key.id, NOW)
+    assert ("cancelled", 10) == (job.state, job.done)
+    assert "10 codes" in job.detail
+    with pytest.raises(LeaseLost):
+        work.step(lease, 10, NOW, NOW + LEASE_MS)
+    assert 10 == there()
+
+
+def test_the_oldest_job_is_due_first(ask, work):
+    keys = [ask(brand=f"brand{number}") for number in range(3)]
+    assert keys == work.due(NOW, 10)
+    assert keys[:2] == work.due(NOW, 2)
+
+
+def test_open_jobs_are_counted_and_the_oldest_ones_age_known(ask, work, jobs):
+    assert (0, 0, 0.0) == jobs.open_jobs(NOW)
+    take(work, ask())
+    ask()
+    assert (1, 1, 2.5) == jobs.open_jobs(NOW + 2500)
+
+
+def test_codes_of_a_job_are_spread_over_the_whole_space(ask, database):
+    ask(32 * 20)
+    do_all(database)
+    with database.read() as connection:
+        codes = [row[0] for row in connection.exec_driver_sql("SELECT code FROM code")]
+    assert 32 == len({code[0] for code in codes})
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_chunk_and_gives_the_job_back(
+    ask, work, database, there
+):
+    key = ask(1_000_000)
+    heard = Heard()
+    assert worker(database, heard, waits=[False, True]).do(key)
+    done = heard.events[-1][1].job.done
+    assert 2 == len([name for name, _ in heard.events if name == "chunk"])
+    assert done == there()
+    assert [key] == work.due(system_clock(), 10)
+
+
+def test_a_fault_of_ours_ends_its_job_and_says_so_without_details(ask, database, jobs, monkeypatch):
+    key = ask()
+    monkeypatch.setattr("service.store.loading.MAX_ROUNDS", 0)
+    heard = Heard()
+    worker(database, heard).do(key)
+    assert ["taken", "broken", "ended"] == heard.names()
+    job = jobs.find("brand", "default", key.id)
+    assert ("failed", 0) == (job.state, job.done)
+    assert "did not foresee" in job.detail
+
+
+@on_sqlite
+def test_on_a_full_disk_a_job_waits_with_its_state_true_and_goes_on(ask, database, jobs, there):
+    key = ask(20_000)
+    with database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+
+    def limit(connection, most):
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {most}")
+
+    heard = Heard()
+    full = [True]
+
+    class Filling(SQLWork):
+        """Has a disk of a fixed size for as long as `full` says."""
+
+        def step(self, lease, size, now, until):
+            with self._database.read() as connection:
+                limit(connection, pages + 40 if full else 2**30)
+            return super().step(lease, size, now, until)
+
+    def wait(seconds):
+        if heard.names()[-1] == "waits":
+            assert isinstance(heard.events[-1][1], Unavailable)
+            assert jobs.find("brand", "default", key.id).done == there() > 0
+            full.clear()
+        return False
+
+    made = worker(database, heard)
+    object.__setattr__(made, "work", Filling(database))
+    object.__setattr__(made, "wait", wait)
+    made.do(key)
+    assert ["taken", "waits", "ended"] == heard.names()
+    assert 20_000 == jobs.find("brand", "default", key.id).done == there()
