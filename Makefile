@@ -20,11 +20,11 @@ help: ## List the targets
 install: ## Install into .venv what the lock names
 	@$(PYTHON) .ci/install.py
 
-run: install ## Serve on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
+run: install ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
 	@$(VENV)/discount db upgrade
 	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
 	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
-	@exec $(VENV)/discount serve
+	@exec $(VENV)/discount run
 
 test: install ## Run every test
 	$(VENV)/pytest

@@ -16,8 +16,10 @@ from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
 from service.domain.errors import Problem
-from service.settings import DEFAULT_METRICS_PORT, HOME, SettingsError, load_settings
+from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
 from service.store.errors import MaintenanceError
+
+SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
 
 
 class PlainErrors(click.Group):
@@ -45,17 +47,39 @@ def main() -> None:
 
 
 @main.command()
+def run() -> None:
+    """Serve over HTTP and do jobs, each in processes that are started again if they die."""
+    from service.observability.logging import build_logger
+    from service.supervisor import Child, Supervisor
+
+    settings = _ready_to_serve()
+    children = [
+        Child("server", SERVER),
+        Child("worker", [sys.executable, "-m", "service.cli", "worker"]),
+    ]
+    sys.exit(Supervisor(children, build_logger(settings)).run())
+
+
+@main.command()
 def serve() -> None:
     """Serve over HTTP until told to stop."""
+    _ready_to_serve()
+    os.execv(SERVER[0], SERVER)  # noqa: S606 - no shell, and every word is ours
+
+
+def _ready_to_serve() -> Settings:
+    """Read the settings, and fail early and clearly where they cannot be used.
+
+    Raises:
+        SettingsError: One is missing or wrong, or a port is taken.
+    """
     settings = load_settings()
     load_keys(settings)
     _require_free("PORT", settings.host, settings.port)
     if settings.insists_on_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
         _require_free("METRICS_PORT", settings.host, metrics_port)
-    config = HOME / "config" / "gunicorn.conf.py"
-    command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
-    os.execv(command[0], command)  # noqa: S606 - no shell, and every word is ours
+    return settings
 
 
 @main.command()
@@ -169,3 +193,7 @@ def _require_free(name: str, host: str, port: int) -> None:
             raise SettingsError(
                 f"{name}={port} on {host} cannot be listened on: {error.strerror}."
             ) from error
+
+
+if __name__ == "__main__":
+    main()

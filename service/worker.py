@@ -13,7 +13,7 @@ from service.domain.errors import Unavailable
 from service.domain.jobs import Job
 from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger, route_stdlib_logging
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.store.announcing import announcer
 from service.store.database import Database
 from service.store.engines import open_database
@@ -132,8 +132,7 @@ def run_worker(settings: Settings) -> None:
     """Do jobs until SIGTERM or SIGINT; the chunk in hand is finished.
 
     Raises:
-        SettingsError: The database's folder is not there.
-        OSError: The port for metrics is taken.
+        SettingsError: A setting cannot be used.
     """
     log = build_logger(settings)
     route_stdlib_logging(settings)
@@ -173,11 +172,18 @@ def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLo
     """Show the worker's metrics, if there is a port for them.
 
     Raises:
-        OSError: The port is taken.
+        SettingsError: The port cannot be had.
     """
-    if settings.worker_metrics_port is not None:
-        start_http_server(settings.worker_metrics_port, settings.host, metrics.registry)
-        log.info("metrics_listening", port=settings.worker_metrics_port)
+    port = settings.worker_metrics_port
+    if port is None:
+        return
+    try:
+        start_http_server(port, settings.host, metrics.registry)
+    except OSError as error:
+        raise SettingsError(
+            f"DISCOUNT_WORKER_METRICS_PORT={port} cannot be listened on: {error.strerror}."
+        ) from error
+    log.info("metrics_listening", port=port)
 
 
 def _named(job: Job) -> dict[str, Any]:

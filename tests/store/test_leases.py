@@ -191,7 +191,7 @@ def test_on_a_full_disk_a_job_waits_with_its_state_true_and_goes_on(ask, databas
             return super().step(lease, size, now, until)
 
     def wait(seconds):
-        if heard.names()[-1] == "waits":
+        if heard.events[-1][0] == "waits":
             assert isinstance(heard.events[-1][1], Unavailable)
             assert jobs.find("brand", "default", key.id).done == there() > 0
             full.clear()

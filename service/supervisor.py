@@ -1,0 +1,116 @@
+"""`discount run`: the server and a worker side by side, each started again if it dies.
+
+It is for a machine where nothing else looks after processes; Kubernetes does that itself.
+"""
+
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from structlog.typing import FilteringBoundLogger
+
+BACK_OFF_S = (0.1, 1.0, 3.0, 10.0)
+"""How long a process that dies again and again stays away."""
+WELL_AFTER_S = 10.0
+"""How long a process must live for its next death to be the first again."""
+LOOK_EVERY_S = 0.1
+IMPATIENT_AFTER_S = 1.0
+"""A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+class Child:
+    """A process that is wanted.
+
+    Args:
+        name: What it is called in the log.
+        command: How it is started.
+    """
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        self.name = name
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = self._due_at = 0.0
+        self._deaths = 0
+
+    def keep(self, log: FilteringBoundLogger) -> int | None:
+        """Start it where it is not there; return its status where it could not even begin."""
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._due_at:
+                self._start(now)
+            return None
+        status = self._process.poll()
+        if status is None:
+            return None
+        lived_s, first = now - self._started_at, self._due_at == 0.0
+        if first and status > 0 and lived_s < WELL_AFTER_S:
+            return status
+        self._deaths = 1 if lived_s >= WELL_AFTER_S else self._deaths + 1
+        rest_s = BACK_OFF_S[min(self._deaths, len(BACK_OFF_S)) - 1]
+        log.error("process_died", process=self.name, status=status, again_in_s=rest_s)
+        self._process, self._due_at = None, now + rest_s
+        return None
+
+    def tell(self, signum: int) -> None:
+        """Send it a signal, if it is there."""
+        if self._process is not None:
+            self._process.send_signal(signum)
+
+    def wait(self) -> int:
+        """Return its exit status when it has ended."""
+        return self._process.wait() if self._process is not None else 0
+
+    def _start(self, now: float) -> None:
+        """Start it in a group of its own, so that Ctrl-C reaches it through us alone."""
+        self._started_at = now
+        self._process = subprocess.Popen(  # noqa: S603 - the command is ours
+            self._command,
+            process_group=0,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - we have no threads
+        )
+
+
+class Supervisor:
+    """Keeps processes running until SIGTERM or SIGINT.
+
+    Args:
+        children: What is to run.
+        log: Hears of deaths.
+    """
+
+    def __init__(self, children: Sequence[Child], log: FilteringBoundLogger) -> None:
+        self._children = children
+        self._log = log
+        self._told_at: float | None = None
+
+    def run(self) -> int:
+        """Run everything; return 0, or the exit status of what could not run or ended badly."""
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, lambda *_: self._stop())
+        status = 0
+        while self._told_at is None:
+            for child in self._children:
+                status = status or child.keep(self._log) or 0
+            if status:
+                self._stop()
+            time.sleep(LOOK_EVERY_S)
+        ends = [child.wait() for child in self._children]
+        return next((abs(end) for end in (status, *ends) if end), 0)
+
+    def _stop(self) -> None:
+        now = time.monotonic()
+        if self._told_at is None or now - self._told_at > IMPATIENT_AFTER_S:
+            self._told_at = now
+            for child in self._children:
+                child.tell(signal.SIGTERM)
+
+
+def _die_with_parent() -> None:
+    """Let nothing stay behind when we are killed, where the system is Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)

@@ -1,0 +1,120 @@
+"""`discount run`: a server and a worker, each started again if it dies."""
+
+import os
+import signal
+import socket
+import subprocess
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.process.test_worker import until
+from tests.running import DISCOUNT, environment
+from tests.tokens import bearer
+
+C = "/v1/brands/brand1/campaigns/default"
+
+
+def children(pid):
+    """Return the processes that a process has started, by what they were started as."""
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {
+        name: int(child)
+        for child in pids
+        for name in ("gunicorn", "worker")
+        if name in Path(f"/proc/{child}/cmdline").read_text().split("\0")
+    }
+
+
+def is_alive(pid):
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def supervised(folder, **changed):
+    """Run both on a database of their own, from ready to gone."""
+    env = environment(folder, **changed)
+    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([DISCOUNT, "run"], env=env, stdout=log, stderr=log)
+    try:
+        yield process, f"http://127.0.0.1:{env['PORT']}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def answers(url):
+    try:
+        return requests.get(f"{url}/readyz", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
+    with supervised(tmp_path) as (process, url):
+        until(lambda: answers(url) and len(children(process.pid)) == 2)
+        before = children(process.pid)
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        until(
+            lambda: (
+                len(children(process.pid)) == 2
+                and not set(before.values()) & set(children(process.pid).values())
+            )
+        )
+        answered = []
+
+        def ask():
+            """As a caller should: again, with the same key, until there is an answer."""
+            with suppress(requests.RequestException):
+                answered.append(
+                    requests.post(
+                        f"{url}{C}/jobs",
+                        json={"kind": "generate", "count": 10},
+                        headers=bearer() | {"Idempotency-Key": "once"},
+                        timeout=10,
+                    )
+                )
+            return answered and answered[-1].status_code == 202
+
+        until(ask)
+        location = answered[-1].headers["Location"]
+
+        def state():
+            return requests.get(url + location, headers=bearer(), timeout=10).json()["state"]
+
+        until(lambda: state() == "succeeded")
+    assert 2 == (tmp_path / "log").read_text().count('"process_died"')
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_both_with_status_0(tmp_path, signum):
+    with supervised(tmp_path) as (process, url):
+        until(lambda: answers(url) and len(children(process.pid)) == 2)
+        started = children(process.pid).values()
+        process.send_signal(signum)
+        assert 0 == process.wait(60)
+        assert not any(map(is_alive, started))
+
+
+def test_nothing_stays_behind_when_it_is_killed(tmp_path):
+    with supervised(tmp_path) as (process, url):
+        until(lambda: answers(url) and len(children(process.pid)) == 2)
+        started = list(children(process.pid).values())
+        process.kill()
+        until(lambda: not any(map(is_alive, started)))
+
+
+def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        supervised(tmp_path, DISCOUNT_WORKER_METRICS_PORT=str(taken.getsockname()[1])) as (run, _),
+    ):
+        assert 1 == run.wait(60)
+    assert "DISCOUNT_WORKER_METRICS_PORT" in (tmp_path / "log").read_text()
