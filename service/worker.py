@@ -109,8 +109,11 @@ class JobLoop:
             self._database.close()
 
     def _do(self, key: JobKey) -> None:
+        """Do a job, and then those that have waited longer than what the queue says next."""
         with self._reporting():
             self._worker.do(key)
+            while not self._consumer.stop_flag.is_set() and self._worker.do_overdue():
+                pass
 
     def _idle(self) -> None:
         if time.monotonic() < self._next_look:

@@ -24,7 +24,7 @@ from service.usecases.job_ports import JobKey, Lease, LeaseLost, Step
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 _OPEN = job.c.finished_at.is_(None)
 _DUE = (_OPEN, job.c.leased_until <= bindparam("now"))
-_ALL_DUE = select(job.c.brand_id, job.c.id).where(*_DUE).order_by(job.c.id)
+_ALL_DUE = select(job.c.brand_id, job.c.id).where(*_DUE).order_by(job.c.leased_until, job.c.id)
 # A worker that was stopped in the middle of a transaction has the row locked: others pass it by.
 _TAKE = select(*COLUMNS).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
 _HELD = (
@@ -75,7 +75,8 @@ class SQLWork:
                 finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
             reached = _read(connection, lease.key)
         held = time.perf_counter() - began
-        return Step(reached, chunk.done + chunk.failed, held, others)
+        free = self._database.engine.dialect.name != "sqlite"
+        return Step(reached, chunk.done + chunk.failed, held, others, free)
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         with self._database.transaction() as connection:
@@ -88,12 +89,12 @@ class SQLWork:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("ANALYZE code")
 
-    def give_back(self, lease: Lease) -> None:
+    def give_back(self, lease: Lease, now: Millis) -> None:
         with self._database.transaction() as connection:
             connection.execute(
                 update(job)
                 .where(*_KEY, job.c.lease == bindparam("token"))
-                .values(lease=None, leased_until=0),
+                .values(lease=None, leased_until=now),
                 {**_of(lease.key), "token": lease.token},
             )
 

@@ -102,7 +102,9 @@ class Step:
     seconds: float
     """How long the database was kept from others."""
     others: bool
-    """Whether others write to what only one can write to at a time."""
+    """Whether others have written since the chunk before."""
+    free: bool
+    """Whether others can write meanwhile."""
 
 
 class Work(Protocol):
@@ -114,7 +116,7 @@ class Work(Protocol):
     """
 
     def due(self, now: Millis, limit: int) -> Sequence[JobKey]:
-        """Name open jobs that no worker has, the oldest first."""
+        """Name open jobs that no worker has, those first that have waited longest for one."""
 
     def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
         """Take a job that is due; `None` if it is not, or not there."""
@@ -128,5 +130,5 @@ class Work(Protocol):
     def refresh(self, key: JobKey) -> None:
         """Let the database look anew at what it has, after many rows have come."""
 
-    def give_back(self, lease: Lease) -> None:
-        """Let the next worker go on at once; a lost lease is no matter."""
+    def give_back(self, lease: Lease, now: Millis) -> None:
+        """Let any worker go on at once; a lost lease is no matter."""

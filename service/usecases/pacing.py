@@ -22,6 +22,12 @@ POLITE_REST_S = 0.012
 1, 3, 8 and 18 ms, so it finds a gap of this length."""
 BRISK_S = 0.1
 """How long a chunk takes while nobody else writes."""
+BRISK_REST_S = 0.026
+"""A gap that is found by who waits through such a chunk: SQLite looks every 25 ms by then."""
+
+
+FREE_S = 0.5
+"""How long a chunk takes where all can write at once (PostgreSQL)."""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,7 @@ class Pace:
         if step.others:
             self._polite_until = now + POLITE_FOR_S
         polite = now < self._polite_until
-        self.rest_s = POLITE_REST_S if polite else 0.0
-        goal = step.rows * (POLITE_S if polite else BRISK_S) / max(step.seconds, 1e-6)
+        self.rest_s = 0.0 if step.free else POLITE_REST_S if polite else BRISK_REST_S
+        aim_s = FREE_S if step.free else POLITE_S if polite else BRISK_S
+        goal = step.rows * aim_s / max(step.seconds, 1e-6)
         self.size = int(min(max(goal, FEWEST), self.size * GROWTH, MOST))

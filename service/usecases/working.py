@@ -89,7 +89,7 @@ class Worker:
         self.observer.taken(job)
         try:
             if self._slice(lease):
-                self.work.give_back(lease)
+                self.work.give_back(lease, self.clock())
                 self.announce(key)
         except LeaseLost:
             self.observer.lost(key)

@@ -11,6 +11,7 @@ import requests
 
 from service.domain.jobs import JobKind, Order
 from service.store.jobs import SQLJobs
+from service.store.leases import SQLWork
 from service.usecases.ports import system_clock
 from tests.engines import on_sqlite
 from tests.running import DISCOUNT, environment, free_port, running
@@ -179,9 +180,7 @@ def test_sigterm_ends_a_worker_after_its_chunk_and_the_next_goes_on_at_once(
     worker.send_signal(signal.SIGTERM)
     assert 0 == worker.wait(WITHIN_S)
     assert (job().done, job().done) == there()
-    with database.read() as connection:
-        query = "SELECT leased_until, lease FROM job"
-        assert (0, None) == tuple(connection.exec_driver_sql(query).one())
+    assert [job().id] == [key.id for key in SQLWork(database).due(system_clock(), 10)]
 
 
 def test_a_cancelled_job_stops_under_its_worker(ask, start, database, there):
@@ -209,7 +208,7 @@ def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, start):
 @on_sqlite
 def test_a_queue_that_was_deleted_loses_no_job(ask, start, tmp_path):
     start()
-    until((tmp_path / "discount.db-queue").exists)
+    until(lambda: "worker_started" in (tmp_path / "worker.log").read_text())
     for file in tmp_path.glob("discount.db-queue*"):
         file.unlink()
     job = ask(10)

@@ -103,14 +103,14 @@ def test_who_has_lost_a_job_changes_nothing_however_late(ask, work, there):
         work.step(old, 10, NOW, NOW + 10 * LEASE_MS)
     with pytest.raises(LeaseLost):
         work.fail(old, "no", NOW)
-    work.give_back(old)
+    work.give_back(old, NOW)
     assert 10 == there()
     assert 20 == work.step(new, 10, NOW, NOW + LEASE_MS).job.done
 
 
 def test_a_job_that_was_given_back_is_due_at_once(ask, work):
     key = ask()
-    work.give_back(take(work, key))
+    work.give_back(take(work, key), NOW)
     assert [key] == work.due(NOW, 10)
 
 
