@@ -7,6 +7,7 @@ import re
 from prometheus_client import generate_latest
 
 from service.api.document import operations_of
+from service.observability.job_metrics import JobMetrics, OpenJobsCollector
 from service.observability.metrics import (
     BuildCollector,
     CodesAvailableCollector,
@@ -14,6 +15,7 @@ from service.observability.metrics import (
     WorkerCollector,
 )
 from service.settings import HOME
+from service.usecases.job_ports import JobsNow
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
@@ -21,7 +23,8 @@ LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 def first_cells(document):
     """Return what stands in backticks at the head of each table row."""
     text = (HOME / "docs" / document).read_text()
-    return re.findall(r"^\| `([a-z_]+)`", text.partition("\n## ")[0], re.MULTILINE)
+    tables = text.partition("\n## The fields")[0]
+    return re.findall(r"^\| `([a-z_]+)`", tables, re.MULTILINE)
 
 
 def logged_events():
@@ -58,7 +61,9 @@ def test_the_metrics_list_has_every_metric_and_no_other():
     metrics.registry.register(CodesAvailableCollector(lambda: [("b", "c", 1)]))
     metrics.registry.register(BuildCollector())
     metrics.registry.register(WorkerCollector(lambda: [os.getpid()]))
-    text = generate_latest(metrics.registry).decode()
+    jobs = JobMetrics()
+    jobs.registry.register(OpenJobsCollector(lambda: JobsNow(0, 0, 0.0)))
+    text = generate_latest(metrics.registry).decode() + generate_latest(jobs.registry).decode()
     exposed = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
     exposed = {name for name in exposed if not name.endswith("_created")}
     assert exposed == set(first_cells("metrics.md"))
