@@ -49,4 +49,4 @@ EXPOSE 5000 5001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
     "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez')"]
 ENTRYPOINT ["discount"]
-CMD ["serve"]
+CMD ["run"]

@@ -11,6 +11,7 @@ reads the plans.
 
 from typing import NamedTuple
 
+from service.domain.jobs import JobKind, JobState
 from service.domain.model import Millis, State
 
 
@@ -30,7 +31,12 @@ LAST_MOMENT: Millis = 253_402_300_799_999
 _ROWS = """
     SELECT {keys}, count(coalesce(created_at, 0)) FROM {table} WHERE {condition} GROUP BY 1, 2
 """
-_KEYS = {"brand": "id, NULL", "campaign": "brand_id, id", "code": "brand_id, campaign_id"}
+_KEYS = {
+    "brand": "id, NULL",
+    "campaign": "brand_id, id",
+    "code": "brand_id, campaign_id",
+    "job": "brand_id + 0, campaign_id + 0",
+}
 _TWINS = """
     SELECT brand_id, campaign_id, count(*) FROM (
         SELECT brand_id, min(campaign_id) AS campaign_id FROM code
@@ -60,6 +66,17 @@ _NO_TALLY = """NOT EXISTS (
 )"""
 _NO_MOMENT = f"coalesce({{0}}, 0) NOT BETWEEN 1 AND {LAST_MOMENT}"
 _SEVERAL = "count(coalesce(created_at, 0)) > 1"
+_JOB_NO_CAMPAIGN = """NOT EXISTS (
+    SELECT 1 FROM campaign
+    WHERE campaign.brand_id = job.brand_id AND campaign.id = job.campaign_id
+)"""
+_JOB_STATES = ", ".join(f"'{state}'" for state in JobState)
+_JOB_UNTRUE = f"""
+    coalesce(state, '') NOT IN ({_JOB_STATES})
+    OR (finished_at IS NULL) <> (state IN ('{JobState.QUEUED}', '{JobState.RUNNING}'))
+    OR done < 0 OR failed < 0 OR done + failed > total
+    OR (state = '{JobState.SUCCEEDED}' AND kind = '{JobKind.GENERATE}' AND done <> total)
+"""
 _KNOWN_STATES = ", ".join(f"'{state}'" for state in State)
 _HELD = f"'{State.RESERVED}', '{State.REDEEMED}'"
 
@@ -118,6 +135,12 @@ INVARIANTS = (
     ),
     Invariant(
         "campaign-brand", "each campaign is in a brand that there is", _rows("campaign", _NO_BRAND)
+    ),
+    Invariant(
+        "job-campaign", "each job is of a campaign that there is", _rows("job", _JOB_NO_CAMPAIGN)
+    ),
+    Invariant(
+        "job-true", "jobs count no more than all, and end complete", _rows("job", _JOB_UNTRUE)
     ),
     Invariant("campaign-tally", "each campaign has a tally", _rows("campaign", _NO_TALLY)),
     Invariant("tally-campaign", "each tally is of a campaign that there is", _TALLY_OF_NOTHING),

@@ -62,9 +62,17 @@ def pod(by_kind: dict[str, Manifest]) -> Manifest:
 @pytest.fixture(scope="session")
 def container(pod: Manifest) -> Manifest:
     """The container that serves."""
-    (only,) = pod["spec"]["containers"]
-    assert isinstance(only, dict)
-    return only
+    serving, _ = pod["spec"]["containers"]
+    assert isinstance(serving, dict)
+    return serving
+
+
+@pytest.fixture(scope="session")
+def worker(pod: Manifest) -> Manifest:
+    """The container that does jobs."""
+    _, working = pod["spec"]["containers"]
+    assert isinstance(working, dict)
+    return working
 
 
 @pytest.fixture(scope="session")

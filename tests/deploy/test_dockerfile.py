@@ -52,10 +52,10 @@ def test_the_image_runs_as_a_numbered_user(image):
 
 
 def test_signals_reach_the_service(image):
-    """In exec form no shell stands between; `discount serve` becomes gunicorn."""
+    """In exec form no shell stands between signals and `discount run`."""
     assert (json.loads(image.last("ENTRYPOINT")), json.loads(image.last("CMD"))) == (
         ["discount"],
-        ["serve"],
+        ["run"],
     )
 
 

@@ -69,9 +69,11 @@ def test_one_pod_at_a_time_has_the_sqlite_file(by_kind):
 
 def test_the_tables_are_made_before_the_service_starts(pod):
     (upgrade,) = pod["spec"]["initContainers"]
-    (service,) = pod["spec"]["containers"]
-    assert (upgrade["args"], service["args"]) == (["db", "upgrade"], ["serve"])
-    assert upgrade["image"] == service["image"]
+    service, worker = pod["spec"]["containers"]
+    assert [["db", "upgrade"], ["serve"], ["worker"]] == [
+        container["args"] for container in (upgrade, service, worker)
+    ]
+    assert upgrade["image"] == service["image"] == worker["image"]
 
 
 def test_probes_ask_what_the_service_answers(container, client):
@@ -87,6 +89,18 @@ def test_probes_ask_what_the_service_answers(container, client):
         "livenessProbe": "/livez",
         "readinessProbe": "/readyz",
     }
+
+
+def test_a_worker_shows_its_metrics_where_its_probe_asks(worker):
+    """It has no readiness probe: it would take the server in the same pod from its callers."""
+    (setting,) = worker["env"]
+    (port,) = worker["ports"]
+    assert ("DISCOUNT_WORKER_METRICS_PORT", port["containerPort"]) == (
+        setting["name"],
+        int(setting["value"]),
+    )
+    assert port["name"] == worker["livenessProbe"]["httpGet"]["port"]
+    assert "readinessProbe" not in worker
 
 
 def test_every_container_is_confined_and_has_limits(pod):
@@ -117,8 +131,8 @@ def test_what_is_written_on_every_request_is_in_memory(pod):
         for volume in pod["spec"]["volumes"]
         if volume.get("emptyDir", {}).get("medium") == "Memory"
     }
-    (container,) = pod["spec"]["containers"]
-    mounts = {
-        mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in in_memory
-    }
-    assert mounts == {"/dev/shm", "/tmp"}  # noqa: S108 - of a container of its own
+    for container in pod["spec"]["containers"]:
+        mounts = {
+            mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in in_memory
+        }
+        assert mounts == {"/dev/shm", "/tmp"}  # noqa: S108 - of a container of its own

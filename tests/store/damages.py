@@ -31,6 +31,13 @@ SECOND_CODE = """
 """ + MOVE_TALLY.format("available = 1, reserved = 3")
 
 
+JOB = """
+    INSERT INTO job (brand_id, id, kind, parameters, requested_by, created_at, failed,
+        leased_until, campaign_id, state, total, done, finished_at)
+    VALUES (1, 'secret-job', 'generate', '{{}}', 'secret-caller', 1, 0, 0, {}, {}, {});
+"""
+
+
 def index_of_users(before, after):
     """Say that the index of users is of other rows than those that it has."""
     return f"""
@@ -155,6 +162,22 @@ DAMAGES = {
     ),
     "a code reserved before it was made": Damage(
         f"UPDATE code SET reserved_at = created_at - 60001 {HELD};", {"reserved-time"}, POOL
+    ),
+    "a job of no campaign": Damage(
+        JOB.format("9, 'succeeded'", "10, 10", 1),
+        {"references", "job-campaign"},
+        f"{BRAND} campaign 9 without a row",
+    ),
+    "a job that says too early that it is done": Damage(
+        JOB.format("1, 'succeeded'", "10, 9", 1), {"job-true"}, POOL
+    ),
+    "a job that counts too much": Damage(
+        without_rules("job") + JOB.format("1, 'running'", "10, 11", "NULL"),
+        {"keys", "job-true"},
+        POOL,
+    ),
+    "a job in a state that there is not": Damage(
+        without_rules("job") + JOB.format("1, 'lost'", "10, 1", 1), {"keys", "job-true"}, POOL
     ),
     "tables of another revision": Damage(
         "UPDATE alembic_version SET version_num = '0000';", {"revision"}, "at revision 0000, wanted"
