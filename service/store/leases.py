@@ -85,8 +85,8 @@ class SQLWork:
             return _read(connection, lease.key)
 
     def refresh(self, key: JobKey) -> None:
-        with self._database.transaction() as connection:
-            if connection.dialect.name == "postgresql":
+        if self._database.engine.dialect.name == "postgresql":
+            with self._database.transaction() as connection:
                 connection.exec_driver_sql("ANALYZE code")
 
     def give_back(self, lease: Lease, now: Millis) -> None:

@@ -23,7 +23,9 @@ LEASE_MS = 8_000
 SLICE_S = 5.0
 """How long a worker goes on with one job while others wait."""
 REFRESH_ROWS = 1_000_000
-"""After so many new rows the database refreshes its statistics, and again at the end."""
+"""After so many new rows the database refreshes its statistics."""
+REFRESH_AT_END_ROWS = 10_000
+"""The same, at the end of a job."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Rests after failures in a row; the last again and again."""
 
@@ -114,8 +116,9 @@ class Worker:
             self.observer.chunk(step)
             fresh += step.rows
             ended = step.job.finished_at is not None
-            if fresh >= REFRESH_ROWS or ended:
-                self.work.refresh(lease.key)
+            if fresh >= (REFRESH_AT_END_ROWS if ended else REFRESH_ROWS):
+                with suppress(Unavailable):  # the job is no worse for it
+                    self.work.refresh(lease.key)
                 fresh = 0
             if ended:
                 self.observer.ended(step.job)
