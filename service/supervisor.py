@@ -16,6 +16,8 @@ BACK_OFF_S = (0.1, 1.0, 3.0, 10.0)
 """How long a process that dies again and again stays away."""
 WELL_AFTER_S = 10.0
 """How long a process must live for its next death to be the first again."""
+BEGINS_WITHIN_S = 30.0
+"""What ends by itself sooner, the first time, would end again: a setting is wrong."""
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 1.0
 """A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
@@ -48,7 +50,7 @@ class Child:
         if status is None:
             return None
         lived_s, first = now - self._started_at, self._due_at == 0.0
-        if first and status > 0 and lived_s < WELL_AFTER_S:
+        if first and status > 0 and lived_s < BEGINS_WITHIN_S:
             return status
         self._deaths = 1 if lived_s >= WELL_AFTER_S else self._deaths + 1
         rest_s = BACK_OFF_S[min(self._deaths, len(BACK_OFF_S)) - 1]
