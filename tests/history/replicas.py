@@ -8,20 +8,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from enum import IntEnum
 from pathlib import Path
 from random import Random
 
 import psutil
 
 from tests.history.connection import Address, CallError, Connection
+from tests.history.history import Fault
 from tests.history.proxy import Proxy, proxying
 from tests.running import DISCOUNT, START_WITHIN_S, environment
 
 Command = Sequence[str | Path]
 SERVE: Command = (DISCOUNT, "serve")
 ASK_EVERY_S = 0.1
-DRAIN_S = 1.5
+DRAIN_S = 2.5
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
+
+
+class State(IntEnum):
+    """What a balancer knows of a replica; more is better."""
+
+    DOWN = 0
+    UNREADY = 1
+    READY = 2
 
 
 class Replica:
@@ -34,7 +44,7 @@ class Replica:
         self.environment = environment(folder, DISCOUNT_DRAIN_S=str(DRAIN_S), **settings)
         self.address: Address = ("127.0.0.1", int(self.environment["PORT"]))
         self.log = folder / f"replica-{number}.log"
-        self.ready = False
+        self.state = State.DOWN
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -51,17 +61,27 @@ class Replica:
 
     def wait_until_ready(self) -> None:
         """Wait until it is ready."""
-        wait_until(lambda: self.asks_ready(2), f"{self.log} does not get ready")
 
-    def asks_ready(self, patience: float = 1.0) -> bool:
-        """Ask `/readyz`."""
+        def asked() -> bool:
+            self.ask()
+            return self.ready
+
+        wait_until(asked, f"{self.log} does not get ready")
+
+    def ask(self, patience: float = 1.0) -> None:
+        """Ask `/readyz`; no answer in time is no news."""
         connection = Connection(self.address)
         try:
-            self.ready = connection.call(READYZ, patience).status == 200
-        except CallError:
-            self.ready = False
+            ready = connection.call(READYZ, patience).status == 200
+            self.state = State.READY if ready else State.UNREADY
+        except CallError as error:
+            if error.fault is not Fault.TIMEOUT:
+                self.state = State.DOWN
         connection.close()
-        return self.ready
+
+    @property
+    def ready(self) -> bool:
+        return self.state is State.READY
 
     def workers(self) -> list[int]:
         """Return the process ids of its workers."""
@@ -119,21 +139,18 @@ class Replicas:
     def where(self, client: int) -> Address:
         """Return the address that this client should call; every second one has a proxy between.
 
-        A client stays with its replica while that is ready, or while none is.
+        A client stays with its replica unless another is in a better state.
         """
         count = len(self.all)
-        preferred = client // 2 % count
-        for choice in range(preferred, preferred + count):
-            if self.all[choice % count].ready:
-                preferred = choice % count
-                break
-        return self.proxies[preferred].address if client % 2 else self.all[preferred].address
+        mine = client // 2 % count
+        choices = [number % count for number in range(mine, mine + count)]
+        best = max(choices, key=lambda number: self.all[number].state)
+        return self.proxies[best].address if client % 2 else self.all[best].address
 
-    def watch(self) -> None:
-        """Ask each replica again and again whether it is ready."""
+    def watch(self, replica: Replica) -> None:
+        """Ask a replica again and again whether it is ready."""
         while not self._stopped.wait(ASK_EVERY_S):
-            for replica in self.all:
-                replica.asks_ready()
+            replica.ask()
 
     def stop_watching(self) -> None:
         self._stopped.set()
@@ -183,8 +200,9 @@ def serving(
         for replica in replicas:
             replica.wait_until_ready()
         together = Replicas(replicas, proxies)
-        watcher = threading.Thread(target=together.watch, daemon=True)
-        watcher.start()
-        stack.callback(watcher.join, 10)
+        for replica in replicas:
+            watcher = threading.Thread(target=together.watch, args=[replica], daemon=True)
+            watcher.start()
+            stack.callback(watcher.join, 10)
         stack.callback(together.stop_watching)
         yield together

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -189,24 +189,26 @@ class Cluster:
 
     def primary(self) -> Node:
         """Return the node that holds the lease."""
+        return self._node("/primary")
+
+    def standby(self) -> Node:
+        """Return the node without whose word nothing is committed."""
+        return self._node("/synchronous")
+
+    def _node(self, role: str) -> Node:
+        """Return the node that says that it has this role, as soon as one does."""
         found: list[Node] = []
 
         def find() -> bool:
             for node in self.nodes:
-                try:
-                    if node.ask("GET", "/primary").ok:
+                with suppress(requests.RequestException):
+                    if node.ask("GET", role).ok:
                         found.append(node)
                         return True
-                except requests.RequestException:
-                    continue
             return False
 
-        wait_until(find, "no node is primary", RECOVERS_WITHIN_S)
+        wait_until(find, f"no node is {role}", RECOVERS_WITHIN_S)
         return found[0]
-
-    def standby(self) -> Node:
-        """Return the node without whose word nothing is committed."""
-        return next(node for node in self.nodes if node.ask("GET", "/synchronous").ok)
 
     def wait_for_standbys(self, count: int) -> None:
         """Wait until there are so many, and the primary waits for one of them to commit."""

@@ -60,7 +60,7 @@ def _kill_backend(cluster: Cluster, chance: Random) -> None:
 def _lose_primary(cluster: Cluster, chance: Random) -> None:
     node = cluster.primary()
     node.lose()
-    time.sleep(chance.uniform(0, 2 * LEASE_S))
+    time.sleep(chance.uniform(0, LEASE_S))
     node.start()
 
 
