@@ -137,6 +137,16 @@ class ServiceWorker(ThreadWorker):
         self.nr_conns -= 1
         conn.close()
 
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """Answer a request; while draining, tell the client to come back on a new connection.
+
+        Else it would go on with this one for as long as it is open, however long the drain, and
+        at last send a call into a connection that is just being closed.
+        """
+        if parts_of(self.wsgi).drain.begun:
+            req.force_close()
+        return bool(super().handle_request(req, conn))
+
     def murder_pending(self) -> None:
         """Close the connections whose request, or whose end, has not come in time."""
         super().murder_pending()

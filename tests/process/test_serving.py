@@ -456,6 +456,20 @@ class TestDrain:
             assert time.monotonic() - began >= 2
             assert "draining" in {line["event"] for line in service.lines}
 
+    def test_kept_connections_are_let_go(self, tmp_path):
+        """A client that keeps its connection learns in the drain that it shall open another."""
+        with running(tmp_path, DISCOUNT_DRAIN_S="60") as service:
+            with requests.Session() as session:
+
+                def connection():
+                    return session.get(f"{service.url}/livez", timeout=5).headers["Connection"]
+
+                assert "keep-alive" == connection()
+                service.process.send_signal(signal.SIGTERM)
+                until(lambda: requests.get(f"{service.url}/readyz", timeout=5).status_code == 503)
+                assert "close" == connection()
+            assert 0 == service.stop()
+
     def test_a_second_sigterm_stops_at_once(self, tmp_path):
         with running(tmp_path, DISCOUNT_DRAIN_S="60") as service:
             service.process.send_signal(signal.SIGTERM)
