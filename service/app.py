@@ -12,6 +12,8 @@ from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
 from service.api.docs import serve_docs
+from service.api.exports import export_views
+from service.api.imports import ImportParts, import_views
 from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
 from service.api.operation import PlainRule
@@ -19,6 +21,7 @@ from service.api.paging import Cursors
 from service.api.problem_pages import problem_pages
 from service.api.problems import write_problems
 from service.api.reservations import reservation_views
+from service.api.transfers import Transfers
 from service.auth.caller import Caller
 from service.auth.guard import require_tokens
 from service.auth.keyring import KeyRing, open_keyring
@@ -34,6 +37,8 @@ from service.settings import Settings
 from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
+from service.store.exports import SQLExports
+from service.store.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
 from service.store.store import SQLStore
@@ -94,8 +99,14 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors))
-    app.register_blueprint(job_views(jobs, announcer(queue.put, log), cursors))
+    announce = announcer(queue.put, log)
+    app.register_blueprint(job_views(jobs, announce, cursors))
     app.register_blueprint(brand_views(store, cursors))
+    transfers = Transfers(settings.threads, settings.transfer_timeout_s)
+    app.register_blueprint(export_views(SQLExports(database), transfers))
+    imports = SQLImports(database)
+    limit = settings.import_max_bytes
+    app.register_blueprint(import_views(ImportParts(imports, jobs, announce, transfers, limit)))
     app.register_blueprint(problem_pages())
     drain = Drain()
     checks = {

@@ -20,6 +20,7 @@ from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError
 from service.store.errors import MaintenanceError
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
+CODES = "codes"
 
 
 class PlainErrors(click.Group):
@@ -35,6 +36,18 @@ class PlainErrors(click.Group):
             return super().invoke(ctx)
         except (SettingsError, Problem, MaintenanceError) as error:
             raise click.ClickException(str(error)) from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return sorted([*super().list_commands(ctx), CODES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; those on many codes are a module of their own, which takes time."""
+        if cmd_name == CODES:
+            from service.bulk.commands import codes
+
+            return codes
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})

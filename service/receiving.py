@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 from gunicorn.workers.gthread import TConn
 
@@ -19,6 +20,9 @@ STALLED_AFTER_S = 5
 """How long a thread waits for more of a long body, or for a client to take an answer."""
 MAX_HELD = 32 * 1024
 """Bytes of a request that are held for it; with its head, most JSON bodies are far shorter."""
+
+MIN_BYTES_PER_S = 32 * 1024
+"""How fast a body must come that takes longer than `READ_WITHIN_S`, on the average."""
 
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n")
@@ -49,6 +53,38 @@ class Arrival:
         return not part or is_whole(self.held)
 
 
+class PacedSource:
+    """Reads a body in a thread, as long as it comes at a decent pace.
+
+    The kernel's time limit alone would let a byte every few seconds keep the thread for ever.
+    """
+
+    __slots__ = ("_got", "_read", "_waited")
+
+    def __init__(self, read: Callable[[int | None], bytes]) -> None:
+        """Read with `read`, which is told how much is wanted."""
+        self._read = read
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a new request."""
+        self._waited, self._got = 0.0, 0
+
+    def __call__(self, size_hint: int | None = None) -> bytes:
+        """Read what has come.
+
+        Raises:
+            TimeoutError: It comes too slowly.
+        """
+        began = time.monotonic()
+        part = self._read(size_hint)
+        self._waited += time.monotonic() - began
+        self._got += len(part)
+        if self._waited > READ_WITHIN_S and self._got < self._waited * MIN_BYTES_PER_S:
+            raise TimeoutError
+        return part
+
+
 def is_whole(held: bytes | bytearray) -> bool:
     """Say whether a thread can take a request, of which `held` has arrived, without waiting."""
     end = held.find(_END)
@@ -70,6 +106,7 @@ def prepare(connection: TConn) -> None:
     """
     connection.init()
     connection.data_ready = True
+    connection.parser.unreader.chunk = PacedSource(connection.parser.unreader.chunk)
     limit = struct.pack("ll", STALLED_AFTER_S, 0)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         connection.sock.setsockopt(socket.SOL_SOCKET, option, limit)

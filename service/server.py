@@ -5,14 +5,16 @@ what they mend.
 """
 
 import logging
+import struct
 import time
 from concurrent.futures import Future
 from contextlib import suppress
+from errno import ECONNRESET
 from functools import partial
 from http import HTTPStatus
 from select import select
 from selectors import EVENT_READ
-from socket import SHUT_WR, socket
+from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
 from typing import Any
 
 import orjson
@@ -91,10 +93,28 @@ class ServiceWorker(ThreadWorker):
     def _hand_over(self, conn: TConn, arrival: Arrival) -> None:
         """Give a request to a thread; a client that left without a word needs none."""
         if arrival.held:
+            conn.parser.unreader.chunk.begin()
             conn.parser.unreader.unread(bytes(arrival.held))
             super().enqueue_req(conn)
         else:
             self._drop(conn)
+
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """Answer a request; reset the connection if the answer could not be sent whole.
+
+        Before HTTP/1.1, the end of the connection is the end of the answer: one that was cut must
+        not look whole.
+
+        Raises:
+            ConnectionResetError: The answer was cut; its log line says so.
+        """
+        try:
+            return bool(super().handle_request(req, conn))
+        except OSError as error:
+            with suppress(OSError):
+                conn.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+                conn.sock.close()
+            raise ConnectionResetError(ECONNRESET, "The answer was cut.") from error
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         """Keep a connection, or close it without waiting for its client.

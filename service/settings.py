@@ -93,6 +93,10 @@ class Settings:
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)
     """It may hold a password. `None`: each process counts for itself."""
+    import_max_bytes: int = 2 * 1024**3
+    """Longest list of codes that an import takes."""
+    transfer_timeout_s: float = 600
+    """Seconds that an import's body or an export's answer may take."""
     log_level: str = "info"
     drain_s: float = 0
     """Seconds between saying "not ready" and closing the listener."""
@@ -175,6 +179,16 @@ def read_settings(env: FileAwareEnv) -> Settings:
             ),
             rate_limit_storage_url=env.str(
                 "DISCOUNT_RATE_LIMIT_STORAGE_URL", None, validate=_is_redis
+            ),
+            import_max_bytes=env.int(
+                "DISCOUNT_IMPORT_MAX_BYTES",
+                default.import_max_bytes,
+                validate=validate.Range(min=1, max=2**40),
+            ),
+            transfer_timeout_s=env.float(
+                "DISCOUNT_TRANSFER_TIMEOUT_S",
+                default.transfer_timeout_s,
+                validate=validate.Range(min=1, max=86_400),
             ),
             drain_s=env.float(
                 "DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S if production else 0, validate=drain

@@ -17,10 +17,13 @@ from service.settings import Settings, SettingsError
 from service.store.announcing import announcer
 from service.store.database import Database
 from service.store.engines import open_database
+from service.store.files import SQLImports
 from service.store.leases import SQLWork
 from service.store.queue import JobQueue
 from service.store.schema import why_not_ready
 from service.usecases.job_ports import JobKey, Step
+from service.usecases.pacing import POLITE_REST_S
+from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 
 OVERDUE_EVERY_S = 1.0
@@ -98,6 +101,7 @@ class JobLoop:
         reporter = Reporter(log, metrics)
         stopped = self._consumer.stop_flag.wait
         self._worker = Worker(SQLWork(database), announce, reporter, stopped)
+        self._imports = SQLImports(database)
         self._next_look = 0.0
 
     def run(self) -> None:
@@ -120,7 +124,15 @@ class JobLoop:
             return
         with self._reporting():
             self._worker.do_overdue()
+            self._purge()
         self._next_look = time.monotonic() + OVERDUE_EVERY_S
+
+    def _purge(self) -> None:
+        """Delete, a little at a time, what imports have left."""
+        ends = time.monotonic() + OVERDUE_EVERY_S
+        while self._imports.purge(system_clock()) and time.monotonic() < ends:
+            if self._consumer.stop_flag.wait(POLITE_REST_S):
+                return
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 
 from service import __version__
 from service.api.idempotency import REPLAYED
+from service.api.lists import ListType, written
 from service.api.operation import Answer, Operation
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.api.shapes import ProblemObject
@@ -31,6 +32,8 @@ TAGS = {
     "brands": "Brands and their campaigns.",
     "codes": "The codes of a campaign.",
     "jobs": "Work that takes longer than a call may.",
+    "imports": "Lists of codes of your own.",
+    "exports": "All codes of a campaign at once.",
     "reservations": "One code for each user of a campaign.",
     "probes": "For the orchestrator; no token is needed.",
 }
@@ -47,6 +50,11 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
     "RateLimit-Policy": ("How many calls it has, and in how long.", '"caller";q=50000;w=10'),
     "Retry-After": ("Seconds to wait.", "1"),
     "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
+}
+NO_NUL = r"^[^\x00]+$"
+_UPLOADS = {
+    ListType.CSV.value: "code\r\nQMYFRFPA99E7\r\n7KJSE5AG3CVE\r\n",
+    ListType.NDJSON.value: '{"code":"QMYFRFPA99E7"}\n{"code":"7KJSE5AG3CVE"}\n',
 }
 _LIMIT = ("RateLimit", "RateLimit-Policy")
 
@@ -118,6 +126,17 @@ def _describe(operation: Operation) -> dict[str, Any]:
                 }
             },
         }
+    if operation.upload:
+        described["requestBody"] = {
+            "required": True,
+            "content": {
+                list_type: {
+                    "schema": {"type": "string", "minLength": 1, "pattern": NO_NUL},
+                    "example": _UPLOADS[list_type],
+                }
+                for list_type in operation.upload
+            },
+        }
     return described
 
 
@@ -129,7 +148,21 @@ def _good(answer: Answer) -> dict[str, Any]:
     return {
         "description": answer.description,
         "headers": _headers("X-Request-ID", *_LIMIT, *answer.headers),
-        "content": {"application/json": {"schema": schema, "example": example}},
+        "content": _lists(answer, example)
+        if answer.lists
+        else {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:
+    """Describe a list in each of the ways that it is written; the document sees one text."""
+    rows = [[example[column] for column in answer.columns]]
+    return {
+        list_type: {
+            "schema": {"type": "string"},
+            "example": b"".join(written(answer.columns, [rows], ListType(list_type))).decode(),
+        }
+        for list_type in answer.lists
     }
 
 

@@ -42,6 +42,7 @@ ALWAYS: Refusals = (
     Unavailable,
 )
 """Problems that every operation may answer with."""
+_OF_BODIES: Refusals = (UnsupportedMediaType, TooLarge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class Answer:
     schema: type[Schema] | Mapping[str, Any]
     example: Any = None
     headers: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    """Media types, where the answer is no JSON but a list of what `schema` describes."""
+    columns: tuple[str, ...] = ()
+    """Those of such a list as CSV."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,8 @@ class Operation:
     query: type[Input]
     header: type[Input] | None
     body: type[Input] | None
+    upload: tuple[str, ...]
+    """Media types of a body that the view reads itself, as it comes."""
     answers: Mapping[int, Answer]
     refusals: Refusals
 
@@ -99,6 +106,7 @@ def operation(
     query: type[Input] = Input,
     header: type[Input] | None = None,
     body: type[Input] | None = None,
+    upload: tuple[str, ...] = (),
     head: bool = True,
 ) -> Callable[[View], View]:
     """Make a function the view of `method` and `path`.
@@ -118,6 +126,7 @@ def operation(
         query: Schema of the query; by default it must be empty.
         header: Schema of header fields that are read, if there are any.
         body: Schema of the JSON body, if the call takes one.
+        upload: Media types of a body that the view reads itself, as it comes.
         head: Whether a GET answers HEAD too; one that changes state must not.
     """
 
@@ -134,8 +143,9 @@ def operation(
             query=query,
             header=header,
             body=body,
+            upload=upload,
             answers=answers,
-            refusals=(*ALWAYS, *((UnsupportedMediaType, TooLarge) if body else ()), *refusals),
+            refusals=(*ALWAYS, *(_OF_BODIES if body or upload else ()), *refusals),
         )
         take_apart = _taking_apart(view, described)
         take_apart.operation = described  # type: ignore[attr-defined]

@@ -109,7 +109,7 @@ class PageQuery(Input):
     )
 
 
-class CodesQuery(PageQuery):
+class ExportQuery(Input):
     """Which codes."""
 
     state = fields.Enum(
@@ -118,6 +118,21 @@ class CodesQuery(PageQuery):
         load_default=_nothing,
         metadata={"description": "Only codes in this state."},
     )
+
+
+class ImportQuery(Input):
+    """Whether it is meant."""
+
+    dry_run = fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "Whether to check the list and store nothing."},
+    )
+
+
+class CodesQuery(PageQuery, ExportQuery):
+    """Which codes, and which part of them."""
 
 
 class IdempotencyHeader(Input):

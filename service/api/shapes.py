@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 from service.api.fields import CodeText, Name
 from service.api.schemas import MAX_LIMIT
 from service.domain import names
+from service.domain.code_lists import Reason
 from service.domain.errors import PROBLEMS
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
@@ -141,6 +142,22 @@ class JobObject(Schema):
     created_at = _moment("When it was asked for")
     started_at = _moment("When a worker began, if one has", null=True)
     finished_at = _moment("When it ended, if it has", null=True)
+
+
+class RefusalObject(Schema):
+    """A line of a list that was refused."""
+
+    line = fields.Integer(
+        required=True,
+        metadata={"description": "Its number; the first is 1.", "example": 17},
+    )
+    reason = fields.Enum(
+        Reason, by_value=True, required=True, metadata={"example": Reason.IN_BRAND.value}
+    )
+    detail = fields.String(
+        required=True,
+        metadata={"description": "The reason in a sentence.", "example": Reason.IN_BRAND.text},
+    )
 
 
 class BrandPage(PageObject):

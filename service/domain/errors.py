@@ -211,6 +211,16 @@ class NoCodesLeft(Problem):
     )
 
 
+class NotAcceptable(Problem):
+    """No such answer as the caller wants."""
+
+    slug = "not-acceptable"
+    status = 406
+    title = "Not acceptable"
+    meaning = "The call has no answer of a kind that the Accept header allows."
+    remedy = "Ask for `text/csv` or `application/x-ndjson`, or send no Accept header."
+
+
 class RequestTimeout(Problem):
     """The request did not arrive in time."""
 
@@ -300,6 +310,23 @@ class Unavailable(Problem):
         "with the same Idempotency-Key."
     )
     retry_after = 1
+
+
+class TooManyTransfers(Problem):
+    """Imports and exports take up what they may."""
+
+    slug = "too-many-transfers"
+    status = 503
+    title = "Too many transfers"
+    meaning = (
+        "As many imports and exports are under way, of this brand or of all, as one process takes "
+        "at once, so that other calls are not kept waiting. Nothing was changed."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says, then repeat the call, an import with the same "
+        "Idempotency-Key. One transfer of a long list takes less than many of short ones."
+    )
+    retry_after = 5
 
 
 class InternalError(Problem):

@@ -52,6 +52,10 @@ class Code:
     expires_at: Millis | None
 
 
+CodeRow = tuple[str, str, Millis, Millis | None, Millis | None]
+"""A code as a plain row, for whoever reads millions: the members of `Code`, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """The one code that a user holds in a campaign."""

@@ -7,9 +7,9 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from flask import request
 from structlog.typing import FilteringBoundLogger
@@ -65,6 +65,7 @@ class RequestRecord:
         "problem",
         "request_id",
         "route",
+        "sent",
         "trace_id",
         "user_ref",
     )
@@ -83,6 +84,7 @@ class RequestRecord:
         self.user_ref: str | None = None
         self.outcome: str | None = None
         self.problem: str | None = None
+        self.sent: int | None = None
         self.policy = LOCKED_DOWN
         self.headers: tuple[tuple[str, str], ...] = ()
 
@@ -135,10 +137,18 @@ class RequestObserver:
             status = int(line[:3])
             return start_response(line, [*headers, *record.answer_headers()], *rest)
 
-        try:
-            return self._app(environ, start)
-        finally:
+        def tell() -> None:
             self.tell(environ["REQUEST_METHOD"], status, time.perf_counter() - started, record)
+
+        try:
+            answer = self._app(environ, start)
+        except BaseException:
+            tell()
+            raise
+        if record.sent is None:
+            tell()
+            return answer
+        return _Told(answer, record, tell)
 
     def record(self, environ: "WSGIEnvironment") -> RequestRecord:
         """Begin the record of a request."""
@@ -162,10 +172,54 @@ class RequestObserver:
             user_ref=record.user_ref,
             outcome=record.outcome or _outcome(status),
             problem=record.problem,
+            sent_bytes=record.sent,
         )
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    def close(self) -> None: ...
 
 
 def _outcome(status: int) -> str:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return "failed"
     return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"
+
+
+class _Told:
+    """A streamed answer: how it went is told once its last byte has been taken, or nobody is left.
+
+    A view says that its answer is one by setting `sent` of the record to 0.
+    """
+
+    def __init__(
+        self, answer: Iterable[bytes], record: RequestRecord, tell: Callable[[], None]
+    ) -> None:
+        self._answer = answer
+        self._parts = iter(answer)
+        self._record = record
+        self._tell = tell
+        self._whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            part = next(self._parts)
+        except StopIteration:
+            self._whole = True
+            raise
+        self._record.sent = (self._record.sent or 0) + len(part)
+        return part
+
+    def close(self) -> None:
+        """Let go of what the answer holds; the server calls this whatever happened."""
+        try:
+            if isinstance(self._answer, _Closable):
+                self._answer.close()
+        finally:
+            if not self._whole:
+                self._record.outcome = "cut"
+            self._tell()

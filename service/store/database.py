@@ -60,6 +60,8 @@ class Database(ABC):
 
     begin: ClassVar[str] = "BEGIN"
     """The statement that begins a transaction."""
+    begin_snapshot: ClassVar[str] = "BEGIN"
+    """The statement that begins one which sees one moment only."""
 
     def __init__(
         self, app: Flask, url: str, options: Mapping[str, Any], observer: Observer | None
@@ -112,6 +114,19 @@ class Database(ABC):
             Unavailable: The database cannot answer now, or a table is in use for long.
         """
         return self.transaction()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Lend a connection on which every statement sees the same moment, however long it takes.
+
+        While it is lent, the database keeps what it would else clean up.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        engine = self.engine.execution_options(**{_BEGIN: self.begin_snapshot})
+        with self._as_unavailable(), engine.begin() as connection:
+            yield connection
 
     @abstractmethod
     def write(self, work: Work[Result]) -> Result:

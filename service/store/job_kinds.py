@@ -7,13 +7,15 @@ transaction did that was undone never was.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from service.domain import codes
 from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import Millis
+from service.store import imports, staged_codes
+from service.store.import_tasks import Task, task_of
 from service.store.loading import load_codes
 from service.store.pools import Pool
 
@@ -26,6 +28,8 @@ class Progress(NamedTuple):
     cursor: str | None
     """What the chunk before said, `None` for the first."""
     now: Millis
+    prepared: Any = None
+    """What the kind worked out before the transaction."""
 
 
 DoChunk = Callable[[Connection, Progress, int], Chunk]
@@ -37,10 +41,29 @@ def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
     job = progress.job
     count = min(size, job.left)
     first, end = (codes.SPACE * at // job.total for at in (job.done, job.done + count))
-    load_codes(
-        connection, progress.pool, count, partial(codes.mint_between, first, end), progress.now
-    )
+    mint = partial(codes.mint_between, first, end)
+    new = staged_codes.avoiding(connection, progress.pool.brand_id, mint)
+    load_codes(connection, progress.pool, count, new, progress.now)
     return Chunk(done=count, ends=JobState.SUCCEEDED if count == job.left else None)
 
 
-KINDS: Mapping[JobKind, DoChunk] = {JobKind.GENERATE: generate}
+def import_list(connection: Connection, progress: Progress, size: int) -> Chunk:
+    """Do a chunk of an import."""
+    return imports.do_chunk(connection, _import_task(progress), progress.prepared, size)
+
+
+def _import_task(progress: Progress) -> Task:
+    return task_of(progress.pool, progress.job, progress.cursor, progress.now)
+
+
+KINDS: Mapping[JobKind, DoChunk] = {JobKind.GENERATE: generate, JobKind.IMPORT: import_list}
+
+Prepare = Callable[[Connection, Progress, int], Any]
+"""Reads and works out what the chunk is to write, before its transaction begins."""
+
+PREPARATIONS: Mapping[JobKind, Prepare] = {
+    JobKind.IMPORT: lambda connection, progress, size: imports.prepare(
+        connection, _import_task(progress), size
+    )
+}
+"""Kinds whose chunks take time before they write: on SQLite, all writers would wait for them."""

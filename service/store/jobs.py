@@ -11,10 +11,12 @@ from service.domain.errors import Conflict, JobNotFound, TooManyJobs
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job_id
 from service.domain.model import Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import idempotency
+from service.store import idempotency, staging
 from service.store.database import Database
+from service.store.import_tasks import is_storing
 from service.store.pools import Pool, find_pool, open_default_pool
 from service.store.tables import brand, job
+from service.usecases.imports import FileKey
 from service.usecases.job_ports import JobKey, JobsNow
 
 COLUMNS = (
@@ -101,6 +103,8 @@ class SQLJobs:
                 return found
             if found.finished_at is not None:
                 raise Conflict(f"The job has {found.state} already.")
+            if found.kind is JobKind.IMPORT and is_storing(connection, pool, job_id):
+                raise Conflict("Every row was good, and the codes are being stored.")
             detail = _STAYS[found.kind].format(done=found.done)
             finish(connection, JobKey(pool.brand_id, job_id), JobState.CANCELLED, detail, now)
             return _find(connection, pool, job_id)
@@ -150,6 +154,15 @@ def _find(connection: Connection, pool: Pool, job_id: str, *, lock: bool = False
     return as_job(row)
 
 
+def require_job(connection: Connection, pool: Pool, job_id: str) -> None:
+    """Insist on a job of a campaign.
+
+    Raises:
+        JobNotFound: There is none.
+    """
+    _find(connection, pool, job_id)
+
+
 def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
     connection.execute(_LOCK_BRAND, {"brand_id": pool.brand_id})
     if connection.execute(_OPEN, {"brand_id": pool.brand_id}).scalar_one() >= MAX_OPEN:
@@ -171,6 +184,9 @@ def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
             "leased_until": 0,
         },
     )
+    if order.kind is JobKind.IMPORT:
+        file = FileKey(order.parameters["file_of"], order.parameters["file"])
+        staging.attach(connection, file, pool.brand_id, job_id)
     return _find(connection, pool, job_id)
 
 

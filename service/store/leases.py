@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.store.database import Database
-from service.store.job_kinds import KINDS, Progress
+from service.store.job_kinds import KINDS, PREPARATIONS, Progress
 from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
 from service.store.tables import job
@@ -27,10 +27,8 @@ _DUE = (_OPEN, job.c.leased_until <= bindparam("now"))
 _ALL_DUE = select(job.c.brand_id, job.c.id).where(*_DUE).order_by(job.c.leased_until, job.c.id)
 # A worker that was stopped in the middle of a transaction has the row locked: others pass it by.
 _TAKE = select(*COLUMNS).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
-_HELD = (
-    select(*COLUMNS, job.c.campaign_id, job.c.cursor)
-    .where(*_KEY, _OPEN, job.c.lease == bindparam("token"))
-    .with_for_update()
+_HELD = select(*COLUMNS, job.c.campaign_id, job.c.cursor).where(
+    *_KEY, _OPEN, job.c.lease == bindparam("token")
 )
 _ONE = select(*COLUMNS).where(*_KEY)
 
@@ -48,10 +46,11 @@ class SQLWork:
             return [JobKey(*row) for row in rows]
 
     def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
-        lease = Lease(key, secrets.token_hex(16))
         with self._database.transaction() as connection:
-            if connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none() is None:
+            row = connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none()
+            if row is None:
                 return None
+            lease = Lease(key, secrets.token_hex(16), as_job(row).kind)
             _change(
                 connection,
                 key,
@@ -63,20 +62,29 @@ class SQLWork:
             return lease, _read(connection, key)
 
     def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
+        prepared = self._prepare(lease, size, now)
         with self._database.transaction() as connection:
             began = time.perf_counter()
             others = _others_write(connection)
-            *seen, campaign_id, cursor = _held(connection, lease)
-            found = as_job(seen)
-            pool = Pool(lease.key.brand_id, campaign_id)
-            chunk = KINDS[found.kind](connection, Progress(pool, found, cursor, now), size)
+            progress = _progress(_held(connection, lease), lease, now)
+            found = progress.job
+            chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
             _record(connection, lease.key, chunk, until)
             if chunk.ends is not None:
                 finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
             reached = _read(connection, lease.key)
         held = time.perf_counter() - began
         free = self._database.engine.dialect.name != "sqlite"
-        return Step(reached, chunk.done + chunk.failed, held, others, free)
+        rows = chunk.done + chunk.failed + chunk.again
+        return Step(reached, rows, held, others, free)
+
+    def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
+        """Work out what the chunk is to write; only who holds the lease changes what is read."""
+        if lease.kind not in PREPARATIONS:
+            return None
+        with self._database.snapshot() as connection:  # which takes as long as it takes
+            progress = _progress(_held(connection, lease, lock=False), lease, now)
+            return PREPARATIONS[progress.job.kind](connection, progress, size)
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         with self._database.transaction() as connection:
@@ -113,13 +121,19 @@ def _of(key: JobKey) -> dict[str, Any]:
     return {"of_brand": key.brand_id, "of_id": key.id}
 
 
-def _held(connection: Connection, lease: Lease) -> Sequence[Any]:
-    """Lock the job's row for its worker.
+def _progress(row: Sequence[Any], lease: Lease, now: Millis) -> Progress:
+    *seen, campaign_id, cursor = row
+    return Progress(Pool(lease.key.brand_id, campaign_id), as_job(seen), cursor, now)
+
+
+def _held(connection: Connection, lease: Lease, *, lock: bool = True) -> Sequence[Any]:
+    """Read the job's row for its worker, and lock it.
 
     Raises:
         LeaseLost: It is another's by now, or has ended.
     """
-    row = connection.execute(_HELD, {**_of(lease.key), "token": lease.token}).one_or_none()
+    statement = _HELD.with_for_update() if lock else _HELD
+    row = connection.execute(statement, {**_of(lease.key), "token": lease.token}).one_or_none()
     if row is None:
         raise LeaseLost
     return row

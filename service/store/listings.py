@@ -51,6 +51,14 @@ def codes(
     connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
 ) -> Page[Code]:
     """List a campaign's codes by code."""
+    statement = codes_in(connection, pool, state)
+    if after is not None:
+        statement = statement.where(column("code") > after)
+    return _page(connection, statement, limit, as_code)
+
+
+def codes_in(connection: Connection, pool: Pool, state: State | None) -> Select[Any]:
+    """Select a campaign's codes by code, those in `state` (`None`: all)."""
     on_sqlite = connection.dialect.name == "sqlite"
     source = _SQLITE_SOURCES.get(state, _TAKEN) if on_sqlite else "code"
     statement = (
@@ -63,9 +71,7 @@ def codes(
         statement = statement.where(text("state = 'available'"))
     elif state is not None:
         statement = statement.where(column("state") == state, text("state <> 'available'"))
-    if after is not None:
-        statement = statement.where(column("code") > after)
-    return _page(connection, statement, limit, as_code)
+    return statement
 
 
 def _page(

@@ -17,7 +17,7 @@ from service.domain.model import (
     State,
 )
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import codes, idempotency, listings, pools
+from service.store import codes, idempotency, listings, pools, staged_codes
 from service.store.database import Database
 from service.store.reservations import Reservations
 from service.usecases.ports import Mint
@@ -49,7 +49,8 @@ class SQLStore:
                 pool = pools.open_default_pool(connection, brand, now)
             else:
                 pool = pools.find_pool(connection, brand, campaign)
-            added = codes.add_codes(connection, pool, count, mint, now)
+            new = staged_codes.avoiding(connection, pool.brand_id, mint)
+            added = codes.add_codes(connection, pool, count, new, now)
             if once:
                 idempotency.remember(connection, pool.brand_id, once, added, now)
             return added, True

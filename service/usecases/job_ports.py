@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from service.domain.jobs import Job, Order
+from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import Idempotency, Millis, Page
 
 
@@ -45,6 +45,7 @@ class Lease:
 
     key: JobKey
     token: str
+    kind: JobKind
 
 
 class Jobs(Protocol):

@@ -30,6 +30,7 @@ FIELDS = [
     "user_ref",
     "outcome",
     "problem",
+    "sent_bytes",
 ]
 
 

@@ -1,10 +1,11 @@
-"""What schemathesis cannot know: which texts are cursors. Only the service can make one."""
+"""What schemathesis cannot know: which texts are cursors, and how lists of codes are sent."""
 
 from http import HTTPStatus
 from typing import Any
 
 import schemathesis
-from schemathesis import Case, HookContext
+from schemathesis import Case, HookContext, SerializationContext
+from schemathesis.core import NotSet
 
 
 @schemathesis.hook
@@ -26,3 +27,23 @@ def before_call(_context: HookContext, case: Case[Any], kwargs: dict[str, Any]) 
     page = first.call(**kwargs)
     if page.status_code == HTTPStatus.OK and page.json()["next_cursor"]:
         case.query["cursor"] = page.json()["next_cursor"]
+
+
+@schemathesis.hook("before_call")
+def send_no_text(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
+    """Where the body of an import is meant to be bad, send what is no text.
+
+    A body made up with another type than text is text again once it is sent.
+    """
+    if (
+        case.path.endswith("/imports")
+        and case.meta
+        and not isinstance(case.body, NotSet | str | bytes)
+    ):
+        case.body = "\0"
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_it_is(_context: SerializationContext, value: Any) -> bytes:
+    """Send a list of codes as it was made up."""
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -46,6 +46,8 @@ class PostgreSQLDatabase(Database):
         observer: Hears what the database does.
     """
 
+    begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
     def __init__(
         self,
         app: Flask,
@@ -131,6 +133,20 @@ class PostgreSQLDatabase(Database):
         with super().transaction() as connection:
             driver_of(connection).deadline = math.inf
             connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Lend a connection on which every statement sees the same moment, however long it takes.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        with super().snapshot() as connection:
+            driver_of(connection).deadline = math.inf
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            # Its reader may be waiting for a slow client, but not for one that is gone.
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '60s'"))
             yield connection
 
     @contextmanager

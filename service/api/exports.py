@@ -1,0 +1,54 @@
+"""Exports: a campaign's codes as one long answer."""
+
+from contextlib import ExitStack
+
+from flask import Blueprint, Response
+
+from service.api import schemas, shapes
+from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
+from service.api.operation import Answer, operation
+from service.api.transfers import Transfers
+from service.auth.caller import Scope
+from service.domain.errors import BrandNotFound, CampaignNotFound, NotAcceptable, TooManyTransfers
+from service.domain.model import State
+from service.usecases.exports import Exports
+
+
+def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
+    """Make the views over `exports`."""
+    views = Blueprint("exports", __name__)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}/export",
+        summary="Export a campaign's codes",
+        scope=Scope.EXPORT,
+        parameters=schemas.CampaignPath,
+        query=schemas.ExportQuery,
+        answers={
+            200: Answer(
+                "The codes, in their order, as they were at one moment.",
+                shapes.CodeObject,
+                lists=tuple(ListType),
+                columns=CODE_COLUMNS,
+            )
+        },
+        refusals=(BrandNotFound, CampaignNotFound, NotAcceptable, TooManyTransfers),
+        head=False,
+    )
+    def export_codes(brand: str, campaign: str, state: State | None) -> Response:
+        """As CSV with a header, or NDJSON, whichever `Accept` prefers.
+
+        The answer is sent while it is read. One that ends without the last chunk of its
+        chunked transfer coding is not whole: the client was too slow, or the service was stopped.
+        It shows secrets that nobody holds yet.
+        """
+        list_type = accepted()
+        with ExitStack() as stack:
+            pace = stack.enter_context(transfers.place(brand))
+            _, rows = stack.enter_context(exports.codes(brand, campaign, state))
+            parts = written(CODE_COLUMNS, code_table(rows), list_type)
+            return streamed(parts, pace, list_type, stack.pop_all().close)
+
+    return views

@@ -1,0 +1,142 @@
+"""Imports: lists of codes that come as one long body, and the reports of what was refused."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from flask import Blueprint, Response
+
+from service.api import schemas, shapes
+from service.api.idempotency import idempotency
+from service.api.jobs import ACCEPTED, PATH, accept
+from service.api.lists import ListType, Table, accepted, streamed, written
+from service.api.operation import Answer, operation
+from service.api.transfers import Transfers, paced_in
+from service.api.uploads import blocks, sent_form
+from service.auth.caller import Scope
+from service.auth.guard import current_caller
+from service.domain.code_lists import Refusal
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    Conflict,
+    JobNotFound,
+    NotAcceptable,
+    RequestTimeout,
+    TooManyJobs,
+    TooManyTransfers,
+)
+from service.usecases.imports import Imports, import_codes, receive
+from service.usecases.job_ports import Announce, Jobs
+from service.usecases.jobs import request_job
+
+REPORT_COLUMNS = ("line", "reason", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportParts:
+    """What imports need.
+
+    Args:
+        imports: Where lists are kept.
+        jobs: Where jobs are kept.
+        announce: Tells a worker of a job.
+        transfers: How many there may be at once.
+        max_bytes: How long a list may be.
+    """
+
+    imports: Imports
+    jobs: Jobs
+    announce: Announce
+    transfers: Transfers
+    max_bytes: int
+
+
+def import_views(parts: ImportParts) -> Blueprint:
+    """Make the views."""
+    views = Blueprint("imports", __name__)
+
+    @operation(
+        views,
+        "POST",
+        "/v1/brands/{brand}/campaigns/{campaign}/imports",
+        summary="Import codes into a campaign",
+        scope=Scope.CREATE,
+        parameters=schemas.CampaignPath,
+        query=schemas.ImportQuery,
+        header=schemas.IdempotencyHeader,
+        upload=tuple(ListType),
+        answers={202: ACCEPTED},
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, RequestTimeout),
+            *(Conflict, TooManyJobs, TooManyTransfers),
+        ),
+    )
+    def import_list(
+        *,
+        brand: str,
+        campaign: str,
+        dry_run: bool,
+        idempotency_key: str | None,
+    ) -> Response:
+        """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
+
+        CSV needs no header if it has one column; other columns and members are ignored. A worker
+        checks each row. If all are good, all become codes of the campaign; if one is refused, none
+        does, and the report of the job says which lines were refused, and why. No code of the list
+        can be reserved before all have been found good. With `dry_run`, nothing is stored.
+        """
+        form = sent_form(parts.max_bytes)
+        with parts.transfers.place(brand) as pace:
+            received = receive(
+                parts.imports, brand, campaign, paced_in(blocks(), pace), parts.max_bytes
+            )
+        once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
+        job, new = import_codes(
+            parts.imports,
+            partial(request_job, parts.jobs, parts.announce, brand, campaign, once=once),
+            received,
+            form=form,
+            dry_run=dry_run,
+            requested_by=current_caller().subject,
+        )
+        return accept(brand, campaign, job, new=new)
+
+    @operation(
+        views,
+        "GET",
+        f"{PATH}/{{job}}/report",
+        summary="Show which lines an import has refused",
+        scope=Scope.CREATE,
+        parameters=schemas.JobPath,
+        answers={
+            200: Answer(
+                "The lines, in their order, and why each was refused.",
+                shapes.RefusalObject,
+                lists=tuple(ListType),
+                columns=REPORT_COLUMNS,
+            )
+        },
+        refusals=(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable, TooManyTransfers),
+        head=False,
+    )
+    def show_report(brand: str, campaign: str, job: str) -> Response:
+        """As CSV with a header, or NDJSON, whichever `Accept` prefers. It names no code.
+
+        Of a job that is open, it has what was found so far.
+        """
+        list_type = accepted()
+        with ExitStack() as stack:
+            pace = stack.enter_context(parts.transfers.place(brand))
+            refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
+            lines = written(REPORT_COLUMNS, report_table(refusals), list_type)
+            return streamed(lines, pace, list_type, stack.pop_all().close)
+
+    return views
+
+
+def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
+    """Show refusals as a table with `REPORT_COLUMNS`."""
+    for part in parts:
+        yield [(line, reason.value, reason.text) for line, reason in part]

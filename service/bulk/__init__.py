@@ -1,0 +1,1 @@
+"""`discount codes`: much work from the command line."""

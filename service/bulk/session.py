@@ -1,0 +1,195 @@
+"""What the commands need: the database, a progress bar, and an ear for Ctrl-C."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import IO, Any, Self
+
+import click
+from flask import Flask
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from service.api.imports import REPORT_COLUMNS, report_table
+from service.api.lists import CODE_COLUMNS, ListType, code_table, written
+from service.domain.jobs import Job, JobKind, Order
+from service.domain.model import State
+from service.settings import Settings, load_settings
+from service.store.database import Database
+from service.store.engines import open_database
+from service.store.exports import SQLExports
+from service.store.files import SQLImports
+from service.store.jobs import SQLJobs
+from service.store.leases import SQLWork
+from service.store.schema import why_not_ready
+from service.usecases.job_ports import JobKey, Step
+from service.usecases.jobs import cancel_job, request_job
+from service.usecases.ports import system_clock
+from service.usecases.working import Worker
+
+LOOK_EVERY_S = 0.2
+"""How often a job is looked at that another worker does."""
+BLOCK_BYTES = 64 * 1024
+
+
+class Session:
+    """One command at work on a campaign."""
+
+    def __init__(self, brand: str, campaign: str) -> None:
+        self.settings: Settings = load_settings()
+        self._brand, self._campaign = brand, campaign
+        self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
+        self._jobs = SQLJobs(self._database)
+        self.imports = SQLImports(self._database)
+        self._keys: list[JobKey] = []
+        self._interrupted = threading.Event()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            SpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+
+    def __enter__(self) -> Self:
+        """Begin.
+
+        Raises:
+            ClickException: The tables are not there.
+        """
+        if why := why_not_ready(self._database):
+            raise click.ClickException(f"the database: {why}")
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._progress.stop()
+        signal.signal(signal.SIGINT, self._before)
+        self._database.close()
+
+    def _interrupt(self, *_: object) -> None:
+        self._interrupted.set()
+        signal.signal(signal.SIGINT, self._before)
+
+    def ask(self, order: Order) -> tuple[Job, bool]:
+        """Ask for a job; no other worker is told of it."""
+        return request_job(self._jobs, self._keys.append, self._brand, self._campaign, order)
+
+    def do(self, job: Job) -> Job:
+        """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
+        find = partial(self._jobs.find, self._brand, self._campaign, job.id)
+        bar = Bar(self._progress, job)
+        worker = Worker(SQLWork(self._database), lambda _key: None, bar, self._interrupted.wait)
+        key = self._keys[-1]
+        while (job := find()).finished_at is None:
+            if self._interrupted.is_set():
+                return cancel_job(self._jobs, self._brand, self._campaign, job.id)
+            bar.show(job)
+            if not worker.do(key):
+                self._interrupted.wait(LOOK_EVERY_S)
+        bar.show(job)
+        return job
+
+    def blocks(self, file: IO[bytes]) -> Iterator[bytes]:
+        """Read a file.
+
+        Raises:
+            Abort: On Ctrl-C.
+        """
+        size = os.fstat(file.fileno()).st_size if file.seekable() else None
+        task = self._progress.add_task("sending bytes", total=size)
+        while block := file.read(BLOCK_BYTES):
+            if self._interrupted.is_set():
+                raise click.Abort
+            yield block
+            self._progress.advance(task, len(block))
+
+    def report(self, job: Job) -> None:
+        """Print the lines that were refused."""
+        with self.imports.refusals(self._brand, self._campaign, job.id) as refusals:
+            for part in written(REPORT_COLUMNS, report_table(refusals), ListType.CSV):
+                sys.stdout.buffer.write(part)
+
+    def purge(self) -> None:
+        """Delete what the import has left."""
+        while not self._interrupted.is_set() and self.imports.purge(system_clock()):
+            pass
+
+    def export(self, state: State | None, list_type: ListType, target: IO[bytes]) -> None:
+        """Write the campaign's codes.
+
+        Raises:
+            Abort: On Ctrl-C.
+        """
+        with SQLExports(self._database).codes(self._brand, self._campaign, state) as (count, rows):
+            task = self._progress.add_task("exporting", total=count)
+
+            def counted() -> Iterator[Any]:
+                for part in rows:
+                    if self._interrupted.is_set():
+                        raise click.Abort
+                    yield part
+                    self._progress.advance(task, len(part))
+
+            for part in written(CODE_COLUMNS, code_table(counted()), list_type):
+                target.write(part)
+
+
+class Bar:
+    """Shows how far a job is."""
+
+    def __init__(self, progress: Progress, job: Job) -> None:
+        self._progress = progress
+        self._task = progress.add_task("waiting", total=job.total)
+
+    def show(self, job: Job) -> None:
+        """Show it."""
+        words = job.detail if job.kind is JobKind.IMPORT and job.detail else job.state.value
+        self._progress.update(
+            self._task, description=words, completed=job.done + job.failed, total=job.total
+        )
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+        self.show(step.job)
+
+    def taken(self, job: Job) -> None:
+        """Note nothing."""
+
+    def ended(self, job: Job) -> None:
+        """Note nothing."""
+
+    def lost(self, key: JobKey) -> None:
+        """Note nothing: the job's row says why."""
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        """Say that the database cannot be had."""
+        self._progress.update(self._task, description="waiting for the database")
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        """Name a fault of ours; its text may hold a code."""
+        click.echo(f"The job is broken: {type(error).__name__}", err=True)
+
+
+class SpeedColumn(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        """Show it."""
+        return Text(f"{task.speed or 0:,.0f}/s")

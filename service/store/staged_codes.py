@@ -1,0 +1,116 @@
+"""Codes of imports that were checked and are to be stored.
+
+Until they are, nobody else may make them: on SQLite, where there is one writer at a time, whoever
+makes codes looks here first, and what was checked stays true. On PostgreSQL many write at once, so
+there the transaction that stores a file has the last word (`imports.py`).
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, text
+from sqlalchemy.sql.elements import TextClause
+
+from service.store.staging import LIVE_FILES
+from service.store.tables import code, import_row
+from service.usecases.imports import FileKey
+from service.usecases.ports import Mint
+
+# Rows of a code and a line, handed over as one value.
+_ROWS = {
+    "sqlite": "SELECT json_extract(value, '$[0]') AS code, json_extract(value, '$[1]') AS line "
+    "FROM json_each(:rows)",
+    "postgresql": "SELECT value ->> 0 AS code, CAST(value ->> 1 AS integer) AS line "
+    "FROM json_array_elements(CAST(:rows AS json))",
+}
+Row = tuple[str, int]
+"""A code and its line."""
+
+
+def taken(connection: Connection, brand_id: int, rows: Sequence[Row]) -> set[str]:
+    """Return those of the codes that the brand has."""
+    statement = _given(
+        connection,
+        "SELECT given.code FROM ({rows}) AS given WHERE EXISTS ("
+        "SELECT 1 FROM code WHERE code.brand_id = :brand_id AND code.code = given.code)",
+    )
+    values = {"brand_id": brand_id, "rows": json.dumps(rows)}
+    return set(connection.execute(statement, values).scalars())
+
+
+def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
+    """Keep codes for a file, but for those that another open import has, which are returned."""
+    statement = _given(
+        connection,
+        "INSERT INTO import_row (brand_id, code, file, line) "
+        "SELECT :brand_id, code, :file, line FROM ({rows}) AS given WHERE TRUE "
+        "ON CONFLICT (brand_id, code) DO UPDATE SET file = excluded.file, line = excluded.line "
+        "WHERE import_row.file NOT IN ({live})",
+    )
+    values = {"brand_id": brand_id, "file": file.id, "rows": json.dumps(rows)}
+    if connection.execute(statement, values).rowcount == len(rows):
+        return set()
+    others = _given(
+        connection,
+        "SELECT given.code FROM ({rows}) AS given JOIN import_row ON "
+        "import_row.brand_id = :brand_id AND import_row.code = given.code "
+        "WHERE import_row.file <> :file",
+    )
+    return set(connection.execute(others, values).scalars())
+
+
+def next_staged(
+    connection: Connection, brand_id: int, file: FileKey, after: str, limit: int
+) -> tuple[int, str]:
+    """Return how many of a file's next codes there are, at most `limit`, and the last of them."""
+    part = (
+        select(import_row.c.code)
+        .where(
+            import_row.c.brand_id == brand_id,
+            import_row.c.file == file.id,
+            import_row.c.code > after,
+        )
+        .order_by(import_row.c.code)
+        .limit(limit)
+        .subquery()
+    )
+    count, last = connection.execute(select(func.count(), func.max(part.c.code))).one()
+    return count, last or after
+
+
+def clashes(connection: Connection, brand_id: int, file: FileKey) -> Sequence[Row]:
+    """Return those of a file's codes that the brand has after all."""
+    rows = connection.execute(
+        select(import_row.c.code, import_row.c.line)
+        .join(code, (code.c.brand_id == import_row.c.brand_id) & (code.c.code == import_row.c.code))
+        .where(import_row.c.brand_id == brand_id, import_row.c.file == file.id)
+    )
+    return [(row.code, row.line) for row in rows]
+
+
+def avoiding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
+    """Keep `mint` from making codes that an import of the brand is to store."""
+    if not connection.execute(select(_some_staged(brand_id).exists())).scalar_one():
+        return mint
+
+    def mint_others(count: int) -> Sequence[str]:
+        made = mint(count)
+        statement = _given(
+            connection,
+            "SELECT given.code FROM ({rows}) AS given JOIN import_row ON "
+            "import_row.brand_id = :brand_id AND import_row.code = given.code",
+        )
+        values = {"brand_id": brand_id, "rows": json.dumps([(each, 0) for each in made])}
+        staged = set(connection.execute(statement, values).scalars())
+        return [each for each in made if each not in staged] if staged else made
+
+    return mint_others
+
+
+def _some_staged(brand_id: int) -> Select[Any]:
+    return select(import_row.c.code).where(import_row.c.brand_id == brand_id)
+
+
+def _given(connection: Connection, statement: str) -> TextClause:
+    return text(statement.format(rows=_ROWS[connection.dialect.name], live=LIVE_FILES))

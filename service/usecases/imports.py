@@ -1,0 +1,193 @@
+"""Taking a list of codes in, as it comes, and asking for the job that checks and stores it."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from service.domain.code_lists import MAX_LINES, MAX_ROW_BYTES, ListForm, Refusal
+from service.domain.errors import InputError, InvalidRequest, TooLarge
+from service.domain.jobs import Job, JobKind, Order
+from service.domain.model import Millis
+from service.usecases.ports import Clock, system_clock
+
+BLOCKS_AT_ONCE = 4
+"""How many blocks are kept in one step."""
+
+
+class FileKey(NamedTuple):
+    """What tells a file from every other."""
+
+    brand_id: int
+    id: str
+
+
+class Imports(Protocol):
+    """Where files are kept until their jobs have ended.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: What a name refers to does not exist.
+        Unavailable: The store cannot answer now.
+    """
+
+    def begin(self, brand: str, campaign: str, now: Millis) -> FileKey:
+        """Make a file for a campaign. On `default` it is no matter if the campaign is not there."""
+
+    def keep(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
+        """Add blocks, the first of which has the number `first`."""
+
+    def drop(self, file: FileKey) -> None:
+        """Say that no job will need a file; it is purged by and by."""
+
+    def purge(self, now: Millis) -> bool:
+        """Delete a little of what no open job needs; say whether there may be more."""
+
+    def refusals(
+        self, brand: str, campaign: str, job_id: str
+    ) -> AbstractContextManager[Iterator[Sequence[Refusal]]]:
+        """Lend the lines that a job has refused, in their order and in parts.
+
+        Raises:
+            JobNotFound: The campaign has no such job.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that has come, whole."""
+
+    file: FileKey
+    size: int
+    """Bytes."""
+    lines: int
+    digest: str
+    """What tells its content from any other (SHA-256)."""
+
+
+class Intake:
+    """Looks at blocks on their way in, for what makes reading them a waste."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._ends = 0
+        self._in_row = 0
+
+    def check(self, block: bytes) -> None:
+        """Count and digest a block.
+
+        Raises:
+            TooLarge: There are too many bytes or lines.
+            InvalidRequest: It is no text, or a line is too long to be a row.
+        """
+        self._size += len(block)
+        if self._size > self._max_bytes:
+            raise TooLarge(f"A list has at most {self._max_bytes} bytes. Nothing was changed.")
+        self._digest.update(block)
+        if b"\0" in block:
+            raise _unreadable("The list holds a NUL: it is no text in UTF-8.")
+        ends = block.count(b"\n")
+        if ends:
+            self._in_row = 0
+        self._ends += ends
+        self._in_row += len(block) - 1 - block.rfind(b"\n")
+        if self._in_row > MAX_ROW_BYTES:
+            line = self._ends + 1
+            raise _unreadable(f"Line {line} is longer than {MAX_ROW_BYTES} bytes.")
+        if self._ends > MAX_LINES:
+            raise TooLarge(f"A list has at most {MAX_LINES} lines. Nothing was changed.")
+
+    def received(self, file: FileKey) -> Received:
+        """Sum up.
+
+        Raises:
+            InvalidRequest: There was nothing.
+        """
+        if not self._size:
+            raise _unreadable("The list is empty.")
+        lines = self._ends + bool(self._in_row)
+        return Received(file, self._size, lines, self._digest.hexdigest())
+
+
+def receive(
+    imports: Imports,
+    brand: str,
+    campaign: str,
+    blocks: Iterable[bytes],
+    max_bytes: int,
+    clock: Clock = system_clock,
+) -> Received:
+    """Keep a list as it comes.
+
+    Args:
+        imports: Where it is kept.
+        brand: Whose it is to be.
+        campaign: Where its codes are to be.
+        blocks: The list.
+        max_bytes: How long it may be.
+        clock: Tells the time.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is no such campaign.
+        TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
+    """
+    imports.purge(clock())
+    intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock())
+    try:
+        number, held = 0, list[bytes]()
+        for block in blocks:
+            intake.check(block)
+            held.append(block)
+            if len(held) == BLOCKS_AT_ONCE:
+                imports.keep(file, number, held)
+                number, held = number + len(held), []
+        if held:
+            imports.keep(file, number, held)
+        return intake.received(file)
+    except BaseException:
+        imports.drop(file)
+        raise
+
+
+def import_codes(
+    imports: Imports,
+    ask: Callable[[Order], tuple[Job, bool]],
+    received: Received,
+    *,
+    form: ListForm,
+    dry_run: bool,
+    requested_by: str,
+) -> tuple[Job, bool]:
+    """Ask for the codes of a list that has come to be checked and, unless `dry_run`, stored.
+
+    Args:
+        imports: Where the list is kept.
+        ask: Asks for a job, as `request_job` does.
+        received: The list.
+        form: How it is written.
+        dry_run: Whether nothing is to be stored.
+        requested_by: The caller's subject.
+
+    Returns:
+        The job as it was when it was asked for, and whether it is new.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is no such campaign.
+        Conflict: The idempotency key was used for something else.
+        TooManyJobs: The brand has as many open jobs as it may.
+    """
+    file = received.file
+    parameters = {"form": form, "dry_run": dry_run, "file": file.id, "file_of": file.brand_id}
+    new = False
+    try:
+        job, new = ask(Order(JobKind.IMPORT, received.lines, requested_by, parameters))
+    finally:
+        if not new:
+            imports.drop(file)
+    return job, new
+
+
+def _unreadable(detail: str) -> InvalidRequest:
+    return InvalidRequest([InputError("", detail)])

@@ -1,0 +1,233 @@
+"""Long bodies and answers over the wire: in flat memory, and nobody waits for their clients."""
+
+import random
+import socket
+import struct
+import subprocess
+import time
+from contextlib import ExitStack
+from select import select
+
+import psutil
+import pytest
+import requests
+
+from tests.running import DISCOUNT, running
+from tests.tokens import bearer
+
+C = "/v1/brands/brand1/campaigns/default"
+TOKEN = bearer()["Authorization"]
+CSV = bearer() | {"Content-Type": "text/csv"}
+ROWS = 300_000
+"""In the export: some 15 MB, more than any socket holds."""
+GROWTH = 24 * 1024 * 1024
+"""How much a process may grow over a long transfer, in bytes; far less than the transfer."""
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """One worker with few threads, one of which may be in a transfer, and many codes."""
+    folder = tmp_path_factory.mktemp("service")
+    with running(folder, WEB_THREADS="4") as running_service:
+        discount(running_service, "codes", "generate", "--brand", "brand1", "--count", str(ROWS))
+        yield running_service
+
+
+def discount(service, *words, **options):
+    """Run a command on the service's own database."""
+    command = [DISCOUNT, *words]
+    return subprocess.run(
+        command, env=service.environment, capture_output=True, check=True, **options
+    )
+
+
+def connect(service):
+    return socket.create_connection(("127.0.0.1", int(service.environment["PORT"])), 30)
+
+
+def resident(service):
+    """Return the memory of the service's largest process."""
+    master = psutil.Process(service.process.pid)
+    return max(p.memory_info().rss for p in [master, *master.children(recursive=True)])
+
+
+def answers_promptly(service):
+    for _ in range(5):
+        began = time.monotonic()
+        answer = requests.get(f"{service.url}{C}", headers=bearer(), timeout=5)
+        assert 200 == answer.status_code
+        assert time.monotonic() - began < 1
+    return True
+
+
+def place_is_free(service):
+    """Say whether a transfer has a place, soon."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        query = f"{service.url}{C}/export?state=redeemed"
+        if requests.get(query, headers=bearer(), timeout=5).ok:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def request_export(client, version="1.1"):
+    head = f"GET {C}/export HTTP/{version}\r\nHost: x\r\nAuthorization: {TOKEN}\r\n\r\n"
+    client.sendall(head.encode())
+
+
+def read_all(client):
+    while client.recv(1 << 16):
+        pass
+
+
+def upload_head(*fields):
+    lines = [
+        f"POST {C}/imports HTTP/1.1",
+        "Host: x",
+        "Content-Type: text/csv",
+        f"Authorization: {TOKEN}",
+        *fields,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def test_a_million_rows_come_in_in_flat_memory(service):
+    def blocks():
+        for first in range(0, 1_000_000, 10_000):
+            yield "".join(
+                f"CODE-{n:07},{'x' * 50}\n" for n in range(first, first + 10_000)
+            ).encode()
+
+    requests.post(f"{service.url}{C}/imports", data=b"?", headers=CSV, timeout=30)
+    before = resident(service)
+    answer = requests.post(f"{service.url}{C}/imports", data=blocks(), headers=CSV, timeout=120)
+    assert 202 == answer.status_code
+    assert 1_000_000 == answer.json()["total"]
+    assert resident(service) - before < GROWTH
+    cancelled = requests.delete(service.url + answer.headers["Location"], headers=CSV, timeout=10)
+    assert 200 == cancelled.status_code
+
+
+def test_many_rows_go_out_in_flat_memory(service):
+    before = resident(service)
+    with requests.get(
+        f"{service.url}{C}/export", headers=bearer(), stream=True, timeout=60
+    ) as answer:
+        rows = sum(part.count(b"\n") for part in answer.iter_content(1 << 16))
+    assert ROWS + 1 == rows
+    assert resident(service) - before < GROWTH
+
+
+def test_readers_who_do_not_read_starve_nobody_and_lose_their_place(service):
+    with ExitStack() as stack:
+        for _ in range(20):
+            request_export(stack.enter_context(connect(service)))
+        assert answers_promptly(service)
+        assert place_is_free(service)  # though they have not left
+
+
+def test_a_reader_who_leaves_frees_its_place(service):
+    for _ in range(5):
+        client = connect(service)
+        request_export(client)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        assert place_is_free(service)
+    exports = [line for line in service.lines if (line.get("route") or "").endswith("/export")]
+    assert "cut" in {line["outcome"] for line in exports}
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_export_that_is_cut_does_not_look_whole(service, version):
+    """The connection is reset, which every client takes for an error."""
+    with connect(service) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request_export(client, version)
+        assert f"HTTP/{version} 200".encode() == client.recv(12)
+        time.sleep(7)  # longer than a client may stall
+        with pytest.raises(ConnectionResetError):
+            read_all(client)
+
+
+@pytest.mark.parametrize(
+    ("head", "begun"),
+    [
+        (upload_head("Content-Length: 10000000"), b"CODE-1\n"),
+        (upload_head("Transfer-Encoding: chunked"), b"8\r\nCODE-1\r\n\r\n"),
+    ],
+    ids=["a length", "chunks"],
+)
+def test_senders_who_never_finish_starve_nobody_and_store_nothing(service, head, begun):
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connect(service)).sendall(head + begun)
+        assert answers_promptly(service)
+        assert place_is_free(service)
+
+
+@pytest.mark.parametrize(
+    ("head", "begun", "status"),
+    [
+        (upload_head("Content-Length: 100000"), b"CODE-1\n" * 5000, b"400"),
+        (upload_head("Transfer-Encoding: chunked"), b"8\r\nCODE-1\r\n\r\n5\r\nCO", b"400"),
+        (upload_head("Transfer-Encoding: chunked"), b"ffffffff\r\n" + b"A" * 100_000, b"400"),
+        (upload_head("Content-Length: 3000000000"), b"", b"413"),
+        (upload_head("Content-Length: 8", "Content-Encoding: gzip"), b"12345678", b"415"),
+    ],
+    ids=["too short", "no last chunk", "2 GB in a line", "too long", "packed"],
+)
+def test_a_body_that_is_no_list_is_refused(service, head, begun, status):
+    with connect(service) as client:
+        client.sendall(head + begun)
+        client.shutdown(socket.SHUT_WR)
+        assert status == client.recv(1000).split()[1]
+    assert place_is_free(service)
+
+
+def test_a_trickle_is_ended(service):
+    """However long a body is said to be, a byte now and then does not keep its thread."""
+    with connect(service) as client:
+        client.sendall(upload_head("Content-Length: 1000000"))
+        began = time.monotonic()
+        ended = False
+        while not ended and time.monotonic() - began < 60:
+            ended = bool(select([client], [], [], 0.2)[0])  # its answer, or its end
+            client.sendall(b"C")
+        assert ended
+    assert place_is_free(service)
+
+
+def test_a_worker_killed_at_random_moments_stores_every_row_once(tmp_path):
+    codes = [f"CODE-{number:06}" for number in range(60_000)]
+    random.Random(5).shuffle(codes)  # noqa: S311 - any order will do
+    with running(tmp_path) as service:
+        answer = requests.post(
+            f"{service.url}{C}/imports", data="\n".join(codes).encode(), headers=CSV, timeout=30
+        )
+        assert 202 == answer.status_code
+        watch = service.url + answer.headers["Location"]
+        for delay in (1.0, 1.4, 2.0):
+            worker = start_worker(service)
+            time.sleep(delay)
+            worker.kill()
+            worker.wait()
+        last = start_worker(service)
+        while (job := requests.get(watch, headers=CSV, timeout=5).json())["finished_at"] is None:
+            time.sleep(0.2)
+        last.terminate()
+        last.wait()
+        assert ("succeeded", 60_000, 0) == (job["state"], job["done"], job["failed"])
+        exported = discount(service, "codes", "export", "--brand", "brand1", text=True).stdout
+        assert sorted(codes) == [row.split(",")[0] for row in exported.splitlines()[1:]]
+        discount(service, "verify")
+
+
+def start_worker(service):
+    return subprocess.Popen(
+        [DISCOUNT, "worker"],
+        env=service.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -1,0 +1,177 @@
+"""Imports against those who do something else at the same moment: all rows or none."""
+
+import json
+from functools import partial
+from itertools import chain
+
+import pytest
+from sqlalchemy import text
+
+from service.domain.code_lists import ListForm
+from service.domain.errors import Conflict
+from service.domain.jobs import JobState
+from service.store import import_tasks as chunks
+from service.store.files import SQLImports
+from service.store.jobs import SQLJobs
+from service.store.leases import SQLWork
+from service.usecases.imports import import_codes, receive
+from service.usecases.jobs import request_job
+from service.usecases.ports import system_clock
+from tests.bulk import purge, work
+from tests.engines import on_postgresql, on_sqlite
+
+CODES = [f"CODE-{number:04}" for number in range(3000)]
+LIST = "\n".join(CODES).encode()
+POOL = ("brand1", "default")
+LATER = 60_000
+"""Milliseconds that a lease lasts."""
+
+
+@pytest.fixture
+def jobs(database):
+    return SQLJobs(database)
+
+
+@pytest.fixture
+def ask(database, jobs):
+    """Ask for an import."""
+    imports = SQLImports(database)
+
+    def job_of(content=LIST):
+        received = receive(imports, *POOL, [content], 1_000_000)
+        job, _ = import_codes(
+            imports,
+            partial(request_job, jobs, lambda _key: None, *POOL),
+            received,
+            form=ListForm.CSV,
+            dry_run=False,
+            requested_by="me",
+        )
+        return job
+
+    return job_of
+
+
+@pytest.fixture
+def step(database):
+    """Do a chunk of the oldest job as a worker that is killed right afterwards, and say where."""
+    works = SQLWork(database)
+
+    def do(size=1000):
+        now = system_clock()
+        (key, *_) = works.due(now + LATER, 1)
+        taken = works.take(key, now + LATER, now)
+        assert taken
+        lease, _ = taken
+        works.step(lease, size, now, now)
+        with database.read() as connection:
+            query = text("SELECT cursor FROM job WHERE id = :id")
+            cursor = connection.execute(query, {"id": key.id}).scalar()
+        return json.loads(cursor)["phase"] if cursor else None
+
+    return do
+
+
+def until(phase, step):
+    """Do chunks until an import is in a phase."""
+    while step() != phase:
+        pass
+
+
+def stored(store):
+    return [row.code for row in store.codes(*POOL, None, None, 10_000).items]
+
+
+def mint_first(code):
+    """Make a code that is asked for, and only then others."""
+    candidates = chain([code], (f"OTHER-{number}" for number in range(1000)))
+    return lambda count: [next(candidates) for _ in range(count)]
+
+
+@pytest.mark.parametrize("phase", [chunks.CHECK, chunks.STORE])
+def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(ask, step, store, app, jobs, phase):
+    job = ask()
+    until(phase, step)
+    assert [] == stored(store)
+    while jobs.find(*POOL, job.id).finished_at is None:
+        step(700)
+    assert CODES == stored(store)
+    assert 3000 == jobs.find(*POOL, job.id).done
+    purge(app)
+
+
+def test_nobody_makes_a_code_that_is_to_be_stored(ask, step, store, app, jobs):
+    job = ask()
+    until(chunks.STORE, step)
+    made, _ = store.add_codes(*POOL, 2, mint_first(CODES[7]), system_clock())
+    assert ["OTHER-0", "OTHER-1"] == sorted(made)
+    work(app)
+    assert JobState.SUCCEEDED == jobs.find(*POOL, job.id).state
+    assert sorted([*CODES, *made]) == stored(store)
+
+
+@on_postgresql
+def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(
+    ask, step, database, store, app, jobs
+):
+    """A transaction that began before the row was checked, and ended after that."""
+    store.add_codes(*POOL, 1, mint_first("OTHER"), system_clock())
+    job = ask()
+    with database.transaction() as connection:
+        insert = text(
+            "INSERT INTO code (brand_id, campaign_id, code, state, created_at) "
+            "SELECT brand_id, campaign_id, :code, 'available', 1 FROM code"
+        )
+        connection.execute(insert, {"code": CODES[2500]})
+        until(chunks.STORE, step)
+    work(app)
+    ended = jobs.find(*POOL, job.id)
+    assert (JobState.FAILED, 2999, 1) == (ended.state, ended.done, ended.failed)
+    assert [CODES[2500], "OTHER"] == stored(store)
+    with SQLImports(database).refusals(*POOL, job.id) as parts:
+        assert [(2501, "in-brand")] == [tuple(row) for part in parts for row in part]
+
+
+def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, app, jobs):
+    first = ask()
+    until(chunks.STORE, step)
+    second = ask(f"{CODES[7]}\nNEW-1".encode())
+    work(app)
+    assert JobState.SUCCEEDED == jobs.find(*POOL, first.id).state
+    assert (JobState.FAILED, 1) == (
+        (ended := jobs.find(*POOL, second.id)).state,
+        ended.failed,
+    )
+    assert CODES == stored(store)
+
+
+def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, app, jobs):
+    job = ask()
+    until(chunks.STORE, step)
+    with pytest.raises(Conflict):
+        jobs.cancel(*POOL, job.id, system_clock())
+    work(app)
+    assert CODES == stored(store)
+
+
+@on_sqlite
+def test_on_sqlite_a_chunk_stores_as_many_rows_as_it_is_told(ask, step, store):
+    ask()
+    until(chunks.STORE, step)
+    step(100)
+    assert CODES[:100] == stored(store)
+
+
+@on_postgresql
+def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
+    ask()
+    until(chunks.STORE, step)
+    step(100)
+    assert CODES == stored(store)
+
+
+def test_a_file_without_a_job_is_purged_a_day_later(database, app):
+    imports = SQLImports(database)
+    imports.keep(imports.begin(*POOL, system_clock()), 0, [b"CODE-1"])
+    assert not imports.purge(system_clock())
+    assert imports.purge(system_clock() + 25 * 60 * 60 * 1000)

@@ -1,0 +1,173 @@
+"""Reading lists of codes: the same rows however they are cut, and none beyond its limits."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.code_lists import (
+    MAX_ROW_BYTES,
+    ListForm,
+    Position,
+    Reason,
+    Refusal,
+    UnreadableList,
+    read_rows,
+)
+from service.domain.codes import MAX_LENGTH, PATTERN, is_code
+
+CODES = st.from_regex(PATTERN.replace("$", r"\Z"), fullmatch=True)
+MESS = st.text('",\n\r-AB12{}:\ufeff cde').map(str.encode) | st.binary(max_size=100)
+CELLS = st.one_of(CODES, st.text(st.characters(codec="utf-8", exclude_characters="\0\r")))
+
+
+def read(form, *blocks):
+    """Read a list block by block, each time as a new process would."""
+    position, good, refused = Position(), [], []
+    for number, block in enumerate(blocks):
+        position = Position.from_object(json.loads(json.dumps(position.as_object())))
+        rows = read_rows(form, position, block, last=number == len(blocks) - 1)
+        good += rows.good
+        refused += rows.refused
+    return good, refused
+
+
+def read_csv(*blocks):
+    return read(ListForm.CSV, *blocks)
+
+
+def read_ndjson(*blocks):
+    return read(ListForm.NDJSON, *blocks)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1), st.sampled_from(["\n", "\r\n"]))
+def test_what_pythons_csv_writes_is_read_as_its_csv_reads_it(table, end):
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator=end)
+    writer.writerow(["note", "code"])
+    writer.writerows(table)
+
+    good, refused = read_csv(written.getvalue().encode())
+
+    theirs = [row[1] for row in csv.reader(io.StringIO(written.getvalue(), newline=""))][1:]
+    assert [code for code in theirs if is_code(code)] == [code for code, _ in good]
+    assert len(theirs) == len(good) + len(refused)
+
+
+@given(MESS, st.data(), st.sampled_from(ListForm))
+def test_where_a_list_is_cut_changes_nothing(content, data, form):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=5)))
+    blocks = [content[a:b] for a, b in zip([0, *cuts], [*cuts, len(content)], strict=True)]
+
+    def outcome(*parts):
+        try:
+            return read(form, *parts)
+        except UnreadableList as unreadable:
+            return unreadable.refusal
+
+    assert outcome(content) == outcome(*blocks)
+
+
+@given(st.lists(CODES))
+def test_every_legal_code_is_read_from_either_form(codes):
+    expected = [(code, line) for line, code in enumerate(codes, 2)]
+    assert (expected, []) == read_csv("\n".join(["code", *codes]).encode())
+    lines = ["", *(json.dumps({"code": code, "state": "available"}) for code in codes)]
+    assert (expected, []) == read_ndjson("\r\n".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"AB12\nCD34\n",
+        b"AB12\r\nCD34",
+        b"\xef\xbb\xbfAB12\nCD34\n",
+        b'"AB12"\n"CD34"\n',
+    ],
+    ids=["plain", "CRLF, and no end of the last line", "a byte order mark", "quoted"],
+)
+def test_a_header_is_optional(content):
+    assert ([("AB12", 1), ("CD34", 2)], []) == read_csv(content)
+    with_header = content.replace(b"\xef\xbb\xbf", b"")
+    assert ([("AB12", 2), ("CD34", 3)], []) == read_csv(b"\xef\xbb\xbfCode\r\n" + with_header)
+
+
+def test_lines_are_counted_within_quoted_fields_too():
+    content = b'note,code\n"two\nlines, and a "" quote",AB12\n"",CD34\n'
+    assert ([("AB12", 2), ("CD34", 4)], []) == read_csv(content)
+
+
+def test_blank_lines_are_no_rows():
+    assert ([("AB12", 2), ("CD34", 5)], []) == read_csv(b"\nAB12\r\n\r\n\nCD34\n\n")
+    assert ([("AB12", 2)], []) == read_ndjson(b'\n{"code":"AB12"}\n\r\n  \n')
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"ABC", Reason.LENGTH),
+        (b"A" * (MAX_LENGTH + 1), Reason.LENGTH),
+        (b"AB 12", Reason.CHARACTERS),
+        (b"AB12 ", Reason.CHARACTERS),
+        (b"-AB12", Reason.CHARACTERS),
+        (b"=1+2", Reason.CHARACTERS),
+        (b"AB\x0012", Reason.CHARACTERS),
+        ("ÄB12".encode(), Reason.CHARACTERS),
+        (b'""', Reason.MISSING),
+        (b"AB12,CD34", Reason.FIELDS),
+        (b'AB"12', Reason.MALFORMED),
+        (b'"AB12" ', Reason.MALFORMED),
+        (b"AB\xff12", Reason.NOT_UTF8),
+    ],
+)
+def test_a_row_of_csv_is_refused_alone_and_by_its_line(row, reason):
+    content = b"code\nAAAA\n" + row + b"\nBBBB\n"
+    assert ([("AAAA", 2), ("BBBB", 4)], [Refusal(3, reason)]) == read_csv(content)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b'{"code":"ABC"}', Reason.LENGTH),
+        (b'{"code":"AB_12"}', Reason.CHARACTERS),
+        (b'{"code":""}', Reason.MISSING),
+        (b'{"code":1234}', Reason.MISSING),
+        (b'{"Code":"AB12"}', Reason.MISSING),
+        (b'{"code":"AB12","code":"CD34"}', Reason.MALFORMED),
+        (b'{"code":"AB12","n":NaN}', Reason.MALFORMED),
+        (b'{"code":"AB12"', Reason.MALFORMED),
+        (b'"AB12"', Reason.MALFORMED),
+        (b"[" * 60_000, Reason.MALFORMED),
+        (b'{"code":"AB12","n":' + b"1" * 60_000 + b"}", Reason.MALFORMED),
+        (b'{"code":"AB\xff12"}', Reason.NOT_UTF8),
+    ],
+)
+def test_a_line_of_ndjson_is_refused_alone_and_by_its_number(row, reason):
+    content = b'{"code":"AAAA"}\n' + row + b'\n{"code":"BBBB"}'
+    assert ([("AAAA", 1), ("BBBB", 3)], [Refusal(2, reason)]) == read_ndjson(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        (b"a,b\n1,2\n", Refusal(1, Reason.NO_COLUMN)),
+        (b"code,code\n1,2\n", Refusal(1, Reason.NO_COLUMN)),
+        (b"a" * (MAX_ROW_BYTES + 1), Refusal(1, Reason.ROW_TOO_LONG)),
+        (b"AAAA\n" + b"," * MAX_ROW_BYTES + b",\nBBBB", Refusal(2, Reason.ROW_TOO_LONG)),
+        (b'note,code\n"' + b"AB12,\n" * 20_000, Refusal(2, Reason.ROW_TOO_LONG)),
+        (b'note,code\n"' + b'""\n' * 40_000, Refusal(2, Reason.ROW_TOO_LONG)),
+    ],
+    ids=["no column", "two columns", "one long row", "many columns", "no end quote", "quotes"],
+)
+def test_a_list_that_nobody_can_read_on_is_refused_from_there(content, refusal):
+    for blocks in ([content], [content[:1000], content[1000:70_000], content[70_000:]]):
+        with pytest.raises(UnreadableList) as refused:
+            read_csv(*blocks)
+        assert refusal == refused.value.refusal
+
+
+def test_every_reason_says_something():
+    assert all(reason.text.endswith(".") for reason in Reason)
