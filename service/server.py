@@ -103,11 +103,14 @@ class ServiceWorker(ThreadWorker):
         """Answer a request; reset the connection if the answer could not be sent whole.
 
         Before HTTP/1.1, the end of the connection is the end of the answer: one that was cut must
-        not look whole.
+        not look whole. While draining, the client is told to come back on another connection:
+        else it might use this one to the end, and send a call when it is just being closed.
 
         Raises:
             ConnectionResetError: The answer was cut; its log line says so.
         """
+        if parts_of(self.wsgi).drain.begun:
+            req.force_close()
         try:
             return bool(super().handle_request(req, conn))
         except OSError as error:
@@ -156,16 +159,6 @@ class ServiceWorker(ThreadWorker):
     def _drop(self, conn: TConn) -> None:
         self.nr_conns -= 1
         conn.close()
-
-    def handle_request(self, req: Any, conn: TConn) -> bool:
-        """Answer a request; while draining, tell the client to come back on a new connection.
-
-        Else it would go on with this one for as long as it is open, however long the drain, and
-        at last send a call into a connection that is just being closed.
-        """
-        if parts_of(self.wsgi).drain.begun:
-            req.force_close()
-        return bool(super().handle_request(req, conn))
 
     def murder_pending(self) -> None:
         """Close the connections whose request, or whose end, has not come in time."""
