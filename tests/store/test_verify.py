@@ -39,7 +39,7 @@ def url(settings, store):
         for number in (1, 2):
             store.reserve(brand, "default", f"secret-user-{number}", now)
     store.close()
-    damage(settings.database_url, SECOND_CAMPAIGN + ONE_ROW)
+    damage(settings.database_url, SECOND_CAMPAIGN + ONE_ROW + FIRST_CODES)
     return settings.database_url
 
 
@@ -57,6 +57,14 @@ ONE_ROW = """
     DROP TABLE added_up;
 """
 """So that damage on one row of the tally is the same on both engines."""
+FIRST_CODES = """
+    UPDATE code SET state = 'available', user_id = NULL, reserved_at = NULL;
+    UPDATE code SET state = 'reserved', user_id = 'secret-user-1', reserved_at = created_at
+    WHERE code IN ('SECRET-b1-0', 'SECRET-b2-0');
+    UPDATE code SET state = 'reserved', user_id = 'secret-user-2', reserved_at = created_at
+    WHERE code IN ('SECRET-b1-1', 'SECRET-b2-1');
+"""
+"""PostgreSQL gives any code; damage needs to know which."""
 CHECKS_OF_CODES = """
     SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE conrelid = to_regclass('code') AND contype = 'c'

@@ -67,7 +67,9 @@ def _unsound(connection: Connection) -> Iterator[Breach]:
         for name, oid in connection.execute(_INDEXES, ours).all():
             try:
                 with connection.begin_nested():
-                    connection.execute(text(f"SELECT {check}(:oid, TRUE)"), {"oid": oid})
+                    connection.execute(
+                        text(f"SELECT {check}(CAST(:oid AS regclass), TRUE)"), {"oid": oid}
+                    )
             except DBAPIError as error:
                 yield f"index {name}: {error.orig}", 1
 
