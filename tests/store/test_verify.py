@@ -65,9 +65,9 @@ FIRST_CODES = """
     WHERE code IN ('SECRET-b1-1', 'SECRET-b2-1');
 """
 """PostgreSQL gives any code; damage needs to know which."""
-CHECKS_OF_CODES = """
-    SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE conrelid = to_regclass('code') AND contype = 'c'
+CHECK_RULES = """
+    SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace AND contype = 'c' AND conrelid <> 0
 """
 
 
@@ -85,12 +85,12 @@ def damage_postgresql(url, sql):
     """Take the checks away meanwhile; those that do not hold any more come back unchecked."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")  # no references
-        checks = connection.execute(CHECKS_OF_CODES).fetchall()
-        for name, _ in checks:
-            connection.execute(f"ALTER TABLE code DROP CONSTRAINT {name}")
+        checks = connection.execute(CHECK_RULES).fetchall()
+        for table, name, _ in checks:
+            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
         connection.execute(sql)
-        for name, rule in checks:
-            back = f"ALTER TABLE code ADD CONSTRAINT {name} {rule}"
+        for table, name, rule in checks:
+            back = f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}"
             try:
                 connection.execute(back)
             except psycopg.errors.CheckViolation:

@@ -5,23 +5,27 @@ one moment, writes nothing, and believes no index. Nobody waits for it; but as l
 vacuum keeps what was deleted since it began, in the whole database.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from service.store.errors import MaintenanceError
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import CONNECT_S
 
-_FOR_THIS_TRANSACTION = {
+AS_LONG_AS_IT_TAKES = {
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
+}
+_FOR_THIS_TRANSACTION = {
+    **AS_LONG_AS_IT_TAKES,
     # An index or a rule may be what is broken.
     "enable_indexscan": "off",
     "enable_indexonlyscan": "off",
@@ -47,39 +51,52 @@ def snapshot(url: str) -> Iterator[Connection]:
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
     """
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: connect(url),
-        poolclass=NullPool,
-        hide_parameters=True,
-        use_native_hstore=False,
-        isolation_level="REPEATABLE READ",
-        execution_options={"postgresql_readonly": True},
+    engine = maintenance_engine(
+        url, isolation_level="REPEATABLE READ", execution_options={"postgresql_readonly": True}
     )
-    try:
-        connection = engine.connect()
-        names, settings = zip(*_FOR_THIS_TRANSACTION.items(), strict=True)
-        connection.execute(_SET, {"names": list(names), "settings": list(settings)})
-    except DBAPIError as error:
-        raise MaintenanceError(f"The database cannot be read: {error.orig}.") from error
-    with connection:
+    with engine.connect() as connection:
+        try:
+            set_locally(connection, _FOR_THIS_TRANSACTION)
+        except DBAPIError as error:
+            raise MaintenanceError(f"The database cannot be read: {error.orig}.") from error
         yield connection
 
 
-def connect(url: str) -> PostgreSQLConnection:
-    """Connect for maintenance: with what the URL says, and without the haste of the service.
+def maintenance_engine(url: str, **options: Any) -> Engine:
+    """Make an engine for maintenance, with what SQLAlchemy's `create_engine` is told beside it.
+
+    Its connections have what the URL says, and none of the haste of the service.
 
     Raises:
-        MaintenanceError: The server cannot be reached, or does not let us in.
+        MaintenanceError: On connecting: the server cannot be reached, or does not let us in.
     """
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: _connect(url),
+        poolclass=NullPool,
+        hide_parameters=True,
+        use_native_hstore=False,
+        **options,
+    )
+
+
+def set_locally(connection: Connection, settings: Mapping[str, str]) -> None:
+    """Set what the server knows of some settings, until the end of the transaction."""
+    values = {"names": list(settings), "settings": list(settings.values())}
+    connection.execute(_SET, values)
+
+
+def _connect(url: str) -> PostgreSQLConnection:
+    defaults: dict[str, str | int | None] = {
+        "application_name": "discount",
+        "connect_timeout": CONNECT_S,
+    }
     try:
-        defaults: dict[str, str | int | None] = {
-            "application_name": "discount",
-            "connect_timeout": CONNECT_S,
-        }
-        return PostgreSQLConnection.connect(
-            make_conninfo("", **{**defaults, **conninfo_to_dict(url)})
-        )
+        said = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:  # it may quote a password
+        raise MaintenanceError("The database's URL is none that libpq takes.") from error
+    try:
+        return PostgreSQLConnection.connect(make_conninfo("", **{**defaults, **said}))
     except psycopg.Error as error:
         said_by_libpq = " ".join(str(error).split())
         raise MaintenanceError(f"The database cannot be reached: {said_by_libpq}.") from error
