@@ -16,7 +16,14 @@ from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
 from service.domain.errors import Problem
-from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
+from service.settings import (
+    DEFAULT_METRICS_PORT,
+    HOME,
+    Settings,
+    SettingsError,
+    as_database_url,
+    load_settings,
+)
 from service.store.errors import MaintenanceError
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
@@ -160,6 +167,26 @@ def back_up(file: Path) -> None:
 
     size = backup(load_settings().database_url, file)
     click.echo(f"{file} has the database as it was when this began, {size} bytes.", err=True)
+
+
+@db.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--restart", is_flag=True, help="End an interrupted copy that still holds TO.")
+def copy_database(source: str, target: str, *, restart: bool) -> None:
+    """Copy the SQLite database FROM into the PostgreSQL database TO, and compare the two.
+
+    Both are URLs, as DISCOUNT_DATABASE_URL has them. Stop the service first: what is written to
+    FROM meanwhile makes the copy fail. TO must have no rows; the tables are made. It is one
+    transaction: until the end TO is as it was, and an interrupted copy leaves nothing behind.
+    """
+    from service.progress import shown_progress
+    from service.store.copy import copy
+
+    urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
+    with shown_progress() as report:
+        rows = copy(*urls, report, restart=restart)
+    click.echo(f"All {rows} rows are copied, and both databases have the same.", err=True)
 
 
 @main.command()

@@ -161,7 +161,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
             threads=env.int(
                 "WEB_THREADS", default.threads, validate=validate.Range(min=1, max=256)
             ),
-            database_url=_database_url(env.str("DISCOUNT_DATABASE_URL", default.database_url)),
+            database_url=as_database_url(env.str("DISCOUNT_DATABASE_URL", default.database_url)),
             database_url_file=_file_of("DISCOUNT_DATABASE_URL"),
             prepared_statements=env.bool(
                 "DISCOUNT_PREPARED_STATEMENTS", default.prepared_statements
@@ -259,8 +259,12 @@ def _rate_limit(text: str | None, default: RateLimit | None) -> RateLimit | None
     return RateLimit(int(rate[1]), int(rate[2])) if rate else None
 
 
-def _database_url(url: str) -> str:
+def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
     """Make the path of an SQLite URL absolute, and a PostgreSQL URL as libpq takes it.
+
+    Args:
+        url: What somebody wrote.
+        name: Where they wrote it.
 
     Raises:
         SettingsError: It is neither. It may hold a password, so it is not repeated.
@@ -269,9 +273,7 @@ def _database_url(url: str) -> str:
         return _SQLITE + str(Path(url.removeprefix(_SQLITE)).absolute())
     if _POSTGRESQL.match(url):
         return _POSTGRESQL.sub("postgresql://", url, count=1)
-    raise SettingsError(
-        f"DISCOUNT_DATABASE_URL: neither {_SQLITE}path/to/file nor postgresql://host/database."
-    )
+    raise SettingsError(f"{name}: neither {_SQLITE}path/to/file nor postgresql://host/database.")
 
 
 def _complete(settings: Settings) -> None:

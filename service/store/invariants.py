@@ -3,10 +3,13 @@
 Each invariant is a statement that finds its breaches: rows of a brand's id, a campaign's id or
 NULL, and how many breaches are there. No row is named, because codes and users are secret.
 
-An index may be what is broken, so the tables themselves are read: `|| ''` keeps a condition or a
-grouping from following an index, and counting `created_at`, which no index has, keeps one from
-standing in for the table. (SQLite's NOT INDEXED does neither on a table WITHOUT ROWID.) A test
-reads the plans.
+An index may be what is broken, so the tables themselves are read. PostgreSQL is told so, see its
+`snapshot.py`. On SQLite, `|| ''` keeps a condition or a grouping from following an index, and a
+look at `created_at`, which no index has, keeps one from standing in for the table. (NOT INDEXED
+does neither on a table WITHOUT ROWID.) A test reads the plans.
+
+`{legal_name}` and its like are the domain's rules as each engine has them; `{answered}` is a table
+of the codes that stored answers name: a brand's id, a code.
 """
 
 from typing import NamedTuple
@@ -44,16 +47,24 @@ _TWINS = """
     ) AS twin GROUP BY brand_id, campaign_id
 """
 _TALLY = """
-    SELECT brand_id, campaign_id, 1 FROM tally LEFT JOIN (
+    SELECT brand_id, campaign_id, 1 FROM (
+        SELECT brand_id, campaign_id, {sums} FROM tally GROUP BY brand_id, campaign_id
+    ) AS told LEFT JOIN (
         SELECT brand_id, campaign_id, {counts} FROM code GROUP BY brand_id, campaign_id
     ) AS counted USING (brand_id, campaign_id)
     WHERE {differences}
 """
 _TALLY_OF_NOTHING = """
-    SELECT brand_id, campaign_id, 1 FROM tally WHERE NOT EXISTS (
+    SELECT brand_id, campaign_id, count(*) FROM tally WHERE NOT EXISTS (
         SELECT 1 FROM campaign
         WHERE campaign.brand_id = tally.brand_id AND campaign.id = tally.campaign_id
-    )
+    ) GROUP BY brand_id, campaign_id
+"""
+_ANSWERED = """
+    SELECT brand_id, NULL, count(*) FROM (
+        SELECT brand_id, code FROM ({answered}) AS answered
+        EXCEPT SELECT brand_id, code FROM code WHERE coalesce(created_at, 0) IS NOT NULL
+    ) AS unknown GROUP BY brand_id
 """
 _NO_CAMPAIGN = """NOT EXISTS (
     SELECT 1 FROM campaign
@@ -92,10 +103,13 @@ def _twins(key: str, twins: str = _SEVERAL, condition: str = "TRUE") -> str:
 
 
 def _tally() -> str:
-    """Find campaigns whose tally is not what counting finds."""
+    """Find campaigns whose tally, the sum of its rows, is not what counting finds."""
+    sums = (f"sum({s}) AS {s}" for s in State)
     counts = (f"count(*) FILTER (WHERE state = '{s}') AS counted_{s}" for s in State)
     differences = (f"{s} IS DISTINCT FROM coalesce(counted_{s}, 0)" for s in State)
-    return _TALLY.format(counts=", ".join(counts), differences=" OR ".join(differences))
+    return _TALLY.format(
+        sums=", ".join(sums), counts=", ".join(counts), differences=" OR ".join(differences)
+    )
 
 
 INVARIANTS = (
@@ -118,7 +132,10 @@ INVARIANTS = (
     Invariant(
         "available-free",
         "an available code is nobody's",
-        _rows("code", "state || '' = 'available' AND coalesce(user_id, reserved_at) IS NOT NULL"),
+        _rows(
+            "code",
+            "state || '' = 'available' AND (user_id IS NOT NULL OR reserved_at IS NOT NULL)",
+        ),
     ),
     Invariant(
         "reserved-held",
@@ -188,4 +205,5 @@ INVARIANTS = (
             f" OR reserved_at < created_at - {CLOCK_SKEW})",
         ),
     ),
+    Invariant("answered", "what an Idempotency-Key was answered is there", _ANSWERED),
 )

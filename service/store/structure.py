@@ -1,6 +1,6 @@
-"""What must hold of the tables as such: the revision, the keys, and what SQLite itself checks."""
+"""What must hold of the tables as such: revision and keys; each engine adds its own checks."""
 
-from collections import Counter
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -21,6 +21,12 @@ from service.store.tables import belongs, metadata
 
 Breach = tuple[str, int]
 """What is broken, and how often."""
+Find = Callable[[Connection], Iterable[Breach]]
+"""Finds where something does not hold."""
+
+
+_ADDED = re.compile(r"::\w+|[()]")
+"""What PostgreSQL adds to a condition when it shows it: types and brackets."""
 
 
 class Structure(NamedTuple):
@@ -28,7 +34,7 @@ class Structure(NamedTuple):
 
     name: str
     meaning: str
-    find: Callable[[Connection], Iterable[Breach]]
+    find: Find
 
 
 def _other_revision(connection: Connection) -> Iterator[Breach]:
@@ -44,15 +50,16 @@ def missing_keys(connection: Connection) -> Iterator[Breach]:
         if not inspector.has_table(table.name):
             yield f"no table {table.name}", 1
             continue
-        declared = _declared(table, connection.dialect.name)
-        for missing in sorted(declared - _found(inspector, table.name)):
+        engine = connection.dialect.name
+        declared = _declared(table, engine)
+        for missing in sorted(declared - _found(inspector, table.name, engine)):
             yield f"{table.name} without {missing}", 1
 
 
 def _declared(table: Table, engine: str) -> set[str]:
     """Name the keys and rules that a table should have on an engine."""
     names = {PrimaryKeyConstraint: "primary key", UniqueConstraint: "unique key"}
-    keys = {_index(index) for index in table.indexes if belongs(index, engine)}
+    keys = {_index(index, engine) for index in table.indexes if belongs(index, engine)}
     for rule in table.constraints:
         if not belongs(rule, engine):
             continue
@@ -65,12 +72,12 @@ def _declared(table: Table, engine: str) -> set[str]:
     return keys
 
 
-def _index(index: Index) -> str:
-    where = index.dialect_options["sqlite"]["where"]
+def _index(index: Index, engine: str) -> str:
+    where = index.dialect_options[engine]["where"]
     return _index_named(index.name, index.columns.keys(), unique=index.unique, where=where)
 
 
-def _found(inspector: Inspector, table: str) -> set[str]:
+def _found(inspector: Inspector, table: str, engine: str) -> set[str]:
     """Name the keys and rules that a table has."""
     primary = inspector.get_pk_constraint(table)["constrained_columns"]
     return {
@@ -89,7 +96,7 @@ def _found(inspector: Inspector, table: str) -> set[str]:
                 index["name"],
                 index["column_names"],
                 unique=index["unique"],
-                where=index.get("dialect_options", {}).get("sqlite_where"),
+                where=index.get("dialect_options", {}).get(f"{engine}_where"),
             )
             for index in inspector.get_indexes(table)
         ),
@@ -99,7 +106,7 @@ def _found(inspector: Inspector, table: str) -> set[str]:
 def _index_named(
     name: object, columns: Iterable[str | None], *, unique: object, where: object
 ) -> str:
-    condition = "" if where is None else f" where {where}"
+    condition = "" if where is None else f" where {_ADDED.sub('', str(where))}"
     return f"{'unique ' if unique else ''}index {name} {_list(columns)}{condition}"
 
 
@@ -107,22 +114,17 @@ def _list(columns: Iterable[str | None]) -> str:
     return f"({', '.join(map(str, columns))})"
 
 
-def _dangling(connection: Connection) -> Iterator[Breach]:
-    rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
-    for (table, parent), count in Counter((row[0], row[2]) for row in rows).items():
-        yield f"rows of {table} that refer to no {parent}", count
-
-
-def _corrupt(connection: Connection) -> Iterator[Breach]:
-    """SQLite's own report names tables, indexes, pages and row numbers, and no content."""
-    for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-        if line != "ok":
-            yield line, 1
-
-
 STRUCTURE = (
     Structure("revision", "the tables are at the newest revision", _other_revision),
     Structure("keys", "the tables have all their keys, indexes and rules", missing_keys),
-    Structure("integrity", "pages and indexes are sound, no rule is broken", _corrupt),
-    Structure("references", "every reference leads to a row", _dangling),
 )
+
+
+def integrity(find: Find) -> Structure:
+    """Say how an engine finds what is unsound in its own eyes."""
+    return Structure("integrity", "pages and indexes are sound, no rule is broken", find)
+
+
+def references(find: Find) -> Structure:
+    """Say how an engine finds references that lead nowhere."""
+    return Structure("references", "every reference leads to a row", find)

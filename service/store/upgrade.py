@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Connection
 
 from service.store.database import Database
 from service.store.schema import MIGRATIONS, current_revision
@@ -16,10 +17,15 @@ def upgrade(database: Database, to: str = "head") -> str | None:
     Raises:
         Unavailable: The database cannot be written.
     """
+    with database.migration() as connection:
+        return upgrade_on(connection, to)
+
+
+def upgrade_on(connection: Connection, to: str = "head") -> str | None:
+    """Run the steps that are missing inside a transaction, and return the revision reached."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    with database.migration() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
-        return current_revision(connection)
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+    return current_revision(connection)

@@ -4,27 +4,54 @@ What is checked stands in two tables: `structure.py` for the tables as such, `in
 what is in them. Each check runs, whatever the others found.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, TextClause, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.store.invariants import INVARIANTS
-from service.store.sqlite.snapshot import snapshot
-from service.store.structure import STRUCTURE, Breach
+from service.store.postgresql import snapshot as postgresql_snapshot
+from service.store.postgresql import structure as postgresql
+from service.store.sqlite import snapshot as sqlite_snapshot
+from service.store.sqlite import structure as sqlite
+from service.store.structure import STRUCTURE, Breach, Find, Structure
 from service.store.tables import brand, campaign
 
 NAMED = 5
 """How many places a finding names; the rest is counted."""
 
-_LEGAL = "(typeof({0}) = 'text' AND is_{1}(CAST({0} AS BLOB)))"
-_SQLITE = {
-    "legal_name": _LEGAL.format("name", "name"),
-    "legal_code": _LEGAL.format("code", "code"),
-    "legal_user": _LEGAL.format("user_id", "user"),
+
+class Inspection(NamedTuple):
+    """How one engine is looked at."""
+
+    snapshot: Callable[[str], AbstractContextManager[Connection]]
+    """Lends one unchanging view of the database that a URL names."""
+    structure: Sequence[Structure]
+    rules: Mapping[str, str]
+    """What the statements of the invariants leave to the engine."""
+
+
+_INSPECTIONS = {
+    "sqlite": Inspection(
+        sqlite_snapshot.snapshot,
+        (*STRUCTURE, *sqlite.STRUCTURE),
+        sqlite.RULES,
+    ),
+    "postgresql": Inspection(
+        postgresql_snapshot.snapshot,
+        (*STRUCTURE, *postgresql.STRUCTURE),
+        postgresql.RULES,
+    ),
 }
-"""What the invariants leave to the engine: the domain's rules, as `snapshot.py` lends them."""
+
+
+def inspection_of(url: str) -> Inspection:
+    """Return how a database is looked at."""
+    return _INSPECTIONS[make_url(url).get_backend_name()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +68,27 @@ class Finding:
 def verify(url: str) -> Iterator[Finding]:
     """Run every check on one snapshot of the database, and tell of each as it ends.
 
+    Args:
+        url: As the settings have it.
+
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
     """
-    with snapshot(url) as connection:
-        for name, meaning, find in STRUCTURE:
-            yield _finding(name, meaning, find(connection))
+    engine = inspection_of(url)
+    with engine.snapshot(url) as connection:
+        for name, meaning, find in engine.structure:
+            yield _finding(name, meaning, connection, find)
         for name, meaning, sql in INVARIANTS:
-            yield _finding(name, meaning, _breaches(connection, sql))
+            statement = text(sql.format_map(engine.rules))
+            yield _finding(name, meaning, connection, partial(_breaches, statement))
 
 
-def _finding(name: str, meaning: str, found: Iterable[Breach]) -> Finding:
+def _finding(name: str, meaning: str, connection: Connection, find: Find) -> Finding:
     """Count breaches and name the first; a check that fails has found something, too."""
     breaches: list[Breach] = []
     try:
-        breaches.extend(found)
+        with connection.begin_nested():  # else PostgreSQL would let no other check run
+            breaches.extend(find(connection))
     except SQLAlchemyError as error:
         breaches.append((f"cannot be checked: {getattr(error, 'orig', error)}", 1))
     places = [f"{place} ({count})" for place, count in breaches[:NAMED]]
@@ -64,10 +97,9 @@ def _finding(name: str, meaning: str, found: Iterable[Breach]) -> Finding:
     return Finding(name, meaning, sum(count for _, count in breaches), ", ".join(places))
 
 
-def _breaches(connection: Connection, sql: str) -> Iterator[Breach]:
+def _breaches(statement: TextClause, connection: Connection) -> Iterator[Breach]:
     """Run an invariant's statement, and name the pools that it finds."""
-    rows = connection.execute(text(sql.format_map(_SQLITE)))
-    for number, (brand_id, campaign_id, count) in enumerate(rows):
+    for number, (brand_id, campaign_id, count) in enumerate(connection.execute(statement)):
         yield _name(connection, brand_id, campaign_id) if number < NAMED else "", count
 
 

@@ -45,12 +45,12 @@ class Walk:
 class Compared(RuleBasedStateMachine):
     """A service on empty tables, the model of it, and how the two are compared."""
 
-    def __init__(self, app):
+    def __init__(self, app, url):
         super().__init__()
         with parts_of(app).database.transaction() as connection:
             for table in ("idempotency", "code", "tally", "campaign", "brand"):
                 connection.exec_driver_sql(f"DELETE FROM {table}")
-        self.url = app.config["SQLALCHEMY_DATABASE_URI"]
+        self.url = url
         self.client = app.test_client()
         self.model = Model()
         self.set_out: list[Walk] = []

@@ -263,13 +263,14 @@ class Calls(Compared):
         assert [] == self.breaches()
 
 
-def make_calls(app, **options):
-    machine: Any = partial(Calls, app)  # any factory will do, but the library's types want a class
+def make_calls(app, url, **options):
+    # Any factory will do, but the library's types want a class.
+    machine: Any = partial(Calls, app, url)
     run_state_machine_as_test(machine, settings=settings(**options))
 
 
-def test_the_service_and_the_model_agree(app):
-    make_calls(app)
+def test_the_service_and_the_model_agree(app, database_url):
+    make_calls(app, database_url)
 
 
 def gives_another_code(reserve, brand, campaign, user, now):
@@ -314,8 +315,10 @@ def shows_every_brand(brands, among, after, limit):
         ("brands", shows_every_brand),
     ],
 )
-def test_a_store_that_breaks_a_promise_is_found_out(app, store, monkeypatch, method, broken):
+def test_a_store_that_breaks_a_promise_is_found_out(
+    app, store, database_url, monkeypatch, method, broken
+):
     """Else the model would prove nothing."""
     monkeypatch.setattr(store, method, partial(broken, getattr(store, method)))
     with pytest.raises(AssertionError):
-        make_calls(app, phases=[Phase.generate])  # found is enough
+        make_calls(app, database_url, phases=[Phase.generate])  # found is enough

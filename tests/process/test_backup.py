@@ -16,13 +16,11 @@ import pytest
 import requests
 
 from service.domain.codes import mint
-from service.settings import HOME
 from service.store.sqlite.backup import backup
 from service.store.sqlite.snapshot import snapshot
+from tests.runbooks import follow
 from tests.running import DISCOUNT, environment, running
 from tests.tokens import bearer
-
-RUNBOOK = HOME / "docs" / "runbooks" / "restore.md"
 
 
 def discount(env, *words):
@@ -127,7 +125,9 @@ def test_the_runbook_restores_what_the_backup_holds(tmp_path):
         kill(service)
     database = tmp_path / "discount.db"
     database.write_bytes(b"no database any more")
-    follow_runbook(service.environment, database, file)
+    env = service.environment | {"DISCOUNT_DATABASE_URL": "sqlite:////nowhere"}
+    said = follow("restore.md", env, DATABASE=database, BACKUP=file)
+    assert "Read the lines above." not in said
 
     with running(tmp_path) as service:
         new = set(create(service, 20))
@@ -147,26 +147,6 @@ def kill(service):
     for pid in (service.process.pid, *map(int, pids)):
         os.kill(pid, signal.SIGKILL)
     service.process.wait()
-
-
-def follow_runbook(env, database, file):
-    """Run every command of the runbook, in its order, with other names for the two files."""
-    blocks = re.findall(r"^( *)```sh\n(.*?)^\1```$", RUNBOOK.read_text(), re.MULTILINE | re.DOTALL)
-    script = "".join(re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, text in blocks)
-    for name, path in (("DATABASE", database), ("BACKUP", file)):
-        script, changed = re.subn(f"^{name}=.*$", f"{name}={path}", script, flags=re.MULTILINE)
-        assert 1 == changed
-    path = f"{DISCOUNT.parent}:{env['PATH']}"
-    done = subprocess.run(
-        ["/bin/bash", "-euc", script],
-        env={**env, "PATH": path, "DISCOUNT_DATABASE_URL": "sqlite:////nowhere"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stdout + done.stderr
-    assert "Read the lines above." not in done.stdout
 
 
 class TestRefusals:

@@ -41,7 +41,7 @@ def snapshot(url: str) -> Iterator[Connection]:
         MaintenanceError: There is no such database, or it cannot be read.
     """
     path = file_of(url)
-    engine = create_engine("sqlite://", creator=lambda: _open(path), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: open_file(path), poolclass=NullPool)
     try:
         connection = engine.connect()
     except DBAPIError as error:
@@ -55,7 +55,7 @@ def snapshot(url: str) -> Iterator[Connection]:
         yield connection
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_file(path: Path) -> sqlite3.Connection:
     """Open an existing file, with the rules of the domain as functions of its SQL.
 
     It is opened for writing because what a crash left in the write-ahead log must be put in

@@ -1,0 +1,115 @@
+"""Moving a service from an SQLite file to a PostgreSQL server, wholly or not at all."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from service.store.checksums import checksum, shared_columns
+from service.store.errors import MaintenanceError
+from service.store.postgresql.filling import Report, filling, load, without_keys
+from service.store.schema import current_revision, newest_revision
+from service.store.sqlite.database import driver_of
+from service.store.sqlite.snapshot import file_of, open_file, snapshot
+from service.store.tables import metadata
+
+REPORT_EVERY = 10_000
+"""Rows; only one is in memory at once."""
+
+
+def copy(source: str, target: str, report: Report, *, restart: bool = False) -> int:
+    """Copy everything, compare it, and return how many rows there are.
+
+    The target is one transaction: until the end it is as it was, and then it has everything.
+
+    Args:
+        source: The URL of an SQLite file, which nobody may write meanwhile.
+        target: The URL of a PostgreSQL database without rows.
+        report: Hears how it goes.
+        restart: Whether to end an earlier copy that is still at it.
+
+    Raises:
+        MaintenanceError: It cannot be done, or the source was written; nothing was copied.
+    """
+    with _unwritten(source) as require_unwritten, snapshot(source) as old:
+        _require_newest(old)
+        with filling(target, restart=restart) as new:
+            with without_keys(new, report):
+                for table in metadata.sorted_tables:
+                    load(new, table, _rows(old, table, report))
+            rows = sum(_compare(old, new, table, report) for table in metadata.sorted_tables)
+            require_unwritten()
+    return rows
+
+
+def _require_newest(old: Connection) -> None:
+    """Insist on the tables that this code knows.
+
+    Raises:
+        MaintenanceError: It has others.
+    """
+    found, wanted = current_revision(old), newest_revision()
+    if found != wanted:
+        raise MaintenanceError(
+            f"The SQLite file is at revision {found}, wanted {wanted}: run db upgrade on it first."
+        )
+
+
+@contextmanager
+def _unwritten(source: str) -> Iterator[Callable[[], None]]:
+    """Lend a function that raises MaintenanceError once somebody has written the source.
+
+    What is written after the copy began is not in it: whoever was told it would be forgotten.
+    """
+    with closing(open_file(file_of(source))) as watcher:
+
+        def version() -> object:
+            return watcher.execute("PRAGMA data_version").fetchone()
+
+        before = version()
+
+        def require_unwritten() -> None:
+            if version() != before:
+                raise MaintenanceError(
+                    "The SQLite file was written meanwhile, so nothing was copied: "
+                    "stop every process of the service first."
+                )
+
+        yield require_unwritten
+
+
+def _rows(old: Connection, table: Table, report: Report) -> Iterator[tuple[Any, ...]]:
+    """Read a table in the order of its key.
+
+    Raises:
+        MaintenanceError: A text is none.
+    """
+    total = old.execute(select(func.count()).select_from(table)).scalar_one()
+    driver = driver_of(old)
+    driver.text_factory = str  # quicker than the snapshot's own, which takes any bytes for a text
+    statement = select(*shared_columns(table)).order_by(*table.primary_key)
+    try:
+        for done, row in enumerate(driver.execute(str(statement.compile(dialect=old.dialect)))):
+            if not done % REPORT_EVERY:
+                report(f"copy {table.name}", done, total)
+            yield row
+    except sqlite3.Error as error:  # it may quote the text
+        raise MaintenanceError(f"{table.name} cannot be read; run verify on the file.") from error
+    report(f"copy {table.name}", total, total)
+
+
+def _compare(old: Connection, new: Connection, table: Table, report: Report) -> int:
+    """Compare a table with its copy, and return how many rows it has.
+
+    Raises:
+        MaintenanceError: They differ.
+    """
+    ours = checksum(old, table)
+    report(f"compare {table.name}", 0, ours.rows)
+    theirs = checksum(new, table)
+    if ours != theirs:
+        raise MaintenanceError(f"The copy of {table.name} is not the same, so nothing was copied.")
+    report(f"compare {table.name}", ours.rows, ours.rows)
+    return ours.rows

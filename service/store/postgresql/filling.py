@@ -1,0 +1,185 @@
+"""Filling an empty database in one transaction: it is wholly filled, or as it was.
+
+So an interrupted copy needs no mark and no cleaning up: nobody ever sees half of it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Table, cast, exists, func, select, text
+from sqlalchemy.dialects.postgresql import REGCLASS
+from sqlalchemy.exc import DBAPIError
+
+from service.store.checksums import shared_columns
+from service.store.errors import MaintenanceError
+from service.store.postgresql.database import MIGRATION_LOCK, driver_of
+from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
+from service.store.schema import VERSION_TABLE, current_revision, newest_revision
+from service.store.tables import metadata
+from service.store.upgrade import upgrade_on
+
+Report = Callable[[str, int, int], None]
+"""Hears what is being done, how much of it is done, and of how much."""
+WHO = "discount db copy"
+"""How the server names who fills it."""
+_SETTINGS = {
+    **AS_LONG_AS_IT_TAKES,
+    "application_name": WHO,
+    "lock_timeout": "5s",
+    # Whoever was killed is not worked for any longer, and its locks are free.
+    "client_connection_check_interval": "1s",
+    "maintenance_work_mem": "256MB",
+}
+_LOCK = text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+_END_OTHERS = text(f"""
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND application_name = '{WHO}'
+        AND (CAST(CAST(classid AS BIGINT) AS BIT(32)) || CAST(CAST(objid AS BIGINT) AS BIT(32)))
+            = CAST({MIGRATION_LOCK} AS BIT(64))
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")  # noqa: S608 - constants
+_LOCKED = "55P03"
+
+# What is slow to keep while rows are loaded, and quick to make afterwards. References go first,
+# as they need the keys, and come back last.
+_KEYS = text("""
+    SELECT array_position(ARRAY['f', 'p', 'u'], contype::text) AS place,
+        format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
+        format('ALTER TABLE %s ADD CONSTRAINT %I %s',
+            conrelid::regclass, conname, pg_get_constraintdef(oid))
+    FROM pg_constraint
+    WHERE contype IN ('f', 'p', 'u') AND conrelid = ANY (CAST(:tables AS regclass[]))
+    UNION ALL
+    SELECT 4, format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid)
+    FROM pg_index
+    WHERE indrelid = ANY (CAST(:tables AS regclass[])) AND NOT EXISTS (
+        SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u')
+    )
+    ORDER BY place
+""")
+_SEQUENCE = text("SELECT pg_get_serial_sequence(:table, :column)")
+
+
+@contextmanager
+def filling(url: str, *, restart: bool) -> Iterator[Connection]:
+    """Lend a connection to empty tables that nobody else uses.
+
+    It is one transaction: whatever raises, and whoever is killed, nothing has happened.
+
+    Args:
+        url: The database; tables are made where there are none.
+        restart: Whether to end whoever else fills it, such as a server process whose client was
+            killed.
+
+    Raises:
+        MaintenanceError: It is another engine's, has rows, is in use, or does not let us.
+    """
+    if not url.startswith("postgresql"):
+        raise MaintenanceError("TO is not postgresql://host/database.")
+    try:
+        with maintenance_engine(url).begin() as connection:
+            set_locally(connection, _SETTINGS)
+            _be_alone(connection, restart=restart)
+            _require_utf8(connection)
+            _make_empty_tables(connection)
+            yield connection
+            _set_sequences(connection)
+            connection.exec_driver_sql(f"ANALYZE {', '.join(metadata.tables)}")
+    except DBAPIError as error:
+        raise MaintenanceError(f"The database says: {error.orig}") from error
+
+
+@contextmanager
+def without_keys(connection: Connection, report: Report) -> Iterator[None]:
+    """Take keys, indexes and references away, and make them as they were in the end.
+
+    Args:
+        connection: In the transaction that fills the tables.
+        report: Hears how many are made again.
+    """
+    keys = connection.execute(_KEYS, {"tables": list(metadata.tables)}).all()
+    for _, drop, _ in keys:
+        connection.exec_driver_sql(drop)
+    yield
+    for done, (_, _, make) in enumerate(reversed(keys)):
+        report("make keys", done, len(keys))
+        connection.exec_driver_sql(make)
+    report("make keys", len(keys), len(keys))
+
+
+def load(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Add rows with the columns that both engines have.
+
+    They are frozen: nobody else sees them before the end, so nobody needs to be told whether
+    they are visible, and vacuum need not write them anew.
+
+    Raises:
+        MaintenanceError: PostgreSQL does not take a row; it is not named, as it may be secret.
+    """
+    columns = ", ".join(column.name for column in shared_columns(table))
+    statement = f"COPY {table.name} ({columns}) FROM STDIN (FREEZE)"
+    try:
+        with driver_of(connection).cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise MaintenanceError(f"{table.name} cannot be copied: {error}.") from error
+
+
+def _be_alone(connection: Connection, *, restart: bool) -> None:
+    """Keep others that fill or migrate this database waiting until the end.
+
+    Raises:
+        MaintenanceError: Another is at it.
+    """
+    if restart:
+        connection.execute(_END_OTHERS)
+    try:
+        connection.execute(_LOCK)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCKED:
+            raise
+        raise MaintenanceError(
+            "Somebody copies into this database or migrates it. If it is a copy that was "
+            "interrupted, --restart ends what the server still does for it."
+        ) from error
+
+
+def _require_utf8(connection: Connection) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise MaintenanceError(f"The database has the encoding {encoding}; names need UTF8.")
+
+
+def _make_empty_tables(connection: Connection) -> None:
+    """Make the tables, or bring them up to date, and keep everybody else away from them.
+
+    Raises:
+        MaintenanceError: There are rows in them, or they are of a later version.
+    """
+    found, wanted = current_revision(connection), newest_revision()
+    if found is not None and found > wanted:
+        raise MaintenanceError(f"The database is at revision {found}, later than {wanted}.")
+    upgrade_on(connection)
+    tables = ", ".join(metadata.tables)
+    # Behind the lock on the revision, a service does not even seem ready.
+    connection.exec_driver_sql(f"LOCK TABLE {VERSION_TABLE}, {tables}")
+    for table in metadata.sorted_tables:
+        if connection.execute(select(exists(select(table)))).scalar():
+            raise MaintenanceError(
+                f"The database has rows in {table.name}, and only an empty one is filled."
+            )
+    connection.exec_driver_sql(f"TRUNCATE {tables}")  # for what is loaded after it to be frozen
+
+
+def _set_sequences(connection: Connection) -> None:
+    """Go on counting where the rows end."""
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            names = {"table": table.name, "column": column.name}
+            sequence = connection.execute(_SEQUENCE, names).scalar()
+            if sequence:
+                last = select(func.setval(cast(sequence, REGCLASS), func.max(column)))
+                connection.execute(last)

@@ -1,0 +1,98 @@
+"""What PostgreSQL says of its own tables, and the domain's rules in its SQL."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, ForeignKeyConstraint, Select, exists, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from service.domain.codes import MAX_LENGTH, MIN_LENGTH
+from service.domain.names import MAX_NAME, MAX_USER
+from service.store.structure import Breach, integrity, references
+from service.store.tables import belongs, metadata
+
+# A text of a UTF-8 database holds no U+0000 and no surrogates, so no rule need name them.
+_NAME = r"""(
+    char_length({0}) <= {1} AND {0} ~ '^[^/\u0001-\u001F\u0080-\u009F]+$'
+    AND left({0}, 1) <> ' ' AND right({0}, 1) <> ' ' AND {0} NOT IN ('.', '..')
+)"""
+RULES = {
+    "legal_name": _NAME.format("name", MAX_NAME),
+    "legal_code": f"""(
+        char_length(code) BETWEEN {MIN_LENGTH} AND {MAX_LENGTH}
+        AND code ~ '^[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]$'
+    )""",
+    "legal_user": _NAME.format("user_id", MAX_USER),
+    "answered": """
+        SELECT brand_id, json_array_elements_text(CAST(answer AS JSON)) AS code FROM idempotency
+    """,
+}
+"""What the invariants leave to the engine."""
+
+_OURS = "(SELECT oid FROM pg_class WHERE relname = ANY (:tables) AND pg_table_is_visible(oid))"
+_UNSOUND = {
+    "invalid index": """
+        SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+        WHERE indrelid IN {ours} AND NOT (indisvalid AND indisready AND indislive)
+    """,
+    "rule that was not checked": """
+        SELECT conname FROM pg_constraint WHERE conrelid IN {ours} AND NOT convalidated
+    """,
+    "trigger of a rule that is off": """
+        SELECT conname FROM pg_trigger JOIN pg_constraint ON pg_constraint.oid = tgconstraint
+        WHERE tgrelid IN {ours} AND tgenabled NOT IN ('O', 'A')
+    """,
+}
+"""What makes a rule one in name only."""
+
+_AMCHECK = text("""
+    SELECT format('%I.%I', nspname, proname)
+    FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+    WHERE proname = 'bt_index_check' AND pronargs = 2
+        AND has_function_privilege(pg_proc.oid, 'EXECUTE')
+""")
+_INDEXES = text(f"""
+    SELECT relname, pg_class.oid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE indrelid IN {_OURS} AND indisvalid ORDER BY relname
+""")  # noqa: S608 - constants
+
+
+def _unsound(connection: Connection) -> Iterator[Breach]:
+    """Read the catalogue, and every index where the extension `amcheck` is there and allowed."""
+    ours = {"tables": list(metadata.tables)}
+    for meaning, sql in _UNSOUND.items():
+        for (name,) in connection.execute(text(sql.format(ours=_OURS)), ours).all():
+            yield f"{meaning} {name}", 1
+    check = connection.execute(_AMCHECK).scalar()
+    if check:
+        for name, oid in connection.execute(_INDEXES, ours).all():
+            try:
+                with connection.begin_nested():
+                    connection.execute(
+                        text(f"SELECT {check}(CAST(:oid AS regclass), TRUE)"), {"oid": oid}
+                    )
+            except DBAPIError as error:
+                yield f"index {name}: {error.orig}", 1
+
+
+def _dangling(connection: Connection) -> Iterator[Breach]:
+    for table in metadata.sorted_tables:
+        for reference in table.foreign_key_constraints:
+            if not belongs(reference, "postgresql"):
+                continue
+            count = connection.execute(_without_parent(reference)).scalar_one()
+            if count:
+                yield f"rows of {table} that refer to no {reference.referred_table}", count
+
+
+def _without_parent(reference: ForeignKeyConstraint) -> Select[int]:
+    """Count the rows whose whole reference is there, but not what it refers to."""
+    child = [element.parent for element in reference.elements]
+    pairs = [element.parent == element.column for element in reference.elements]
+    return (
+        select(func.count())
+        .select_from(reference.parent)
+        .where(*(column.is_not(None) for column in child), ~exists().where(*pairs))
+    )
+
+
+STRUCTURE = (integrity(_unsound), references(_dangling))
