@@ -19,7 +19,7 @@ from service.domain.errors import (
     JobNotFound,
     TooManyJobs,
 )
-from service.domain.jobs import Job, JobKind
+from service.domain.jobs import Job
 from service.observability.requests import current_record
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import cancel_job, generate_codes
@@ -77,7 +77,7 @@ def job_views(jobs: Jobs, announce: Announce, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs),
     )
     def create_job(
-        brand: str, campaign: str, kind: JobKind, count: int, idempotency_key: str | None
+        brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
     ) -> Response:
         """A worker makes the codes in the background; those that are made can be reserved at once.
 

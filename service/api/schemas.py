@@ -166,15 +166,12 @@ class CreateCodes(Input):
 class CreateJob(Input):
     """What to do, and how much of it."""
 
-    kind = fields.Enum(
-        JobKind,
-        by_value=True,
+    kind = fields.String(
         required=True,
-        validate=validate.OneOf([JobKind.GENERATE]),
+        validate=validate.OneOf([JobKind.GENERATE.value]),
         metadata={
             "example": JobKind.GENERATE.value,
             "description": "`generate` creates codes.",
-            "enum": [JobKind.GENERATE.value],
         },
     )
     count = fields.Integer(

@@ -45,6 +45,8 @@ def report(service, tmp_path):
             *("--header", f"Authorization: {bearer()['Authorization']}"),
             *("--phases", "examples,coverage,fuzzing,stateful"),
             *("--checks", "all"),
+            # DELETE of a job cancels it; it stays, and says how far it came.
+            *("--exclude-checks", "use_after_free"),
             *("--max-examples", MAX_EXAMPLES),
             *("--seed", "1"),
             *("--generation-database", "none"),

@@ -16,6 +16,7 @@ from service.store.postgresql.database import driver_of
 from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
 from tests.engines import on_postgresql
+from tests.postgresql import server_url
 
 pytestmark = on_postgresql
 
@@ -119,13 +120,31 @@ def test_lost_connections_do_not_use_up_the_pool(store, database):
     assert database.why_not_ready() is None
 
 
-def test_a_commit_that_did_not_wait_for_the_standby_is_no_commit(store, database):
-    """PostgreSQL itself says no more than a warning."""
-    store.add_codes("brand", "default", 2, mint, NOW)
-    warning = "DO $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; END $$"
-    with pytest.raises(Unavailable), database.read() as connection:
-        connection.execute(text(warning))
-    assert database.why_not_ready() is None
+@pytest.fixture
+def no_standby(database):
+    """A server whose commits wait for a standby that does not come."""
+    with psycopg.connect(server_url(), autocommit=True) as server:
+        server.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        with database.transaction() as connection:
+            name = connection.execute(text("SELECT current_database()")).scalar_one()
+            connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = on"))
+        database.close()  # connections opened from here on wait
+        server.execute("SELECT pg_reload_conf()")
+        yield server
+        server.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        server.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("call", ["reserve", "create"])
+def test_a_commit_that_no_longer_waits_for_the_standby_is_no_commit(calls, call, no_standby):
+    """PostgreSQL itself says no more than a warning to whoever was told to stop waiting."""
+    waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with ThreadPoolExecutor(1) as pool:
+        called = pool.submit(calls[call])
+        while not called.done() and not no_standby.execute(waiting).fetchall():
+            time.sleep(0.05)
+        with pytest.raises(Unavailable):
+            called.result()
 
 
 class TestLastCodes:

@@ -18,9 +18,14 @@ STALE = {
     "0A000",  # a prepared plan that a migration made useless
 }
 """SQLSTATEs of what comes again on the same connection, and may not on another."""
-_WARNING = "01000"
+_WAIT_FOR_STANDBY = "SyncRepWaitForLSN"
+"""The function of PostgreSQL that warns, in whatever language, that a commit is not safe yet."""
 _VALUES_IN_TEXT = ("22", "23")
 """Classes of SQLSTATE whose messages may quote values: data exceptions, broken constraints."""
+
+
+class UnsafeCommit(errors.OperationalError):
+    """A commit that the loss of the primary may undo: nobody may build on it, by trying again."""
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -55,7 +60,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         Whoever cancels such a wait is told by a mere warning that the commit is not safe yet:
         https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
         """
-        if notice.severity_nonlocalized == "WARNING" and notice.sqlstate == _WARNING:
+        if notice.source_function == _WAIT_FOR_STANDBY:
             self._doubtful = True
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
@@ -65,7 +70,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         closed, and the server undoes what was not committed.
 
         Raises:
-            OperationalError: It took too long, or the commit is not safe.
+            OperationalError: It took too long.
+            UnsafeCommit: The server no longer waits for the standby.
         """
         if self.deadline < math.inf:
             timeout = max(0.0, self.deadline - time.monotonic())
@@ -79,7 +85,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise
         if self._doubtful:
             self.pgconn.finish()
-            raise errors.OperationalError("The commit did not reach the standby.")
+            raise UnsafeCommit("The commit did not reach the standby.")
         return result
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import Unavailable
 from service.store.database import Database, Observer, Result, Work
-from service.store.postgresql.connection import STALE
+from service.store.postgresql.connection import STALE, UnsafeCommit
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
 
@@ -86,8 +86,10 @@ class PostgreSQLDatabase(Database):
                     row = connection.execute(statement, values, prepare=True).fetchone()
                 break
             except Unavailable as unavailable:
-                lost_or_undone = _state(unavailable.__cause__) in {None, *_UNDONE}
-                if not lost_or_undone or not _again(attempt, began):
+                cause = unavailable.__cause__
+                lost_or_undone = _state(cause) in {None, *_UNDONE}
+                unsafe = isinstance(cause, UnsafeCommit)
+                if unsafe or not lost_or_undone or not _again(attempt, began):
                     raise
         seconds = time.perf_counter() - began
         if row is not None and wrote(row):

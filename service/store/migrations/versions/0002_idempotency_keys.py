@@ -6,6 +6,8 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+PLAIN_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make the table; the version before it does not know it and loses nothing by it."""
@@ -14,7 +16,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.Integer, nullable=False),
         sa.Column("key", sa.LargeBinary, nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
-        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("answer", PLAIN_TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("brand_id", "key"),
         sa.ForeignKeyConstraint(["brand_id"], ["brand.id"]),
