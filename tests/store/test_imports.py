@@ -1,6 +1,7 @@
 """Imports against those who do something else at the same moment: all rows or none."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 
@@ -11,10 +12,11 @@ from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict
 from service.domain.jobs import JobState
 from service.store import import_tasks as chunks
+from service.store import staged_codes
 from service.store.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
-from service.usecases.imports import import_codes, receive
+from service.usecases.imports import FileKey, import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.bulk import purge, work
@@ -82,6 +84,11 @@ def stored(store):
     return [row.code for row in store.codes(*POOL, None, None, 10_000).items]
 
 
+def one(database, query):
+    with database.read() as connection:
+        return connection.execute(text(query)).scalar()
+
+
 def mint_first(code):
     """Make a code that is asked for, and only then others."""
     candidates = chain([code], (f"OTHER-{number}" for number in range(1000)))
@@ -143,6 +150,32 @@ def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, app, jobs)
         ended.failed,
     )
     assert CODES == stored(store)
+
+
+@on_postgresql
+def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled_one_left(
+    ask, step, database, jobs
+):
+    """A purge that began before they were taken over has to wait for their transaction."""
+    cancelled = ask()
+    until(chunks.CHECK, step)
+    step()
+    jobs.cancel(*POOL, cancelled.id, system_clock())
+    imports = SQLImports(database)
+    while one(database, "SELECT count(*) FROM import_run"):
+        imports.purge(system_clock())
+    file = imports.begin(*POOL, system_clock())
+    rows = [(code, line) for line, code in enumerate(CODES[:10], 1)]
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction() as connection:
+            brand_id = one(database, "SELECT id FROM brand")
+            assert set() == staged_codes.stage(connection, brand_id, file, rows)
+            purge = threads.submit(imports.purge, system_clock())
+            while not one(database, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not purge.done()
+        assert purge.result()
+    query = f"SELECT count(*) FROM import_row WHERE file = '{file.id}'"
+    assert 10 == one(database, query)
 
 
 def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, app, jobs):
