@@ -203,6 +203,25 @@ def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
     assert CODES == stored(store)
 
 
+@on_postgresql
+def test_a_purge_may_take_long(ask, step, database, jobs):
+    """It looks for a file's rows among all of the brand's, and is no caller's business."""
+    job = ask()
+    until(chunks.CHECK, step)
+    step()
+    jobs.cancel(*POOL, job.id, system_clock())
+    with database.transaction() as connection:
+        slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        connection.execute(text(f"{slow} PERFORM pg_sleep(3); RETURN NULL; END $$"))
+        connection.execute(
+            text("CREATE TRIGGER slow AFTER DELETE ON import_row EXECUTE FUNCTION slow()")
+        )
+    imports = SQLImports(database)
+    while imports.purge(system_clock()):
+        pass
+    assert 0 == one(database, "SELECT count(*) FROM import_row")
+
+
 def test_a_file_without_a_job_is_purged_a_day_later(database, app):
     imports = SQLImports(database)
     imports.keep(imports.begin(*POOL, system_clock()), 0, [b"CODE-1"])
