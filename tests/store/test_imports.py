@@ -187,6 +187,18 @@ def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, app, jo
     assert CODES == stored(store)
 
 
+@on_postgresql
+def test_who_wants_to_cancel_does_not_wait_for_the_transaction_that_stores(
+    ask, step, database, jobs
+):
+    job = ask()
+    until(chunks.STORE, step)
+    with database.transaction() as connection:
+        connection.execute(text("SELECT FROM job FOR UPDATE"))
+        with pytest.raises(Conflict):
+            jobs.cancel(*POOL, job.id, system_clock())
+
+
 @on_sqlite
 def test_on_sqlite_a_chunk_stores_as_many_rows_as_it_is_told(ask, step, store):
     ask()
