@@ -16,7 +16,7 @@ from service.store import staged_codes
 from service.store.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
-from service.usecases.imports import FileKey, import_codes, receive
+from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.bulk import purge, work
