@@ -28,8 +28,8 @@ MAX_TOKEN = 8192
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 """The compact form (RFC 7515, section 3.1): base64url without padding, and always signed."""
 
-_SCALARS = re.compile(r"[^\ud800-\udfff]*")
-"""Text that can be logged: UTF-8 has no lone surrogates."""
+_STORABLE = re.compile(r"[^\0\ud800-\udfff]*")
+"""Text that can be logged and kept: UTF-8 has no lone surrogates, and PostgreSQL takes no NUL."""
 
 
 class Verifier:
@@ -119,7 +119,7 @@ def as_caller(claims: dict[str, Any]) -> Caller:
         Unauthenticated: A claim is not of the form that the contract wants.
     """
     subject, scope, brands = claims["sub"], claims.get("scope", ""), claims.get("brands", [])
-    if not (0 < len(subject) <= MAX_SUBJECT and _SCALARS.fullmatch(subject)):
+    if not (0 < len(subject) <= MAX_SUBJECT and _STORABLE.fullmatch(subject)):
         raise Unauthenticated("The token's sub is no text of fit length.", token_given=True)
     if not isinstance(scope, str):
         raise Unauthenticated("The token's scope is not a text.", token_given=True)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from service.store.queue import JobQueue
 
 
+PUT_WITHIN_S = 0.5
+"""How long a caller waits while others tell workers of their jobs."""
+
+
 def announcer(put: Callable[[JobKey], None], log: FilteringBoundLogger) -> Announce:
     """Make of a queue's `put` what never fails: workers find a job by its row, only later."""
 
@@ -36,7 +40,7 @@ class LateQueue:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._opening = threading.Lock()
+        self._putting = threading.Lock()
         self._queue: JobQueue | None = None
 
     def put(self, key: JobKey) -> None:
@@ -45,14 +49,22 @@ class LateQueue:
         Raises:
             Exception: Whatever kept it from being told.
         """
-        with self._opening:
-            if self._queue is None:
-                from service.store.queue import JobQueue
-
-                self._queue = JobQueue(self._settings)
-        self._queue.put(key)
+        # The queue serves one at a time. While it is slow, one caller waits for it, not all.
+        if not self._putting.acquire(timeout=PUT_WITHIN_S):
+            raise TimeoutError("Others have been waiting for the queue.")
+        try:
+            self._open().put(key)
+        finally:
+            self._putting.release()
 
     def close(self) -> None:
         """Close what is open; later use opens it again."""
         if self._queue is not None:
             self._queue.close()
+
+    def _open(self) -> "JobQueue":
+        if self._queue is None:
+            from service.store.queue import JobQueue
+
+            self._queue = JobQueue(self._settings)
+        return self._queue

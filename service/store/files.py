@@ -43,7 +43,9 @@ class SQLImports:
         with self._database.read() as connection:
             if staging.some_dead(connection, now) is None:
                 return False
-        return self._database.write(lambda connection: staging.purge(connection, now))
+        # Not a `write`: the last rows of a file may have to be looked for among millions of others.
+        with self._database.transaction() as connection:
+            return staging.purge(connection, now)
 
     @contextmanager
     def refusals(

@@ -30,11 +30,14 @@ def store_some(connection: Connection, task: Task, size: int) -> Chunk:
 
 def store_all(connection: Connection, task: Task) -> Chunk:
     """Store all the codes, or, where somebody else has made one of them meanwhile, none."""
-    after, stored = "", STORED_AT_ONCE
+    after, stored, total = "", STORED_AT_ONCE, 0
     savepoint = connection.begin_nested()
     while stored == STORED_AT_ONCE:
         stored, after = _store(connection, task, after, STORED_AT_ONCE)
+        total += stored
     if stored >= 0:
+        if total != task.job.done:
+            raise RuntimeError("Staged codes are missing.")
         move(connection, task.pool, task.job.done, into=State.AVAILABLE)
         savepoint.commit()
         return _stored(task, task.job.done)

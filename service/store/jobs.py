@@ -98,13 +98,14 @@ class SQLJobs:
     def cancel(self, brand: str, campaign: str, job_id: str, now: Millis) -> Job:
         def cancel_job(connection: Connection) -> Job:
             pool = find_pool(connection, brand, campaign)
+            # On PostgreSQL all codes are stored in one transaction, which has the row locked.
+            _refuse_storing(connection, pool, _find(connection, pool, job_id))
             found = _find(connection, pool, job_id, lock=True)
             if found.state is JobState.CANCELLED:
                 return found
             if found.finished_at is not None:
                 raise Conflict(f"The job has {found.state} already.")
-            if found.kind is JobKind.IMPORT and is_storing(connection, pool, job_id):
-                raise Conflict("Every row was good, and the codes are being stored.")
+            _refuse_storing(connection, pool, found)
             detail = _STAYS[found.kind].format(done=found.done)
             finish(connection, JobKey(pool.brand_id, job_id), JobState.CANCELLED, detail, now)
             return _find(connection, pool, job_id)
@@ -152,6 +153,18 @@ def _find(connection: Connection, pool: Pool, job_id: str, *, lock: bool = False
     if row is None:
         raise JobNotFound
     return as_job(row)
+
+
+def _refuse_storing(connection: Connection, pool: Pool, found: Job) -> None:
+    """Insist that an open job is no import whose codes are being stored.
+
+    Raises:
+        Conflict: It is one.
+    """
+    if found.kind is not JobKind.IMPORT or found.finished_at is not None:
+        return
+    if is_storing(connection, pool, found.id):
+        raise Conflict("Every row was good, and the codes are being stored.")
 
 
 def require_job(connection: Connection, pool: Pool, job_id: str) -> None:

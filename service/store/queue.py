@@ -7,10 +7,10 @@ is the truth. So nobody waits for the queue, and its SQLite file need not reach 
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from huey import Huey
 from huey.consumer import Consumer, Worker
 from huey.registry import Message
@@ -20,10 +20,12 @@ from sqlalchemy import make_url
 
 from service.settings import Settings
 from service.store.engines import conninfo_of_settings
+from service.store.postgresql.connection import Connection
 from service.usecases.job_ports import JobKey
 
 NAME = "jobs"
 BUSY_TIMEOUT_S = 2
+"""How long anybody waits for the queue."""
 POLL_S = 0.5
 """How long a worker that has nothing to do looks away from the queue."""
 
@@ -120,11 +122,21 @@ def _storage(name: str, settings: Settings) -> BaseStorage:
         return SqliteStorage(name, filename=file, fsync=False, timeout=BUSY_TIMEOUT_S)
     conninfo = conninfo_of_settings(settings)
 
-    def connect() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(conninfo())
+    def connect() -> Connection:
+        connection = Connection.connect(conninfo())
         if not settings.prepared_statements:
             connection.prepare_threshold = None
         return connection
 
     # No LISTEN: a pooler between here and the server may hand each statement to another session.
-    return PostgresStorage(name, connection=connect, blocking=False, create_tables=False)
+    return _ImpatientStorage(name, connection=connect, blocking=False, create_tables=False)
+
+
+class _ImpatientStorage(PostgresStorage):  # type: ignore[misc]
+    """Waits for no server that is stopped: what is told of a job must not keep its caller."""
+
+    @property
+    def conn(self) -> Connection:
+        connection: Connection = super().conn
+        connection.deadline = time.monotonic() + BUSY_TIMEOUT_S
+        return connection

@@ -113,8 +113,10 @@ _DROP_RUNS = text("""
         SELECT min(run) FROM import_run WHERE brand_id = :brand_id AND file = :id
     )
 """)
+# The file is asked for twice: another import may have taken a row over while we waited for it, and
+# PostgreSQL looks at the outer condition alone again.
 _DROP_ROWS = text("""
-    DELETE FROM import_row WHERE brand_id = :brand_id AND code IN (
+    DELETE FROM import_row WHERE brand_id = :brand_id AND file = :file AND code IN (
         SELECT code FROM import_row WHERE brand_id = :brand_id AND file = :file
         ORDER BY code LIMIT :most
     )

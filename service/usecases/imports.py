@@ -133,7 +133,6 @@ def receive(
         BrandNotFound, CampaignNotFound: There is no such campaign.
         TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
     """
-    imports.purge(clock())
     intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock())
     try:
         number, held = 0, list[bytes]()

@@ -1,6 +1,7 @@
 """Imports against those who do something else at the same moment: all rows or none."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 
@@ -11,6 +12,7 @@ from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict
 from service.domain.jobs import JobState
 from service.store import import_tasks as chunks
+from service.store import staged_codes
 from service.store.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
@@ -82,6 +84,11 @@ def stored(store):
     return [row.code for row in store.codes(*POOL, None, None, 10_000).items]
 
 
+def one(database, query):
+    with database.read() as connection:
+        return connection.execute(text(query)).scalar()
+
+
 def mint_first(code):
     """Make a code that is asked for, and only then others."""
     candidates = chain([code], (f"OTHER-{number}" for number in range(1000)))
@@ -145,6 +152,32 @@ def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, app, jobs)
     assert CODES == stored(store)
 
 
+@on_postgresql
+def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled_one_left(
+    ask, step, database, jobs
+):
+    """A purge that began before they were taken over has to wait for their transaction."""
+    cancelled = ask()
+    until(chunks.CHECK, step)
+    step()
+    jobs.cancel(*POOL, cancelled.id, system_clock())
+    imports = SQLImports(database)
+    while one(database, "SELECT count(*) FROM import_run"):
+        imports.purge(system_clock())
+    file = imports.begin(*POOL, system_clock())
+    rows = [(code, line) for line, code in enumerate(CODES[:10], 1)]
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction() as connection:
+            brand_id = one(database, "SELECT id FROM brand")
+            assert set() == staged_codes.stage(connection, brand_id, file, rows)
+            purge = threads.submit(imports.purge, system_clock())
+            while not one(database, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not purge.done()
+        assert purge.result()
+    query = f"SELECT count(*) FROM import_row WHERE file = '{file.id}'"
+    assert 10 == one(database, query)
+
+
 def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, app, jobs):
     job = ask()
     until(chunks.STORE, step)
@@ -152,6 +185,18 @@ def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, app, jo
         jobs.cancel(*POOL, job.id, system_clock())
     work(app)
     assert CODES == stored(store)
+
+
+@on_postgresql
+def test_who_wants_to_cancel_does_not_wait_for_the_transaction_that_stores(
+    ask, step, database, jobs
+):
+    job = ask()
+    until(chunks.STORE, step)
+    with database.transaction() as connection:
+        connection.execute(text("SELECT FROM job FOR UPDATE"))
+        with pytest.raises(Conflict):
+            jobs.cancel(*POOL, job.id, system_clock())
 
 
 @on_sqlite
@@ -168,6 +213,25 @@ def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
     until(chunks.STORE, step)
     step(100)
     assert CODES == stored(store)
+
+
+@on_postgresql
+def test_a_purge_may_take_long(ask, step, database, jobs):
+    """It looks for a file's rows among all of the brand's, and is no caller's business."""
+    job = ask()
+    until(chunks.CHECK, step)
+    step()
+    jobs.cancel(*POOL, job.id, system_clock())
+    with database.transaction() as connection:
+        slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        connection.execute(text(f"{slow} PERFORM pg_sleep(3); RETURN NULL; END $$"))
+        connection.execute(
+            text("CREATE TRIGGER slow AFTER DELETE ON import_row EXECUTE FUNCTION slow()")
+        )
+    imports = SQLImports(database)
+    while imports.purge(system_clock()):
+        pass
+    assert 0 == one(database, "SELECT count(*) FROM import_row")
 
 
 def test_a_file_without_a_job_is_purged_a_day_later(database, app):

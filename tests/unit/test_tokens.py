@@ -70,6 +70,7 @@ def test_clocks_may_differ_by_the_leeway():
         {"sub": "x" * 256},
         {"sub": 7},
         {"sub": "\ud800"},
+        {"sub": "a\0b"},
         {"scope": ["discounts:read"]},
         {"scope": 7},
         {"brands": "*"},
