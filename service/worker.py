@@ -116,6 +116,7 @@ class JobLoop:
         """Do a job, and then those that have waited longer than what the queue says next."""
         with self._reporting():
             self._worker.do(key)
+            self._purge()
             while not self._consumer.stop_flag.is_set() and self._worker.do_overdue():
                 pass
 

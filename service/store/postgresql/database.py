@@ -205,7 +205,9 @@ class PostgreSQLDatabase(Database):
         self._pool.note(answered=True)
 
     def _is_our_fault(self, error: BaseException | None) -> bool:
-        state = _state(error) or ""
+        state = _state(error)
+        if state is None:  # the driver's own: a value that it cannot send, or a lost connection
+            return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
         return state.startswith(_OUR_FAULTS) and state not in _NOT_OUR_FAULT
 
 

@@ -53,11 +53,11 @@ def conninfo_of(url: str) -> str:
     """
     try:
         said = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:
         raise SettingsError(
             "DISCOUNT_DATABASE_URL is no connection URI of PostgreSQL, see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
-        ) from error
+        ) from None  # its text repeats parts of the URL
     options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",
