@@ -38,7 +38,7 @@ from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
-from service.store.files import SQLImports
+from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
 from service.store.store import SQLStore

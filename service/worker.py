@@ -17,7 +17,7 @@ from service.settings import Settings, SettingsError
 from service.store.announcing import announcer
 from service.store.database import Database
 from service.store.engines import open_database
-from service.store.files import SQLImports
+from service.store.importing.files import SQLImports
 from service.store.leases import SQLWork
 from service.store.queue import JobQueue
 from service.store.schema import why_not_ready

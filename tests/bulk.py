@@ -1,7 +1,7 @@
 """Jobs in tests: done at once, in the test's own thread."""
 
 from service.app import parts_of
-from service.store.files import SQLImports
+from service.store.importing.files import SQLImports
 from service.store.leases import SQLWork
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker

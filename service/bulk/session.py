@@ -30,7 +30,7 @@ from service.settings import Settings, load_settings
 from service.store.database import Database
 from service.store.engines import open_database
 from service.store.exports import SQLExports
-from service.store.files import SQLImports
+from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready

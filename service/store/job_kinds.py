@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from service.domain import codes
 from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import Millis
-from service.store import imports, staged_codes
-from service.store.import_tasks import Task, task_of
+from service.store.importing import chunks, staged_codes
+from service.store.importing.tasks import Task, task_of
 from service.store.loading import load_codes
 from service.store.pools import Pool
 
@@ -49,7 +49,7 @@ def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
 
 def import_list(connection: Connection, progress: Progress, size: int) -> Chunk:
     """Do a chunk of an import."""
-    return imports.do_chunk(connection, _import_task(progress), progress.prepared, size)
+    return chunks.do_chunk(connection, _import_task(progress), progress.prepared, size)
 
 
 def _import_task(progress: Progress) -> Task:
@@ -62,7 +62,7 @@ Prepare = Callable[[Connection, Progress, int], Any]
 """Reads and works out what the chunk is to write, before its transaction begins."""
 
 PREPARATIONS: Mapping[JobKind, Prepare] = {
-    JobKind.IMPORT: lambda connection, progress, size: imports.prepare(
+    JobKind.IMPORT: lambda connection, progress, size: chunks.prepare(
         connection, _import_task(progress), size
     )
 }

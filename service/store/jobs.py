@@ -11,9 +11,10 @@ from service.domain.errors import Conflict, JobNotFound, TooManyJobs
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job_id
 from service.domain.model import Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import idempotency, staging
+from service.store import idempotency
 from service.store.database import Database
-from service.store.import_tasks import is_storing
+from service.store.importing import staging
+from service.store.importing.tasks import is_storing
 from service.store.pools import Pool, find_pool, open_default_pool
 from service.store.tables import brand, job
 from service.usecases.imports import FileKey

@@ -17,8 +17,9 @@ from service.domain.model import (
     State,
 )
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import codes, idempotency, listings, pools, staged_codes
+from service.store import codes, idempotency, listings, pools
 from service.store.database import Database
+from service.store.importing import staged_codes
 from service.store.reservations import Reservations
 from service.usecases.ports import Mint
 

@@ -8,8 +8,7 @@ import pytest
 
 from service.api.lists import ListType
 from service.domain.code_lists import MAX_ROW_BYTES, Reason
-from service.store import import_storing
-from service.store import imports as chunks
+from service.store.importing import chunks, storing
 from tests.api.conftest import C
 from tests.bulk import work
 from tests.tokens import bearer
@@ -157,7 +156,7 @@ def test_what_is_exported_can_be_imported(imported, client, auth, codes, stored)
 def test_runs_parts_and_chunks_make_no_difference(imported, refusals, stored, monkeypatch):
     monkeypatch.setattr(chunks, "RUN_ROWS", 7)
     monkeypatch.setattr(chunks, "PART_ROWS", 3)
-    monkeypatch.setattr(import_storing, "STORED_AT_ONCE", 5)
+    monkeypatch.setattr(storing, "STORED_AT_ONCE", 5)
     monkeypatch.setattr("service.api.uploads.BLOCK_BYTES", 50)
     codes = [f"CODE-{number * 37 % 101:03}" for number in range(100)]
     assert ("succeeded", 100) == (

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict
 from service.domain.jobs import JobState
-from service.store import import_tasks as chunks
-from service.store import staged_codes
-from service.store.files import SQLImports
+from service.store.importing import staged_codes
+from service.store.importing import tasks as chunks
+from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.usecases.imports import import_codes, receive

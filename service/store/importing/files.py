@@ -9,8 +9,8 @@ from service.domain.code_lists import Reason, Refusal
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Millis
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import staging
 from service.store.database import Database
+from service.store.importing import staging
 from service.store.jobs import require_job
 from service.store.pools import find_pool
 from service.store.tables import import_refusal

@@ -2,7 +2,7 @@
 
 Until they are, nobody else may make them: on SQLite, where there is one writer at a time, whoever
 makes codes looks here first, and what was checked stays true. On PostgreSQL many write at once, so
-there the transaction that stores a file has the last word (`imports.py`).
+there the transaction that stores a file has the last word (`storing.py`).
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select, text
 from sqlalchemy.sql.elements import TextClause
 
-from service.store.staging import LIVE_FILES
+from service.store.importing.staging import LIVE_FILES
 from service.store.tables import code, import_row
 from service.usecases.imports import FileKey
 from service.usecases.ports import Mint

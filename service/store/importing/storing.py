@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from service.domain.code_lists import Reason, Refusal
 from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
-from service.store import staged_codes
-from service.store.import_tasks import STORE, Cursor, Task, note, verdict, written
+from service.store.importing import staged_codes
+from service.store.importing.tasks import STORE, Cursor, Task, note, verdict, written
 from service.store.pools import move
 
 STORED_AT_ONCE = 10_000

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from service.domain.code_lists import ListForm, Position, Reason, Refusal, UnreadableList, read_rows
 from service.domain.jobs import Chunk, JobState
-from service.store import staged_codes, staging
-from service.store.import_storing import store_all, store_some
-from service.store.import_tasks import CHECK, READ, Cursor, Task, note, verdict, written
+from service.store.importing import staged_codes, staging
+from service.store.importing.storing import store_all, store_some
+from service.store.importing.tasks import CHECK, READ, Cursor, Task, note, verdict, written
 from service.store.tables import import_run, job
 from service.usecases.imports import FileKey
 

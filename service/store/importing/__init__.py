@@ -1,0 +1,1 @@
+"""Lists of codes that callers bring: uploaded in blocks, checked row by row, stored all or none."""
