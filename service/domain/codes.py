@@ -8,7 +8,6 @@ pool a guess hits one with a probability of 10^7 / 2^60, less than one in 10^11.
 
 import os
 import re
-from array import array
 from collections.abc import Sequence
 from functools import cache
 from itertools import product
@@ -21,11 +20,10 @@ MIN_LENGTH, MAX_LENGTH = 4, 64
 PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9-]{{{MIN_LENGTH - 2},{MAX_LENGTH - 2}}}[A-Za-z0-9]$"
 """What any code, imported ones too, looks like."""
 
-SPACE: int = len(ALPHABET) ** LENGTH
-"""How many codes of `LENGTH` letters there are. Numbered in their order, they begin with 0."""
-
 _TABLE = bytes(ord(ALPHABET[value % len(ALPHABET)]) for value in range(256))
 _RULE = re.compile(PATTERN)
+_CELL = 32
+"""Codes in a cell at least: so that one more or less, as cells have, is of no help to a guess."""
 
 
 def is_code(text: str) -> bool:
@@ -39,32 +37,42 @@ def mint(count: int) -> Sequence[str]:
     They are distinct from each other only as far as chance makes them; whoever stores them
     finds out which are new.
     """
-    letters = os.urandom(count * LENGTH).translate(_TABLE).decode("ascii")
+    letters = _letters(count * LENGTH)
     return sorted(letters[at : at + LENGTH] for at in range(0, count * LENGTH, LENGTH))
 
 
-def mint_between(first: int, end: int, count: int) -> Sequence[str]:
-    """Make `count` random codes, sorted, all with numbers from `first` to before `end`.
+def mint_part(at: int, total: int, count: int) -> Sequence[str]:
+    """Make `count` random codes, sorted: those from number `at` on, of `total` made in parts.
 
-    Whoever makes many codes in parts takes the parts of the space one after the other, so that
-    an index grows at one place only. Each code is as hard to guess as one of `mint`: a guess
-    hits with a probability of the number of codes by the size of the space.
+    The space of codes is cut into as many cells as leave a cell some dozens of codes, and the codes
+    fill one cell after the other, so that an index grows at one place only. Each code is as hard
+    to guess as one of `mint`: a guess hits with a probability of the number of codes by the size
+    of the space.
     """
-    width = end - first
-    mask = (1 << (width - 1).bit_length()) - 1
-    drawn: list[int] = []
-    while len(drawn) < count:  # what is out of the range is drawn again, which leaves no bias
-        words = array("Q", os.urandom(8 * (count - len(drawn))))
-        drawn += [number for word in words if (number := word & mask) < width]
-    drawn.sort()
-    part = _triples()
-    return [
-        part[n >> 45] + part[n >> 30 & 32767] + part[n >> 15 & 32767] + part[n & 32767]
-        for n in (first + number for number in drawn)
-    ]
+    cells = _cells(_letters_of_cell(total))
+    length = LENGTH - len(cells[0])
+    letters = _letters(count * length)
+    return sorted(
+        cells[number * len(cells) // total] + letters[start : start + length]
+        for number, start in zip(
+            range(at, at + count), range(0, count * length, length), strict=True
+        )
+    )
+
+
+def _letters(count: int) -> str:
+    return os.urandom(count).translate(_TABLE).decode("ascii")
+
+
+def _letters_of_cell(total: int) -> int:
+    """Return how many letters the codes of a cell share, if a cell is to have `_CELL` or more."""
+    letters = 0
+    while len(ALPHABET) ** (letters + 1) * _CELL <= total:
+        letters += 1
+    return letters
 
 
 @cache
-def _triples() -> Sequence[str]:
-    """List all texts of three letters, a quarter of a code, in order."""
-    return ["".join(letters) for letters in product(ALPHABET, repeat=LENGTH // 4)]
+def _cells(letters: int) -> Sequence[str]:
+    """List all texts of so many letters, in order."""
+    return ["".join(text) for text in product(ALPHABET, repeat=letters)]

@@ -40,8 +40,7 @@ def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
     """Make new codes, those of this chunk in its own part of the space of codes."""
     job = progress.job
     count = min(size, job.left)
-    first, end = (codes.SPACE * at // job.total for at in (job.done, job.done + count))
-    mint = partial(codes.mint_between, first, end)
+    mint = partial(codes.mint_part, job.done, job.total)
     new = staged_codes.avoiding(connection, progress.pool.brand_id, mint)
     load_codes(connection, progress.pool, count, new, progress.now)
     return Chunk(done=count, ends=JobState.SUCCEEDED if count == job.left else None)
