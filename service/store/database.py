@@ -137,6 +137,10 @@ class Database(ABC):
             Exception: Whatever `work` raised; then it changed nothing.
         """
 
+    def others_write(self) -> bool:
+        """Say whether others write or wait to, where only one can at a time."""
+        return False
+
     @property
     @abstractmethod
     def waiting_writes(self) -> int:

@@ -65,7 +65,7 @@ class SQLWork:
         prepared = self._prepare(lease, size, now)
         with self._database.transaction() as connection:
             began = time.perf_counter()
-            others = _others_write(connection)
+            others = _others_wrote(connection)
             progress = _progress(_held(connection, lease), lease, now)
             found = progress.job
             chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
@@ -76,7 +76,7 @@ class SQLWork:
         held = time.perf_counter() - began
         free = self._database.engine.dialect.name != "sqlite"
         rows = chunk.done + chunk.failed + chunk.again
-        return Step(reached, rows, held, others, free)
+        return Step(reached, rows, held, others or self._database.others_write(), free)
 
     def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""
@@ -107,7 +107,7 @@ class SQLWork:
             )
 
 
-def _others_write(connection: Connection) -> bool:
+def _others_wrote(connection: Connection) -> bool:
     """Say whether others have written to an SQLite database since this connection last looked."""
     if connection.dialect.name != "sqlite":
         return False

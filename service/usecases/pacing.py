@@ -1,16 +1,16 @@
 """How fast bulk work goes, so that nobody notices it.
 
 Where only one can write at a time (SQLite), a chunk keeps every reservation waiting. So while
-others write, chunks take a few milliseconds, with rests between them; while nobody does, they are
-as long as one late reservation may wait.
+others write or wait to, chunks take a few milliseconds, with rests between them; while nobody
+does, they are as long as one late reservation may wait, and follow each other at once.
 """
 
 from dataclasses import dataclass
 
 from service.usecases.job_ports import Step
 
-FEWEST, MOST = 64, 20_000
-"""Rows in a chunk; the most are some 10 MB."""
+FEWEST, MOST = 64, 50_000
+"""Rows in a chunk; the most are some 20 MB."""
 GROWTH = 2.0
 """A chunk has at most this many times the rows of the one before."""
 POLITE_FOR_S = 2.0
@@ -22,10 +22,9 @@ POLITE_REST_S = 0.012
 1, 3, 8 and 18 ms, so it finds a gap of this length."""
 BRISK_S = 0.1
 """How long a chunk takes while nobody else writes."""
-BRISK_REST_S = 0.026
-"""A gap that is found by who waits through such a chunk: SQLite looks every 25 ms by then."""
-
-
+LONG_WAIT_S = 0.018
+LONG_WAIT_REST_S = 0.026
+"""A gap that is found by who has waited longer than that: SQLite looks every 25 ms by then."""
 FREE_S = 0.5
 """How long a chunk takes where all can write at once (PostgreSQL)."""
 
@@ -48,7 +47,8 @@ class Pace:
         if step.others:
             self._polite_until = now + POLITE_FOR_S
         polite = now < self._polite_until
-        self.rest_s = 0.0 if step.free else POLITE_REST_S if polite else BRISK_REST_S
+        rest_s = POLITE_REST_S if step.seconds < LONG_WAIT_S else LONG_WAIT_REST_S
+        self.rest_s = rest_s if polite else 0.0
         aim_s = FREE_S if step.free else POLITE_S if polite else BRISK_S
         goal = step.rows * aim_s / max(step.seconds, 1e-6)
         self.size = int(min(max(goal, FEWEST), self.size * GROWTH, MOST))

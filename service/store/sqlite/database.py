@@ -15,6 +15,7 @@ from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Database, Observer, Result, Work
 from service.store.sqlite.group_commit import GroupCommit
+from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
@@ -52,6 +53,7 @@ class SQLiteDatabase(Database):
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
+        self._turnstile = Turnstile(Path(f"{make_url(url).database}-writers"))
         self._group_commit = GroupCommit(self.transaction, self._observer.commit)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -87,6 +89,20 @@ class SQLiteDatabase(Database):
         self._own.era = None
         self._all_kept.remove(self._own.lent)
         self._own.lent.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Run a transaction of one's own, that takes as long as it takes, and be seen to.
+
+        Raises:
+            Unavailable: The database cannot answer now; nothing was done.
+        """
+        with self._turnstile.passed(), super().transaction() as connection:
+            yield connection
+
+    def others_write(self) -> bool:
+        """Say whether anybody writes or waits to; never asked within a transaction."""
+        return self._turnstile.crowded()
 
     def write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction with others', and return once it is durable.
