@@ -1,0 +1,124 @@
+"""The limit of an engine: precomputed rows, sorted, loaded in one transaction and nothing else."""
+
+import json
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from os import urandom
+from typing import Any
+
+from flask import Flask
+
+from service.domain.codes import mint_part
+from service.settings import Settings
+from service.store.database import Database
+from service.store.engines import open_database
+from service.store.pools import Pool, open_default_pool
+from service.usecases.ports import system_clock
+
+AT_ONCE = 20_000
+"""Rows that are prepared while the clock stands still."""
+_INTO = "INSERT INTO code (brand_id, campaign_id, code, state, created_at)"
+_ROW = f"{_INTO} VALUES (?, ?, ?, 'available', ?)"
+_ROWS = f"{_INTO} SELECT ?, ?, value, 'available', ? FROM json_each(?)"
+_COPY = "COPY code (brand_id, campaign_id, code, state, created_at, probe) FROM STDIN"
+_EXPORT = "SELECT code, state, created_at, reserved_at, expires_at FROM code"
+
+Chunk = tuple[list[str], list[int]]
+"""Codes, and probes, which PostgreSQL alone has."""
+
+
+def raw_limits(url: str, count: int) -> dict[str, float]:
+    """Return the seconds of each way to load `count` rows; each makes a brand of its own."""
+    database = open_database(Flask("raw"), Settings(database_url=url), threads=1)
+    ways = _SQLITE if url.startswith("sqlite") else _POSTGRESQL
+    try:
+        return {name: _load(database, way, count) for name, way in ways.items()}
+    finally:
+        database.close()
+
+
+def raw_export(url: str) -> float:
+    """Return the seconds that reading every row takes."""
+    database = open_database(Flask("raw"), Settings(database_url=url), threads=1)
+    began = time.perf_counter()
+    with database.snapshot() as connection:
+        driver = connection.connection.driver_connection
+        if url.startswith("sqlite"):
+            for _ in driver.execute(_EXPORT):
+                pass
+        else:
+            with driver.cursor().copy(f"COPY ({_EXPORT}) TO STDOUT") as copy:
+                for _ in copy:
+                    pass
+    seconds = time.perf_counter() - began
+    database.close()
+    return seconds
+
+
+def _load(database: Database, way: Callable[..., float], count: int) -> float:
+    now = system_clock()
+    with database.transaction() as connection:
+        pool = open_default_pool(connection, f"raw-{now}", now)
+    with database.transaction() as connection:
+        driver = connection.connection.driver_connection
+        seconds = way(driver, pool, now, _chunks(count))
+        values = {"pool": pool, "count": count}
+        _count(connection, **values)
+        began = time.perf_counter()
+    return seconds + time.perf_counter() - began  # which is the commit
+
+
+def _count(connection: Any, pool: Pool, count: int) -> None:
+    connection.exec_driver_sql(
+        f"INSERT INTO tally (brand_id, campaign_id, available) VALUES ({pool[0]}, {pool[1]}, {count})"
+    )
+
+
+def _chunks(count: int) -> Iterator[Chunk]:
+    for at in range(0, count, AT_ONCE):
+        most = min(AT_ONCE, count - at)
+        first, end = (-(2**31) + 2**32 * edge // count for edge in (at, at + most))
+        drawn = array("Q", urandom(8 * most))
+        yield list(mint_part(at, count, most)), sorted(first + x % (end - first) for x in drawn)
+
+
+def _timed(do: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    do()
+    return time.perf_counter() - began
+
+
+def _row_by_row(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
+    seconds = 0.0
+    for codes, _ in chunks:
+        rows = [(*pool, code, now) for code in codes]
+        seconds += _timed(lambda rows=rows: driver.executemany(_ROW, rows))
+    return seconds
+
+
+def _by_statement(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
+    seconds = 0.0
+    for codes, _ in chunks:
+        values = (*pool, now, json.dumps(codes))
+        seconds += _timed(lambda values=values: driver.execute(_ROWS, values))
+    return seconds
+
+
+def _by_copy(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
+    seconds = 0.0
+    with driver.cursor() as cursor:
+        began = time.perf_counter()
+        with cursor.copy(_COPY) as copy:
+            for codes, probes in chunks:
+                rows = "".join(
+                    f"{pool[0]}\t{pool[1]}\t{code}\tavailable\t{now}\t{probe}\n"
+                    for code, probe in zip(codes, probes, strict=True)
+                )
+                seconds += _timed(lambda rows=rows: copy.write(rows))
+                began = time.perf_counter()
+        return seconds + time.perf_counter() - began
+
+
+_SQLITE = {"a row a statement": _row_by_row, "many rows a statement": _by_statement}
+_POSTGRESQL = {"COPY": _by_copy}
