@@ -11,7 +11,7 @@ METRICS_PORT ?= 5001
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format drill run-tests-api lock clean \
+.PHONY: help install run test lint format drill bench-bulk run-tests-api lock clean \
 	build start stop restart start-interactive run-shell container-keys container-tables
 
 help: ## List the targets
@@ -43,6 +43,9 @@ format: install ## Rewrite the code as the linter wants it
 
 drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
 	$(VENV)/python -m tests.history.drill
+
+bench-bulk: install ## Measure bulk work beside the limit of each engine (COUNT=1000000)
+	$(VENV)/python -m tests.load.bulk --count $(or $(COUNT),1000000)
 
 run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox

@@ -16,7 +16,7 @@ from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import Millis
 from service.store.importing import chunks, staged_codes
 from service.store.importing.tasks import Task, task_of
-from service.store.loading import load_codes
+from service.store.loading import Part, load_codes
 from service.store.pools import Pool
 
 
@@ -42,7 +42,8 @@ def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
     count = min(size, job.left)
     mint = partial(codes.mint_part, job.done, job.total)
     new = staged_codes.avoiding(connection, progress.pool.brand_id, mint)
-    load_codes(connection, progress.pool, count, new, progress.now)
+    part = Part(job.done, job.total, count)
+    load_codes(connection, progress.pool, part, new, progress.now)
     return Chunk(done=count, ends=JobState.SUCCEEDED if count == job.left else None)
 
 

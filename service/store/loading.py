@@ -1,9 +1,8 @@
 """Many codes at once, in their order, and nothing told but that they are there."""
 
 import json
-import os
-from array import array
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, text
@@ -29,39 +28,67 @@ _POSTGRESQL = text("""
 _COPY = "COPY code (brand_id, campaign_id, code, state, created_at, probe) FROM STDIN"
 
 
-def load_codes(connection: Connection, pool: Pool, count: int, mint: Mint, now: Millis) -> None:
-    """Add exactly `count` new codes, making up for those that the brand already has.
+_TILE_BITS = 10
+_TILES = [int(f"{tile:0{_TILE_BITS}b}"[::-1], 2) for tile in range(1 << _TILE_BITS)]
+"""Parts of the numbers that a probe can be, in an order that leaves no large gap for long."""
+
+
+class Part(NamedTuple):
+    """Codes from number `at` on, of `total` that are made in parts."""
+
+    at: int
+    total: int
+    size: int
+
+
+def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: Millis) -> None:
+    """Add exactly as many new codes as a part has, making up for those that the brand has already.
 
     Raises:
         RuntimeError: There are hardly any new codes to be had.
     """
-    left = count
+    left = part.size
     for _ in range(MAX_ROUNDS):
         if not left:
             break
-        left -= _insert(connection, pool, mint(left), now)
+        left -= _insert(connection, pool, part, mint(left), now)
     else:
         raise RuntimeError("Nearly every code of this form is taken.")
-    move(connection, pool, count, into=State.AVAILABLE)
+    move(connection, pool, part.size, into=State.AVAILABLE)
 
 
-def _insert(connection: Connection, pool: Pool, codes: Sequence[str], now: Millis) -> int:
+def probes(part: Part) -> list[int]:
+    """Return numbers of 32 bits at which claims may begin.
+
+    All parts together cover all numbers evenly. A part has but few places among them, so that an
+    index has few pages to write for it; and the parts are far from each other, so that claims are
+    spread before the last is there (van der Corput's sequence).
+    """
+    width = 2**32 >> _TILE_BITS
+    numbers = range(part.at, part.at + part.size)
+    places = (divmod(number << _TILE_BITS, part.total) for number in numbers)
+    return [_TILES[tile] * width + rest * width // part.total - 2**31 for tile, rest in places]
+
+
+def _insert(
+    connection: Connection, pool: Pool, part: Part, codes: Sequence[str], now: Millis
+) -> int:
     """Add those codes that are new, and return how many that is."""
     values = {**pool._asdict(), "now": now}
     if connection.dialect.name == "sqlite":
         return connection.execute(_SQLITE, {**values, "codes": json.dumps(codes)}).rowcount
-    probes = sorted(array("i", os.urandom(4 * len(codes))))
+    places = probes(part)[: len(codes)]
     try:
         with connection.begin_nested():
-            _copy(connection, pool, codes, probes, now)
+            _copy(connection, pool, codes, places, now)
     except UniqueViolation:  # hardly ever
-        values |= {"codes": list(codes), "probes": probes}
+        values |= {"codes": list(codes), "probes": places}
         return connection.execute(_POSTGRESQL, values).rowcount
     return len(codes)
 
 
 def _copy(
-    connection: Connection, pool: Pool, codes: Sequence[str], probes: Sequence[int], now: Millis
+    connection: Connection, pool: Pool, codes: Sequence[str], places: Sequence[int], now: Millis
 ) -> None:
     """Add codes in the way that is fastest by far, and that takes all of them or none.
 
@@ -70,6 +97,6 @@ def _copy(
     """
     keys = f"{pool.brand_id}\t{pool.campaign_id}\t"
     rest = f"\tavailable\t{now}\t"
-    rows = [f"{keys}{code}{rest}{probe}\n" for code, probe in zip(codes, probes, strict=True)]
+    rows = [f"{keys}{code}{rest}{probe}\n" for code, probe in zip(codes, places, strict=True)]
     with driver_of(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write("".join(rows))

@@ -57,7 +57,7 @@ class Bench:
 
     def export(self, brand: str, file: Path) -> None:
         """Write a brand's codes to a file."""
-        url = f"{self._pool(brand)}/export"
+        url = f"{self.pool(brand)}/export"
         with requests.get(url, headers=TOKEN, stream=True, timeout=60) as answer:
             answer.raise_for_status()
             with file.open("wb") as target:
@@ -91,7 +91,7 @@ class Bench:
 
     def _posted(self, brand: str, what: str, **body: Any) -> str:
         headers = TOKEN | body.pop("headers", {})
-        url = f"{self._pool(brand)}/{what}"
+        url = f"{self.pool(brand)}/{what}"
         answer = requests.post(url, headers=headers, timeout=LONG_S, **body)
         answer.raise_for_status()
         return f"{self.service.url}{answer.headers['Location']}"
@@ -99,9 +99,11 @@ class Bench:
     def _get(self, url: str) -> dict[str, Any]:
         answer = requests.get(url, headers=TOKEN, timeout=60)
         answer.raise_for_status()
-        return answer.json()
+        job: dict[str, Any] = answer.json()
+        return job
 
-    def _pool(self, brand: str) -> str:
+    def pool(self, brand: str) -> str:
+        """Return the URL of a brand's pool."""
         return f"{self.service.url}/v1/brands/{brand}/campaigns/default"
 
 
@@ -216,7 +218,9 @@ def run(engine: str, count: int, *, fair: bool) -> dict[str, Any]:
 def working(service: Running, folder: Path) -> Iterator[psutil.Process]:
     """Run a worker."""
     with (folder / "worker.log").open("wb") as log:
-        worker = subprocess.Popen([DISCOUNT, "worker"], env=service.environment, stdout=log, stderr=log)
+        worker = subprocess.Popen(
+            [DISCOUNT, "worker"], env=service.environment, stdout=log, stderr=log
+        )
         try:
             yield psutil.Process(worker.pid)
         finally:

@@ -24,7 +24,8 @@ POOL, BRAND = 50_000, "fair"
 def fairness(bench: "Bench") -> dict[str, float]:
     """Return the p50 and p99 in ms, idle and busy: medians of rounds that alternate."""
     bench.wait(bench.ask(BRAND, POOL))
-    users, found = numbers(), {"idle": [], "busy": []}
+    users = numbers()
+    found: dict[str, list[list[float]]] = {"idle": [], "busy": []}
     for _ in range(ROUNDS):
         found["idle"].append(_round(bench, users))
         url = bench.ask("made", MAX_GENERATED)
@@ -58,7 +59,9 @@ def _round(bench: "Bench", users: "numbers[int]") -> list[float]:
                 with lock:
                     user = next(users)
                 began = time.perf_counter()
-                url = f"{bench.service.url}/v1/brands/{BRAND}/campaigns/default/reservations/u{user}"
+                url = (
+                    f"{bench.service.url}/v1/brands/{BRAND}/campaigns/default/reservations/u{user}"
+                )
                 answer = session.put(url, timeout=60)
                 times.append(time.perf_counter() - began)
                 if answer.status_code != requests.codes.created:

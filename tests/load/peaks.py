@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Self
 
 import psutil
 
@@ -26,7 +27,7 @@ class Peaks:
         self.mib = dict.fromkeys(groups, 0.0)
         self.cpu_s = 0.0
 
-    def __enter__(self) -> "Peaks":
+    def __enter__(self) -> Self:
         self._before = self._cpu()
         self._began = time.monotonic()
         self._thread = threading.Thread(target=self._watch)

@@ -10,10 +10,11 @@ from typing import Any
 from flask import Flask
 
 from service.domain.codes import mint_part
+from service.domain.model import State
 from service.settings import Settings
 from service.store.database import Database
 from service.store.engines import open_database
-from service.store.pools import Pool, open_default_pool
+from service.store.pools import Pool, move, open_default_pool
 from service.usecases.ports import system_clock
 
 AT_ONCE = 20_000
@@ -43,7 +44,7 @@ def raw_export(url: str) -> float:
     database = open_database(Flask("raw"), Settings(database_url=url), threads=1)
     began = time.perf_counter()
     with database.snapshot() as connection:
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         if url.startswith("sqlite"):
             for _ in driver.execute(_EXPORT):
                 pass
@@ -61,18 +62,10 @@ def _load(database: Database, way: Callable[..., float], count: int) -> float:
     with database.transaction() as connection:
         pool = open_default_pool(connection, f"raw-{now}", now)
     with database.transaction() as connection:
-        driver = connection.connection.driver_connection
-        seconds = way(driver, pool, now, _chunks(count))
-        values = {"pool": pool, "count": count}
-        _count(connection, **values)
+        seconds = way(connection.connection.driver_connection, pool, now, _chunks(count))
+        move(connection, pool, count, into=State.AVAILABLE)
         began = time.perf_counter()
     return seconds + time.perf_counter() - began  # which is the commit
-
-
-def _count(connection: Any, pool: Pool, count: int) -> None:
-    connection.exec_driver_sql(
-        f"INSERT INTO tally (brand_id, campaign_id, available) VALUES ({pool[0]}, {pool[1]}, {count})"
-    )
 
 
 def _chunks(count: int) -> Iterator[Chunk]:
@@ -83,17 +76,13 @@ def _chunks(count: int) -> Iterator[Chunk]:
         yield list(mint_part(at, count, most)), sorted(first + x % (end - first) for x in drawn)
 
 
-def _timed(do: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    do()
-    return time.perf_counter() - began
-
-
 def _row_by_row(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
     seconds = 0.0
     for codes, _ in chunks:
         rows = [(*pool, code, now) for code in codes]
-        seconds += _timed(lambda rows=rows: driver.executemany(_ROW, rows))
+        began = time.perf_counter()
+        driver.executemany(_ROW, rows)
+        seconds += time.perf_counter() - began
     return seconds
 
 
@@ -101,23 +90,26 @@ def _by_statement(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) ->
     seconds = 0.0
     for codes, _ in chunks:
         values = (*pool, now, json.dumps(codes))
-        seconds += _timed(lambda values=values: driver.execute(_ROWS, values))
+        began = time.perf_counter()
+        driver.execute(_ROWS, values)
+        seconds += time.perf_counter() - began
     return seconds
 
 
 def _by_copy(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
     seconds = 0.0
     with driver.cursor() as cursor:
-        began = time.perf_counter()
         with cursor.copy(_COPY) as copy:
             for codes, probes in chunks:
                 rows = "".join(
-                    f"{pool[0]}\t{pool[1]}\t{code}\tavailable\t{now}\t{probe}\n"
+                    f"{pool.brand_id}\t{pool.campaign_id}\t{code}\tavailable\t{now}\t{probe}\n"
                     for code, probe in zip(codes, probes, strict=True)
                 )
-                seconds += _timed(lambda rows=rows: copy.write(rows))
                 began = time.perf_counter()
-        return seconds + time.perf_counter() - began
+                copy.write(rows)
+                seconds += time.perf_counter() - began
+            began = time.perf_counter()
+        return seconds + time.perf_counter() - began  # which is the end of the copy
 
 
 _SQLITE = {"a row a statement": _row_by_row, "many rows a statement": _by_statement}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.codes import ALPHABET, LENGTH, MAX_LENGTH, PATTERN, is_code, mint
+from service.domain.codes import ALPHABET, LENGTH, MAX_LENGTH, PATTERN, is_code, mint, mint_part
 
 
 @pytest.mark.parametrize("text", ["abcd", "QMYFRFPA99", "A-b-9", "a" * 64, "1234"])
@@ -72,3 +72,28 @@ def test_every_letter_is_as_likely_at_every_place():
         seen = Counter(code[place] for code in codes)
         chi_squared = sum((seen[letter] - expected) ** 2 / expected for letter in ALPHABET)
         assert chi_squared < 90
+
+
+@given(st.integers(1, 200_000), st.data())
+def test_as_many_codes_of_a_part_as_asked_sorted_and_in_their_part_of_the_space(total, data):
+    at = data.draw(st.integers(0, total - 1))
+    count = data.draw(st.integers(1, min(500, total - at)))
+    codes = mint_part(at, total, count)
+    assert count == len(codes)
+    assert sorted(codes) == list(codes)
+    assert all(is_code(code) and len(code) == LENGTH for code in codes)
+    if total >= 32 * len(ALPHABET):  # else it is cut into no parts
+        first, last = (ALPHABET[number * len(ALPHABET) // total] for number in (at, at + count - 1))
+        assert first == codes[0][0]
+        assert last == codes[-1][0]
+
+
+def test_parts_fill_every_cell_of_the_space_alike():
+    """So that no guess is better than another."""
+    cells, each = len(ALPHABET) ** 2, 40
+    total = cells * each
+    made = [code for at in range(0, total, 1024) for code in mint_part(at, total, 1024)]
+    filled = Counter(code[:2] for code in made)
+    assert cells == len(filled)
+    assert {each} == set(filled.values())
+    assert total == len(set(made))

@@ -1,0 +1,58 @@
+"""Codes of a job are new, whatever the brand has already."""
+
+import pytest
+from sqlalchemy import text
+
+from service.domain.errors import Unavailable
+from service.store.loading import Part, load_codes
+from service.store.pools import open_default_pool
+from service.store.sqlite.turnstile import Turnstile
+from tests.engines import on_sqlite
+
+NOW = 1
+
+
+def test_codes_that_the_brand_has_are_made_up_for(database):
+    """The chunk is stored without them, and counted right."""
+    made = iter([["AAAA", "BBBB", "CCCC"], ["BBBB", "CCCC", "DDDD"], ["EEEE", "FFFF"]])
+    part = Part(0, 3, 3)
+    with database.transaction() as connection:
+        pool = open_default_pool(connection, "brand", NOW)
+        load_codes(connection, pool, part, lambda _count: next(made), NOW)
+    with database.transaction() as connection:
+        load_codes(connection, pool, part, lambda _count: next(made), NOW)
+    with database.read() as connection:
+        codes = connection.execute(text("SELECT code FROM code ORDER BY code")).scalars().all()
+        tally = connection.execute(text("SELECT sum(available) FROM tally")).scalar_one()
+    assert ["AAAA", "BBBB", "CCCC", "DDDD", "EEEE", "FFFF"] == codes
+    assert 6 == tally
+
+
+def test_fewer_codes_than_asked_for_are_made_up_for(database):
+    made = iter([["AAAA"], ["BBBB"]])
+    with database.transaction() as connection:
+        pool = open_default_pool(connection, "brand", NOW)
+        load_codes(connection, pool, Part(0, 2, 2), lambda _count: next(made), NOW)
+    with database.read() as connection:
+        assert 2 == connection.execute(text("SELECT count(*) FROM code")).scalar_one()
+
+
+@on_sqlite
+def test_who_writes_is_seen(database):
+    assert not database.others_write()
+    with database.transaction():
+        assert database.others_write()
+    assert not database.others_write()
+
+
+@on_sqlite
+def test_who_fails_to_write_is_gone(database):
+    with pytest.raises(Unavailable), database.transaction():
+        raise Unavailable
+    assert not database.others_write()
+
+
+def test_where_there_can_be_no_file_everybody_seems_alone(tmp_path):
+    turnstile = Turnstile(tmp_path / "no-folder" / "file")
+    with turnstile.passed():
+        assert not turnstile.crowded()
