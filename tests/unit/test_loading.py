@@ -28,8 +28,9 @@ def test_every_probe_is_a_number_of_32_bits(total, data):
 
 
 def test_all_parts_together_cover_all_numbers_evenly():
-    places = [place for at in range(0, 64_000, 1000) for place in probes(Part(at, 64_000, 1000))]
-    assert {1000} == set(Counter((place + SPACE // 2) * 64 // SPACE for place in places).values())
+    total, size = 64 * 1024, 1024
+    places = [place for at in range(0, total, size) for place in probes(Part(at, total, size))]
+    assert {1024} == set(Counter((place + SPACE // 2) * 64 // SPACE for place in places).values())
 
 
 @pytest.mark.parametrize(("done", "most"), [(0.02, 1 / 8), (0.1, 1 / 32), (0.5, 1 / 256)])
