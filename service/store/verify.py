@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, TextClause, make_url, select, text
+from sqlalchemy import Connection, TextClause, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.store.invariants import INVARIANTS
@@ -50,8 +50,11 @@ _INSPECTIONS = {
 
 
 def inspection_of(url: str) -> Inspection:
-    """Return how a database is looked at."""
-    return _INSPECTIONS[make_url(url).get_backend_name()]
+    """Return how a database is looked at.
+
+    SQLAlchemy does not take every URL that libpq does, such as one of several hosts.
+    """
+    return _INSPECTIONS["sqlite" if url.startswith("sqlite:") else "postgresql"]
 
 
 @dataclass(frozen=True, slots=True)

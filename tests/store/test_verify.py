@@ -263,3 +263,15 @@ def test_no_index_is_believed(url, engine, invariant):
         plan = [steps(row) for row in connection.execute(text(f"{explain} {sql}"))]
     assert plan
     assert not [step for step in plan if re.search(r"USING (COVERING )?INDEX|Index", step)]
+
+
+SEVERAL_HOSTS = "postgresql://nobody@127.0.0.1:1,127.0.0.1:2/nothing?connect_timeout=2"
+
+
+@pytest.mark.parametrize("command", [["verify"], ["db", "backup", "copy.db"]])
+def test_a_url_of_several_hosts_is_understood(command):
+    """As clusters have one; libpq takes it, and SQLAlchemy does not."""
+    done = CliRunner().invoke(main, command, env={"DISCOUNT_DATABASE_URL": SEVERAL_HOSTS})
+    assert 1 == done.exit_code
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.output.startswith("Error: ")

@@ -24,10 +24,10 @@ def file_of(url: str) -> Path:
     Raises:
         MaintenanceError: There is no such file, or the database is of another kind.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise MaintenanceError(f"This works on SQLite files, not on {parsed.drivername}.")
-    path = Path(parsed.database)
+    database = make_url(url).database if url.startswith("sqlite:") else None
+    if not database:
+        raise MaintenanceError(f"This works on SQLite files, not on {url.partition(':')[0]}.")
+    path = Path(database)
     if not path.is_file():
         raise MaintenanceError(f"There is no database file {path}.")
     return path
