@@ -45,6 +45,12 @@ BY_HAND = """
     INSERT INTO job (brand_id, id, campaign_id, kind, state, parameters, requested_by, total, done,
         failed, created_at, finished_at, leased_until)
     VALUES (1, 'j', 1, 'generate', 'succeeded', '{}', 'caller', 10, 10, 0, 1, 2, 0);
+    INSERT INTO import_file (brand_id, id, created_at, job_brand_id, job_id)
+    VALUES (1, 'f', 1, 1, 'j');
+    INSERT INTO import_block (brand_id, file, number, content) VALUES (1, 'f', 0, x'00ff0a');
+    INSERT INTO import_run (brand_id, file, run, part, content) VALUES (1, 'f', 0, 0, 'AAAA 1');
+    INSERT INTO import_row (brand_id, code, file, line) VALUES (1, 'AAAA', 'f', 1);
+    INSERT INTO import_refusal (brand_id, job_id, line, reason) VALUES (1, 'j', 2, 'bad-form');
     DELETE FROM tally;
     INSERT INTO tally SELECT campaign.brand_id, id, STATES
     FROM campaign LEFT JOIN code ON code.brand_id = campaign.brand_id AND campaign_id = id
