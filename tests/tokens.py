@@ -10,6 +10,8 @@ import jwt
 
 from service.auth.keys import KeySet
 
+LIFE_S = 24 * 60 * 60
+"""How long a token is good: some are made once for a whole run of the suite."""
 SECRET = "a secret of the tests, at least 32 bytes"  # noqa: S105 - and of nothing else
 ALL_SCOPES = "discounts:create discounts:reserve discounts:read discounts:export"
 
@@ -22,7 +24,7 @@ def claims(**changed: Any) -> dict[str, Any]:
         "aud": "discount",
         "sub": "tests",
         "iat": now,
-        "exp": now + 300,
+        "exp": now + LIFE_S,
         "scope": ALL_SCOPES,
         "brands": ["*"],
     }

@@ -84,8 +84,20 @@ def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
 def streamed(
     parts: Iterator[bytes], pace: Pace, list_type: ListType, close: Callable[[], None]
 ) -> Response:
-    """Answer with a list that is written while it is sent; `close` is called when it ends."""
-    response = Response(stream_with_context(paced_out(parts, pace)), mimetype=list_type)
+    """Answer with a list that is written while it is sent.
+
+    Args:
+        parts: The list.
+        pace: Looks at how fast the client takes it.
+        list_type: What the list is written as.
+        close: Called when the answer ends, whole or not; once more does no harm.
+    """
+
+    def whole() -> Iterator[bytes]:
+        yield from paced_out(parts, pace)
+        close()  # before its end is sent: who then comes again finds everything free
+
+    response = Response(stream_with_context(whole()), mimetype=list_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     response.call_on_close(close)

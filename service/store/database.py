@@ -94,6 +94,14 @@ class Database(ABC):
             yield connection
         self._observer.read(time.perf_counter() - began)
 
+    def probe(self) -> AbstractContextManager[Connection]:
+        """Lend a connection as `read` does, to whoever asks for the database's health.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        return self.read()
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Run a transaction of one's own, that takes as long as it takes.

@@ -35,7 +35,7 @@ def why_not_ready(database: Database) -> str | None:
     Raises:
         Unavailable: The database cannot be read.
     """
-    with database.read() as connection:
+    with database.probe() as connection:
         found = current_revision(connection)
     wanted = newest_revision()
     if found is not None and found >= wanted:

@@ -131,6 +131,14 @@ def test_those_who_find_no_place_are_told_to_come_again(client, auth, export, re
     assert 200 == export().status_code
 
 
+def test_who_has_taken_a_whole_export_finds_its_place_free(client, auth, export):
+    """The server sends the end of the answer, and closes it afterwards."""
+    first = client.get(EXPORT, headers=auth, buffered=False)
+    b"".join(first.iter_encoded())
+    assert 200 == export().status_code
+    first.close()
+
+
 def test_a_refused_export_gives_its_place_back(client, auth, export):
     for _ in range(3):
         assert 404 == client.get(EXPORT.replace("default", "x"), headers=auth).status_code

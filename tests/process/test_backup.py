@@ -18,6 +18,7 @@ import requests
 from service.domain.codes import mint
 from service.store.sqlite.backup import backup
 from service.store.sqlite.snapshot import snapshot
+from tests.engines import on_sqlite
 from tests.runbooks import follow
 from tests.running import DISCOUNT, environment, running
 from tests.tokens import bearer
@@ -97,6 +98,7 @@ def test_a_backup_holds_every_answer_that_was_given_before_it_began(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
+@on_sqlite
 def test_a_backup_is_of_the_moment_when_it_began(tmp_path, settings, store, monkeypatch):
     """Else each write would make SQLite start again, and under load it would never end."""
     store.add_codes("before", "default", 10, mint, 1)
@@ -149,6 +151,7 @@ def kill(service):
     service.process.wait()
 
 
+@on_sqlite
 class TestRefusals:
     @pytest.fixture
     def env(self, tmp_path, settings, store):

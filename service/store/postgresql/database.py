@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from flask import Flask
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import Unavailable
@@ -17,8 +17,11 @@ from service.store.postgresql.connection import STALE, UnsafeCommit
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
 
+DRIVER = "postgresql+psycopg://"
 ATTEMPTS = 2
 """How often a statement or a transaction is tried that the server has undone."""
+PROBE_S = 0.8
+"""How long a look at the database's health may take: two must be told of within 1 s."""
 RETRY_WITHIN_S = 1.0
 """After this long, another try would take longer than callers wait."""
 MIGRATION_LOCK = 0x646973636F756E74
@@ -57,10 +60,13 @@ class PostgreSQLDatabase(Database):
         *,
         prepared: bool = True,
     ) -> None:
-        # Three more: for a probe or a scrape while every thread is busy.
-        self._pool = Pool(conninfo, threads + 3, prepared=prepared)
+        # Two more: for a scrape while every thread is busy.
+        self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
-        super().__init__(app, "postgresql+psycopg://", options, observer)
+        super().__init__(app, DRIVER, options, observer)
+        # Health must not be judged by how long callers queue, or by what befell their connections.
+        self._health = Pool(conninfo, 1, prepared=prepared, patience_s=PROBE_S)
+        self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
 
     def one(
         self,
@@ -167,6 +173,16 @@ class PostgreSQLDatabase(Database):
             connection.execute(text("SET LOCAL lock_timeout = '2s'"))
             yield connection
 
+    @contextmanager
+    def probe(self) -> Iterator[Connection]:
+        """Lend a connection that no caller uses, to whoever asks for the database's health.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        with self._as_unavailable(self._health), self._prober.connect() as connection:
+            yield connection
+
     @property
     def waiting_writes(self) -> int:
         """How many threads wait for a connection."""
@@ -178,7 +194,7 @@ class PostgreSQLDatabase(Database):
         Raises:
             Unavailable: It gives no sign of life.
         """
-        with self.read() as connection:
+        with self.probe() as connection:
             if connection.execute(text("SHOW transaction_read_only")).scalar() == "on":
                 driver_of(connection).stale = True  # another may find the primary
                 return "read-only"
@@ -188,21 +204,23 @@ class PostgreSQLDatabase(Database):
         """Close all connections; later use opens new ones."""
         super().close()
         self._pool.close()
+        self._health.close()
 
     @contextmanager
-    def _as_unavailable(self) -> Iterator[None]:
+    def _as_unavailable(self, pool: Pool | None = None) -> Iterator[None]:
+        pool = pool or self._pool
         try:
             with super()._as_unavailable():
                 yield
         except psycopg.Error as error:
             if self._is_our_fault(error):
                 raise
-            self._pool.note(answered=False)
+            pool.note(answered=False)
             raise Unavailable from error
         except Unavailable:
-            self._pool.note(answered=False)
+            pool.note(answered=False)
             raise
-        self._pool.note(answered=True)
+        pool.note(answered=True)
 
     def _is_our_fault(self, error: BaseException | None) -> bool:
         state = _state(error)

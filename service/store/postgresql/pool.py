@@ -77,12 +77,21 @@ class Pool:
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         size: Most connections.
         prepared: Whether the server keeps prepared statements for a connection.
+        patience_s: How long each borrower has, half of it to get a connection, in seconds.
     """
 
-    def __init__(self, conninfo: Callable[[], str], size: int, *, prepared: bool) -> None:
+    def __init__(
+        self,
+        conninfo: Callable[[], str],
+        size: int,
+        *,
+        prepared: bool,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._conninfo = conninfo
         self._size = size
         self._threshold = 5 if prepared else None
+        self._patience_s = patience_s
         self._opening = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
         self._failures = 0
@@ -114,7 +123,7 @@ class Pool:
         Raises:
             psycopg.Error: There is none to be had now.
         """
-        patience = PATIENCE_S if self._failures < LOST_AFTER else HASTE_S
+        patience = self._patience_s if self._failures < LOST_AFTER else HASTE_S
         deadline = time.monotonic() + patience
         pool = self._open()
         while True:
