@@ -52,9 +52,9 @@ run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN
 
 lock: ## Renew the locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header pyproject.toml --output-file config/requirements.txt
+		--no-header pyproject.toml --extra tracing --output-file config/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header pyproject.toml --group dev --constraint config/requirements.txt \
+		--no-header pyproject.toml --extra tracing --group dev --constraint config/requirements.txt \
 		--output-file config/requirements-dev.txt
 
 clean: ## Remove what was installed and made, but not var/

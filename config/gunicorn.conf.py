@@ -99,7 +99,17 @@ def _drain_first(server, drain, log):
 
 def post_worker_init(worker):
     """Fetch keys before the first caller needs them; the master's threads do not come along."""
-    parts_of(worker.wsgi).keyring.start()
+    parts = parts_of(worker.wsgi)
+    parts.keyring.start()
+    if parts.tracing:
+        parts.tracing.start()
+
+
+def worker_exit(server, worker):
+    """Send the last traces."""
+    parts = parts_of(worker.wsgi)
+    if parts.tracing:
+        parts.tracing.stop()
 
 
 def child_exit(server, worker):

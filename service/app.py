@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from flask import Flask
 from structlog.typing import FilteringBoundLogger
@@ -33,7 +33,7 @@ from service.observability.logging import build_logger
 from service.observability.metrics import Metrics
 from service.observability.probes import probe_views
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
@@ -42,6 +42,9 @@ from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
 from service.store.store import SQLStore
+
+if TYPE_CHECKING:
+    from service.observability.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Parts:
     drain: Drain
     log: FilteringBoundLogger
     keyring: KeyRing
+    tracing: "Tracing | None"
 
 
 def parts_of(app: Flask) -> Parts:
@@ -118,12 +122,32 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     }
     app.register_blueprint(probe_views(checks, log))
     serve_docs(app)
-    observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log)
+    tracing = _tracing(settings, database)
+    observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        store, jobs, queue, database, metrics, observer, drain, log, keyring
+        store, jobs, queue, database, metrics, observer, drain, log, keyring, tracing
     )
     return app
+
+
+def _tracing(settings: Settings, database: Database) -> "Tracing | None":
+    """Return what sends traces, if there is somebody to take them.
+
+    Raises:
+        SettingsError: OpenTelemetry is not installed.
+    """
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from service.observability.tracing import Tracing
+    except ImportError as error:
+        raise SettingsError(
+            "DISCOUNT_OTLP_ENDPOINT needs OpenTelemetry: pip install 'discount-service[tracing]'."
+        ) from error
+    tracing = Tracing(settings.otlp_endpoint, "postgresql" if settings.on_postgresql else "sqlite")
+    database.trace(tracing.round_trip)
+    return tracing
 
 
 def _reception(limits: RateLimits | None) -> Callable[[Caller], None]:

@@ -97,6 +97,8 @@ class Settings:
     """Longest list of codes that an import takes."""
     transfer_timeout_s: float = 600
     """Seconds that an import's body or an export's answer may take."""
+    otlp_endpoint: str | None = field(default=None, repr=False)
+    """Base URL of an OpenTelemetry collector. `None`: there are no traces."""
     log_level: str = "info"
     drain_s: float = 0
     """Seconds between saying "not ready" and closing the listener."""
@@ -193,6 +195,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
             drain_s=env.float(
                 "DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S if production else 0, validate=drain
             ),
+            otlp_endpoint=env.str("DISCOUNT_OTLP_ENDPOINT", None, validate=_is_web_url),
             log_level=env.str(
                 "DISCOUNT_LOG_LEVEL", default.log_level, validate=validate.OneOf(LOG_LEVELS)
             ),

@@ -51,6 +51,24 @@ class Pseudonyms:
         return hashlib.blake2b(user.encode(), digest_size=8, key=self._key()).hexdigest()
 
 
+class Trace(Protocol):
+    """The span of a request."""
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that it belongs to, in 32 hexadecimal digits."""
+
+    def end(self, method: str, status: int, record: "RequestRecord") -> None:
+        """Note the answer."""
+
+
+class Tracer(Protocol):
+    """Begins spans of requests."""
+
+    def begin(self, environ: "WSGIEnvironment") -> Trace | None:
+        """Begin one; `None` where nobody wants it."""
+
+
 class RequestRecord:
     """What is told about a request, filled in on its way."""
 
@@ -66,6 +84,7 @@ class RequestRecord:
         "request_id",
         "route",
         "sent",
+        "trace",
         "trace_id",
         "user_ref",
     )
@@ -77,6 +96,7 @@ class RequestRecord:
         self._pseudonyms = pseudonyms
         self.request_id: str = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         self.trace_id: str | None = trace[1] if trace else None
+        self.trace: Trace | None = None
         self.route: str | None = None
         self.caller: str | None = None
         self.brand: str | None = None
@@ -117,12 +137,14 @@ class RequestObserver:
         pseudonyms: Pseudonyms,
         metrics: Metrics,
         log: FilteringBoundLogger,
+        tracer: Tracer | None = None,
     ) -> None:
         """Wrap `app`."""
         self._app = app
         self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._log = log
+        self._tracer = tracer
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -151,11 +173,16 @@ class RequestObserver:
         return _Told(answer, record, tell)
 
     def record(self, environ: "WSGIEnvironment") -> RequestRecord:
-        """Begin the record of a request."""
-        return RequestRecord(environ, self._pseudonyms)
+        """Begin the record of a request, and its span."""
+        record = RequestRecord(environ, self._pseudonyms)
+        if self._tracer and (trace := self._tracer.begin(environ)):
+            record.trace, record.trace_id = trace, trace.trace_id
+        return record
 
     def tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
-        """Count and log a request that was answered."""
+        """Count, trace and log a request that was answered."""
+        if record.trace:
+            record.trace.end(method, status, record)
         self._metrics.request(method, record.route, status, seconds)
         say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
         say(

@@ -46,6 +46,10 @@ class Nobody:
         """Do nothing."""
 
 
+RoundTrip = Callable[[str, float], None]
+"""Hears in the caller's thread what was asked of the database, and how many seconds it took."""
+
+
 class Database(ABC):
     """One engine, and the ways to use it: `read`, `write`, and a `transaction` of one's own.
 
@@ -75,12 +79,27 @@ class Database(ABC):
         event.listen(self.engine, "begin", self._begin)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
         self._observer = observer or Nobody()
+        self._round_trip: RoundTrip | None = None
 
     def _begin(self, connection: Connection) -> None:
         """Begin where we want it: drivers, left alone, begin too late or when none is asked for."""
         statement = connection.get_execution_options().get(_BEGIN, self.begin)
         if statement:
             connection.exec_driver_sql(statement)
+
+    def trace(self, round_trip: RoundTrip) -> None:
+        """Tell of each round trip from now on: of each statement, and of each write as a whole."""
+        self._round_trip = round_trip
+
+        def begin(*context: Any) -> None:
+            context[4].began = time.perf_counter()
+
+        def end(*context: Any) -> None:
+            operation = context[2].split(maxsplit=1)[0]
+            round_trip(operation, time.perf_counter() - context[4].began)
+
+        event.listen(self.engine, "before_cursor_execute", begin)
+        event.listen(self.engine, "after_cursor_execute", end)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

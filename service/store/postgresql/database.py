@@ -98,6 +98,8 @@ class PostgreSQLDatabase(Database):
                 if unsafe or not lost_or_undone or not _again(attempt, began):
                     raise
         seconds = time.perf_counter() - began
+        if self._round_trip:
+            self._round_trip(statement.split(maxsplit=1)[0], seconds)
         if row is not None and wrote(row):
             self._observer.commit(1, self.waiting_writes, seconds)
         else:
@@ -127,7 +129,10 @@ class PostgreSQLDatabase(Database):
                 if not undone or not _again(attempt, began):
                     raise
             attempt, begun = attempt + 1, False
-        self._observer.commit(1, self.waiting_writes, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        if self._round_trip:
+            self._round_trip("transaction", seconds)
+        self._observer.commit(1, self.waiting_writes, seconds)
         return result
 
     @contextmanager

@@ -70,7 +70,10 @@ class SQLiteDatabase(Database):
             except sqlite3.Error:
                 self._let_go()  # whatever it was, the next read begins anew
                 raise
-        self._observer.read(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        if self._round_trip:
+            self._round_trip("SELECT", seconds)
+        self._observer.read(seconds)
         return row
 
     def _kept(self) -> sqlite3.Connection:
@@ -111,7 +114,12 @@ class SQLiteDatabase(Database):
             Unavailable: The database cannot answer now; `work` is wholly done or not at all.
             Exception: Whatever `work` raised; then it changed nothing.
         """
-        return self._group_commit.run(work)
+        began = time.perf_counter()
+        try:
+            return self._group_commit.run(work)
+        finally:
+            if self._round_trip:
+                self._round_trip("transaction", time.perf_counter() - began)
 
     @property
     def waiting_writes(self) -> int:

@@ -1,0 +1,123 @@
+"""Traces: a span for each request, and one for each round trip to the database.
+
+Imported only where a collector is named: OpenTelemetry is an optional extra. Its own
+instrumentation of Flask is not used, as its spans hold paths, and those hold user ids.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import attach, detach
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from service import __version__
+from service.observability.requests import RequestRecord
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+FLUSH_WITHIN_MS = 3000
+"""How long a worker that ends waits for the collector to take its last spans."""
+_W3C = TraceContextTextMapPropagator()
+
+
+class RequestSpan:
+    """The server span of a request, current in its thread until it ends."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._token = attach(set_span_in_context(span))
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that it belongs to, in 32 hexadecimal digits."""
+        return f"{self._span.get_span_context().trace_id:032x}"
+
+    def end(self, method: str, status: int, record: RequestRecord) -> None:
+        """Note the answer, as the semantic conventions name it.
+
+        https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+        """
+        detach(self._token)
+        fields: dict[str, str | int | None] = {
+            "http.request.method": method,
+            "http.response.status_code": status,
+            "http.route": record.route,
+            "error.type": record.problem,
+            "discount.request_id": record.request_id,
+            "discount.outcome": record.outcome,
+        }
+        for name, value in fields.items():
+            if value is not None:
+                self._span.set_attribute(name, value)
+        self._span.update_name(f"{method} {record.route}" if record.route else method)
+        if status >= 500:  # noqa: PLR2004 - of a server, 4xx are no errors
+            self._span.set_status(StatusCode.ERROR)
+        self._span.end()
+
+
+class Tracing:
+    """Sends spans to a collector, from `start` to `stop`.
+
+    Args:
+        endpoint: The collector's base URL; traces go to `/v1/traces` below it (OTLP over HTTP).
+        database: What kind of database it is, as the semantic conventions name it.
+    """
+
+    def __init__(self, endpoint: str, database: str) -> None:
+        self._endpoint = f"{endpoint.rstrip('/')}/v1/traces"
+        self._database = database
+        self._provider: TracerProvider | None = None
+        self._tracer: Tracer | None = None
+
+    def start(self) -> None:
+        """Begin to send; in each worker after the fork, as threads do not come along."""
+        who = Resource.create({"service.name": "discount", "service.version": __version__})
+        self._provider = TracerProvider(resource=who, shutdown_on_exit=False)
+        self._provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=self._endpoint))
+        )
+        self._tracer = self._provider.get_tracer("service", __version__)
+
+    def stop(self) -> None:
+        """Send what has ended, for `FLUSH_WITHIN_MS` at most, and nothing after it."""
+        self._tracer = None
+        if self._provider:
+            self._provider.force_flush(FLUSH_WITHIN_MS)
+            self._provider.shutdown()
+
+    def begin(self, environ: "WSGIEnvironment") -> RequestSpan | None:
+        """Begin the span of a request, in the trace that its caller names."""
+        if self._tracer is None:
+            return None
+        sent = {
+            "traceparent": environ.get("HTTP_TRACEPARENT", ""),
+            "tracestate": environ.get("HTTP_TRACESTATE", ""),
+        }
+        span = self._tracer.start_span("request", _W3C.extract(sent), kind=SpanKind.SERVER)
+        return RequestSpan(span)
+
+    def round_trip(self, operation: str, seconds: float) -> None:
+        """Add a span for a round trip to the database that has just ended, if a request made it."""
+        if self._tracer is None or not get_current_span().is_recording():
+            return
+        ended = time.time_ns()
+        fields = {"db.system.name": self._database, "db.operation.name": operation}
+        began = ended - int(seconds * 1e9)
+        self._tracer.start_span(
+            operation, kind=SpanKind.CLIENT, attributes=fields, start_time=began
+        ).end(ended)
