@@ -43,7 +43,7 @@ def main() -> None:
             return
         print("Installing into .venv (once; a minute or less) ...", file=sys.stderr, flush=True)
         moved = not found.endswith(f" {VENV}")  # scripts name the place they were made in
-        venv.create(VENV, with_pip=True, clear=moved)
+        venv.create(VENV, with_pip=True, symlinks=True, clear=moved)
         pip("install", "--require-hashes", "--requirement", str(INPUTS[0]))
         pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         STAMP.write_text(wanted())
