@@ -11,8 +11,9 @@ METRICS_PORT ?= 5001
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format drill bench-bulk run-tests-api lock clean \
-	build start stop restart start-interactive run-shell container-keys container-tables
+.PHONY: help install install-bench run test lint format drill bench bench-quick bench-growth \
+	bench-bulk run-tests-api lock clean build start stop restart start-interactive run-shell \
+	container-keys container-tables
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,20 @@ format: install ## Rewrite the code as the linter wants it
 drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
 	$(VENV)/python -m tests.history.drill
 
+bench: install-bench ## Measure beside what others would build; most of an hour (ROUNDS=, SECONDS=)
+	$(VENV)/python -m tests.load --rounds $(or $(ROUNDS),9) --seconds $(or $(SECONDS),4)
+
+bench-quick: install-bench ## The same in three minutes, with smaller pools
+	$(VENV)/python -m tests.load --quick --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),0.6)
+
+bench-growth: install-bench ## What calls of the store cost in pools of up to 10 M codes (LARGEST=)
+	$(VENV)/python -m tests.load.growth --largest $(or $(LARGEST),10000000)
+
+install-bench: install
+	@$(VENV)/pip --quiet --disable-pip-version-check install --require-hashes \
+		--requirement config/requirements-bench.txt || \
+		echo "Not everything could be installed: the table will say what was not measured." >&2
+
 bench-bulk: install ## Measure bulk work beside the limit of each engine (COUNT=1000000)
 	$(VENV)/python -m tests.load.bulk --count $(or $(COUNT),1000000)
 
@@ -56,6 +71,9 @@ lock: ## Renew the locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml --extra tracing --group dev --constraint config/requirements.txt \
 		--output-file config/requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group bench --constraint config/requirements-dev.txt \
+		--output-file config/requirements-bench.txt
 
 clean: ## Remove what was installed and made, but not var/
 	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

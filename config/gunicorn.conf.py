@@ -3,6 +3,7 @@
 Settings: https://gunicorn.org/reference/settings/
 """
 
+import gc
 import os
 import resource
 import shutil
@@ -76,6 +77,8 @@ def when_ready(server):
 
     MetricsServer(_settings, codes_available, open_jobs, pids, parts.log).start()
     _drain_first(server, parts.drain, parts.log)
+    gc.collect()
+    gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write to it
 
 
 def _drain_first(server, drain, log):

@@ -46,6 +46,7 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
+        self._of_requests: dict[tuple[str, str | None, int], tuple[Counter, Histogram]] = {}
         self._created = Counter(
             "discount_codes_created",
             "Codes created.",
@@ -91,10 +92,20 @@ class Metrics:
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count an answered request."""
-        method = method if method in METHODS else "other"
-        route = route or UNMATCHED
-        self._requests.labels(method, route, str(status)).inc()
-        self._durations.labels(method, route).observe(seconds)
+        kind = (method, route, status)
+        counter, histogram = self._of_requests.get(kind) or self._find(kind)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def _find(self, kind: tuple[str, str | None, int]) -> tuple[Counter, Histogram]:
+        """Return what counts requests of a kind, and keep it: `labels` would look each time."""
+        method, route, status = kind
+        known = method if method in METHODS else "other"
+        labels = (known, route or UNMATCHED)
+        found = self._requests.labels(*labels, str(status)), self._durations.labels(*labels)
+        if method == known:  # callers make up methods without end
+            self._of_requests[kind] = found
+        return found
 
     def created(self, codes: int) -> None:
         """Count created codes."""

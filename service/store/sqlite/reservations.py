@@ -12,7 +12,7 @@ from service.store.sqlite.database import SQLiteDatabase, driver_of
 # The index is named, because the planner, left alone, walks the primary key over all codes
 # that are taken. A claimed row leaves the partial index at once, so its first row is as cheap
 # to find in a drained pool as in a fresh one.
-_CLAIM = """
+CLAIM = """
     UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = (
         SELECT code FROM code INDEXED BY code_free
@@ -21,7 +21,7 @@ _CLAIM = """
     )
     RETURNING code, expires_at
 """
-_COUNT_CLAIM = """
+COUNT_CLAIM = """
     UPDATE tally SET available = available - 1, reserved = reserved + 1
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id
 """
@@ -68,10 +68,10 @@ def claim(
     execute = driver_of(connection).execute
     values = {**pool._asdict(), "user": user, "now": now}
     try:
-        row = execute(_CLAIM, values).fetchone()
+        row = execute(CLAIM, values).fetchone()
     except IntegrityError:
         return as_reservation(execute(_OF_USER, values).fetchone()), False
     if row is None:
         return None, False
-    execute(_COUNT_CLAIM, values)
+    execute(COUNT_CLAIM, values)
     return Reservation(row[0], State.RESERVED, now, row[1]), True

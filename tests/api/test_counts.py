@@ -1,0 +1,78 @@
+"""What one request costs, in what does not depend on the machine's mood: counts."""
+
+import re
+
+import pytest
+from sqlalchemy import event
+
+from service.store.postgresql.connection import Connection
+from tests.engines import on_postgresql, on_sqlite
+
+WARM = 8
+"""Requests until connections are open and statements prepared (by psycopg after 5)."""
+
+
+@pytest.fixture
+def fetch(client, auth, codes):
+    """Fetch a code for a user."""
+
+    def fetch(user):
+        answer = client.get(f"/v1/discount/fetch/brand1/{user}", headers=auth)
+        assert 200 == answer.status_code, answer.text
+
+    for _ in range(WARM):
+        fetch("first")
+    return fetch
+
+
+@pytest.fixture
+def statements(database, fetch):
+    """What SQLite is told from now on, each by its first two words."""
+    told: list[str] = []
+    database.close()  # connections that are open already would not tell
+
+    def listen(connection, _record):
+        connection.set_trace_callback(
+            lambda statement: told.append(" ".join(re.findall(r"\w+", statement)[:2]))
+        )
+
+    event.listen(database.engine, "connect", listen)
+    fetch("second")
+    told.clear()
+    return told
+
+
+@pytest.fixture
+def round_trips(monkeypatch, fetch):
+    """A list that grows with each wait for PostgreSQL."""
+    waited: list[None] = []
+    wait = Connection.wait
+
+    def counted(*args, **options):
+        waited.append(None)
+        return wait(*args, **options)
+
+    monkeypatch.setattr(Connection, "wait", counted)
+    return waited
+
+
+@on_sqlite
+def test_a_new_reservation_is_one_read_two_updates_and_one_commit(fetch, statements):
+    fetch("user1")
+    expected = ["SELECT brand", "BEGIN IMMEDIATE", "UPDATE code", "UPDATE tally", "COMMIT"]
+    assert expected == statements
+
+
+@on_sqlite
+def test_a_repeated_reservation_is_one_read(fetch, statements):
+    fetch("first")
+    assert ["SELECT brand"] == statements
+
+
+@on_postgresql
+@pytest.mark.parametrize("user", ["user1", "first"], ids=["new", "repeated"])
+def test_a_reservation_is_one_round_trip(fetch, round_trips, user, monkeypatch):
+    """But one new one in 256, which adds up the tally as well."""
+    monkeypatch.setattr("service.store.postgresql.reservations.FOLD_EVERY", 2**40)
+    fetch(user)
+    assert 1 == len(round_trips)

@@ -1,0 +1,104 @@
+"""Pools of codes in every condition, and the comparison of rows with answers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+import psycopg
+from sqlalchemy import text
+
+from service.app import Parts, create_app, parts_of
+from service.domain.codes import mint_part
+from service.domain.model import State
+from service.settings import Settings
+from service.store.loading import Part, load_codes
+from service.store.pools import find_pool, move, open_default_pool
+from service.usecases.ports import system_clock
+from tests.load.errors import BenchmarkError
+from tests.tokens import SECRET
+
+CHUNK = 20_000
+"""Codes in one transaction."""
+DEFAULT = "default"
+_OF_POOL = "brand_id = :brand_id AND campaign_id = :campaign_id"
+_DRAIN = text(f"""
+    UPDATE code SET state = 'reserved', user_id = 'drained' || code, reserved_at = created_at
+    WHERE {_OF_POOL} AND code IN (
+        SELECT code FROM code WHERE {_OF_POOL} AND state = 'available' ORDER BY code LIMIT :count)
+""")
+_HELD = text(f"""
+    SELECT user_id, code FROM code
+    WHERE {_OF_POOL} AND user_id IS NOT NULL AND user_id NOT LIKE 'drained%'
+""")
+_CODES = text(f"SELECT code FROM code WHERE {_OF_POOL}")
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Parts]:
+    """Open the service's own store on a database that has its tables."""
+    parts = parts_of(create_app(Settings(database_url=url, jwt_secret=SECRET)))
+    try:
+        yield parts
+    finally:
+        parts.store.close()
+
+
+def fill(parts: Parts, brand: str, count: int, used: int = 0) -> None:
+    """Make a brand with `count` codes, as a job does, of which `used` are held by somebody."""
+    now = system_clock()
+    for at in range(0, count, CHUNK):
+        part = Part(at, count, min(CHUNK, count - at))
+        with parts.database.transaction() as connection:
+            pool = open_default_pool(connection, brand, now)
+            load_codes(connection, pool, part, partial(mint_part, at, count), now)
+    drain(parts, brand, used)
+
+
+def drain(parts: Parts, brand: str, count: int) -> None:
+    """Let somebody hold `count` codes more."""
+    for at in range(0, count, CHUNK):
+        size = min(CHUNK, count - at)
+        with parts.database.transaction() as connection:
+            pool = find_pool(connection, brand, DEFAULT)
+            connection.execute(_DRAIN, {**pool._asdict(), "count": size})
+            move(connection, pool, size, out_of=State.AVAILABLE, into=State.RESERVED)
+
+
+def settle(url: str) -> None:
+    """Let PostgreSQL do now what its autovacuum would do soon after so many changes."""
+    if not url.startswith("sqlite"):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+            connection.execute("CHECKPOINT")
+
+
+def compare(parts: Parts, brand: str, told: Mapping[str, str]) -> None:
+    """Compare the rows of a brand with what callers were told.
+
+    Raises:
+        BenchmarkError: They differ.
+    """
+    with parts.database.read() as connection:
+        pool = find_pool(connection, brand, DEFAULT)
+        rows = connection.execute(_HELD, pool._asdict()).all()
+    held: dict[str, str] = dict(rows)
+    if held != dict(told) or len(set(held.values())) != len(held):
+        raise BenchmarkError(
+            f"{brand}: {len(told)} users were told codes, {len(held)} rows say so, "
+            f"{len(held.items() ^ told.items())} differ"
+        )
+
+
+def compare_created(parts: Parts, brand: str, told: set[str]) -> None:
+    """Compare the codes of a brand with those that callers were told were created.
+
+    Raises:
+        BenchmarkError: They differ.
+    """
+    if not told:  # it was not measured, and there is no such brand
+        return
+    with parts.database.read() as connection:
+        pool = find_pool(connection, brand, DEFAULT)
+        rows = connection.execute(_CODES, pool._asdict())
+        if {row[0] for row in rows} != told:
+            raise BenchmarkError(f"{brand}: other codes are in the table than were answered")
