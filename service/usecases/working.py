@@ -137,10 +137,17 @@ class Worker:
             if self.wait(pace.rest_s):
                 return True
             if now > ends_at:
-                if self.work.due(self.clock(), limit=1):
+                if self._others_wait():
                     return True
                 ends_at = now + SLICE_S
         return True
+
+    def _others_wait(self) -> bool:
+        """Say whether there is a job that no worker has."""
+        try:
+            return bool(self.work.due(self.clock(), limit=1))
+        except Unavailable:
+            return False  # the next chunk waits until the database is back
 
     def _step(self, lease: Lease, size: int) -> Step | None:
         """Do a chunk, however long the database is away; `None` if the worker is to stop.
