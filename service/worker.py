@@ -79,6 +79,11 @@ class Reporter:
         """Note a fault of ours that has ended a job."""
         self._log.error("job_broken", job=key.id, exc_info=error)
 
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        """Note that a job is ended because so many workers in a row did not survive it."""
+        self._metrics.given_up()
+        self._log.error("job_given_up", job=key.id, attempts=attempts)
+
 
 class JobLoop:
     """Does what the queue says, and while it says nothing looks for jobs that it forgot.

@@ -28,6 +28,9 @@ class Nobody:
     def broken(self, key, error):
         raise error
 
+    def given_up(self, key, attempts):
+        raise AssertionError
+
 
 def work(app):
     """Do every job that waits, and purge what they leave."""

@@ -39,6 +39,9 @@ class Heard:
     def broken(self, key: JobKey, error: Exception) -> None:
         self.events.append(("broken", error))
 
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        self.events.append(("given_up", key))
+
 
 def worker(
     database: Database, heard: Heard | None = None, waits: Iterable[bool] | None = None

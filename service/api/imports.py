@@ -16,7 +16,6 @@ from service.api.transfers import Transfers, paced_in
 from service.api.uploads import blocks, sent_form
 from service.auth.caller import Scope
 from service.auth.guard import current_caller
-from service.domain.code_lists import Refusal
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
@@ -27,6 +26,7 @@ from service.domain.errors import (
     TooManyJobs,
     TooManyTransfers,
 )
+from service.domain.refusals import Refusal
 from service.usecases.imports import Imports, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job

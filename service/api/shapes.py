@@ -7,10 +7,10 @@ from marshmallow import Schema, fields, validate
 from service.api.fields import CodeText, Name
 from service.api.schemas import MAX_LIMIT
 from service.domain import names
-from service.domain.code_lists import Reason
 from service.domain.errors import PROBLEMS
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
+from service.domain.refusals import Reason
 
 
 def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:

@@ -186,6 +186,9 @@ class Bar:
         """Name a fault of ours; its text may hold a code."""
         click.echo(f"The job is broken: {type(error).__name__}", err=True)
 
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        """Note nothing: the job's row says why."""
+
 
 class SpeedColumn(ProgressColumn):
     """How many a second."""

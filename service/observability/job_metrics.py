@@ -43,6 +43,11 @@ class JobMetrics:
             "Chunks that failed because the database could not be written, and were tried again.",
             registry=self.registry,
         )
+        self._given_up = Counter(
+            "discount_jobs_given_up",
+            "Jobs ended because worker after worker died of them.",
+            registry=self.registry,
+        )
         # Made at once, so that each is scraped as 0 before it first happens.
         for kind in JobKind:
             self._chunks.labels(kind)
@@ -60,6 +65,10 @@ class JobMetrics:
     def ended(self, job: Job) -> None:
         """Count a job that has ended."""
         self._ended.labels(job.kind, job.state).inc()
+
+    def given_up(self) -> None:
+        """Count a job that no worker survived."""
+        self._given_up.inc()
 
     def waits(self) -> None:
         """Count a chunk that has to wait."""

@@ -8,6 +8,7 @@ is done is counted, and a worker that was thought dead and comes back changes no
 import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -26,7 +27,7 @@ _OPEN = job.c.finished_at.is_(None)
 _DUE = (_OPEN, job.c.leased_until <= bindparam("now"))
 _ALL_DUE = select(job.c.brand_id, job.c.id).where(*_DUE).order_by(job.c.leased_until, job.c.id)
 # A worker that was stopped in the middle of a transaction has the row locked: others pass it by.
-_TAKE = select(*COLUMNS).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
+_TAKE = select(*COLUMNS, job.c.attempts).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
 _HELD = select(*COLUMNS, job.c.campaign_id, job.c.cursor).where(
     *_KEY, _OPEN, job.c.lease == bindparam("token")
 )
@@ -50,7 +51,8 @@ class SQLWork:
             row = connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none()
             if row is None:
                 return None
-            lease = Lease(key, secrets.token_hex(16), as_job(row).kind)
+            *seen, attempts = row
+            lease = Lease(key, secrets.token_hex(16), as_job(seen).kind, attempts + 1)
             _change(
                 connection,
                 key,
@@ -58,8 +60,12 @@ class SQLWork:
                 started_at=func.coalesce(job.c.started_at, now),
                 lease=lease.token,
                 leased_until=until,
+                attempts=lease.attempt,
             )
             return lease, _read(connection, key)
+
+    def renew(self, lease: Lease, until: Millis) -> None:
+        self._database.write(partial(_let_go_on, held=lease, until=until))
 
     def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
         prepared = self._prepare(lease, size, now)
@@ -99,12 +105,17 @@ class SQLWork:
 
     def give_back(self, lease: Lease, now: Millis) -> None:
         with self._database.transaction() as connection:
-            connection.execute(
-                update(job)
-                .where(*_KEY, job.c.lease == bindparam("token"))
-                .values(lease=None, leased_until=now),
-                {**_of(lease.key), "token": lease.token},
-            )
+            _let_go_on(connection, lease, now, lease=None)
+
+
+def _let_go_on(connection: Connection, held: Lease, until: Millis, **changed: Any) -> None:
+    """Say of a job that its worker is alive; nothing if it is another's by now."""
+    connection.execute(
+        update(job)
+        .where(*_KEY, job.c.lease == bindparam("token"))
+        .values(leased_until=until, attempts=0, **changed),
+        {**_of(held.key), "token": held.token},
+    )
 
 
 def _others_wrote(connection: Connection) -> bool:
@@ -145,6 +156,7 @@ def _record(connection: Connection, key: JobKey, chunk: Chunk, until: Millis) ->
         "failed": job.c.failed + chunk.failed,
         "cursor": chunk.cursor,
         "leased_until": until,
+        "attempts": 0,
     }
     if chunk.detail is not None:
         changed["detail"] = chunk.detail

@@ -51,7 +51,7 @@ def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: 
     for _ in range(MAX_ROUNDS):
         if not left:
             break
-        left -= _insert(connection, pool, part, mint(left), now)
+        left -= insert_codes(connection, pool, part, mint(left), now)
     else:
         raise RuntimeError("Nearly every code of this form is taken.")
     move(connection, pool, part.size, into=State.AVAILABLE)
@@ -70,7 +70,7 @@ def probes(part: Part) -> list[int]:
     return [_TILES[tile] * width + rest * width // part.total - 2**31 for tile, rest in places]
 
 
-def _insert(
+def insert_codes(
     connection: Connection, pool: Pool, part: Part, codes: Sequence[str], now: Millis
 ) -> int:
     """Add those codes that are new, and return how many that is."""

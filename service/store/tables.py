@@ -156,6 +156,7 @@ job = Table(
     Column("finished_at", BigInteger),
     Column("lease", PlainText),
     Column("leased_until", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "id"),
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
     CheckConstraint(f"state IN ({_JOB_STATES})", name="job_state"),
@@ -165,7 +166,8 @@ job = Table(
         name="job_finished",
     ),
 )
-"""Long work: how far it is, and which worker may go on with it until when."""
+"""Long work: how far it is, which worker may go on with it until when, and how many workers have
+taken it since one of them got any further."""
 
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
 # data are split by brand, a key is unique within its part.

@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from service.domain.code_lists import MAX_LINES, MAX_ROW_BYTES, ListForm, Refusal
+from service.domain.code_lists import MAX_LINES, ListForm
 from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import Millis
+from service.domain.refusals import MAX_ROW_BYTES, Refusal
 from service.usecases.ports import Clock, system_clock
 
 BLOCKS_AT_ONCE = 4

@@ -46,6 +46,8 @@ class Lease:
     key: JobKey
     token: str
     kind: JobKind
+    attempt: int
+    """How many workers, this one included, have taken the job since it last got further."""
 
 
 class Jobs(Protocol):
@@ -124,6 +126,9 @@ class Work(Protocol):
 
     def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
         """Do a chunk of about `size` rows, and renew the lease, in one transaction."""
+
+    def renew(self, lease: Lease, until: Millis) -> None:
+        """Say that a worker is alive that cannot go on; a lost lease is no matter."""
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         """End the job as failed; `detail` is for the caller's eyes."""

@@ -26,10 +26,13 @@ REFRESH_ROWS = 1_000_000
 """After so many new rows the database refreshes its statistics."""
 REFRESH_AT_END_ROWS = 10_000
 """The same, at the end of a job."""
+MAX_ATTEMPTS = 5
+"""Workers in a row that one job may cost without getting further."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Rests after failures in a row; the last again and again."""
 
 BROKEN = "The service failed in a way that it did not foresee. What is done stays."
+DEADLY = "Again and again, what worked on it ended without a word. What is done stays."
 
 Wait = Callable[[float], bool]
 """Rests for so many seconds, and says whether the worker is to stop."""
@@ -55,6 +58,9 @@ class JobObserver(Protocol):
 
     def broken(self, key: JobKey, error: Exception) -> None:
         """Note a fault of ours that has ended a job."""
+
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        """Note that a job is ended because so many workers in a row did not survive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,10 @@ class Worker:
         lease, job = taken
         self.observer.taken(job)
         try:
-            if self._slice(lease):
+            if lease.attempt > MAX_ATTEMPTS:
+                self.observer.given_up(key, MAX_ATTEMPTS)
+                self.observer.ended(self.work.fail(lease, DEADLY, self.clock()))
+            elif self._slice(lease):
                 self.work.give_back(lease, self.clock())
                 self.announce(key)
         except LeaseLost:
@@ -128,10 +137,17 @@ class Worker:
             if self.wait(pace.rest_s):
                 return True
             if now > ends_at:
-                if self.work.due(self.clock(), limit=1):
+                if self._others_wait():
                     return True
                 ends_at = now + SLICE_S
         return True
+
+    def _others_wait(self) -> bool:
+        """Say whether there is a job that no worker has."""
+        try:
+            return bool(self.work.due(self.clock(), limit=1))
+        except Unavailable:
+            return False  # the next chunk waits until the database is back
 
     def _step(self, lease: Lease, size: int) -> Step | None:
         """Do a chunk, however long the database is away; `None` if the worker is to stop.
@@ -144,6 +160,8 @@ class Worker:
                 return self.work.step(lease, size, self.clock(), self._until())
             except Unavailable as error:
                 self.observer.waits(lease.key, error, rest)
+                with suppress(Unavailable):  # it may be the chunk alone that is too much
+                    self.work.renew(lease, self._until())
                 if self.wait(rest):
                     return None
         raise AssertionError

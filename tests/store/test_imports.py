@@ -16,6 +16,7 @@ from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
+from service.store.loading import Part, probes
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
@@ -197,6 +198,15 @@ def test_who_wants_to_cancel_does_not_wait_for_the_transaction_that_stores(
         connection.execute(text("SELECT FROM job FOR UPDATE"))
         with pytest.raises(Conflict):
             jobs.cancel(*POOL, job.id, system_clock())
+
+
+@on_postgresql
+def test_claims_are_spread_over_what_was_imported(ask, database, app):
+    ask()
+    work(app)
+    with database.read() as connection:
+        found = connection.execute(text("SELECT probe FROM code ORDER BY code")).scalars().all()
+    assert probes(Part(0, 3000, 3000)) == found
 
 
 @on_sqlite

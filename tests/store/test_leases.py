@@ -1,6 +1,7 @@
 """A job is done once, by one worker at a time, and what is counted is there."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.usecases.job_ports import LeaseLost
 from service.usecases.ports import system_clock
-from service.usecases.working import LEASE_MS
+from service.usecases.working import LEASE_MS, MAX_ATTEMPTS
 from tests.engines import on_sqlite
 from tests.working import Heard, do_all, worker
 
@@ -137,6 +138,72 @@ def test_open_jobs_are_counted_and_the_oldest_ones_age_known(ask, work, jobs):
     take(work, ask())
     ask()
     assert (1, 1, 2.5) == jobs.open_jobs(NOW + 2500)
+
+
+class Killed(BaseException):
+    """Ends a worker from one moment to the next: it hands nothing back."""
+
+
+class Deadly(SQLWork):
+    """Lets no worker survive a chunk."""
+
+    def step(self, lease, size, now, until):
+        raise Killed
+
+
+def die_of(key, database, times):
+    """Let workers die of a job, each when the lease of the one before has run out."""
+    for number in range(times):
+        victim = replace(worker_at(NOW + number * LEASE_MS, database), work=Deadly(database))
+        with pytest.raises(Killed):
+            victim.do(key)
+
+
+def do_much_later(key, database):
+    """Let a worker do a job after all leases; return what it says."""
+    heard = Heard()
+    worker_at(NOW + 100 * LEASE_MS, database, heard).do(key)
+    return heard.names()
+
+
+def worker_at(moment, database, heard=None):
+    return replace(worker(database, heard), clock=lambda: moment)
+
+
+def test_a_job_that_kills_every_worker_fails_in_the_end(ask, database, work, jobs, there):
+    key = ask()
+    die_of(key, database, MAX_ATTEMPTS)
+    assert ["taken", "given_up", "ended"] == do_much_later(key, database)
+    job = jobs.find("brand", "default", key.id)
+    assert ("failed", 0, 0) == (job.state, job.done, there())
+    assert "What is done stays" in job.detail
+    assert [] == work.due(NOW + 1000 * LEASE_MS, 10)
+
+
+@pytest.mark.parametrize("sign_of_life", ["step", "renew", "give_back"])
+def test_only_workers_that_died_in_a_row_are_counted(ask, database, work, sign_of_life):
+    key = ask()
+    die_of(key, database, MAX_ATTEMPTS)
+    lease = take(work, key, NOW + 10 * LEASE_MS)
+    if sign_of_life == "step":
+        work.step(lease, 1, NOW, NOW)
+    elif sign_of_life == "renew":
+        work.renew(lease, NOW)
+    else:
+        work.give_back(lease, NOW)
+    die_of(key, database, MAX_ATTEMPTS - 1)
+    assert ["taken", "ended"] == do_much_later(key, database)
+
+
+def test_a_worker_that_cannot_write_keeps_its_job(ask, database, work):
+    key = ask(10)
+    first = take(work, key)
+    work.renew(first, NOW + 2 * LEASE_MS)
+    assert [] == work.due(NOW + LEASE_MS, 10)
+    second = take(work, key, NOW + 2 * LEASE_MS)
+    work.renew(first, NOW + 10 * LEASE_MS)
+    assert [key] == work.due(NOW + 3 * LEASE_MS, 10)
+    assert 1 == second.attempt
 
 
 def test_codes_of_a_job_are_spread_over_the_whole_space(ask, database):

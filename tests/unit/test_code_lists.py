@@ -8,16 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.code_lists import (
-    MAX_ROW_BYTES,
-    ListForm,
-    Position,
-    Reason,
-    Refusal,
-    UnreadableList,
-    read_rows,
-)
+from service.api.lists import CODE_COLUMNS
+from service.domain.code_lists import ListForm, Position, read_rows
 from service.domain.codes import MAX_LENGTH, PATTERN, is_code
+from service.domain.records import COLUMN, EXPORTED_WITH_IT
+from service.domain.refusals import MAX_ROW_BYTES, Reason, Refusal
 
 CODES = st.from_regex(PATTERN.replace("$", r"\Z"), fullmatch=True)
 MESS = st.text('",\n\r-AB12{}:\ufeff cde').map(str.encode) | st.binary(max_size=100)
@@ -32,6 +27,8 @@ def read(form, *blocks):
         rows = read_rows(form, position, block, last=number == len(blocks) - 1)
         good += rows.good
         refused += rows.refused
+        if rows.fault:
+            return good, [*refused, rows.fault]
     return good, refused
 
 
@@ -61,14 +58,7 @@ def test_what_pythons_csv_writes_is_read_as_its_csv_reads_it(table, end):
 def test_where_a_list_is_cut_changes_nothing(content, data, form):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=5)))
     blocks = [content[a:b] for a, b in zip([0, *cuts], [*cuts, len(content)], strict=True)]
-
-    def outcome(*parts):
-        try:
-            return read(form, *parts)
-        except UnreadableList as unreadable:
-            return unreadable.refusal
-
-    assert outcome(content) == outcome(*blocks)
+    assert read(form, content) == read(form, *blocks)
 
 
 @given(st.lists(CODES))
@@ -120,6 +110,7 @@ def test_blank_lines_are_no_rows():
         (b"AB12,CD34", Reason.FIELDS),
         (b'AB"12', Reason.MALFORMED),
         (b'"AB12" ', Reason.MALFORMED),
+        (b'"AB12",C\rD', Reason.MALFORMED),
         (b"AB\xff12", Reason.NOT_UTF8),
     ],
 )
@@ -164,9 +155,50 @@ def test_a_line_of_ndjson_is_refused_alone_and_by_its_number(row, reason):
 )
 def test_a_list_that_nobody_can_read_on_is_refused_from_there(content, refusal):
     for blocks in ([content], [content[:1000], content[1000:70_000], content[70_000:]]):
-        with pytest.raises(UnreadableList) as refused:
-            read_csv(*blocks)
-        assert refusal == refused.value.refusal
+        assert refusal == read_csv(*blocks)[1][-1]
+
+
+def test_what_was_refused_before_a_list_becomes_unreadable_is_told():
+    content = b"code\nAAAA\nno\n" + b"," * MAX_ROW_BYTES + b",\nBBBB"
+    refused = [Refusal(3, Reason.LENGTH), Refusal(4, Reason.ROW_TOO_LONG)]
+    assert ([("AAAA", 2)], refused) == read_csv(content)
+
+
+# Rows that are nearly plain: each must be read as it is read by itself.
+NEARLY = st.lists(
+    st.sampled_from(
+        ["AB12", "CD-34", "A", '"EF56"', "", " GH78", "é", "\r", "I" * 65, "J\rK", "-LMNO", "n,o"]
+    ),
+    min_size=1,
+    max_size=3,
+).map(",".join)
+
+
+@given(st.lists(NEARLY), st.sampled_from(["code", "note,code", "code,note", "a,code,b"]))
+def test_rows_are_read_together_as_they_are_read_alone(rows, header):
+    lines = [f"{row}\n".encode() for row in rows]
+    first = f"{header}\n".encode()
+    assert read_csv(first, *lines) == read_csv(first, b"".join(lines))
+
+
+MEMBERS = st.dictionaries(
+    st.sampled_from([*CODE_COLUMNS, "other"]), st.sampled_from(["AB12", None, "a\\b", "é", 1])
+)
+
+
+@given(st.lists(MEMBERS), st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_objects_are_read_together_as_they_are_read_alone(objects, separators):
+    lines = [f"{json.dumps(each, separators=separators)}\n".encode() for each in objects]
+    assert read_ndjson(*lines) == read_ndjson(b"".join(lines))
+
+
+def test_a_member_that_comes_twice_is_found_among_plain_ones():
+    content = b'{"code":"AB12"}\n{"code":"CD34","state":null,"state":null}\n'
+    assert ([("AB12", 1)], [Refusal(2, Reason.MALFORMED)]) == read_ndjson(content)
+
+
+def test_what_an_export_says_of_a_code_is_plain():
+    assert (COLUMN, *EXPORTED_WITH_IT) == CODE_COLUMNS
 
 
 def test_every_reason_says_something():

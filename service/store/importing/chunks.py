@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from service.domain.code_lists import ListForm, Position, Reason, Refusal, UnreadableList, read_rows
+from service.domain.code_lists import ListForm, Position, read_rows
 from service.domain.jobs import Chunk, JobState
+from service.domain.refusals import Reason, Refusal
 from service.store.importing import staged_codes, staging
 from service.store.importing.storing import store_all, store_some
 from service.store.importing.tasks import CHECK, READ, Cursor, Task, note, verdict, written
@@ -75,11 +76,9 @@ def _read(connection: Connection, task: Task) -> Prepared:
     while not last and len(entries) < RUN_ROWS and len(refused) < REFUSED_AT_ONCE:
         content = staging.block(connection, task.file, number)
         last = content is None
-        try:
-            rows = read_rows(form, position, content or b"", last=last)
-        except UnreadableList as unreadable:
-            fault, last = unreadable.refusal, True
-            break
+        rows = read_rows(form, position, content or b"", last=last)
+        fault = rows.fault
+        last = last or fault is not None
         entries += [f"{code} {line:0{_LINE_DIGITS}}" for code, line in rows.good]
         refused += rows.refused
         number += 1

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, select
 
-from service.domain.code_lists import Reason, Refusal
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Millis
 from service.domain.names import DEFAULT_CAMPAIGN
+from service.domain.refusals import Reason, Refusal
 from service.store.database import Database
 from service.store.importing import staging
 from service.store.jobs import require_job

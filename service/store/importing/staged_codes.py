@@ -9,10 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, text
+from psycopg.errors import UniqueViolation
+from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.sql.elements import TextClause
 
 from service.store.importing.staging import LIVE_FILES
+from service.store.postgresql.database import driver_of
 from service.store.tables import code, import_row
 from service.usecases.imports import FileKey
 from service.usecases.ports import Mint
@@ -41,6 +43,8 @@ def taken(connection: Connection, brand_id: int, rows: Sequence[Row]) -> set[str
 
 def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
     """Keep codes for a file, but for those that another open import has, which are returned."""
+    if connection.dialect.name == "postgresql" and _copied(connection, brand_id, file, rows):
+        return set()
     statement = _given(
         connection,
         "INSERT INTO import_row (brand_id, code, file, line) "
@@ -60,11 +64,26 @@ def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[R
     return set(connection.execute(others, values).scalars())
 
 
+def _copied(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> bool:
+    """Keep codes in the way that is fastest; `False`, and nothing is kept, if some are there."""
+    lines = "".join(f"{brand_id}\t{code}\t{file.id}\t{line}\n" for code, line in rows)
+    try:
+        with (
+            connection.begin_nested(),
+            driver_of(connection).cursor() as cursor,
+            cursor.copy("COPY import_row (brand_id, code, file, line) FROM STDIN") as copy,
+        ):
+            copy.write(lines)
+    except UniqueViolation:  # by an import that goes on, or has left them
+        return False
+    return True
+
+
 def next_staged(
     connection: Connection, brand_id: int, file: FileKey, after: str, limit: int
-) -> tuple[int, str]:
-    """Return how many of a file's next codes there are, at most `limit`, and the last of them."""
-    part = (
+) -> Sequence[str]:
+    """Return a file's next codes, at most `limit`, in their order."""
+    statement = (
         select(import_row.c.code)
         .where(
             import_row.c.brand_id == brand_id,
@@ -73,10 +92,8 @@ def next_staged(
         )
         .order_by(import_row.c.code)
         .limit(limit)
-        .subquery()
     )
-    count, last = connection.execute(select(func.count(), func.max(part.c.code))).one()
-    return count, last or after
+    return connection.execute(statement).scalars().all()
 
 
 def clashes(connection: Connection, brand_id: int, file: FileKey) -> Sequence[Row]:

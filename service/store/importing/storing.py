@@ -4,48 +4,51 @@ On SQLite that is done in chunks, of which nothing can refuse one; on PostgreSQL
 which has the last word. docs/adr/0008-imports-are-checked-first.md says why.
 """
 
-from sqlalchemy import Connection, text
+from collections.abc import Sequence
 
-from service.domain.code_lists import Reason, Refusal
+from sqlalchemy import Connection
+
 from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
+from service.domain.refusals import Reason, Refusal
 from service.store.importing import staged_codes
 from service.store.importing.tasks import STORE, Cursor, Task, note, verdict, written
+from service.store.loading import Part, insert_codes
 from service.store.pools import move
 
 STORED_AT_ONCE = 10_000
 """Codes in one statement; PostgreSQL remembers each until the statement ends."""
 
 
+class _ClashError(RuntimeError):
+    """Somebody else has made a code that was staged."""
+
+
 def store_some(connection: Connection, task: Task, size: int) -> Chunk:
     """Store some of the codes; nothing can be in the way of the rest."""
-    stored, last = _store(connection, task, task.cursor.after, size)
-    if stored < 0:
-        raise RuntimeError("A staged code was made by somebody else.")
-    move(connection, task.pool, stored, into=State.AVAILABLE)
-    if stored < size:
-        return _stored(task, stored)
-    return Chunk(cursor=written(Cursor(STORE, after=last)), again=stored)
+    codes = _store_next(connection, task, 0, task.cursor.after, size)
+    move(connection, task.pool, len(codes), into=State.AVAILABLE)
+    if len(codes) < size:
+        return _stored(task, len(codes))
+    return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), again=len(codes))
 
 
 def store_all(connection: Connection, task: Task) -> Chunk:
     """Store all the codes, or, where somebody else has made one of them meanwhile, none."""
-    after, stored, total = "", STORED_AT_ONCE, 0
-    savepoint = connection.begin_nested()
-    while stored == STORED_AT_ONCE:
-        stored, after = _store(connection, task, after, STORED_AT_ONCE)
-        total += stored
-    if stored >= 0:
-        if total != task.job.done:
-            raise RuntimeError("Staged codes are missing.")
-        move(connection, task.pool, task.job.done, into=State.AVAILABLE)
-        savepoint.commit()
-        return _stored(task, task.job.done)
-    savepoint.rollback()
-    clashes = staged_codes.clashes(connection, task.pool.brand_id, task.file)
-    refused = [Refusal(line, Reason.IN_BRAND) for _, line in clashes]
-    note(connection, task, refused)
-    return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
+    stored, after = 0, ""
+    try:
+        with connection.begin_nested():
+            while codes := _store_next(connection, task, stored, after, STORED_AT_ONCE):
+                stored, after = stored + len(codes), codes[-1]
+    except _ClashError:
+        clashes = staged_codes.clashes(connection, task.pool.brand_id, task.file)
+        refused = [Refusal(line, Reason.IN_BRAND) for _, line in clashes]
+        note(connection, task, refused)
+        return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
+    if stored != task.job.done:
+        raise RuntimeError("Staged codes are missing.")
+    move(connection, task.pool, stored, into=State.AVAILABLE)
+    return _stored(task, stored)
 
 
 def _stored(task: Task, last: int) -> Chunk:
@@ -53,19 +56,16 @@ def _stored(task: Task, last: int) -> Chunk:
     return Chunk(ends=JobState.SUCCEEDED, detail=detail, again=last)
 
 
-def _store(connection: Connection, task: Task, after: str, limit: int) -> tuple[int, str]:
-    """Store the next codes; return how many, -1 if the brand has one of them, and the last."""
-    brand_id = task.pool.brand_id
-    count, last = staged_codes.next_staged(connection, brand_id, task.file, after, limit)
-    values = {**task.pool._asdict(), "now": task.now, "file": task.file.id}
-    added = connection.execute(_STORE, {**values, "after": after, "last": last}).rowcount
-    return (count, last) if added == count else (-1, last)
+def _store_next(
+    connection: Connection, task: Task, at: int, after: str, limit: int
+) -> Sequence[str]:
+    """Store the next codes, the first of which is number `at` of all, and return them.
 
-
-_STORE = text("""
-    INSERT INTO code (brand_id, campaign_id, code, state, created_at)
-    SELECT :brand_id, :campaign_id, code, 'available', :now FROM import_row
-    WHERE brand_id = :brand_id AND file = :file AND code > :after AND code <= :last
-    ORDER BY code
-    ON CONFLICT DO NOTHING
-""")
+    Raises:
+        _ClashError: The brand has one of them.
+    """
+    codes = staged_codes.next_staged(connection, task.pool.brand_id, task.file, after, limit)
+    part = Part(at, task.job.done, len(codes))
+    if codes and insert_codes(connection, task.pool, part, codes, task.now) < len(codes):
+        raise _ClashError
+    return codes

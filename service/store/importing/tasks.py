@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
-from service.domain.code_lists import Position, PositionObject, Refusal
+from service.domain.code_lists import Position, PositionObject
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
+from service.domain.refusals import Refusal
 from service.store.pools import Pool
 from service.store.tables import import_refusal, job
 from service.usecases.imports import FileKey

