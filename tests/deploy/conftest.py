@@ -1,16 +1,12 @@
 """What is deployed, read once: the rendered manifests and the Dockerfile."""
 
 import re
-import shutil
-import subprocess
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-import yaml
 
 from service.settings import HOME
-
-Manifest = dict[str, Any]
+from tests.manifests import Rendered, render
 
 
 class Instruction(NamedTuple):
@@ -34,45 +30,20 @@ class Stage(list[Instruction]):
         return dict(pair.split("=", 1) for line in self.all("ENV") for pair in line.split())
 
 
-@pytest.fixture(scope="session")
-def manifests() -> list[Manifest]:
-    """What `kubectl apply -k` would send."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("There is no kubectl here to render the manifests with.")
-    command = [kubectl, "kustomize", str(HOME / "deploy/k8s/base")]
-    rendered = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return list(yaml.safe_load_all(rendered.stdout))
+@pytest.fixture(params=["dev", "production"])
+def overlay(request) -> Rendered:
+    """Each of the overlays."""
+    return render(request.param)
 
 
-@pytest.fixture(scope="session")
-def by_kind(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """The manifests by kind, of each of which there is one."""
-    kinds = {manifest["kind"]: manifest for manifest in manifests}
-    assert len(manifests) == len(kinds)
-    return kinds
+@pytest.fixture
+def dev() -> Rendered:
+    return render("dev")
 
 
-@pytest.fixture(scope="session")
-def pod(by_kind: dict[str, Manifest]) -> Manifest:
-    template: Manifest = by_kind["Deployment"]["spec"]["template"]
-    return template
-
-
-@pytest.fixture(scope="session")
-def container(pod: Manifest) -> Manifest:
-    """The container that serves."""
-    serving, _ = pod["spec"]["containers"]
-    assert isinstance(serving, dict)
-    return serving
-
-
-@pytest.fixture(scope="session")
-def worker(pod: Manifest) -> Manifest:
-    """The container that does jobs."""
-    _, working = pod["spec"]["containers"]
-    assert isinstance(working, dict)
-    return working
+@pytest.fixture
+def production() -> Rendered:
+    return render("production")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What service, image, Makefile and manifests each say, they say alike."""
 
+import json
 import re
 import tomllib
 
@@ -9,6 +10,14 @@ from environs import FileAwareEnv
 from service.settings import HOME, SettingsError, load_settings, read_settings
 
 KEY = "a key of at least 32 characters, for tests"
+SECRETS = {
+    "keys": KEY,
+    "database": "postgresql://discount:password@discount-pooler/discount",
+    "database-ca": "a certificate",
+}
+"""What is mounted, by volume."""
+LIBPQ = {"PGSSLMODE", "PGSSLROOTCERT"}
+"""https://www.postgresql.org/docs/current/libpq-envars.html"""
 ELSEWHERE = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
 """Variables of the image that are not the service's settings."""
 
@@ -19,11 +28,6 @@ def setting_names():
     env = FileAwareEnv()
     read_settings(env)
     return {name + suffix for name in env.dump() for suffix in ("", "_FILE")}
-
-
-@pytest.fixture
-def config(by_kind):
-    return by_kind["ConfigMap"]["data"]
 
 
 @pytest.fixture
@@ -46,9 +50,9 @@ def mounts(container):
     return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_only_settings_that_exist_are_set(config, image, setting_names):
+def test_only_settings_that_exist_are_set(overlay, image, setting_names):
     """A misspelt name would be ignored, and its default used."""
-    assert config.keys() <= setting_names
+    assert overlay.settings.keys() <= setting_names | LIBPQ
     assert image.environment.keys() - ELSEWHERE <= setting_names
     makefile = (HOME / "Makefile").read_text()
     named = set(re.findall(r"--env ([A-Z_]+)=", makefile))
@@ -56,19 +60,42 @@ def test_only_settings_that_exist_are_set(config, image, setting_names):
     assert named <= setting_names
 
 
-def test_the_config_map_starts_the_service(config, container, in_environment, tmp_path):
-    """Its values are taken as they are; only the mounted keys lie elsewhere in this test."""
-    keys = mounts(container)["keys"]
-    for name in ("jwt-secret", "pseudonym-key"):
-        (tmp_path / name).write_text(KEY)
-    in_environment({k: v.replace(keys, str(tmp_path)) for k, v in config.items()})
-    settings = load_settings()
-    assert settings.production
-    assert (settings.jwt_secret, settings.pseudonym_key) == (KEY, KEY)
-    assert (settings.port, settings.metrics_port) == (
-        ports(container)["http"],
-        ports(container)["metrics"],
-    )
+def test_production_starts_with_its_secrets_alone(production, in_environment, tmp_path):
+    """Its settings are taken as they are; only the mounted Secrets lie elsewhere in this test."""
+    settings = dict(production.settings)
+    volumes = {path: name for name, path in mounts(production.container("api")).items()}
+    for name, value in production.settings.items():
+        folder, _, file = value.rpartition("/")
+        if folder in volumes:
+            (tmp_path / volumes[folder]).mkdir(exist_ok=True)
+            (tmp_path / volumes[folder] / file).write_text(SECRETS[volumes[folder]])
+            settings[name] = f"{tmp_path}/{volumes[folder]}/{file}"
+    in_environment(settings)
+    found = load_settings()
+    assert (True, True) == (found.production, found.on_postgresql)
+    assert (KEY, SECRETS["database"]) == (found.pseudonym_key, found.database_url)
+    container = ports(production.container("api"))
+    assert {"http": found.port, "metrics": found.metrics_port} == container
+
+
+def test_what_is_secret_is_read_again_when_it_changes(production, in_environment, setting_names):
+    """By its file: what stands in the environment stays as it was at the start."""
+    secret = {name.removesuffix("_FILE") for name in setting_names if "KEY" in name}
+    secret |= {"DISCOUNT_JWT_SECRET", "DISCOUNT_DATABASE_URL"}
+    assert production.settings.keys().isdisjoint(secret)
+    assert {
+        "DISCOUNT_DATABASE_URL_FILE",
+        "DISCOUNT_PSEUDONYM_KEY_FILE",
+    } <= production.settings.keys()
+
+
+def test_dev_makes_up_its_key_beside_its_database(dev, in_environment):
+    folder = mounts(dev.container("api"))["data"]
+    assert f"{HOME}/var" == folder.replace("/app", str(HOME)), "where development keeps its key"
+    in_environment(dev.settings)
+    found = load_settings()
+    assert not found.production
+    assert found.database_url == f"sqlite:///{folder}/discount.db"
 
 
 def test_the_image_alone_has_no_key(image, in_environment):
@@ -77,39 +104,29 @@ def test_the_image_alone_has_no_key(image, in_environment):
         load_settings()
 
 
-def test_image_and_manifests_agree(config, container, image, pod):
+def test_image_and_manifests_agree(overlay, image):
     environment = image.environment
-    for name in ("DISCOUNT_ENV", "DISCOUNT_DATABASE_URL", "HOST", "PORT", "METRICS_PORT"):
-        assert environment[name] == config[name]
-    assert image.last("EXPOSE").split() == [str(port) for port in ports(container).values()]
-    security = pod["spec"]["securityContext"]
-    user = f"{security['runAsUser']}:{security['runAsGroup']}"
-    assert image.last("USER") == user
-    assert security["fsGroup"] == security["runAsGroup"]
+    for name in ("HOST", "PORT", "METRICS_PORT"):
+        assert environment[name] == overlay.settings[name]
+    served = ports(overlay.container("api"))
+    assert image.last("EXPOSE").split() == [str(port) for port in served.values()]
+    for template in overlay.templates.values():
+        security = template["spec"]["securityContext"]
+        assert image.last("USER") == f"{security['runAsUser']}:{security['runAsGroup']}"
 
 
-def test_the_service_is_reachable_from_outside_its_container(config):
-    assert config["HOST"] == "0.0.0.0"  # noqa: S104 - in a container of its own
+def test_the_service_is_reachable_from_outside_its_container(overlay):
+    assert overlay.settings["HOST"] == "0.0.0.0"  # noqa: S104 - in a container of its own
 
 
-def test_the_database_is_on_the_volume(config, container, image):
-    folder = mounts(container)["data"]
-    assert config["DISCOUNT_DATABASE_URL"].startswith(f"sqlite:///{folder}/")
-    assert image.last("VOLUME") == f'["{folder}"]'
+def test_a_container_keeps_its_database_on_its_volume(image):
+    (folder,) = json.loads(image.last("VOLUME"))
+    assert image.environment["DISCOUNT_DATABASE_URL"].startswith(f"sqlite:///{folder}/")
     assert f":{folder} " in (HOME / "Makefile").read_text()
 
 
-def test_the_version_is_the_same_everywhere(container, pod):
-    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
-    assert container["image"] == f"discount-service:{project['version']}"
-    assert pod["metadata"]["labels"]["app.kubernetes.io/version"] == project["version"]
-
-
-def test_accepted_requests_are_finished_before_the_pod_is_killed(pod):
-    gunicorn = (HOME / "config/gunicorn.conf.py").read_text()
-    graceful = re.search(r"^graceful_timeout = (\d+)", gunicorn, re.MULTILINE)
-    makefile = re.search(r"--stop-timeout (\d+)", (HOME / "Makefile").read_text())
-    assert graceful
-    assert makefile
-    assert pod["spec"]["terminationGracePeriodSeconds"] > int(graceful[1])
-    assert int(makefile[1]) > int(graceful[1])
+def test_the_version_is_the_same_everywhere(overlay, dev):
+    version = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["version"]
+    assert {f"discount-service:{version}"} == {found["image"] for found in dev.containers}
+    for template in overlay.templates.values():
+        assert template["metadata"]["labels"]["app.kubernetes.io/version"] == version

@@ -1,0 +1,104 @@
+"""How pods start, are asked, and stop: each figure follows from one of the service's own."""
+
+import re
+
+import pytest
+
+from service.observability.probes import READY_WITHIN_S
+from service.settings import HOME, PRODUCTION_DRAIN_S
+from service.store.postgresql.pool import PATIENCE_S
+from service.usecases.working import LEASE_MS
+
+SPARE_S = 5
+"""For what the kubelet, the container and gunicorn do beside waiting."""
+
+
+@pytest.fixture
+def gunicorn():
+    """The seconds that config/gunicorn.conf.py sets."""
+    text = (HOME / "config/gunicorn.conf.py").read_text()
+    found = re.findall(r"^(timeout|graceful_timeout) = (\d+)", text, re.MULTILINE)
+    return {name: int(seconds) for name, seconds in found}
+
+
+def patience(probe):
+    """How many seconds it must fail for before anything is done."""
+    return probe["periodSeconds"] * probe["failureThreshold"]
+
+
+def test_probes_ask_what_the_service_answers(overlay, client):
+    """A database that is away takes a pod out of the Service, and never restarts it."""
+    paths = {}
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        probe = overlay.container("api")[name]["httpGet"]
+        assert probe["port"] == "http"
+        assert client.get(probe["path"]).status_code == 200
+        paths[name] = probe["path"]
+    assert paths == {
+        "startupProbe": "/livez",
+        "livenessProbe": "/livez",
+        "readinessProbe": "/readyz",
+    }
+
+
+def test_a_worker_is_asked_for_its_metrics_and_for_what_it_needs(production):
+    worker = production.container("worker")
+    (port,) = worker["ports"]
+    assert port["containerPort"] == int(production.settings["DISCOUNT_WORKER_METRICS_PORT"])
+    for name in ("startupProbe", "livenessProbe"):
+        assert {"path": "/metrics", "port": port["name"]} == worker[name]["httpGet"]
+    assert worker["readinessProbe"]["exec"]["command"] == ["discount", "worker", "--check"]
+
+
+def test_readiness_is_waited_for_longer_than_its_checks_take(overlay):
+    assert overlay.container("api")["readinessProbe"]["timeoutSeconds"] > READY_WITHIN_S
+
+
+def test_a_server_that_heals_itself_is_not_killed(overlay, gunicorn):
+    """A stuck worker gunicorn replaces; and a probe may wait behind a call for the database."""
+    probe = overlay.container("api")["livenessProbe"]
+    assert patience(probe) > gunicorn["timeout"] + SPARE_S
+    assert probe["timeoutSeconds"] > PATIENCE_S
+
+
+def test_what_is_accepted_is_finished_before_a_pod_is_killed(overlay, gunicorn):
+    """First proxies forget it, then it drains, then calls get their time; only then SIGKILL."""
+    steps = [
+        overlay.container("api")["lifecycle"]["preStop"]["sleep"]["seconds"],
+        float(overlay.settings.get("DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S)),
+        gunicorn["graceful_timeout"],
+    ]
+    grace = overlay.templates["api"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace >= sum(steps) + SPARE_S
+
+
+def test_a_container_gets_as_long_from_make(gunicorn):
+    makefile = re.search(r"--stop-timeout (\d+)", (HOME / "Makefile").read_text())
+    assert makefile
+    assert int(makefile[1]) >= PRODUCTION_DRAIN_S + gunicorn["graceful_timeout"] + SPARE_S
+
+
+def test_a_worker_may_end_its_chunk(production):
+    """Longer than it may hold a job for: whoever takes that up finds nobody at work."""
+    assert production.templates["worker"]["spec"]["terminationGracePeriodSeconds"] > LEASE_MS / 1000
+
+
+def test_a_new_version_is_ready_before_an_old_one_goes(production):
+    strategy = production.one("Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert {"maxUnavailable": 0, "maxSurge": 1} == strategy
+
+
+def test_the_tables_are_made_with_the_service(dev, production):
+    """In production beside it, as it may be needed again; on SQLite in the one pod that may."""
+    assert production.container("upgrade")["args"] == ["db", "upgrade"]
+    (upgrade,) = dev.templates["api"]["spec"]["initContainers"]
+    assert upgrade["args"] == ["db", "upgrade"]
+    args = {name: production.container(name)["args"] for name in ("api", "worker")}
+    assert {"api": ["serve"], "worker": ["worker"]} == args
+    assert dev.container("api")["args"] == ["run"]
+
+
+def test_a_roll_out_waits_for_the_tables(production):
+    """The Job has as long as Kubernetes waits for the pods that need it, and longer."""
+    deadline = production.one("Deployment")["spec"]["progressDeadlineSeconds"]
+    assert production.one("Job", "discount-upgrade")["spec"]["activeDeadlineSeconds"] > deadline
