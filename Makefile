@@ -8,11 +8,12 @@ DOCKER ?= docker
 IMAGE ?= discount-service
 CONTAINER ?= discount-service
 METRICS_PORT ?= 5001
+SBOM ?= build/sbom.cdx.json
 export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-bench run test lint format drill bench bench-quick bench-growth \
-	bench-bulk run-tests-api lock clean build start stop restart start-interactive run-shell \
+	bench-bulk run-tests-api lock sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
 
 help: ## List the targets
@@ -36,6 +37,8 @@ lint: install ## Check style, types, imports, manifests and the Dockerfile
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/hadolint Dockerfile
+	$(VENV)/zizmor --quiet --offline .github
+	.ci/checkov
 	$(VENV)/pytest tests/deploy
 
 format: install ## Rewrite the code as the linter wants it
@@ -74,9 +77,16 @@ lock: ## Renew the locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --group bench --constraint config/requirements-dev.txt \
 		--output-file config/requirements-bench.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group checkov --output-file config/requirements-checkov.txt
+
+sbom: install ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
+	@mkdir -p $(dir $(SBOM))
+	@$(VENV)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file $(SBOM) config/requirements.txt
 
 clean: ## Remove what was installed and made, but not var/
-	rm -rf .venv .venv.lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv.lock .venv-checkov .venv-checkov.lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The container way. DOCKER=podman works as well. Keys and data are in volumes of their own.

@@ -1,5 +1,7 @@
 """Make `.venv` hold exactly what the lock names; safe to run many times at once.
 
+`install.py NAME` makes `.venv-NAME` of `config/requirements-NAME.txt`, with nothing of ours.
+
 Needs nothing but Python's standard library: it is what a bare machine runs first.
 A lock file serialises concurrent `make run`s of one checkout, and a stamp with the
 digest of the inputs lets every run but the first return at once.
@@ -13,9 +15,11 @@ import sys
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
+APART = sys.argv[1] if len(sys.argv) > 1 else None
+VENV = ROOT / (f".venv-{APART}" if APART else ".venv")
 STAMP = VENV / "installed"
-INPUTS = (ROOT / "config/requirements-dev.txt", ROOT / "pyproject.toml")
+LOCK = ROOT / f"config/requirements-{APART or 'dev'}.txt"
+INPUTS = (LOCK,) if APART else (LOCK, ROOT / "pyproject.toml")
 MINIMUM = (3, 11)
 
 
@@ -36,16 +40,19 @@ def main() -> None:
     """Install, unless the stamp says that it is done."""
     if sys.version_info < MINIMUM:
         sys.exit(f"Python {MINIMUM[0]}.{MINIMUM[1]} or newer is needed, this is {sys.version}.")
-    with (ROOT / ".venv.lock").open("w") as lock:
+    with (ROOT / f"{VENV.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = STAMP.read_text() if STAMP.is_file() else ""
         if found == wanted():
             return
-        print("Installing into .venv (once; a minute or less) ...", file=sys.stderr, flush=True)
+        print(
+            f"Installing into {VENV.name} (once; a minute or less) ...", file=sys.stderr, flush=True
+        )
         moved = not found.endswith(f" {VENV}")  # scripts name the place they were made in
         venv.create(VENV, with_pip=True, symlinks=True, clear=moved)
-        pip("install", "--require-hashes", "--requirement", str(INPUTS[0]))
-        pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        pip("install", "--require-hashes", "--requirement", str(LOCK))
+        if not APART:
+            pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         STAMP.write_text(wanted())
 
 
