@@ -13,7 +13,7 @@ export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-bench run test lint format drill bench bench-quick bench-growth \
-	bench-bulk run-tests-api lock sbom clean build start stop restart start-interactive run-shell \
+	bench-bulk run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
 
 help: ## List the targets
@@ -79,6 +79,9 @@ lock: ## Renew the locks (needs uv)
 		--output-file config/requirements-bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --group checkov --output-file config/requirements-checkov.txt
+
+smoke: install ## Run what deploy/k8s renders, by podman (as root, on Debian)
+	PATH="$$PATH:/usr/sbin" $(VENV)/python -m tests.smoke.run
 
 sbom: install ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
 	@mkdir -p $(dir $(SBOM))

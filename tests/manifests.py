@@ -44,10 +44,15 @@ class Rendered(list[Manifest]):
         return found
 
     @property
-    def settings(self) -> dict[str, str]:
-        (found,) = (m["data"] for m in self.of("ConfigMap") if "HOST" in m["data"])
-        assert isinstance(found, dict)
+    def config(self) -> Manifest:
+        """The ConfigMap that becomes the service's environment."""
+        (found,) = (found for found in self.of("ConfigMap") if "HOST" in found["data"])
         return found
+
+    @property
+    def settings(self) -> dict[str, str]:
+        settings: dict[str, str] = self.config["data"]
+        return settings
 
 
 @functools.cache
