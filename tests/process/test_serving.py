@@ -320,7 +320,7 @@ class TestMetrics:
                 file.unlink()
             (tmp_path / "discount.db").write_bytes(b"no database" * 1000)
             assert 5 == metric(service, "discount_codes_created_total")
-            assert "codes_available_unknown" in {line["event"] for line in service.lines}
+            assert "database_unavailable" in {line["event"] for line in service.lines}
 
     def test_metrics_answer_while_every_worker_is_busy(self, tmp_path):
         """Busy as can be: the workers are stopped, and a caller waits in vain."""
