@@ -116,10 +116,12 @@ def database_error(error: BaseException | None) -> str | None:
     That is SQLite's, or PostgreSQL's SQLSTATE, or `reason` in a few fixed words.
     """
     while error is not None:
-        for attribute in ("sqlite_errorname", "sqlstate", "reason"):
+        for attribute in ("reason", "sqlite_errorname", "sqlstate"):
             name = getattr(error, attribute, None)
             if isinstance(name, str):
                 return name
+        if hasattr(error, "sqlstate"):  # PostgreSQL's, without a word from the server
+            return "connection lost"
         error = error.__cause__ or error.__context__
     return None
 

@@ -91,7 +91,7 @@ class NoConnection(PoolTimeout):
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
         words = (said for found, said in _REASONS.items() if found in str(trouble))
-        self.reason = next(words, "no connection") if trouble else "every connection is in use"
+        self.reason = next(words, "no connection")
 
 
 class Pool:
