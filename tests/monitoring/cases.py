@@ -152,7 +152,7 @@ CASES = {
         [revisions("4x10", "4x10"), revisions("5x10", "4x10"), revisions("3 4x10", "4x10")],
     ),
     ("DiscountConnectionPoolSaturated", "warning"): Case(
-        "10m", [connections("16x20")], [connections("14x20"), connections("18 2x20")]
+        "10m", [connections("16x20")], [connections("13x20"), connections("18 2x20")]
     ),
     ("DiscountCommitQueueGrowing", "warning"): Case(
         "6m",

@@ -134,9 +134,9 @@ def drilled(folder: Path, factor: float, pace: str) -> Iterator[Drilled]:
     with scene(folder) as there, monitoring(folder, there.targets, factor, pace) as stack:
         logs = [service.log for service in there.services.values()]
         drill = Drilled(stack, time.time(), logs=logs)
-        targets = len(there.targets)
+        services = len(there.services)
         until(
-            lambda: len(stack.query("discount:http_errors:ratio_rate5m")) == targets,
+            lambda: len(stack.query("discount:http_errors:ratio_rate5m")) == services,
             "Prometheus does not scrape the services",
             within_s,
         )

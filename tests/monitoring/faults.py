@@ -21,7 +21,7 @@ FAULTS: dict[str, Fault] = {}
 """By what they are called in docs/alerts.md."""
 
 C = "/v1/brands/jobs/campaigns/default"
-MANY = 24
+MANY = 32
 """Callers; more than a service has threads."""
 
 
@@ -172,11 +172,8 @@ def _not_migrated(scene: Scene) -> Iterator[None]:
 def _no_worker(scene: Scene) -> Iterator[None]:
     url = f"{scene.on_small_disk.url}{C}/jobs"
     body = {"kind": "generate", "count": 10}
-    job = requests.post(url, json=body, headers=bearer(), timeout=20)
-    job.raise_for_status()
+    requests.post(url, json=body, headers=bearer(), timeout=20).raise_for_status()
     yield
-    place = scene.on_small_disk.url + job.headers["Location"]
-    requests.delete(place, headers=bearer(), timeout=20).raise_for_status()
 
 
 TRACKS: Mapping[str, Sequence[Sequence[str]]] = {

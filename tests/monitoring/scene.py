@@ -18,7 +18,8 @@ import requests
 
 from tests.history.engines.postgresql import Drilled, postgresql
 from tests.issuer import Issuer, serving
-from tests.running import Running, free_port, running
+from tests.monitoring.stack import Target
+from tests.running import DISCOUNT, Running, free_port, running
 from tests.tokens import bearer
 
 STEADY = "steady"
@@ -84,6 +85,8 @@ class Scene:
     """The file that names it, read again for each connection."""
     issuer: Issuer
     small_disk: Path
+    worker_port: str
+    """Of the metrics of the job worker beside the service on SQLite."""
     issuer_down: ExitStack
     """Closing it stops the issuer."""
 
@@ -96,12 +99,15 @@ class Scene:
         }
 
     @property
-    def targets(self) -> dict[str, str]:
-        """Where each can be scraped."""
-        return {
-            name: f"127.0.0.1:{service.environment['METRICS_PORT']}"
-            for name, service in self.services.items()
-        }
+    def targets(self) -> list[Target]:
+        """Where each can be scraped, and the job worker, which is not among what is broken."""
+        return [
+            *(
+                Target(name, f"discount-{name}", _local(service.environment["METRICS_PORT"]))
+                for name, service in self.services.items()
+            ),
+            Target("sqlite", "discount-worker", _local(self.worker_port)),
+        ]
 
     def headers(self, service: Running) -> dict[str, str]:
         """Return a good token's header."""
@@ -140,13 +146,35 @@ def scene(folder: Path) -> Iterator[Scene]:
             database_url,
             issuer,
             disk,
+            str(free_port()),
             issuer_down,
         )
+        stack.enter_context(worker(made.on_sqlite, made.worker_port))
+        job = {"kind": "generate", "count": 2000}
+        url = f"{made.on_sqlite.url}/v1/brands/{STEADY}/campaigns/default/jobs"
         for service in made.services.values():
             for _ in range(5):
                 made.create(service, STEADY, 1000).raise_for_status()
             stack.enter_context(Callers(service, made.headers(service)))
+        requests.post(url, json=job, headers=bearer(), timeout=20).raise_for_status()
         yield made
+
+
+@contextmanager
+def worker(service: Running, port: str) -> Iterator[None]:
+    """Run a job worker beside a service."""
+    env = service.environment | {"DISCOUNT_WORKER_METRICS_PORT": port}
+    with service.log.with_name("worker-log").open("wb") as log:
+        process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _local(port: str) -> str:
+    return f"127.0.0.1:{port}"
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 import yaml
@@ -18,6 +19,16 @@ from tests.running import free_port
 
 CONFIG = HOME / "config/prometheus"
 READY_WITHIN_S = 30
+
+
+class Target(NamedTuple):
+    """What is scraped."""
+
+    namespace: str
+    job: str
+    """A name of its own."""
+    address: str
+    """Host and port."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Stack:
 @contextmanager
 def monitoring(
     folder: Path,
-    targets: Mapping[str, str] | None = None,
+    targets: Sequence[Target] | None = None,
     factor: float = 1,
     pace: str = "15s",
     ports: tuple[int, int] | None = None,
@@ -61,8 +72,7 @@ def monitoring(
 
     Args:
         folder: Where they keep their data and their configuration.
-        targets: Where to scrape (host:port), by the `namespace` that it stands for; `None`: what
-            the configuration says.
+        targets: What to scrape; `None`: what the configuration says.
         factor: How many times shorter every time in the rules is.
         pace: How often to scrape and to look at the rules.
         ports: Where Prometheus and Alertmanager listen, by default anywhere.
@@ -79,8 +89,14 @@ def monitoring(
         f"127.0.0.1:{ports[1]}"
     ]
     if targets is not None:
-        config["scrape_configs"][0]["static_configs"] = [
-            {"targets": [target], "labels": {"namespace": name}} for name, target in targets.items()
+        config["scrape_configs"] = [
+            {
+                "job_name": f"{target.job}",
+                "static_configs": [
+                    {"targets": [target.address], "labels": {"namespace": target.namespace}}
+                ],
+            }
+            for target in targets
         ]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     commands = (
@@ -100,7 +116,7 @@ def monitoring(
             process = subprocess.Popen(listen, cwd=folder, stdout=log, stderr=log)
             stack.callback(process.wait, READY_WITHIN_S)
             stack.callback(process.terminate)
-            until(lambda url=url: _is_ready(url), f"{command[0]}: see {log.name}")
+            until(partial(_is_ready, url), f"{command[0]}: see {log.name}")
         yield Stack(*urls)
 
 
