@@ -1,7 +1,9 @@
 """Telling of a slow database, seldom enough to be read."""
 
+import math
 import threading
 import time
+from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
@@ -14,14 +16,16 @@ class SlowLog:
 
     Args:
         log: Gets the lines.
-        every_s: How long to be silent after each.
+        clock: Tells seconds, and never goes back.
     """
 
-    def __init__(self, log: FilteringBoundLogger, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, log: FilteringBoundLogger, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._log = log
-        self._every_s = every_s
+        self._clock = clock
         self._lock = threading.Lock()
-        self._silent_until = 0.0
+        self._silent_until = -math.inf
         self._slowest: tuple[float, str] = (0.0, "")
         self._count = 0
 
@@ -30,10 +34,10 @@ class SlowLog:
         with self._lock:
             self._slowest = max(self._slowest, (seconds, operation))
             self._count += 1
-            now = time.monotonic()
+            now = self._clock()
             if now < self._silent_until:
                 return
-            self._silent_until = now + self._every_s
+            self._silent_until = now + EVERY_S
             (slowest_s, slowest), self._slowest = self._slowest, (0.0, "")
             count, self._count = self._count, 0
         self._log.warning(
