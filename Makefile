@@ -13,8 +13,8 @@ export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-bench run test lint format drill bench bench-quick bench-growth \
-	bench-bulk run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
-	container-keys container-tables
+	bench-bulk monitor alert-drill run-tests-api lock smoke sbom clean build start stop restart \
+	start-interactive run-shell container-keys container-tables
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ install-bench: install
 
 bench-bulk: install ## Measure bulk work beside the limit of each engine (COUNT=1000000)
 	$(VENV)/python -m tests.load.bulk --count $(or $(COUNT),1000000)
+
+monitor: install ## Watch the service on this machine with Prometheus and Alertmanager
+	$(VENV)/python -m tests.monitoring.stack
+
+alert-drill: install ## Cause every fault and wait for its alert, as long as that takes (DRILL_FACTOR=1)
+	$(VENV)/python -m tests.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
 
 run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox

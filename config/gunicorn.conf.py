@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import threading
-from contextlib import closing
 
 from service.observability.counter_files import make_folder, shared_memory
 
@@ -19,9 +18,15 @@ from prometheus_client import multiprocess  # noqa: E402
 
 from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
+from service.observability.metrics import BuildCollector, WorkerCollector  # noqa: E402
+from service.observability.sampling import keep_sampling  # noqa: E402
+from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
 from service.server import PipelineLogger, ServiceWorker  # noqa: E402
 from service.settings import load_settings  # noqa: E402
-from service.usecases.ports import system_clock  # noqa: E402
+from service.store.status import SQLStatus  # noqa: E402
+
+ENDED = "workers_ended"
+"""Where the arbiter keeps how many workers have ended; this file is read again on SIGHUP."""
 
 _settings = load_settings()
 _master = os.getpid()
@@ -63,19 +68,15 @@ limit_request_field_size = 8190
 def when_ready(server):
     """Serve the metrics from the master, and let it drain before it stops."""
     parts = parts_of(server.app.wsgi())
-
-    def codes_available():
-        with closing(parts.store) as store:  # no connection may be open when workers are forked
-            return store.codes_available()
-
-    def open_jobs():
-        with closing(parts.store):
-            return parts.jobs.open_jobs(system_clock())
-
-    def pids():
-        return tuple(server.WORKERS)
-
-    MetricsServer(_settings, codes_available, open_jobs, pids, parts.log).start()
+    status = SQLStatus(parts.database)
+    watch = StoreWatch(status, parts.log)
+    collectors = [
+        StoreCollector(watch.look, status.wanted_revision()),
+        KeysCollector(parts.keyring.stale_s),
+        BuildCollector(),
+        WorkerCollector(lambda: tuple(server.WORKERS), lambda: getattr(server, ENDED, 0)),
+    ]
+    MetricsServer(_settings, watch, collectors, parts.log).start()
     _drain_first(server, parts.drain, parts.log)
     gc.collect()
     gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write to it
@@ -104,6 +105,9 @@ def post_worker_init(worker):
     """Fetch keys before the first caller needs them; the master's threads do not come along."""
     parts = parts_of(worker.wsgi)
     parts.keyring.start()
+    keep_sampling(
+        parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
+    )
     if parts.tracing:
         parts.tracing.start()
 
@@ -116,7 +120,8 @@ def worker_exit(server, worker):
 
 
 def child_exit(server, worker):
-    """Forget the gauges of a worker that is gone."""
+    """Forget the gauges of a worker that is gone, and count it."""
+    setattr(server, ENDED, getattr(server, ENDED, 0) + 1)
     multiprocess.mark_process_dead(worker.pid)
 
 

@@ -33,6 +33,7 @@ from service.observability.logging import build_logger
 from service.observability.metrics import Metrics
 from service.observability.probes import probe_views
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
+from service.observability.slow import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
@@ -84,7 +85,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.url_map.merge_slashes = False  # an empty name is an error, not another path
     app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
-    metrics = Metrics()
+    metrics = Metrics(SlowLog(log))
     database = open_database(app, settings, metrics)
     store = SQLStore(database, reservations_in(database))
     jobs, queue = SQLJobs(database), LateQueue(settings)
@@ -97,7 +98,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     )
     cursors = Cursors(secret_key())  # those that are under way outlive a change of the key
 
-    write_problems(app, log, metrics.auth_refusal)
+    write_problems(app, log, metrics)
     receive(app)
     require_tokens(app, verifier, _reception(build_limits(settings, log)))
     app.register_blueprint(discount_views(store, metrics))

@@ -72,6 +72,9 @@ class Keys:
     def ask_again(self) -> None:
         self.asked += 1
 
+    def stale_s(self) -> float:
+        return 0.0
+
     def start(self) -> None:
         pass
 

@@ -4,7 +4,6 @@ No text of a library, a driver or an interpreter gets out: a problem says what i
 whoever raised it wrote for the caller.
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +14,9 @@ from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
 from service.api.answers import answer, request_path
 from service.domain import errors
-from service.domain.errors import AuthRefusal, Problem
+from service.domain.errors import Problem
+from service.observability.logging import database_error
+from service.observability.metrics import Metrics
 from service.observability.requests import current_record
 
 PROBLEM_JSON = "application/problem+json"
@@ -28,15 +29,13 @@ _BY_STATUS: dict[int, type[Problem]] = {
 """What the framework's own refusals become; any other of its 4xx is an invalid request."""
 
 
-def write_problems(
-    app: Flask, log: FilteringBoundLogger, count_refusal: Callable[[AuthRefusal], None]
-) -> None:
+def write_problems(app: Flask, log: FilteringBoundLogger, metrics: Metrics) -> None:
     """Turn everything that is raised in `app` into a problem.
 
     Args:
         app: The application.
         log: Hears of what nobody foresaw.
-        count_refusal: Hears why the guard refused a call.
+        metrics: Counts why the guard refused a call, and what the database could not do.
     """
 
     @app.errorhandler(Problem)
@@ -44,7 +43,7 @@ def write_problems(
         if isinstance(problem, errors.InternalError | errors.Unavailable):
             tell(problem)
         if problem.refusal:
-            count_refusal(problem.refusal)
+            metrics.auth_refusal(problem.refusal)
         return problem_answer(problem)
 
     @app.errorhandler(HTTPException)
@@ -68,6 +67,8 @@ def write_problems(
 
     def tell(error: Exception) -> None:
         record = current_record()
+        if name := database_error(error):
+            metrics.database_error(name)
         log.error(
             "request_failed", request_id=record.request_id, route=record.route, exc_info=error
         )
@@ -77,6 +78,7 @@ def problem_answer(problem: Problem) -> Response:
     """Write a problem."""
     record = current_record()
     record.problem = problem.slug
+    record.refusal = problem.refusal
     content = problem_object(problem, request_path(), record.request_id)
     response = answer(content, problem.status, problem_headers(problem))
     response.mimetype = PROBLEM_JSON

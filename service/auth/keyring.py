@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from service.auth.fetch import fetch
 from service.auth.handed_down import HandedDown
 from service.auth.keys import NO_KEYS, KeySet, KeysRefused, load_keys, read_published_keys
+from service.auth.since import Since
 from service.auth.watched import Watched
 from service.settings import Settings
 
@@ -29,6 +30,9 @@ class KeyRing(Protocol):
 
     def ask_again(self) -> None:
         """Note that a token names a key that is not there; it never waits."""
+
+    def stale_s(self) -> float:
+        """Return for how many seconds the keys could not be renewed; 0 while they can."""
 
     def start(self) -> None:
         """Begin to keep the keys current, in this process; `current` does it otherwise."""
@@ -68,6 +72,10 @@ class HeldKeys:
 
     def ask_again(self) -> None:
         """Do nothing: the files are looked at often enough."""
+
+    def stale_s(self) -> float:
+        """Return for how many seconds a file has been no good; 0 while all are."""
+        return self.current.bad.seconds()
 
     def start(self) -> None:
         """Do nothing: whoever uses the keys looks at the files."""
@@ -113,6 +121,7 @@ class PublishedKeys:
         self._log = log
         self._pace = pace or Pace()
         self._handed_down = HandedDown()
+        self._bad = Since()
         self._keys = NO_KEYS
         self._starting = threading.Lock()
         self._asked = threading.Event()
@@ -128,6 +137,10 @@ class PublishedKeys:
     def ask_again(self) -> None:
         """Have the set fetched soon, once for however many ask."""
         self._asked.set()
+
+    def stale_s(self) -> float:
+        """Return how long ago the first of the fetches failed that have failed in a row."""
+        return self._bad.seconds()
 
     def start(self) -> None:
         """Take over what another process has fetched, and begin to renew it."""
@@ -169,8 +182,10 @@ class PublishedKeys:
             keys = read_published_keys(document)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever is wrong
             reason = str(error) if isinstance(error, KeysRefused) else type(error).__name__
+            self._bad.begin()
             self._log.warning("keys_not_renewed", settings=[URL_SETTING], reason=reason)
             return False
+        self._bad.end()
         self._handed_down.put(document)
         self._use(keys)
         return True

@@ -87,6 +87,10 @@ class Verifier:
             raise Unauthenticated(
                 "The token has expired.", token_given=True, reason=AuthRefusal.EXPIRED
             ) from error
+        except jwt.ImmatureSignatureError as error:
+            raise Unauthenticated(
+                "The token is not valid yet.", token_given=True, reason=AuthRefusal.NOT_YET
+            ) from error
         except (PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Unauthenticated("The token is not valid.", token_given=True) from error
         return claims

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from service.auth.since import Since
 from service.settings import SettingsError
 
 if TYPE_CHECKING:  # loading structlog would slow down every command
@@ -45,6 +46,8 @@ class Watched(Generic[T]):
         self._log = log
         self._every_s = every_s
         self._looking = threading.Lock()
+        self.bad = Since()
+        """Since when a file is no good."""
         self._seen = self._fingerprints()
         self._value = read()
         self._next_look = time.monotonic() + every_s
@@ -70,8 +73,10 @@ class Watched(Generic[T]):
             value = self._read()
         except Exception as error:  # noqa: BLE001 - no file's content may fail a caller's request
             reason = str(error) if isinstance(error, SettingsError) else type(error).__name__
+            self.bad.begin()
             self._log.warning("keys_not_renewed", settings=list(self._files), reason=reason)
             return
+        self.bad.end()
         if value != self._value:
             self._value = value
             self._log.info("keys_renewed", settings=list(self._files))

@@ -23,6 +23,8 @@ class AuthRefusal(StrEnum):
 
     NO_TOKEN = "no_token"  # noqa: S105 - a reason
     EXPIRED = "expired"
+    NOT_YET = "not_yet"
+    """Its times lie ahead of our clock: one of the two clocks is wrong."""
     UNKNOWN_KEY = "unknown_key"
     INVALID = "invalid"
     SCOPE = "scope"

@@ -8,7 +8,7 @@ forks waiting for its few milliseconds, and whatever it opens it closes before i
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -16,61 +16,50 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.job_metrics import OpenJobs, OpenJobsCollector
-from service.observability.metrics import (
-    BuildCollector,
-    CodesAvailable,
-    CodesAvailableCollector,
-    WorkerCollector,
-)
+from service.observability.state import StoreWatch
 from service.settings import DEFAULT_METRICS_PORT, Settings
-from service.usecases.job_ports import JobsNow
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class MetricsServer:
-    """Shows what the workers have counted, and the codes that are left.
+    """Shows what the workers have counted, and what collectors find at the scrape.
 
     Args:
         settings: Where to listen.
-        codes_available: Asks the store; must leave nothing open.
-        open_jobs: Asks the store for jobs; must leave nothing open.
-        workers: Returns the process ids of the workers.
-        log: Hears where metrics are, and what went wrong.
+        watch: Looks at the store, perhaps for longer than a scrape takes.
+        collectors: Find out the rest, and leave nothing open.
+        log: Hears where metrics are.
     """
 
     def __init__(
         self,
         settings: Settings,
-        codes_available: CodesAvailable,
-        open_jobs: OpenJobs,
-        workers: Callable[[], Iterable[int]],
+        watch: StoreWatch,
+        collectors: Iterable[Collector],
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
-        self._codes_available = codes_available
-        self._open_jobs = open_jobs
+        self._watch = watch
         self._log = log
         self._scraping = threading.Lock()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        registry.register(CodesAvailableCollector(self._ask_store))
-        registry.register(OpenJobsCollector(self._ask_for_jobs))
-        registry.register(BuildCollector())
-        registry.register(WorkerCollector(workers))
+        for collector in collectors:
+            registry.register(collector)
         self._app = make_wsgi_app(registry)
 
     def start(self) -> None:
         """Listen, and serve from a thread of its own until the process ends."""
-        os.register_at_fork(
-            before=self._scraping.acquire,
-            after_in_parent=self._scraping.release,
-            after_in_child=self._scraping.release,
-        )
+        # The last registered is the first to wait: nobody begins to ask while a fork is due.
+        for lock in (self._watch.busy, self._scraping):
+            os.register_at_fork(
+                before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+            )
         server = self._listen()
         os.register_at_fork(after_in_child=server.socket.close)  # else workers keep the port
         self._log.info("metrics_listening", port=server.server_port)
@@ -104,21 +93,6 @@ class MetricsServer:
         with self._scraping:
             shown: Iterable[bytes] = self._app(environ, start_response)
             return shown
-
-    def _ask_store(self) -> Iterable[tuple[str, str, int]]:
-        """Ask how many codes are left; that nobody knows must not hide all other numbers."""
-        try:
-            return self._codes_available()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is not the counters' fault
-            self._log.warning("codes_available_unknown", exc_info=error)
-            return ()
-
-    def _ask_for_jobs(self) -> JobsNow | None:
-        try:
-            return self._open_jobs()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._log.warning("open_jobs_unknown", exc_info=error)
-            return None
 
 
 class SilentHandler(WSGIRequestHandler):

@@ -1,19 +1,14 @@
-"""Metrics of jobs: what a worker counts, and what everybody can read from the jobs' rows."""
-
-from collections.abc import Callable, Iterator
+"""Metrics of jobs: what a worker counts."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from service.domain.jobs import Job, JobKind, JobState
-from service.usecases.job_ports import JobsNow, Step
+from service.observability.metrics import BuildCollector
+from service.usecases.job_ports import Step
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ENDS = (JobState.SUCCEEDED, JobState.FAILED)
 """How a worker ends a job; it is a caller who cancels one."""
-
-OpenJobs = Callable[[], JobsNow]
 
 
 class JobMetrics:
@@ -21,6 +16,7 @@ class JobMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(BuildCollector())
         self._chunks = Histogram(
             "discount_job_chunk_seconds",
             "Time of a chunk's transaction with its commit.",
@@ -73,26 +69,3 @@ class JobMetrics:
     def waits(self) -> None:
         """Count a chunk that has to wait."""
         self._waits.inc()
-
-
-class OpenJobsCollector(Collector):
-    """Asks the store for jobs that have not ended, at the moment of each scrape."""
-
-    def __init__(self, open_jobs: Callable[[], JobsNow | None]) -> None:
-        """Take the numbers from `open_jobs`; `None` where nobody knows them."""
-        self._open_jobs = open_jobs
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges; where the store cannot answer, nothing, so that they go stale."""
-        jobs = self._open_jobs()
-        if jobs is None:
-            return
-        family = GaugeMetricFamily("discount_jobs_open", "Jobs not ended.", labels=["state"])
-        family.add_metric([JobState.QUEUED], jobs.queued)
-        family.add_metric([JobState.RUNNING], jobs.running)
-        yield family
-        yield GaugeMetricFamily(
-            "discount_jobs_oldest_queued_seconds",
-            "How long the oldest queued job has waited.",
-            value=jobs.oldest_queued_s,
-        )

@@ -81,7 +81,7 @@ def _tell_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         event["exception"] = _types(error)
-        event["database_error"] = _database_error(error)
+        event["database_error"] = database_error(error)
         event["stack"] = [
             f"{frame.filename}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)
@@ -110,12 +110,18 @@ def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
     }
 
 
-def _database_error(error: BaseException | None) -> str | None:
-    """Find SQLite's own name of what went wrong; unlike its message it holds no data."""
+def database_error(error: BaseException | None) -> str | None:
+    """Find the database's own name of what went wrong; unlike its message it holds no data.
+
+    That is SQLite's, or PostgreSQL's SQLSTATE, or `reason` in a few fixed words.
+    """
     while error is not None:
-        name: str | None = getattr(error, "sqlite_errorname", None)
-        if name:
-            return name
+        for attribute in ("reason", "sqlite_errorname", "sqlstate"):
+            name = getattr(error, attribute, None)
+            if isinstance(name, str):
+                return name
+        if hasattr(error, "sqlstate"):  # PostgreSQL's, without a word from the server
+            return "connection lost"
         error = error.__cause__ or error.__context__
     return None
 

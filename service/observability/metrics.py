@@ -6,12 +6,13 @@ scraped adds them up. Labels take a bounded number of values, whatever callers s
 
 import os
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service import __version__
@@ -24,14 +25,23 @@ UNMATCHED = "unmatched"
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-CodesAvailable = Callable[[], Iterable[tuple[str, str, int]]]
-"""Tells brand, campaign and how many codes are available, for each campaign."""
+SLOW_S = 0.25
+"""From so many seconds on an operation of the database is slow: a call that waits for it misses
+the objective for latency."""
+FORESEEN_ERRORS = ("SQLITE_FULL", "SQLITE_BUSY", "53100")
+"""Errors of the database that are alerted on; 53100 is PostgreSQL's full disk."""
 
 
 class Metrics:
-    """The counters of one application."""
+    """The counters of one application.
 
-    def __init__(self) -> None:
+    Args:
+        slow: Hears of an operation of the database that took `SLOW_S` or longer: its name, and
+            how many seconds it took.
+    """
+
+    def __init__(self, slow: Callable[[str, float], None] | None = None) -> None:
+        self._slow = slow
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "discount_http_requests",
@@ -69,6 +79,14 @@ class Metrics:
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
 
+        self._errors = Counter(
+            "discount_database_errors",
+            "Calls that failed because of the database, by its own name of what went wrong.",
+            ["error"],
+            registry=self.registry,
+        )
+        for name in FORESEEN_ERRORS:
+            self._errors.labels(name)
         database = Histogram(
             "discount_database_seconds",
             "Time of a read, connection included, and of a write transaction with its commit.",
@@ -86,6 +104,19 @@ class Metrics:
         self._waiting = Gauge(
             "discount_commit_waiting",
             "Writes that had not begun when the last commit returned.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        self._connections = Gauge(
+            "discount_database_connections",
+            "Connections to the database that callers share.",
+            ["state"],
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        self._connections_max = Gauge(
+            "discount_database_connections_max",
+            "How many of these connections there may be.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
@@ -119,45 +150,47 @@ class Metrics:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
 
+    def database_error(self, name: str) -> None:
+        """Count a call that the database failed."""
+        self._errors.labels(name).inc()
+
+    def saturation(self, waiting: int, in_use: int, idle: int, most: int) -> None:
+        """Note how many writes wait now, and how many connections there are."""
+        self._waiting.set(waiting)
+        self._connections.labels("in_use").set(in_use)
+        self._connections.labels("idle").set(idle)
+        self._connections_max.set(most)
+
     def read(self, seconds: float) -> None:
         """Note a read of the database."""
         self._database["read"].observe(seconds)
+        if seconds >= SLOW_S and self._slow:
+            self._slow("read", seconds)
 
     def commit(self, writes: int, waiting: int, seconds: float) -> None:
         """Note how many writes shared a transaction, how many waited, and how long it took."""
         self._batches.observe(writes)
         self._waiting.set(waiting)
         self._database["write"].observe(seconds)
-
-
-class CodesAvailableCollector(Collector):
-    """Asks the store how many codes are left, at the moment of each scrape."""
-
-    def __init__(self, codes_available: CodesAvailable) -> None:
-        """Take the numbers from `codes_available`."""
-        self._codes_available = codes_available
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauge; where the store cannot answer, nothing, so that it goes stale."""
-        family = GaugeMetricFamily(
-            "discount_codes_available",
-            "Codes that can still be reserved.",
-            labels=["brand", "campaign"],
-        )
-        for brand, campaign, available in self._codes_available():
-            family.add_metric([brand, campaign], available)
-        yield family
+        if seconds >= SLOW_S and self._slow:
+            self._slow("write", seconds)
 
 
 class BuildCollector(Collector):
-    """Tells what is running; the value is always 1."""
+    """Tells what is running, and since when."""
+
+    def __init__(self) -> None:
+        self._started = time.time()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauge; the library's own Info does not work with several processes."""
+        """Yield the gauges; the library's own Info does not work with several processes."""
         build = {"version": __version__, "python": platform.python_version()}
         family = GaugeMetricFamily("discount_build_info", "What is running.", labels=list(build))
         family.add_metric(list(build.values()), 1)
         yield family
+        yield GaugeMetricFamily(
+            "discount_start_time_seconds", "When it was started, Unix time.", value=self._started
+        )
 
 
 class WorkerCollector(Collector):
@@ -167,14 +200,20 @@ class WorkerCollector(Collector):
     worker: their ids would be new labels after every restart.
     """
 
-    def __init__(self, workers: Callable[[], Iterable[int]]) -> None:
-        """Take the process ids of those that are alive from `workers`."""
+    def __init__(
+        self, workers: Callable[[], Iterable[int]], ended: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Take the process ids of those that are alive, and how many have ended."""
         self._workers = workers
+        self._ended = ended
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Yield how many there are and, where the system tells, the memory of the largest."""
         workers = list(self._workers())
         yield GaugeMetricFamily("discount_workers", "Worker processes.", value=len(workers))
+        yield CounterMetricFamily(
+            "discount_workers_ended", "Worker processes that have ended.", value=self._ended()
+        )
         if sizes := [size for worker in workers if (size := resident_bytes(worker))]:
             yield GaugeMetricFamily(
                 "discount_worker_resident_bytes",

@@ -81,6 +81,7 @@ class RequestRecord:
         "outcome",
         "policy",
         "problem",
+        "refusal",
         "request_id",
         "route",
         "sent",
@@ -104,6 +105,7 @@ class RequestRecord:
         self.user_ref: str | None = None
         self.outcome: str | None = None
         self.problem: str | None = None
+        self.refusal: str | None = None
         self.sent: int | None = None
         self.policy = LOCKED_DOWN
         self.headers: tuple[tuple[str, str], ...] = ()
@@ -199,6 +201,7 @@ class RequestObserver:
             user_ref=record.user_ref,
             outcome=record.outcome or _outcome(status),
             problem=record.problem,
+            refusal=record.refusal,
             sent_bytes=record.sent,
         )
 

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -24,6 +24,15 @@ _BEGIN = "discount_begin"
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
 """Does its part on a connection in a transaction. It may be run twice, the first run undone."""
+
+
+class Connections(NamedTuple):
+    """The connections of a process."""
+
+    in_use: int
+    idle: int
+    most: int
+    """How many there may be."""
 
 
 class Observer(Protocol):
@@ -172,6 +181,11 @@ class Database(ABC):
     @abstractmethod
     def waiting_writes(self) -> int:
         """How many writes have not begun."""
+
+    @property
+    @abstractmethod
+    def connections(self) -> Connections:
+        """The connections that callers share; those that threads keep are not among them."""
 
     @abstractmethod
     def why_not_ready(self) -> str | None:

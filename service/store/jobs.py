@@ -40,7 +40,7 @@ _LOCK_BRAND = (
     select(brand.c.id).where(brand.c.id == bindparam("brand_id")).with_for_update(key_share=True)
 )
 _OPEN_BY_STATE = (
-    select(job.c.state, func.count(), func.min(job.c.created_at))
+    select(job.c.state, func.count(), func.min(job.c.created_at), func.min(job.c.leased_until))
     .where(job.c.finished_at.is_(None))
     .group_by(job.c.state)
 )
@@ -116,9 +116,9 @@ class SQLJobs:
     def open_jobs(self, now: Millis) -> JobsNow:
         with self._database.read() as connection:
             rows = {row[0]: row for row in connection.execute(_OPEN_BY_STATE)}
-        _, queued, since = rows.get(JobState.QUEUED, (None, 0, now))
-        _, running, _ = rows.get(JobState.RUNNING, (None, 0, now))
-        return JobsNow(queued, running, max(0, now - since) / 1000)
+        _, queued, since, _ = rows.get(JobState.QUEUED, (None, 0, now, now))
+        _, running, _, due = rows.get(JobState.RUNNING, (None, 0, now, now))
+        return JobsNow(queued, running, max(0, now - since) / 1000, max(0, now - due) / 1000)
 
 
 def finish(

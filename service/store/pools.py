@@ -46,8 +46,8 @@ _CAMPAIGN = (
     .where(campaign.c.brand_id == bindparam("brand_id"), campaign.c.id == bindparam("campaign_id"))
     .group_by(campaign.c.brand_id, campaign.c.id)
 )
-_AVAILABLE = (
-    select(brand.c.name, campaign.c.name, _COUNTS[0])
+_LEVELS = (
+    select(brand.c.name, campaign.c.name, *_COUNTS)
     .select_from(_WITH_TALLY.join(brand, brand.c.id == campaign.c.brand_id))
     .group_by(brand.c.id, campaign.c.brand_id, campaign.c.id)
 )
@@ -157,9 +157,13 @@ def campaign_with_counts(
     return Campaign(brand_name, campaign_name, row[0]), _counts(row)
 
 
-def codes_available(connection: Connection) -> Sequence[tuple[str, str, int]]:
-    """Return brand, campaign and how many codes are available, for every campaign."""
-    return [(row[0], row[1], row[2]) for row in connection.execute(_AVAILABLE)]
+def levels(connection: Connection) -> Sequence[tuple[str, str, int, int]]:
+    """Return of every campaign its names, and how many codes are available and are not."""
+    rows = connection.execute(_LEVELS)
+    return [
+        (brand_name, campaign_name, free, sum(rest))
+        for brand_name, campaign_name, free, *rest in rows
+    ]
 
 
 def _counts(row: Sequence[int]) -> Counts:

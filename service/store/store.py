@@ -69,11 +69,6 @@ class SQLStore:
             raise NoCodesLeft
         return reservation, new
 
-    def codes_available(self) -> Sequence[tuple[str, str, int]]:
-        """Return brand, campaign and how many codes are available, for every campaign."""
-        with self._database.read() as connection:
-            return pools.codes_available(connection)
-
     def close(self) -> None:
         """Close what is open; later calls open it again."""
         self._database.close()

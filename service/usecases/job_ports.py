@@ -25,6 +25,8 @@ class JobsNow(NamedTuple):
     running: int
     oldest_queued_s: float
     """For how many seconds the oldest of those queued has waited."""
+    overdue_s: float
+    """For how many seconds one of those running has been without a worker, at most."""
 
 
 Announce = Callable[[JobKey], None]

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 
 import jwt
 import pytest
@@ -30,6 +31,7 @@ FIELDS = [
     "user_ref",
     "outcome",
     "problem",
+    "refusal",
     "sent_bytes",
 ]
 
@@ -76,7 +78,9 @@ class TestLog:
     def test_a_refused_caller_is_named_and_a_stranger_is_not(self, client, lines):
         client.get("/v1/brands", headers=bearer(sub="billing", scope=""))
         client.get("/v1/brands/brand1", headers=bearer(sub="billing", exp=1))
-        assert ["billing", None] == [line["caller"] for line in lines()]
+        assert [("billing", "scope"), (None, "expired")] == [
+            (line["caller"], line["refusal"]) for line in lines()
+        ]
 
     def test_a_user_has_one_pseudonym(self, client, auth, codes, lines):
         client.get("/v1/discount/fetch/brand1/alice", headers=auth)
@@ -148,6 +152,7 @@ class TestMetrics:
             {},
             {"Authorization": "Basic x"},
             bearer(exp=1),
+            bearer(iat=int(time.time()) + 60),
             {"Authorization": f"Bearer {jwt.encode(claims(), SECRET, headers={'kid': 'x'})}"},
             {"Authorization": "Bearer x"},
             {"Authorization": f"Bearer {good[0]}.{good[2][::-1]}"},
@@ -164,6 +169,7 @@ class TestMetrics:
         assert {
             "no_token": "2",
             "expired": "1",
+            "not_yet": "1",
             "unknown_key": "1",
             "invalid": "3",
             "scope": "1",

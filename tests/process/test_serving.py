@@ -269,12 +269,18 @@ class TestMetrics:
         requests.get(f"{service.url}/v1/discount/fetch/left/u", headers=bearer(), timeout=5)
         assert 6 == metric(service, gauge)
 
+    def test_each_worker_notes_its_connections(self, service):
+        most = 3 * (16 + 3)  # workers, their threads, and what SQLite has beyond
+        until(lambda: most == metric(service, "discount_database_connections_max "))
+        until(lambda: 0 == metric(service, 'discount_database_connections{state="in_use"}'))
+
     def test_what_is_running_is_told(self, service):
         build = (
             f'discount_build_info{{python="{platform.python_version()}",version="{__version__}"}}'
         )
         assert 1 == metric(service, build)
         assert 3 == metric(service, "discount_workers ")
+        assert time.time() - 600 < metric(service, "discount_start_time_seconds ") < time.time()
         assert 20e6 < metric(service, "discount_worker_resident_bytes ") < 500e6
 
     def test_prometheus_own_checker_finds_nothing(self, service):
@@ -295,12 +301,13 @@ class TestMetrics:
     def test_a_worker_that_was_killed_is_replaced_and_its_counts_stay(self, tmp_path):
         with running(tmp_path, WEB_CONCURRENCY="2") as service:
             create(service, "kept", 5)
-            for _ in range(3):
+            for killed_so_far in (2, 4, 6):
                 killed = set(workers(service))
                 for pid in killed:
                     os.kill(pid, signal.SIGKILL)
                 until(lambda killed=killed: len(set(workers(service)) - killed) == 2)
                 assert 5 == metric(service, "discount_codes_created_total")
+                assert killed_so_far == metric(service, "discount_workers_ended_total")
                 assert 200 == patiently(f"{service.url}/readyz").status_code
 
     def test_a_reload_keeps_counting(self, tmp_path):
@@ -320,7 +327,7 @@ class TestMetrics:
                 file.unlink()
             (tmp_path / "discount.db").write_bytes(b"no database" * 1000)
             assert 5 == metric(service, "discount_codes_created_total")
-            assert "codes_available_unknown" in {line["event"] for line in service.lines}
+            assert "database_unavailable" in {line["event"] for line in service.lines}
 
     def test_metrics_answer_while_every_worker_is_busy(self, tmp_path):
         """Busy as can be: the workers are stopped, and a caller waits in vain."""

@@ -134,10 +134,16 @@ def test_the_oldest_job_is_due_first(ask, work):
 
 
 def test_open_jobs_are_counted_and_the_oldest_ones_age_known(ask, work, jobs):
-    assert (0, 0, 0.0) == jobs.open_jobs(NOW)
+    assert (0, 0, 0.0, 0.0) == jobs.open_jobs(NOW)
     take(work, ask())
     ask()
-    assert (1, 1, 2.5) == jobs.open_jobs(NOW + 2500)
+    assert (1, 1, 2.5, 0.0) == jobs.open_jobs(NOW + 2500)
+
+
+def test_a_running_job_is_overdue_once_its_lease_has_run_out(ask, work, jobs):
+    take(work, ask())
+    assert 0.0 == jobs.open_jobs(NOW + LEASE_MS).overdue_s
+    assert 1.5 == jobs.open_jobs(NOW + LEASE_MS + 1500).overdue_s
 
 
 class Killed(BaseException):

@@ -6,17 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from flask import Flask
 from sqlalchemy import text
 
 from service.domain.codes import mint
 from service.domain.errors import NoCodesLeft, Unavailable
 from service.domain.model import Idempotency
+from service.observability.logging import database_error
+from service.settings import Settings
+from service.store.engines import open_database
 from service.store.postgresql import reservations
 from service.store.postgresql.database import driver_of
 from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
 from tests.engines import on_postgresql
 from tests.postgresql import server_url
+from tests.running import free_port
 
 pytestmark = on_postgresql
 
@@ -145,6 +150,25 @@ def test_a_commit_that_no_longer_waits_for_the_standby_is_no_commit(calls, call,
             time.sleep(0.05)
         with pytest.raises(Unavailable):
             called.result()
+
+
+def test_the_database_is_named_by_its_own_code(calls, fail):
+    fail("53100")
+    with pytest.raises(Unavailable) as raised:
+        calls["reserve"]()
+    assert "53100" == database_error(raised.value)
+
+
+def test_without_a_connection_it_is_named_by_the_reason(engine):
+    url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
+    nowhere = open_database(Flask("nowhere"), Settings(database_url=url))
+    try:
+        for ask in (nowhere.read, nowhere.transaction):
+            with pytest.raises(Unavailable) as raised, ask():
+                pass
+            assert "connection refused" == database_error(raised.value)
+    finally:
+        nowhere.close()
 
 
 class TestLastCodes:

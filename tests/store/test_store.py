@@ -19,6 +19,7 @@ from service.domain.errors import (
     Unavailable,
 )
 from service.domain.model import State
+from service.store.status import SQLStatus
 from tests.engines import on_sqlite
 
 NOW = 1_800_000_000_000
@@ -173,15 +174,15 @@ class TestCounts:
             store.reserve("brand", "default", f"user{number}", NOW)
         assert count_rows(database) == store.brand("brand")[1]
         assert count_rows(database) == store.campaign("brand", "default")[1]
-        assert [("brand", "default", 13)] == store.codes_available()
+        assert [("brand", "default", 13, 7)] == SQLStatus(database).levels()
 
-    def test_counting_reads_no_codes(self, store, plans):
+    def test_counting_reads_no_codes(self, store, database, plans):
         """The cost is the same on ten codes and on ten million: only the tally is read."""
         add(store, "AAAA")
         with plans() as steps:
             store.brand("brand")
             store.campaign("brand", "default")
-            store.codes_available()
+            SQLStatus(database).levels()
         assert steps
         assert not [step for step in steps if re.search(r"\bcode\b", step)]
 

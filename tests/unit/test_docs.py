@@ -7,13 +7,9 @@ import re
 from prometheus_client import generate_latest
 
 from service.api.document import operations_of
-from service.observability.job_metrics import JobMetrics, OpenJobsCollector
-from service.observability.metrics import (
-    BuildCollector,
-    CodesAvailableCollector,
-    Metrics,
-    WorkerCollector,
-)
+from service.observability.job_metrics import JobMetrics
+from service.observability.metrics import BuildCollector, Metrics, WorkerCollector
+from service.observability.state import KeysCollector, StoreCollector, StoreNow
 from service.settings import HOME
 from service.usecases.job_ports import JobsNow
 
@@ -58,11 +54,12 @@ def test_the_log_catalogue_lists_every_event_and_no_other():
 
 def test_the_metrics_list_has_every_metric_and_no_other():
     metrics = Metrics()
-    metrics.registry.register(CodesAvailableCollector(lambda: [("b", "c", 1)]))
+    now = StoreNow(up=True, revision=1, levels=[("b", "c", 1, 1)], jobs=JobsNow(0, 0, 0.0, 0.0))
+    metrics.registry.register(StoreCollector(lambda: now, 1))
+    metrics.registry.register(KeysCollector(lambda: 0.0))
     metrics.registry.register(BuildCollector())
     metrics.registry.register(WorkerCollector(lambda: [os.getpid()]))
     jobs = JobMetrics()
-    jobs.registry.register(OpenJobsCollector(lambda: JobsNow(0, 0, 0.0)))
     text = generate_latest(metrics.registry).decode() + generate_latest(jobs.registry).decode()
     exposed = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
     exposed = {name for name in exposed if not name.endswith("_created")}

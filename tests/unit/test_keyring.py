@@ -135,6 +135,15 @@ class TestRenewal:
         issuer.rotate_to("k2")
         until(lambda: kids(ring) == {"k2"})
 
+    def test_how_long_it_fails_is_known_until_it_succeeds(self, ring_of, issuer):
+        ring = ring_of(FAST)
+        until(lambda: kids(ring) == {"k1"})
+        assert 0.0 == ring.stale_s()
+        issuer.say = lambda handler: answer(handler, b"", 500)
+        until(lambda: ring.stale_s() > 0.2)
+        issuer.say = issuer.publish
+        until(lambda: ring.stale_s() == 0.0)
+
     def test_the_same_keys_again_are_the_same_object(self, ring_of, issuer):
         """So that verified tokens are kept; another order or member changes nothing."""
         ring = ring_of(FAST)

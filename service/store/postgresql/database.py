@@ -12,7 +12,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import Unavailable
-from service.store.database import Database, Observer, Result, Work
+from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.postgresql.connection import STALE, UnsafeCommit
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
@@ -192,6 +192,11 @@ class PostgreSQLDatabase(Database):
     def waiting_writes(self) -> int:
         """How many threads wait for a connection."""
         return self._pool.waiting
+
+    @property
+    def connections(self) -> Connections:
+        """The connections that callers share."""
+        return self._pool.connections
 
     def why_not_ready(self) -> str | None:
         """Say whether the server takes writes.

@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from service.settings import SettingsError
+from service.store.database import Connections
 from service.store.postgresql.connection import Connection, is_useless
 
 PATIENCE_S = 3.0
@@ -26,6 +27,20 @@ LOST_AFTER = 3
 """How many failures in a row mean that the server does not answer."""
 CONNECT_S = 2
 """How long one attempt to connect may take, for each host of the URL."""
+
+_REASONS = {
+    "refused": "connection refused",
+    "timeout": "connection timeout",
+    "authentication failed": "authentication failed",
+    "too many clients": "too many connections",
+    "connection slots": "too many connections",
+    "starting up": "starting up",
+    "shutting down": "shutting down",
+    "translate host name": "unknown host",
+    "does not exist": "no such database or role",
+    "SSL": "TLS",
+}
+"""What stands in libpq's message, which has no code, and what is said of it."""
 
 SERVER_SETTINGS = {
     # Less than a caller's patience, so that the server ends it and the connection lives on.
@@ -70,6 +85,15 @@ def conninfo_of(url: str) -> str:
     return make_conninfo("", **{**defaults, **said, "options": both})
 
 
+class NoConnection(PoolTimeout):
+    """No connection could be had in time; `reason` says why in a few fixed words."""
+
+    def __init__(self, trouble: psycopg.Error | None) -> None:
+        super().__init__(f"no connection: {trouble}")
+        words = (said for found, said in _REASONS.items() if found in str(trouble))
+        self.reason = next(words, "no connection")
+
+
 class Pool:
     """Lends connections, each to one thread at a time; none is opened before it is needed.
 
@@ -104,6 +128,13 @@ class Pool:
         """How many threads wait for a connection."""
         return self._pool.get_stats().get("requests_waiting", 0) if self._pool else 0
 
+    @property
+    def connections(self) -> Connections:
+        """How many connections are lent, idle, and allowed."""
+        found = self._pool.get_stats() if self._pool else {}
+        idle = found.get("pool_available", 0)
+        return Connections(found.get("pool_size", 0) - idle, idle, self._size)
+
     @contextmanager
     def lend(self) -> Iterator[Connection]:
         """Lend a connection on which each statement is a transaction of its own.
@@ -130,7 +161,7 @@ class Pool:
             try:
                 connection = pool.getconn(timeout=patience / 2)
             except PoolTimeout as timeout:
-                raise PoolTimeout(f"no connection: {self._trouble or timeout}") from timeout
+                raise NoConnection(self._trouble) from timeout
             connection.lent_by = pool
             if not is_useless(connection):
                 connection.deadline = deadline

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, PoolProxiedConnection, event, make_url
+from sqlalchemy import Connection, PoolProxiedConnection, QueuePool, event, make_url
 
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
-from service.store.database import Database, Observer, Result, Work
+from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.sqlite.group_commit import GroupCommit
 from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
 POOL_TIMEOUT_S = 2
+EXTRA = 3
+"""Connections beyond one for each thread."""
 _OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
@@ -45,9 +47,10 @@ class SQLiteDatabase(Database):
         _require_folder(url)
         options = {
             "pool_size": threads,
-            "max_overflow": 3,  # the writer, and a probe or scrape while every thread is busy
+            "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
         }
+        self._most = threads + EXTRA
         super().__init__(app, url, options, observer)
         event.listen(self.engine, "connect", _set_up)
         self._own = threading.local()
@@ -125,6 +128,13 @@ class SQLiteDatabase(Database):
     def waiting_writes(self) -> int:
         """How many writes have not begun."""
         return self._group_commit.waiting
+
+    @property
+    def connections(self) -> Connections:
+        """The connections that callers share; those that threads keep are not among them."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)  # noqa: S101 - for the type checker
+        return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
         """Ask for a sign of life.

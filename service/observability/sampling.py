@@ -1,0 +1,26 @@
+"""What a worker process knows of itself, noted every second: a scrape cannot ask it.
+
+A number that is noted only when something ends would stand still just when nothing ends any more.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from service.observability.metrics import Metrics
+
+EVERY_S = 1.0
+
+Saturation = tuple[int, int, int, int]
+"""Writes that wait; connections in use, idle, and allowed."""
+
+
+def keep_sampling(metrics: Metrics, look: Callable[[], Saturation]) -> None:
+    """Note what `look` sees, from a thread of this process, until the process ends."""
+
+    def sample() -> None:
+        while True:
+            metrics.saturation(*look())
+            time.sleep(EVERY_S)
+
+    threading.Thread(target=sample, name="sampling", daemon=True).start()

@@ -1,0 +1,195 @@
+"""What the database says at the moment of a scrape: how it is, what is left, which jobs wait.
+
+It is asked in a thread of its own, for a limited time: Prometheus gives up on a scrape that takes
+long, and would then lose every other number, too.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from structlog.typing import FilteringBoundLogger
+
+from service.domain.jobs import JobState
+from service.usecases.job_ports import JobsNow
+
+ASK_WITHIN_S = 0.7
+"""How long a scrape waits for the database; the whole of it has a second."""
+JOB_WAITS_S = 15.0
+"""After so long a job should have a worker: one takes up within this what another left behind."""
+
+Level = tuple[str, str, int, int]
+"""Brand, campaign, how many codes are available, and how many are not any more."""
+
+
+class Store(Protocol):
+    """Where the numbers come from."""
+
+    def why_not_ready(self) -> str | None:
+        """Say in a word or two why calls could not be served, `None` if they could."""
+
+    def revision(self) -> int:
+        """Return the revision of the tables, 0 where there are none."""
+
+    def wanted_revision(self) -> int:
+        """Return the revision that this version wants."""
+
+    def levels(self) -> Sequence[Level]:
+        """Return the level of every campaign."""
+
+    def open_jobs(self) -> JobsNow:
+        """Return the jobs that have not ended."""
+
+    def close(self) -> None:
+        """Leave nothing open."""
+
+
+@dataclass(slots=True)
+class StoreNow:
+    """What was found out in time; `None` is what nobody knows."""
+
+    up: bool = False
+    revision: int | None = None
+    levels: Sequence[Level] | None = None
+    jobs: JobsNow | None = None
+
+
+class StoreWatch:
+    """Asks the store, one question after the other, and tells the log what is wrong.
+
+    Args:
+        store: Whom to ask; it is closed after each time.
+        log: Gets a line for each time that something was wrong.
+        within_s: How long an answer is waited for.
+    """
+
+    def __init__(
+        self, store: Store, log: FilteringBoundLogger, within_s: float = ASK_WITHIN_S
+    ) -> None:
+        self.busy = threading.Lock()
+        """Held while the store is asked, which may be longer than anybody waits."""
+        self._store = store
+        self._log = log
+        self._within_s = within_s
+
+    def look(self) -> StoreNow:
+        """Return what is known in time; nothing, while the time before has not ended yet."""
+        found = StoreNow()
+        if self.busy.acquire(blocking=False):
+            done = threading.Event()
+            threading.Thread(target=self._ask, args=[found, done], daemon=True).start()
+            done.wait(self._within_s)
+        return replace(found)  # what is still asked may write on
+
+    def _ask(self, found: StoreNow, done: threading.Event) -> None:
+        try:
+            with closing(self._store):
+                self._fill(found)
+        except Exception as error:  # noqa: BLE001 - it must not hide all other numbers
+            self._log.warning("database_unavailable", reason=None, exc_info=error)
+        finally:
+            done.set()
+            self.busy.release()
+
+    def _fill(self, found: StoreNow) -> None:
+        """Ask everything.
+
+        Raises:
+            Exception: The store cannot answer.
+        """
+        reason = self._store.why_not_ready()
+        if reason:
+            self._log.warning("database_unavailable", reason=reason)
+        found.up = reason is None
+        found.revision = self._store.revision()
+        wanted = self._store.wanted_revision()
+        if found.revision < wanted:
+            self._log.warning("migration_missing", revision=found.revision, wanted=wanted)
+        if found.revision:
+            found.levels = self._store.levels()
+            found.jobs = self._store.open_jobs()
+            self._tell_of_waiting(found.jobs)
+
+    def _tell_of_waiting(self, jobs: JobsNow) -> None:
+        if max(jobs.oldest_queued_s, jobs.overdue_s) > JOB_WAITS_S:
+            self._log.warning(
+                "jobs_wait",
+                queued=jobs.queued,
+                running=jobs.running,
+                oldest_queued_s=jobs.oldest_queued_s,
+                overdue_s=jobs.overdue_s,
+            )
+
+
+class StoreCollector(Collector):
+    """Shows what a look at the store finds; what nobody knows is not shown, and goes stale."""
+
+    def __init__(self, look: Callable[[], StoreNow], wanted_revision: int) -> None:
+        """Take what to show from `look`, and which revision of the tables is wanted."""
+        self._look = look
+        self._wanted = wanted_revision
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Look, and yield the gauges."""
+        now = self._look()
+        yield _gauge("discount_database_up", "Whether the database serves calls.", now.up)
+        yield _gauge("discount_schema_revision_wanted", "Revision wanted.", self._wanted)
+        if now.revision is not None:
+            yield _gauge("discount_schema_revision", "Revision of the tables.", now.revision)
+        if now.levels is not None:
+            yield from _show_levels(now.levels)
+        if now.jobs is not None:
+            yield from _show_jobs(now.jobs)
+
+
+class KeysCollector(Collector):
+    """Tells for how long the keys have not been what their source has."""
+
+    def __init__(self, stale_s: Callable[[], float]) -> None:
+        """Take the seconds from `stale_s`."""
+        self._stale_s = stale_s
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauge."""
+        text = "For how long the keys could not be renewed; 0 while they can."
+        yield _gauge("discount_keys_stale_seconds", text, self._stale_s())
+
+
+def _show_levels(levels: Sequence[Level]) -> Iterator[GaugeMetricFamily]:
+    names = ["brand", "campaign"]
+    available = GaugeMetricFamily(
+        "discount_codes_available", "Codes that can still be reserved.", labels=names
+    )
+    taken = GaugeMetricFamily(
+        "discount_codes_taken", "Codes that cannot be reserved any more.", labels=names
+    )
+    for brand, campaign, free, gone in levels:
+        available.add_metric([brand, campaign], free)
+        taken.add_metric([brand, campaign], gone)
+    yield available
+    yield taken
+
+
+def _show_jobs(jobs: JobsNow) -> Iterator[GaugeMetricFamily]:
+    family = GaugeMetricFamily("discount_jobs_open", "Jobs not ended.", labels=["state"])
+    family.add_metric([JobState.QUEUED], jobs.queued)
+    family.add_metric([JobState.RUNNING], jobs.running)
+    yield family
+    yield _gauge(
+        "discount_jobs_oldest_queued_seconds",
+        "How long the oldest queued job has waited.",
+        jobs.oldest_queued_s,
+    )
+    yield _gauge(
+        "discount_jobs_overdue_seconds",
+        "How long a running job has been without the worker that should go on with it.",
+        jobs.overdue_s,
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)

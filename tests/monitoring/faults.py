@@ -1,0 +1,216 @@
+"""The faults of the drill, each caused for real; docs/alerts.md says what each must lead to."""
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+
+import requests
+
+from service.store.schema import newest_revision
+from tests.history.proxy import Mode
+from tests.monitoring.scene import Callers, Scene, workers
+from tests.monitoring.stack import until
+from tests.tokens import bearer, forged
+
+Fault = Callable[[Scene], AbstractContextManager[None]]
+FAULTS: dict[str, Fault] = {}
+"""By what they are called in docs/alerts.md."""
+
+C = "/v1/brands/jobs/campaigns/default"
+MANY = 32
+"""Callers; more than a service has threads."""
+
+
+def fault(name: str) -> Callable[[Callable[[Scene], Iterator[None]]], None]:
+    """Add a fault: it is there while the block runs."""
+
+    def add(cause: Callable[[Scene], Iterator[None]]) -> None:
+        FAULTS[name] = contextmanager(cause)
+
+    return add
+
+
+@fault("the way to the database is slow")
+def _slow(scene: Scene) -> Iterator[None]:
+    proxy = scene.database.proxy
+    proxy.delay_s = 0.4
+    proxy.set(Mode.DELAY)
+    with Callers(scene.on_postgresql, scene.headers(scene.on_postgresql), number=MANY, pause_s=0.0):
+        yield
+    proxy.set(Mode.PASS)
+
+
+@fault("somebody holds a lock on a table")
+def _locked(scene: Scene) -> Iterator[None]:
+    service = scene.on_postgresql
+    with (
+        scene.database.connect() as connection,
+        connection.transaction(),
+        Callers(service, scene.headers(service), number=MANY, pause_s=0.0),
+    ):
+        connection.execute("LOCK TABLE code")
+        yield
+
+
+@fault("the database is stopped")
+def _stopped(scene: Scene) -> Iterator[None]:
+    scene.database_url.write_text(scene.database.url)  # past the proxy, which would still accept
+    scene.database.server.end(signal.SIGKILL)
+    yield
+    scene.database.server.start()
+
+
+@fault("the issuer of tokens is down")
+def _no_issuer(scene: Scene) -> Iterator[None]:
+    """The keys are fetched every 5 minutes; who comes with an unknown key makes it sooner."""
+    scene.issuer_down.close()
+    scene.issuer.jwk("k2")
+    with Callers(scene.on_postgresql, scene.issuer.bearer("k2"), number=1, pause_s=1.0):
+        yield
+
+
+@fault("a pool is used up quickly")
+def _running_dry(scene: Scene) -> Iterator[None]:
+    service = scene.on_sqlite
+    scene.create(service, "dry", 1000).raise_for_status()
+    with Callers(service, bearer(), "dry", number=2):
+        yield
+
+
+@fault("the last code of a pool is given")
+def _empty(scene: Scene) -> Iterator[None]:
+    service = scene.on_sqlite
+    scene.create(service, "empty", 20).raise_for_status()
+    time.sleep(3)  # it is seen before it is empty
+    with Callers(service, bearer(), "empty", number=2):
+        yield
+
+
+@fault("another process holds SQLite's write lock")
+def _write_lock(scene: Scene) -> Iterator[None]:
+    service = scene.on_sqlite
+    with _sqlite(service.environment["DISCOUNT_DATABASE_URL"]) as database:
+        database.execute("BEGIN IMMEDIATE")
+        with Callers(service, bearer(), number=MANY, pause_s=0.0):
+            yield
+        database.execute("ROLLBACK")
+
+
+@fault("worker processes are killed again and again")
+def _kills(scene: Scene) -> Iterator[None]:
+    for _ in range(3):
+        killed = workers(scene.on_sqlite)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        until(
+            lambda killed=killed: len(set(workers(scene.on_sqlite)) - set(killed)) == 2,  # type: ignore[misc]
+            "gunicorn does not replace its workers",
+        )
+    yield
+
+
+@fault("the server is killed, and nobody starts it again")
+def _down(scene: Scene) -> Iterator[None]:
+    scene.on_sqlite.process.kill()
+    yield
+
+
+@fault("callers come with forged tokens")
+def _forged(scene: Scene) -> Iterator[None]:
+    token = forged({}, b"no key of the service's, but as long as one")
+    headers = {"Authorization": f"Bearer {token}"}
+    with Callers(scene.on_small_disk, headers, number=4, pause_s=0.05):
+        yield
+
+
+@fault("the clock of the issuer is a minute ahead")
+def _clock(scene: Scene) -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(2):
+            early = bearer(iat=int(time.time()) + 60)
+            stack.enter_context(Callers(scene.on_small_disk, early, number=1, pause_s=0.2))
+        yield
+
+
+@fault("the disk is full")
+def _full(scene: Scene) -> Iterator[None]:
+    filler = scene.small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    over = False
+
+    def create() -> None:
+        while not over:
+            with suppress(requests.RequestException):
+                scene.create(scene.on_small_disk, "big", 200)
+
+    thread = threading.Thread(target=create)
+    thread.start()
+    try:
+        yield
+    finally:
+        over = True
+        filler.unlink()
+        thread.join(30)
+
+
+@fault("the tables are of an earlier version")
+def _not_migrated(scene: Scene) -> Iterator[None]:
+    with _sqlite(scene.on_small_disk.environment["DISCOUNT_DATABASE_URL"]) as database:
+        set_revision = "UPDATE alembic_version SET version_num = ?"
+        database.execute(set_revision, ["0003"])
+        yield
+        database.execute(set_revision, [newest_revision()])
+
+
+@fault("no job worker runs")
+def _no_worker(scene: Scene) -> Iterator[None]:
+    url = f"{scene.on_small_disk.url}{C}/jobs"
+    body = {"kind": "generate", "count": 10}
+    requests.post(url, json=body, headers=bearer(), timeout=20).raise_for_status()
+    yield
+
+
+TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
+    "postgresql": [
+        [
+            "the way to the database is slow",
+            "somebody holds a lock on a table",
+            "the database is stopped",
+        ],
+        ["the issuer of tokens is down"],
+    ],
+    "sqlite": [
+        [
+            "a pool is used up quickly",
+            "the last code of a pool is given",
+            "another process holds SQLite's write lock",
+            "worker processes are killed again and again",
+            "the server is killed, and nobody starts it again",
+        ]
+    ],
+    "small-disk": [
+        [
+            "callers come with forged tokens",
+            "the clock of the issuer is a minute ahead",
+            "the disk is full",
+            "the tables are of an earlier version",
+        ],
+        ["no job worker runs"],
+    ],
+}
+"""What befalls which service, one after the other; tracks run beside each other."""
+
+
+@contextmanager
+def _sqlite(url: str) -> Iterator[sqlite3.Connection]:
+    database = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10, isolation_level=None)
+    try:
+        yield database
+    finally:
+        database.close()

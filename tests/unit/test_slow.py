@@ -1,0 +1,39 @@
+"""Telling of a slow database: at once, and then seldom."""
+
+from typing import Any
+
+from service.observability.metrics import SLOW_S, Metrics
+from service.observability.slow import EVERY_S, SlowLog
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def warning(self, event, **fields):
+        self.lines.append((event, fields))
+
+
+def test_the_first_is_told_and_then_the_slowest_of_many():
+    log: Any = Log()
+    now = 0.0
+    told = SlowLog(log, clock=lambda: now)
+    told("read", 0.3)
+    for seconds in (0.4, 2.0, 0.5):
+        told("write", seconds)
+    assert [("database_slow", {"operation": "read", "seconds": 0.3, "operations": 1})] == log.lines
+    now = EVERY_S
+    told("read", 0.6)
+    assert ("database_slow", {"operation": "write", "seconds": 2.0, "operations": 4}) == log.lines[
+        -1
+    ]
+
+
+def test_only_what_is_slow_is_told():
+    heard = []
+    metrics = Metrics(lambda *told: heard.append(told))
+    metrics.read(SLOW_S - 0.001)
+    metrics.commit(1, 0, SLOW_S - 0.001)
+    metrics.read(SLOW_S)
+    metrics.commit(1, 0, 1.0)
+    assert [("read", SLOW_S), ("write", 1.0)] == heard

@@ -1,0 +1,130 @@
+"""What a scrape asks of the store: never for long, and never hiding what else is known."""
+
+import threading
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from service.observability.state import StoreCollector, StoreWatch
+from service.usecases.job_ports import JobsNow
+
+LEVEL = ("brand", "default", 3, 7)
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def warning(self, event, **fields):
+        self.lines.append((event, fields))
+
+    def names(self):
+        return [event for event, _ in self.lines]
+
+
+class Store:
+    """Answers, unless it is told to hang or to fail."""
+
+    def __init__(self):
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.asked = self.closed = 0
+        self.unready = None
+        self.failure = None
+        self.at = 4
+        self.jobs = JobsNow(0, 0, 0.0, 0.0)
+
+    def why_not_ready(self):
+        self.asked += 1
+        self.may_answer.wait(20)
+        return self.unready
+
+    def revision(self):
+        return self.at
+
+    def wanted_revision(self):
+        return 4
+
+    def levels(self):
+        if self.failure:
+            raise self.failure
+        return [LEVEL]
+
+    def open_jobs(self):
+        return self.jobs
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def watch(store, log):
+    """One that waits as long as a busy machine needs."""
+    return StoreWatch(store, log, within_s=20)
+
+
+def scrape(watch):
+    registry = CollectorRegistry()
+    registry.register(StoreCollector(watch.look, 4))
+    text = generate_latest(registry).decode()
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
+    lines = scrape(watch)
+    assert "discount_database_up 1.0" in lines
+    assert 'discount_codes_available{brand="brand",campaign="default"} 3.0' in lines
+    assert 'discount_codes_taken{brand="brand",campaign="default"} 7.0' in lines
+    assert "discount_schema_revision 4.0" in lines
+    assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
+
+
+def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log):
+    hasty = StoreWatch(store, log, within_s=0.01)
+    store.may_answer.clear()
+    assert "discount_database_up 0.0" in scrape(hasty)
+    assert not [line for line in scrape(hasty) if line.startswith("discount_codes")]
+    assert 1 == store.asked
+    store.may_answer.set()
+    with hasty.busy:  # the thread that asks has ended
+        assert 1 == store.closed
+
+
+def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
+    store.failure = ValueError("row 7")
+    now = watch.look()
+    assert (True, 4, None, None) == (now.up, now.revision, now.levels, now.jobs)
+    assert [("database_unavailable", {"reason": None, "exc_info": store.failure})] == log.lines
+    assert 1 == store.closed
+
+
+def test_a_standby_is_not_up_and_says_why(watch, store, log):
+    store.unready = "read-only"
+    assert not watch.look().up
+    assert [("database_unavailable", {"reason": "read-only"})] == log.lines
+
+
+def test_a_missing_migration_is_told_of(watch, store, log):
+    store.at = 3
+    assert [LEVEL] == watch.look().levels
+    store.at = 0
+    assert watch.look().levels is None
+    assert [3, 0] == [fields["revision"] for _, fields in log.lines]
+    assert {"migration_missing"} == set(log.names())
+
+
+def test_jobs_that_wait_for_a_worker_are_told_of(watch, store, log):
+    for jobs in (JobsNow(1, 0, 15.0, 0.0), JobsNow(1, 0, 15.1, 0.0), JobsNow(0, 1, 0.0, 15.1)):
+        store.jobs = jobs
+        watch.look()
+    assert ["jobs_wait", "jobs_wait"] == log.names()
