@@ -81,8 +81,9 @@ class SQLWork:
             reached = _read(connection, lease.key)
         held = time.perf_counter() - began
         free = self._database.engine.dialect.name != "sqlite"
-        rows = chunk.done + chunk.failed + chunk.again
-        return Step(reached, rows, held, others or self._database.others_write(), free)
+        rows = max(chunk.done + chunk.failed, chunk.created)
+        others = others or self._database.others_write()
+        return Step(reached, rows, chunk.created, held, others, free)
 
     def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""

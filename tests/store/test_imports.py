@@ -11,6 +11,7 @@ from sqlalchemy import text
 from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict
 from service.domain.jobs import JobState
+from service.observability.job_metrics import JobMetrics
 from service.store.importing import staged_codes
 from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports
@@ -22,6 +23,7 @@ from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.bulk import purge, work
 from tests.engines import on_postgresql, on_sqlite
+from tests.working import Heard, worker
 
 CODES = [f"CODE-{number:04}" for number in range(3000)]
 LIST = "\n".join(CODES).encode()
@@ -207,6 +209,20 @@ def test_claims_are_spread_over_what_was_imported(ask, database, app):
     with database.read() as connection:
         found = connection.execute(text("SELECT probe FROM code ORDER BY code")).scalars().all()
     assert probes(Part(0, 3000, 3000)) == found
+
+
+def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
+    metrics, heard = JobMetrics(), Heard()
+    store.add_codes(*POOL, 1, mint_first("TAKEN-1"), system_clock())
+    for content in (LIST, b"CODE-5000\nno", b"CODE-6000\nTAKEN-1"):
+        ask(content)
+    while worker(database, heard).do_overdue():
+        pass
+    for name, step in heard.events:
+        if name == "chunk":
+            metrics.chunk(step)
+    assert 3001 == len(stored(store))
+    assert 3000.0 == metrics.registry.get_sample_value("discount_codes_created_total")
 
 
 @on_sqlite
