@@ -12,7 +12,7 @@ from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict
 from service.domain.jobs import JobState
 from service.observability.job_metrics import JobMetrics
-from service.store.importing import staged_codes
+from service.store.importing import staged_codes, staging
 from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
@@ -153,6 +153,42 @@ def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, app, jobs)
         ended.failed,
     )
     assert CODES == stored(store)
+
+
+def test_what_was_left_is_looked_for_among_many_rows_a_few_at_a_time(ask, step, database, jobs):
+    """So that on SQLite no purge has the one lock for long."""
+    cancelled = ask(b"ZZZZ-1\nZZZZ-2")
+    until(chunks.CHECK, step)
+    until(chunks.STORE, step)
+    with database.transaction() as connection:  # as if it had been cancelled just before
+        connection.execute(text("UPDATE job SET state = 'cancelled', finished_at = 1"))
+        file = staging.begin(connection, one(database, "SELECT id FROM brand"), system_clock())
+        rows = [(f"CODE-{number:05}", number) for number in range(2 * staging.PURGED_AT_ONCE)]
+        assert set() == staged_codes.stage(connection, file.brand_id, file, rows)
+    imports, calls = SQLImports(database), 0
+    while imports.purge(system_clock()):
+        calls += 1
+    assert len(rows) == one(database, "SELECT count(*) FROM import_row")
+    assert 1 == one(database, "SELECT count(*) FROM import_file")
+    assert calls >= 3
+    assert JobState.CANCELLED == jobs.find(*POOL, cancelled.id).state
+
+
+@on_postgresql
+def test_who_purges_beside_another_forgets_no_row(ask, step, database, jobs):
+    cancelled = ask()
+    until(chunks.CHECK, step)
+    step()
+    jobs.cancel(*POOL, cancelled.id, system_clock())
+    imports = SQLImports(database)
+    while one(database, "SELECT count(*) FROM import_run"):
+        imports.purge(system_clock())
+    with database.transaction() as connection:
+        connection.execute(text("SELECT FROM import_file FOR UPDATE"))
+        assert not imports.purge(system_clock())
+    while imports.purge(system_clock()):
+        pass
+    assert 0 == one(database, "SELECT count(*) FROM import_row")
 
 
 @on_postgresql
