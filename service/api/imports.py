@@ -86,6 +86,9 @@ def import_views(parts: ImportParts) -> Blueprint:
         checks each row. If all are good, all become codes of the campaign; if one is refused, none
         does, and the report of the job says which lines were refused, and why. No code of the list
         can be reserved before all have been found good. With `dry_run`, nothing is stored.
+
+        The job belongs to the brand and its campaign. Where `default` is not there yet, both are
+        made with the job, and stay without codes if none is stored.
         """
         form = sent_form(parts.max_bytes)
         with parts.transfers.place(brand) as pace:

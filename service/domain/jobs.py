@@ -87,8 +87,8 @@ class Chunk:
     """Where the next chunk begins, in the kind's own words."""
     detail: str | None = None
     """What the caller should know; `None` leaves what was said before."""
-    again: int = 0
-    """Rows that were worked on, and are counted as done already."""
+    created: int = 0
+    """Codes that are there from now on; their rows may have been counted as done before."""
 
 
 def new_job_id() -> str:

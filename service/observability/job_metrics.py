@@ -55,8 +55,7 @@ class JobMetrics:
         """Note a chunk."""
         self._chunks.labels(step.job.kind).observe(step.seconds)
         self._rows.labels(step.job.kind).inc(step.rows)
-        if step.job.kind is JobKind.GENERATE:
-            self._created.inc(step.rows)
+        self._created.inc(step.created)
 
     def ended(self, job: Job) -> None:
         """Count a job that has ended."""

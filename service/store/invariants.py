@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import Millis, State
+from service.store.importing.invariants import INVARIANTS as OF_IMPORTS
 
 
 class Invariant(NamedTuple):
@@ -87,6 +88,7 @@ _JOB_UNTRUE = f"""
     OR (finished_at IS NULL) <> (state IN ('{JobState.QUEUED}', '{JobState.RUNNING}'))
     OR done < 0 OR failed < 0 OR done + failed > total
     OR (state = '{JobState.SUCCEEDED}' AND kind = '{JobKind.GENERATE}' AND done <> total)
+    OR (state = '{JobState.SUCCEEDED}' AND done + failed <> total)
 """
 _KNOWN_STATES = ", ".join(f"'{state}'" for state in State)
 _HELD = f"'{State.RESERVED}', '{State.REDEEMED}'"
@@ -206,4 +208,5 @@ INVARIANTS = (
         ),
     ),
     Invariant("answered", "what an Idempotency-Key was answered is there", _ANSWERED),
+    *(Invariant(*of_imports) for of_imports in OF_IMPORTS),
 )

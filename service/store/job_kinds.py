@@ -44,7 +44,8 @@ def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
     new = staged_codes.avoiding(connection, progress.pool.brand_id, mint)
     part = Part(job.done, job.total, count)
     load_codes(connection, progress.pool, part, new, progress.now)
-    return Chunk(done=count, ends=JobState.SUCCEEDED if count == job.left else None)
+    ends = JobState.SUCCEEDED if count == job.left else None
+    return Chunk(done=count, created=count, ends=ends)
 
 
 def import_list(connection: Connection, progress: Progress, size: int) -> Chunk:

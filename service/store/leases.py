@@ -25,8 +25,14 @@ from service.usecases.job_ports import JobKey, Lease, LeaseLost, Step
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 _OPEN = job.c.finished_at.is_(None)
 _DUE = (_OPEN, job.c.leased_until <= bindparam("now"))
-_ALL_DUE = select(job.c.brand_id, job.c.id).where(*_DUE).order_by(job.c.leased_until, job.c.id)
-# A worker that was stopped in the middle of a transaction has the row locked: others pass it by.
+# A worker that is in the middle of a transaction, however long, has the row locked: others pass it
+# by, when they look for jobs and when they take one.
+_ALL_DUE = (
+    select(job.c.brand_id, job.c.id)
+    .where(*_DUE)
+    .order_by(job.c.leased_until, job.c.id)
+    .with_for_update(read=True, key_share=True, skip_locked=True)
+)
 _TAKE = select(*COLUMNS, job.c.attempts).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
 _HELD = select(*COLUMNS, job.c.campaign_id, job.c.cursor).where(
     *_KEY, _OPEN, job.c.lease == bindparam("token")
@@ -81,8 +87,9 @@ class SQLWork:
             reached = _read(connection, lease.key)
         held = time.perf_counter() - began
         free = self._database.engine.dialect.name != "sqlite"
-        rows = chunk.done + chunk.failed + chunk.again
-        return Step(reached, rows, held, others or self._database.others_write(), free)
+        rows = max(chunk.done + chunk.failed, chunk.created)
+        others = others or self._database.others_write()
+        return Step(reached, rows, chunk.created, held, others, free)
 
     def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""

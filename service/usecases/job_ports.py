@@ -104,6 +104,9 @@ class Step:
     job: Job
     """As it is after the chunk; it may have ended."""
     rows: int
+    """How many rows were worked on."""
+    created: int
+    """How many codes are there from now on."""
     seconds: float
     """How long the database was kept from others."""
     others: bool

@@ -31,6 +31,12 @@ JOB = """
 """
 
 
+LIST = """
+    INSERT INTO import_file (brand_id, id, created_at, job_brand_id, job_id)
+    VALUES (1, 'secret-file', 1, {});
+"""
+
+
 def answered(answer):
     """Say that a request with an Idempotency-Key was answered this."""
     return f"""
@@ -118,6 +124,45 @@ _ON_BOTH = {
     ),
     "a job in a state that there is not": Damage(
         JOB.format("1, 'lost'", "10, 1", 1), {"integrity", "job-true"}, POOL
+    ),
+    "an import that says too early that it is done": Damage(
+        JOB.format("1, 'succeeded'", "10, 9", 1).replace("'generate'", "'import'"),
+        {"job-true"},
+        POOL,
+    ),
+    "an import without its list": Damage(
+        JOB.format("1, 'running'", "10, 9", "NULL").replace("'generate'", "'import'"),
+        {"import-list"},
+        POOL,
+    ),
+    "a list of a job that there is not": Damage(
+        LIST.format("1, 'secret-job'"), {"import-file"}, f"{BRAND} (1)"
+    ),
+    "a block of no list": Damage(
+        "INSERT INTO import_block VALUES (1, 'secret-file', 1, 'secret');",
+        {"import-block"},
+        f"{BRAND} (1)",
+    ),
+    "a run of no list": Damage(
+        "INSERT INTO import_run VALUES (1, 'secret-file', 1, 1, 'secret');",
+        {"import-run"},
+        f"{BRAND} (1)",
+    ),
+    "a code to be stored, of no list": Damage(
+        "INSERT INTO import_row VALUES (1, 'SECRET-9', 'secret-file', 1);",
+        {"import-row"},
+        f"{BRAND} (1)",
+    ),
+    "a code to be stored, of another form": Damage(
+        LIST.format("NULL, NULL")
+        + "INSERT INTO import_row VALUES (1, 'SECRET_9', 'secret-file', 1);",
+        {"import-form"},
+        f"{BRAND} (1)",
+    ),
+    "a refused line of no job": Damage(
+        "INSERT INTO import_refusal VALUES (1, 'secret-job', 1, 'length');",
+        {"import-refusal"},
+        f"{BRAND} (1)",
     ),
     "tables of another revision": Damage(
         "UPDATE alembic_version SET version_num = '0000';", {"revision"}, "at revision 0000, wanted"

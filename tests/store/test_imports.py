@@ -11,7 +11,8 @@ from sqlalchemy import text
 from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict
 from service.domain.jobs import JobState
-from service.store.importing import staged_codes
+from service.observability.job_metrics import JobMetrics
+from service.store.importing import staged_codes, staging
 from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
@@ -22,6 +23,7 @@ from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.bulk import purge, work
 from tests.engines import on_postgresql, on_sqlite
+from tests.working import Heard, worker
 
 CODES = [f"CODE-{number:04}" for number in range(3000)]
 LIST = "\n".join(CODES).encode()
@@ -153,6 +155,42 @@ def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, app, jobs)
     assert CODES == stored(store)
 
 
+def test_what_was_left_is_looked_for_among_many_rows_a_few_at_a_time(ask, step, database, jobs):
+    """So that on SQLite no purge has the one lock for long."""
+    cancelled = ask(b"ZZZZ-1\nZZZZ-2")
+    until(chunks.CHECK, step)
+    until(chunks.STORE, step)
+    with database.transaction() as connection:  # as if it had been cancelled just before
+        connection.execute(text("UPDATE job SET state = 'cancelled', finished_at = 1"))
+        file = staging.begin(connection, one(database, "SELECT id FROM brand"), system_clock())
+        rows = [(f"CODE-{number:05}", number) for number in range(2 * staging.PURGED_AT_ONCE)]
+        assert set() == staged_codes.stage(connection, file.brand_id, file, rows)
+    imports, calls = SQLImports(database), 0
+    while imports.purge(system_clock()):
+        calls += 1
+    assert len(rows) == one(database, "SELECT count(*) FROM import_row")
+    assert 1 == one(database, "SELECT count(*) FROM import_file")
+    assert calls >= 3
+    assert JobState.CANCELLED == jobs.find(*POOL, cancelled.id).state
+
+
+@on_postgresql
+def test_who_purges_beside_another_forgets_no_row(ask, step, database, jobs):
+    cancelled = ask()
+    until(chunks.CHECK, step)
+    step()
+    jobs.cancel(*POOL, cancelled.id, system_clock())
+    imports = SQLImports(database)
+    while one(database, "SELECT count(*) FROM import_run"):
+        imports.purge(system_clock())
+    with database.transaction() as connection:
+        connection.execute(text("SELECT FROM import_file FOR UPDATE"))
+        assert not imports.purge(system_clock())
+    while imports.purge(system_clock()):
+        pass
+    assert 0 == one(database, "SELECT count(*) FROM import_row")
+
+
 @on_postgresql
 def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled_one_left(
     ask, step, database, jobs
@@ -207,6 +245,20 @@ def test_claims_are_spread_over_what_was_imported(ask, database, app):
     with database.read() as connection:
         found = connection.execute(text("SELECT probe FROM code ORDER BY code")).scalars().all()
     assert probes(Part(0, 3000, 3000)) == found
+
+
+def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
+    metrics, heard = JobMetrics(), Heard()
+    store.add_codes(*POOL, 1, mint_first("TAKEN-1"), system_clock())
+    for content in (LIST, b"CODE-5000\nno", b"CODE-6000\nTAKEN-1"):
+        ask(content)
+    while worker(database, heard).do_overdue():
+        pass
+    for name, step in heard.events:
+        if name == "chunk":
+            metrics.chunk(step)
+    assert 3001 == len(stored(store))
+    assert 3000.0 == metrics.registry.get_sample_value("discount_codes_created_total")
 
 
 @on_sqlite

@@ -12,7 +12,7 @@ from service.store.leases import SQLWork
 from service.usecases.job_ports import LeaseLost
 from service.usecases.ports import system_clock
 from service.usecases.working import LEASE_MS, MAX_ATTEMPTS
-from tests.engines import on_sqlite
+from tests.engines import on_postgresql, on_sqlite
 from tests.working import Heard, do_all, worker
 
 NOW = system_clock()
@@ -133,6 +133,17 @@ def test_the_oldest_job_is_due_first(ask, work):
     assert keys[:2] == work.due(NOW, 2)
 
 
+@on_postgresql
+def test_jobs_in_a_long_transaction_hide_none_behind_them(ask, work, database):
+    """As imports are that are stored: their leases run out meanwhile."""
+    keys = [ask(brand=f"brand{number}") for number in range(3)]
+    with database.transaction() as connection:
+        lock = f"SELECT FROM job WHERE id <> '{keys[2].id}' FOR UPDATE"
+        connection.exec_driver_sql(lock)
+        assert [keys[2]] == work.due(NOW, 2)
+    assert keys[:2] == work.due(NOW, 2)
+
+
 def test_open_jobs_are_counted_and_the_oldest_ones_age_known(ask, work, jobs):
     assert (0, 0, 0.0, 0.0) == jobs.open_jobs(NOW)
     take(work, ask())
@@ -199,6 +210,19 @@ def test_only_workers_that_died_in_a_row_are_counted(ask, database, work, sign_o
         work.give_back(lease, NOW)
     die_of(key, database, MAX_ATTEMPTS - 1)
     assert ["taken", "ended"] == do_much_later(key, database)
+
+
+def test_a_worker_keeps_its_job_when_it_cannot_ask_who_waits(ask, database, monkeypatch):
+    class Away(SQLWork):
+        """Says never who waits."""
+
+        def due(self, now, limit):
+            raise Unavailable
+
+    monkeypatch.setattr("service.usecases.working.SLICE_S", -1)
+    heard = Heard()
+    replace(worker(database, heard), work=Away(database)).do(ask(10_000))
+    assert ["taken", "ended"] == heard.names()
 
 
 def test_a_worker_that_cannot_write_keeps_its_job(ask, database, work):

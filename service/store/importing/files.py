@@ -27,6 +27,8 @@ class SQLImports:
     def __init__(self, database: Database) -> None:
         """Keep everything in `database`."""
         self._database = database
+        self._scanned: dict[str, str] = {}
+        """How far the rows of the brand of a dead file were looked at."""
 
     def begin(self, brand: str, campaign: str, now: Millis) -> FileKey:
         with self._database.read() as connection:
@@ -41,11 +43,17 @@ class SQLImports:
 
     def purge(self, now: Millis) -> bool:
         with self._database.read() as connection:
-            if staging.some_dead(connection, now) is None:
+            dead = staging.some_dead(connection, now)
+            if dead is None:
                 return False
-        # Not a `write`: the last rows of a file may have to be looked for among millions of others.
-        with self._database.transaction() as connection:
-            return staging.purge(connection, now)
+            found = staging.scan(connection, dead, self._scanned.get(dead.id, ""))
+        if found is None or found.codes or found.last is None:
+            with self._database.transaction() as connection:
+                if not staging.purge(connection, dead, found):
+                    return False
+        # Only now: what was not deleted is looked for again.
+        self._scanned = {dead.id: found.last} if found and found.last else {}
+        return True
 
     @contextmanager
     def refusals(

@@ -6,13 +6,13 @@ them. Nothing here is large at once: a file is many blocks, and is purged a few 
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.domain.model import Millis
-from service.store.tables import import_block, import_file, job
+from service.store.tables import import_block, import_file, import_row, import_run, job
 from service.usecases.imports import FileKey
 
 ORPHANED_AFTER_MS = 24 * 60 * 60 * 1000
@@ -72,23 +72,58 @@ def drop_blocks(connection: Connection, file: FileKey, end: int) -> None:
     )
 
 
-def some_dead(connection: Connection, now: Millis, *, lock: bool = False) -> Row[Any] | None:
-    """Return a file that no open job needs, if there is one that nobody else is purging."""
-    statement = _DEAD.with_for_update(skip_locked=True) if lock else _DEAD
-    return connection.execute(statement, {"orphaned": now - ORPHANED_AFTER_MS}).first()
+def some_dead(connection: Connection, now: Millis) -> Row[Any] | None:
+    """Return a file that no open job needs."""
+    return connection.execute(_DEAD, {"orphaned": now - ORPHANED_AFTER_MS}).first()
 
 
-def purge(connection: Connection, now: Millis) -> bool:
-    """Delete a little of what no open job needs; say whether there may be more."""
-    row = some_dead(connection, now, lock=True)
-    if row is None:
+class Scan(NamedTuple):
+    """Rows of a brand that were looked at for those of a dead file."""
+
+    codes: Sequence[str]
+    """Those that are the file's."""
+    last: str | None
+    """The last one looked at, `None` behind the end."""
+
+
+def scan(connection: Connection, dead: Row[Any], after: str) -> Scan | None:
+    """Look for what a dead file has staged; `None` while there is other work on it.
+
+    They may be few among millions of another's, so this is no matter for a transaction that writes.
+    """
+    file = FileKey(dead.brand_id, dead.id)
+    if _first_block(connection, file) is not None or _some_run(connection, file):
+        return None
+    values = {"brand_id": dead.job_brand_id, "after": after, "most": PURGED_AT_ONCE}
+    rows = connection.execute(_ROWS, values).all()
+    last = rows[-1].code if len(rows) == PURGED_AT_ONCE else None
+    return Scan([code for code, of_file in rows if of_file == dead.id], last)
+
+
+def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
+    """Delete a little of a dead file, and with its last rows the file itself.
+
+    Returns:
+        `False` if somebody else is at it, and nothing was deleted.
+    """
+    file = FileKey(dead.brand_id, dead.id)
+    if not _lock(connection, file):
         return False
-    file = FileKey(row.brand_id, row.id)
-    if not (
-        _purge_blocks(connection, file)
-        or _purge_runs(connection, file)
-        or _purge_rows(connection, row)
-    ):
+    if scanned is None:
+        if (first := _first_block(connection, file)) is not None:
+            drop_blocks(connection, file, first + BLOCKS_PURGED_AT_ONCE)
+        else:
+            connection.execute(_DROP_RUNS, file._asdict())
+        return True
+    # Another import may have taken a row over, and be at it: then it is not this file's.
+    connection.execute(
+        delete(import_row).where(
+            import_row.c.brand_id == dead.job_brand_id,
+            import_row.c.code.in_(scanned.codes),
+            import_row.c.file == file.id,
+        )
+    )
+    if scanned.last is None:
         connection.execute(delete(import_file).where(*_is(file)))
     return True
 
@@ -113,37 +148,34 @@ _DROP_RUNS = text("""
         SELECT min(run) FROM import_run WHERE brand_id = :brand_id AND file = :id
     )
 """)
-# The file is asked for twice: another import may have taken a row over while we waited for it, and
-# PostgreSQL looks at the outer condition alone again.
-_DROP_ROWS = text("""
-    DELETE FROM import_row WHERE brand_id = :brand_id AND file = :file AND code IN (
-        SELECT code FROM import_row WHERE brand_id = :brand_id AND file = :file
-        ORDER BY code LIMIT :most
-    )
-""")
+_ROWS = (
+    select(import_row.c.code, import_row.c.file)
+    .where(import_row.c.brand_id == bindparam("brand_id"), import_row.c.code > bindparam("after"))
+    .order_by(import_row.c.code)
+    .limit(bindparam("most"))
+)
 
 
 def _is(file: FileKey) -> tuple[ColumnElement[bool], ...]:
     return import_file.c.brand_id == file.brand_id, import_file.c.id == file.id
 
 
-def _purge_blocks(connection: Connection, file: FileKey) -> bool:
-    first = connection.execute(
+def _lock(connection: Connection, file: FileKey) -> bool:
+    """Keep a file from others that purge; `False` if one of them has it."""
+    statement = select(import_file.c.id).where(*_is(file)).with_for_update(skip_locked=True)
+    return connection.execute(statement).one_or_none() is not None
+
+
+def _first_block(connection: Connection, file: FileKey) -> int | None:
+    first: int | None = connection.execute(
         select(import_block.c.number)
         .where(import_block.c.brand_id == file.brand_id, import_block.c.file == file.id)
         .order_by(import_block.c.number)
         .limit(1)
     ).scalar_one_or_none()
-    if first is None:
-        return False
-    drop_blocks(connection, file, first + BLOCKS_PURGED_AT_ONCE)
-    return True
+    return first
 
 
-def _purge_runs(connection: Connection, file: FileKey) -> bool:
-    return connection.execute(_DROP_RUNS, file._asdict()).rowcount > 0
-
-
-def _purge_rows(connection: Connection, row: Row[Any]) -> bool:
-    values = {"brand_id": row.job_brand_id, "file": row.id, "most": PURGED_AT_ONCE}
-    return connection.execute(_DROP_ROWS, values).rowcount > 0
+def _some_run(connection: Connection, file: FileKey) -> bool:
+    some = exists().where(import_run.c.brand_id == file.brand_id, import_run.c.file == file.id)
+    return bool(connection.execute(select(some)).scalar_one())

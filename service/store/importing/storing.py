@@ -30,7 +30,7 @@ def store_some(connection: Connection, task: Task, size: int) -> Chunk:
     move(connection, task.pool, len(codes), into=State.AVAILABLE)
     if len(codes) < size:
         return _stored(task, len(codes))
-    return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), again=len(codes))
+    return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
 
 
 def store_all(connection: Connection, task: Task) -> Chunk:
@@ -53,7 +53,7 @@ def store_all(connection: Connection, task: Task) -> Chunk:
 
 def _stored(task: Task, last: int) -> Chunk:
     detail = f"{task.job.done} codes were stored."
-    return Chunk(ends=JobState.SUCCEEDED, detail=detail, again=last)
+    return Chunk(ends=JobState.SUCCEEDED, detail=detail, created=last)
 
 
 def _store_next(

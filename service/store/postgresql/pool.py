@@ -64,7 +64,8 @@ def conninfo_of(url: str) -> str:
         url: As libpq takes it; what it says about TLS, hosts and time-outs stays.
 
     Raises:
-        SettingsError: libpq does not take it. It may hold a password, so it is not repeated.
+        SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
+            is not repeated.
     """
     try:
         said = conninfo_to_dict(url)
@@ -73,6 +74,9 @@ def conninfo_of(url: str) -> str:
             "DISCOUNT_DATABASE_URL is no connection URI of PostgreSQL, see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
         ) from None  # its text repeats parts of the URL
+    for port in str(said.get("port") or "").split(","):  # one a host
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+            raise SettingsError("DISCOUNT_DATABASE_URL: a port is no number from 1 to 65535.")
     options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",

@@ -1,0 +1,56 @@
+"""What must hold of lists on their way in; `service/store/invariants.py` explains how it is said.
+
+`|| ''`, `coalesce` and lengths of what is kept are there so that no index stands in for a table.
+"""
+
+_IDS = "SELECT id || '' FROM {} WHERE coalesce(created_at, 0) IS NOT NULL"
+_NO_LIST = f"file || '' NOT IN ({_IDS.format('import_file')})"
+_NO_JOB = f"job_id || '' NOT IN ({_IDS.format('job')})"
+_COUNTED = "SELECT brand_id + 0, NULL, count({column}) FROM {table} WHERE {condition} GROUP BY 1"
+_OPEN_WITHOUT_LIST = """
+    SELECT brand_id + 0, campaign_id + 0, count(created_at) FROM job
+    WHERE coalesce(finished_at, 0) = 0 AND kind || '' = 'import'
+    AND id || '' NOT IN (SELECT coalesce(job_id, '') || '' FROM import_file)
+    GROUP BY 1, 2
+"""
+
+
+def _counted(table: str, column: str, condition: str) -> str:
+    """Find rows for which `condition` is true."""
+    return _COUNTED.format(table=table, column=column, condition=condition)
+
+
+INVARIANTS = (
+    (
+        "import-block",
+        "each block of a list is of one that there is",
+        _counted("import_block", "length(content)", _NO_LIST),
+    ),
+    (
+        "import-run",
+        "each run of codes is of a list that there is",
+        _counted("import_run", "length(content)", _NO_LIST),
+    ),
+    (
+        "import-row",
+        "each code to be stored is of a list that there is",
+        _counted("import_row", "line", _NO_LIST),
+    ),
+    (
+        "import-form",
+        "codes to be stored have a legal form",
+        _counted("import_row", "line", "NOT {legal_code}"),
+    ),
+    (
+        "import-file",
+        "each list that a job has taken is of a job that there is",
+        _counted("import_file", "created_at", _NO_JOB),
+    ),
+    (
+        "import-refusal",
+        "each refused line is of a job that there is",
+        _counted("import_refusal", "reason", _NO_JOB),
+    ),
+    ("import-list", "each import that is not done has its list", _OPEN_WITHOUT_LIST),
+)
+"""Names, meanings, and statements that find breaches."""
