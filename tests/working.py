@@ -6,8 +6,10 @@ from typing import Any
 
 from service.domain.jobs import Job
 from service.store.database import Database
+from service.store.importing.files import SQLImports
 from service.store.leases import SQLWork
 from service.usecases.job_ports import JobKey, Step
+from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 
 
@@ -56,7 +58,28 @@ def worker(
     )
 
 
+class Strict(Heard):
+    """Lets no fault pass."""
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        raise error
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        raise error
+
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        raise AssertionError
+
+
 def do_all(database: Database) -> None:
-    """Do all jobs that are due."""
-    while worker(database).do_overdue():
+    """Do all jobs that are due, and purge what they leave."""
+    while worker(database, Strict()).do_overdue():
+        pass
+    purge(database)
+
+
+def purge(database: Database) -> None:
+    """Delete what no open job needs."""
+    imports = SQLImports(database)
+    while imports.purge(system_clock()):
         pass

@@ -35,7 +35,7 @@ from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready
 from service.usecases.job_ports import JobKey, Step
-from service.usecases.jobs import cancel_job, request_job
+from service.usecases.jobs import cancel_job
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 
@@ -53,7 +53,7 @@ class Session:
         self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
         self._jobs = SQLJobs(self._database)
         self.imports = SQLImports(self._database)
-        self._keys: list[JobKey] = []
+        self._key: JobKey
         self._interrupted = threading.Event()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -88,20 +88,20 @@ class Session:
         signal.signal(signal.SIGINT, self._before)
 
     def ask(self, order: Order) -> tuple[Job, bool]:
-        """Ask for a job; no other worker is told of it."""
-        return request_job(self._jobs, self._keys.append, self._brand, self._campaign, order)
+        """Ask for the job that `do` then does; no other worker is told of it."""
+        self._key, job, new = self._jobs.add(self._brand, self._campaign, order, system_clock())
+        return job, new
 
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
         find = partial(self._jobs.find, self._brand, self._campaign, job.id)
         bar = Bar(self._progress, job)
         worker = Worker(SQLWork(self._database), lambda _key: None, bar, self._interrupted.wait)
-        key = self._keys[-1]
         while (job := find()).finished_at is None:
             if self._interrupted.is_set():
                 return cancel_job(self._jobs, self._brand, self._campaign, job.id)
             bar.show(job)
-            if not worker.do(key):
+            if not worker.do(self._key):
                 self._interrupted.wait(LOOK_EVERY_S)
         bar.show(job)
         return job

@@ -10,8 +10,8 @@ from service.api.lists import ListType
 from service.domain.refusals import MAX_ROW_BYTES, Reason
 from service.store.importing import chunks, storing
 from tests.api.conftest import C
-from tests.bulk import work
 from tests.tokens import bearer
+from tests.working import do_all
 
 IMPORTS = f"{C}/imports"
 TABLES = ("import_file", "import_block", "import_run", "import_row")
@@ -29,13 +29,13 @@ def send(client, auth):
 
 
 @pytest.fixture
-def imported(app, client, auth, send):
+def imported(database, client, auth, send):
     """Send a list, let a worker do the job, and return how it ended."""
 
     def run(content, path=IMPORTS, **options):
         answer = send(content, path, **options)
         assert 202 == answer.status_code, answer.text
-        work(app)
+        do_all(database)
         return client.get(answer.headers["Location"], headers=auth).json
 
     return run
@@ -140,7 +140,7 @@ def test_a_list_that_was_mended_is_taken_at_once(imported, stored):
     assert ["SUMMER-01"] == stored()
 
 
-def test_what_is_exported_can_be_imported(imported, client, auth, codes, stored):
+def test_what_is_exported_can_be_imported(imported, client, auth, codes, stored, database):
     for list_type in ListType:
         path = f"{C}/export"
         exported = client.get(path, headers=auth | {"Accept": list_type}, buffered=True).data
@@ -149,7 +149,7 @@ def test_what_is_exported_can_be_imported(imported, client, auth, codes, stored)
             f"{other}/imports", data=exported, headers=auth | {"Content-Type": list_type}
         )
         assert 202 == answer.status_code
-        work(client.application)
+        do_all(database)
         assert sorted(codes) == stored(other)
 
 
@@ -216,12 +216,12 @@ def test_a_body_of_another_kind_is_refused(send, refused, headers, changes):
 )
 @pytest.mark.parametrize("form", ListType)
 def test_a_hostile_list_is_refused_and_leaves_nothing(
-    app, send, refused, content, form, changes, staged
+    database, send, refused, content, form, changes, staged
 ):
     before = changes()
     refused(send(content, form=form), 400, "invalid-request", "")
     assert before == changes()
-    work(app)
+    do_all(database)
     assert dict.fromkeys(TABLES, 0) == staged()
 
 
@@ -256,22 +256,22 @@ def test_creating_is_what_an_import_needs(send, refused):
     refused(send(b"SUMMER-01\n", headers=headers), 403, "forbidden")
 
 
-def test_a_retry_with_its_key_gets_the_first_job(app, send, stored, staged, refused):
+def test_a_retry_with_its_key_gets_the_first_job(database, send, stored, staged, refused):
     key = {"Idempotency-Key": "k1"}
     first, second = send(b"SUMMER-01\n", headers=key), send(b"SUMMER-01\n", headers=key)
     assert first.json == second.json
     assert "true" == second.headers["Idempotent-Replayed"]
     refused(send(b"SUMMER-02\n", headers=key), 409, "conflict")
     refused(send(b"SUMMER-01\n", f"{IMPORTS}?dry_run=true", headers=key), 409, "conflict")
-    work(app)
+    do_all(database)
     assert ["SUMMER-01"] == stored()
     assert dict.fromkeys(TABLES, 0) == staged()
 
 
-def test_a_cancelled_import_leaves_nothing(app, client, send, auth, stored, staged):
+def test_a_cancelled_import_leaves_nothing(database, client, send, auth, stored, staged):
     location = send(b"SUMMER-01\n").headers["Location"]
     assert 200 == client.delete(location, headers=auth).status_code
-    work(app)
+    do_all(database)
     assert "cancelled" == client.get(location, headers=auth).json["state"]
     assert [] == stored()
     assert dict.fromkeys(TABLES, 0) == staged()

@@ -21,9 +21,8 @@ from service.store.loading import Part, probes
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
-from tests.bulk import purge, work
 from tests.engines import on_postgresql, on_sqlite
-from tests.working import Heard, worker
+from tests.working import Heard, do_all, purge, worker
 
 CODES = [f"CODE-{number:04}" for number in range(3000)]
 LIST = "\n".join(CODES).encode()
@@ -99,7 +98,9 @@ def mint_first(code):
 
 
 @pytest.mark.parametrize("phase", [chunks.CHECK, chunks.STORE])
-def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(ask, step, store, app, jobs, phase):
+def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(
+    ask, step, store, database, jobs, phase
+):
     job = ask()
     until(phase, step)
     assert [] == stored(store)
@@ -107,23 +108,21 @@ def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(ask, step, store
         step(700)
     assert CODES == stored(store)
     assert 3000 == jobs.find(*POOL, job.id).done
-    purge(app)
+    purge(database)
 
 
-def test_nobody_makes_a_code_that_is_to_be_stored(ask, step, store, app, jobs):
+def test_nobody_makes_a_code_that_is_to_be_stored(ask, step, store, database, jobs):
     job = ask()
     until(chunks.STORE, step)
     made, _ = store.add_codes(*POOL, 2, mint_first(CODES[7]), system_clock())
     assert ["OTHER-0", "OTHER-1"] == sorted(made)
-    work(app)
+    do_all(database)
     assert JobState.SUCCEEDED == jobs.find(*POOL, job.id).state
     assert sorted([*CODES, *made]) == stored(store)
 
 
 @on_postgresql
-def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(
-    ask, step, database, store, app, jobs
-):
+def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(ask, step, database, store, jobs):
     """A transaction that began before the row was checked, and ended after that."""
     store.add_codes(*POOL, 1, mint_first("OTHER"), system_clock())
     job = ask()
@@ -134,7 +133,7 @@ def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(
         )
         connection.execute(insert, {"code": CODES[2500]})
         until(chunks.STORE, step)
-    work(app)
+    do_all(database)
     ended = jobs.find(*POOL, job.id)
     assert (JobState.FAILED, 2999, 1) == (ended.state, ended.done, ended.failed)
     assert [CODES[2500], "OTHER"] == stored(store)
@@ -142,11 +141,11 @@ def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(
         assert [(2501, "in-brand")] == [tuple(row) for part in parts for row in part]
 
 
-def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, app, jobs):
+def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, database, jobs):
     first = ask()
     until(chunks.STORE, step)
     second = ask(f"{CODES[7]}\nNEW-1".encode())
-    work(app)
+    do_all(database)
     assert JobState.SUCCEEDED == jobs.find(*POOL, first.id).state
     assert (JobState.FAILED, 1) == (
         (ended := jobs.find(*POOL, second.id)).state,
@@ -217,12 +216,12 @@ def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled
     assert 10 == one(database, query)
 
 
-def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, app, jobs):
+def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, database, jobs):
     job = ask()
     until(chunks.STORE, step)
     with pytest.raises(Conflict):
         jobs.cancel(*POOL, job.id, system_clock())
-    work(app)
+    do_all(database)
     assert CODES == stored(store)
 
 
@@ -239,9 +238,9 @@ def test_who_wants_to_cancel_does_not_wait_for_the_transaction_that_stores(
 
 
 @on_postgresql
-def test_claims_are_spread_over_what_was_imported(ask, database, app):
+def test_claims_are_spread_over_what_was_imported(ask, database):
     ask()
-    work(app)
+    do_all(database)
     with database.read() as connection:
         found = connection.execute(text("SELECT probe FROM code ORDER BY code")).scalars().all()
     assert probes(Part(0, 3000, 3000)) == found
@@ -296,7 +295,7 @@ def test_a_purge_may_take_long(ask, step, database, jobs):
     assert 0 == one(database, "SELECT count(*) FROM import_row")
 
 
-def test_a_file_without_a_job_is_purged_a_day_later(database, app):
+def test_a_file_without_a_job_is_purged_a_day_later(database):
     imports = SQLImports(database)
     imports.keep(imports.begin(*POOL, system_clock()), 0, [b"CODE-1"])
     assert not imports.purge(system_clock())
