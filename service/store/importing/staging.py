@@ -4,6 +4,7 @@ They are in the database because a worker may run on another machine than the pr
 them. Nothing here is large at once: a file is many blocks, and is purged a few rows at a time.
 """
 
+import json
 import secrets
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -116,13 +117,8 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
             connection.execute(_DROP_RUNS, file._asdict())
         return True
     # Another import may have taken a row over, and be at it: then it is not this file's.
-    connection.execute(
-        delete(import_row).where(
-            import_row.c.brand_id == dead.job_brand_id,
-            import_row.c.code.in_(scanned.codes),
-            import_row.c.file == file.id,
-        )
-    )
+    values = {"brand_id": dead.job_brand_id, "file": file.id, "codes": json.dumps(scanned.codes)}
+    connection.execute(_DROP_ROWS[connection.dialect.name], values)
     if scanned.last is None:
         connection.execute(delete(import_file).where(*_is(file)))
     return True
@@ -148,6 +144,15 @@ _DROP_RUNS = text("""
         SELECT min(run) FROM import_run WHERE brand_id = :brand_id AND file = :id
     )
 """)
+# A few thousand codes as one value: each as a parameter takes seven times as long.
+_DROP = """
+    DELETE FROM import_row WHERE brand_id = :brand_id AND file = :file
+    AND code IN (SELECT value FROM {codes})
+"""
+_DROP_ROWS = {
+    "sqlite": text(_DROP.format(codes="json_each(:codes)")),
+    "postgresql": text(_DROP.format(codes="json_array_elements_text(CAST(:codes AS json))")),
+}
 _ROWS = (
     select(import_row.c.code, import_row.c.file)
     .where(import_row.c.brand_id == bindparam("brand_id"), import_row.c.code > bindparam("after"))
