@@ -65,9 +65,13 @@ def probes(part: Part) -> list[int]:
     spread before the last is there (van der Corput's sequence).
     """
     width = 2**32 >> _TILE_BITS
-    numbers = range(part.at, part.at + part.size)
-    places = (divmod(number << _TILE_BITS, part.total) for number in numbers)
-    return [_TILES[tile] * width + rest * width // part.total - 2**31 for tile, rest in places]
+    places: list[int] = []
+    while len(places) < part.size:
+        tile, rest = divmod(part.at + len(places) << _TILE_BITS, part.total)
+        rests = range(rest, part.total, 1 << _TILE_BITS)[: part.size - len(places)]
+        begin = _TILES[tile] * width - 2**31
+        places += [begin + rest * width // part.total for rest in rests]
+    return places
 
 
 def insert_codes(

@@ -149,9 +149,8 @@ def _entries(
 def _keep_checked(connection: Connection, task: Task, prepared: Prepared) -> Chunk:
     rows = [(e[: -_LINE_DIGITS - 1], int(e[-_LINE_DIGITS:])) for e in prepared.entries]
     refused = list(prepared.refused)
-    good = _sift(
-        rows, staged_codes.taken(connection, task.pool.brand_id, rows), Reason.IN_BRAND, refused
-    )
+    taken = staged_codes.taken(connection, task.pool.brand_id, [code for code, _ in rows])
+    good = _sift(rows, taken, Reason.IN_BRAND, refused)
     if not (task.job.parameters["dry_run"] or task.job.failed or refused) and good:
         others = staged_codes.stage(connection, task.pool.brand_id, task.file, good)
         good = _sift(good, others, Reason.IN_OTHER_IMPORT, refused)

@@ -44,7 +44,7 @@ INVARIANTS = (
     (
         "import-file",
         "each list that a job has taken is of a job that there is",
-        _counted("import_file", "created_at", _NO_JOB),
+        _counted("import_file", "created_at", f"job_id IS NOT NULL AND {_NO_JOB}"),
     ),
     (
         "import-refusal",
