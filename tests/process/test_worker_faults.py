@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 
 from service.domain.code_lists import ListForm
+from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
 from service.settings import Settings
 from service.store.engines import open_database
@@ -89,6 +90,12 @@ class Working:
     def wait_for(self, event):
         wait_until(lambda: event in self.events(), f"the worker says no {event}", WITHIN_S)
 
+    def _ended(self):
+        try:
+            return self.job.finished_at is not None
+        except Unavailable:
+            return False  # it is only just back
+
     def made(self):
         return self.one("SELECT count(*) FROM code WHERE code NOT LIKE 'FILL-%%'")
 
@@ -100,7 +107,7 @@ class Working:
         return seen == ["job_taken", "job_ended"] and self.process.poll() is None
 
     def wait_for_end(self):
-        wait_until(lambda: self.job.finished_at is not None, "the job does not end", WITHIN_S)
+        wait_until(self._ended, "the job does not end", WITHIN_S)
         return self.job.state, self.job.done, self.one("SELECT count(DISTINCT code) FROM code")
 
 
