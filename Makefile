@@ -95,7 +95,7 @@ sbom: install ## Write what the service is made of to build/sbom.cdx.json (Cyclo
 		--output-file $(SBOM) config/requirements.txt
 
 clean: ## Remove what was installed and made, but not var/
-	rm -rf .venv .venv.lock .venv-checkov .venv-checkov.lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The container way. DOCKER=podman works as well. Keys and data are in volumes of their own.

@@ -1,6 +1,7 @@
 """`make smoke`: the rendered overlays run, as containers of our image, and do what they are for.
 
-Settings: SMOKE_STORE (a folder for images, default build/podman), SMOKE_DRIVER (vfs, or overlay).
+Settings: SMOKE_STORE, a folder for images (default build/podman), and SMOKE_DRIVER (default
+overlay; vfs, which takes gigabytes, where overlays cannot be mounted).
 """
 
 import os
@@ -47,7 +48,7 @@ def main() -> None:
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         sys.exit(f"There is no {', '.join(missing)} here: apt-get install {PACKAGES}")
     store = Path(os.environ.get("SMOKE_STORE", HOME / "build/podman")).absolute()
-    podman = Podman(store, os.environ.get("SMOKE_DRIVER", "vfs"))
+    podman = Podman(store, os.environ.get("SMOKE_DRIVER", "overlay"))
     if INSIDE in sys.argv:
         play(podman)
         return
