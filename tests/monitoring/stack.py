@@ -54,8 +54,9 @@ class Stack:
         return found
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that have reached Alertmanager and are not over."""
-        answer = requests.get(f"{self.alertmanager}/api/v2/alerts", {"active": "true"}, timeout=20)
+        """Return the alerts that Alertmanager would tell of."""
+        wanted = {"active": "true", "inhibited": "false"}
+        answer = requests.get(f"{self.alertmanager}/api/v2/alerts", wanted, timeout=20)
         found: list[dict[str, Any]] = answer.json()
         return found
 
