@@ -65,6 +65,14 @@ def refusals(reason: str, refused: str, served: str) -> Series:
     }
 
 
+def targets(server: str, worker: str) -> Series:
+    return {
+        'up{job="discount",component="api",instance="a"}': server,
+        'up{job="discount",component="worker",instance="c"}': worker,
+        "discount_database_up": "1x10",
+    }
+
+
 def restarts(started: str, ended: str) -> Series:
     return {"discount_start_time_seconds": started, "discount_workers_ended_total": ended}
 
@@ -102,11 +110,15 @@ CASES = {
     ),
     ("DiscountDown", "critical"): Case(
         "5m",
-        [{'up{job="discount",instance="a"}': "1 0x10"}, {'up{job="node"}': "1x10"}],
         [
-            {'up{job="discount",instance="a"}': "1x10"},
-            {'up{job="discount",instance="a"}': "0x10", 'up{job="discount",instance="b"}': "1x10"},
-            {'up{job="discount",instance="a"}': "1 1 1 0 0 1 1"},
+            targets("1 0x10", "1x10"),  # no server answers, and a worker does
+            targets("1x10", "1 0x10"),
+            {'up{job="node"}': "1x10"},
+        ],
+        [
+            targets("1x10", "1x10"),
+            targets("1 1 1 0 0 1 1", "1x10"),
+            targets("0x10", "1x10") | {'up{job="discount",component="api",instance="b"}': "1x10"},
         ],
     ),
     ("DiscountErrorShare", "warning"): Case(

@@ -16,7 +16,7 @@ def drill():
     # No folder of pytest's: another run of it would close that to PostgreSQL, which is not root.
     with (
         tempfile.TemporaryDirectory(prefix="discount-drill-") as folder,
-        drilled(Path(folder), FACTOR, "1s") as left,
+        drilled(Path(folder), FACTOR, 1) as left,
     ):
         print(report(left.outcomes))  # noqa: T201 - with `pytest -rP`, or when a test fails
         yield left

@@ -97,10 +97,12 @@ class Watch:
         self._stack = stack
         self._namespace = namespace
         self._service = service
-        self.begin()
+        self._began, self._offset = 0.0, 0
 
-    def begin(self) -> None:
-        """Note that the fault is about to be caused."""
+    def begin(self, rows: list[Row], within_s: float) -> None:
+        """See that nothing fires yet that the fault should lead to, and note when it begins."""
+        alerts = {row.alert for row in rows}
+        until(lambda: not alerts & self._firing().keys(), f"{alerts} fire already", within_s)
         self._began, self._offset = time.monotonic(), self._service.log.stat().st_size
 
     def outcomes(self, rows: list[Row], within_s: float) -> Iterator[Outcome]:
@@ -110,11 +112,7 @@ class Watch:
         alerts: dict[Row, dict[str, Any]] = {}
         lines: dict[Row, str] = {}
         while time.monotonic() - began < within_s and len(alerts) + len(lines) < 2 * len(rows):
-            firing = {
-                alert["labels"]["alertname"]: alert
-                for alert in self._stack.alerts()
-                if alert["labels"].get("namespace") == self._namespace
-            }
+            firing = self._firing()
             for row in rows:
                 if row.alert in firing and row not in alerts:
                     alerts[row], seen[row] = firing[row.alert], time.monotonic() - began
@@ -126,12 +124,22 @@ class Watch:
         for row in rows:
             yield Outcome(row, seen.get(row), alerts.get(row), lines.get(row))
 
+    def _firing(self) -> dict[str, dict[str, Any]]:
+        return {
+            alert["labels"]["alertname"]: alert
+            for alert in self._stack.alerts()
+            if alert["labels"].get("namespace") == self._namespace
+        }
+
 
 @contextmanager
-def drilled(folder: Path, factor: float, pace: str) -> Iterator[Drilled]:
+def drilled(folder: Path, factor: float, pace_s: float) -> Iterator[Drilled]:
     """Run the drill; Prometheus is there until the block is left."""
     within_s = 60 + 900 / factor
-    with scene(folder) as there, monitoring(folder, there.targets, factor, pace) as stack:
+    with (
+        scene(folder, factor, pace_s) as there,
+        monitoring(folder, there.targets, factor, pace_s) as stack,
+    ):
         logs = [service.log for service in there.services.values()]
         drill = Drilled(stack, time.time(), logs=logs)
         services = len(there.services)
@@ -157,7 +165,7 @@ def drilled(folder: Path, factor: float, pace: str) -> Iterator[Drilled]:
 
 def _cause(fault: str, there: Scene, watch: Watch, within_s: float) -> list[Outcome]:
     rows = [row for row in table() if row.fault == fault]
-    watch.begin()
+    watch.begin(rows, within_s)
     with FAULTS[fault](there):
         found = list(watch.outcomes(rows, within_s))
     sys.stderr.write(report(found) + "\n")
@@ -177,7 +185,7 @@ def main() -> None:
     """Run the drill with the rules as they are, or shortened."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--factor", type=float, default=1, help="how many times shorter")
-    parser.add_argument("--pace", default="15s", help="how often is scraped")
+    parser.add_argument("--pace", type=float, default=15, help="seconds between two scrapes")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -12,7 +12,7 @@ import requests
 
 from service.store.schema import newest_revision
 from tests.history.proxy import Mode
-from tests.monitoring.scene import Callers, Scene, workers
+from tests.monitoring.scene import LOCKED, Callers, Scene, workers
 from tests.monitoring.stack import until
 from tests.tokens import bearer, forged
 
@@ -37,7 +37,7 @@ def fault(name: str) -> Callable[[Callable[[Scene], Iterator[None]]], None]:
 @fault("the way to the database is slow")
 def _slow(scene: Scene) -> Iterator[None]:
     proxy = scene.database.proxy
-    proxy.delay_s = 0.4
+    proxy.delay_s = 0.2  # each way: less than half of what a connection may take to be made
     proxy.set(Mode.DELAY)
     with Callers(scene.on_postgresql, scene.headers(scene.on_postgresql), number=MANY, pause_s=0.0):
         yield
@@ -46,11 +46,10 @@ def _slow(scene: Scene) -> Iterator[None]:
 
 @fault("somebody holds a lock on a table")
 def _locked(scene: Scene) -> Iterator[None]:
-    service = scene.on_postgresql
     with (
-        scene.database.connect() as connection,
+        scene.database.server.connect(LOCKED) as connection,
         connection.transaction(),
-        Callers(service, scene.headers(service), number=MANY, pause_s=0.0),
+        Callers(scene.on_locked, bearer(), number=MANY, pause_s=0.0),
     ):
         connection.execute("LOCK TABLE code")
         yield
@@ -76,7 +75,8 @@ def _no_issuer(scene: Scene) -> Iterator[None]:
 @fault("a pool is used up quickly")
 def _running_dry(scene: Scene) -> Iterator[None]:
     service = scene.on_sqlite
-    scene.create(service, "dry", 1000).raise_for_status()
+    for _ in range(max(1, round(30 / scene.factor))):
+        scene.create(service, "dry", 1000).raise_for_status()
     with Callers(service, bearer(), "dry", number=2):
         yield
 
@@ -85,7 +85,7 @@ def _running_dry(scene: Scene) -> Iterator[None]:
 def _empty(scene: Scene) -> Iterator[None]:
     service = scene.on_sqlite
     scene.create(service, "empty", 20).raise_for_status()
-    time.sleep(3)  # it is seen before it is empty
+    time.sleep(3 * scene.pace_s)  # it is seen before it is empty
     with Callers(service, bearer(), "empty", number=2):
         yield
 
@@ -123,7 +123,7 @@ def _down(scene: Scene) -> Iterator[None]:
 def _forged(scene: Scene) -> Iterator[None]:
     token = forged({}, b"no key of the service's, but as long as one")
     headers = {"Authorization": f"Bearer {token}"}
-    with Callers(scene.on_small_disk, headers, number=4, pause_s=0.05):
+    with Callers(scene.on_small_disk, headers, number=2):
         yield
 
 
@@ -180,11 +180,11 @@ TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
     "postgresql": [
         [
             "the way to the database is slow",
-            "somebody holds a lock on a table",
             "the database is stopped",
         ],
         ["the issuer of tokens is down"],
     ],
+    "locked": [["somebody holds a lock on a table"]],
     "sqlite": [
         [
             "a pool is used up quickly",

@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 import requests
 
-from tests.history.engines.postgresql import Drilled, postgresql
+from tests.history.engines.postgresql import Drilled, postgresql, url_of
 from tests.issuer import Issuer, serving
 from tests.monitoring.stack import Target
 from tests.running import DISCOUNT, Running, free_port, running
@@ -24,6 +24,8 @@ from tests.tokens import bearer
 
 STEADY = "steady"
 """The brand that callers use all the time."""
+LOCKED = "locked"
+"""A database, and the service on it."""
 SMALL_DISK = "12m"
 CALLERS = 2
 PAUSE_S = 0.2
@@ -77,7 +79,14 @@ class Callers:
 class Scene:
     """What there is to break."""
 
+    factor: float
+    """How many times shorter than in earnest everything is."""
+    pace_s: float
+    """How often Prometheus looks, in seconds."""
+
     on_postgresql: Running
+    on_locked: Running
+    """On a database of its own on the same server."""
     on_sqlite: Running
     on_small_disk: Running
     database: Drilled
@@ -94,6 +103,7 @@ class Scene:
     def services(self) -> dict[str, Running]:
         return {
             "postgresql": self.on_postgresql,
+            LOCKED: self.on_locked,
             "sqlite": self.on_sqlite,
             "small-disk": self.on_small_disk,
         }
@@ -123,11 +133,14 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path) -> Iterator[Scene]:
+def scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
     """Start everything, with callers, until the block is left."""
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk())
         database = stack.enter_context(postgresql(folder))
+        with database.server.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {LOCKED}")
+        locked = url_of(database.server.address, LOCKED)
         issuer, issuer_down = Issuer(), stack.enter_context(ExitStack())
         url = issuer_down.enter_context(serving(issuer, free_port()))
         database_url = folder / "database-url"
@@ -139,7 +152,10 @@ def scene(folder: Path) -> Iterator[Scene]:
             "DISCOUNT_JWT_JWKS_URL": url,
         }
         made = Scene(
+            factor,
+            pace_s,
             stack.enter_context(running(folder, **own)),
+            stack.enter_context(running(folder, DISCOUNT_DATABASE_URL=locked)),
             stack.enter_context(running(folder, WEB_CONCURRENCY="2")),
             stack.enter_context(running(folder, DISCOUNT_DATABASE_URL=f"sqlite:///{disk}/d.db")),
             database,

@@ -54,8 +54,9 @@ class Stack:
         return found
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that have reached Alertmanager and are not over."""
-        answer = requests.get(f"{self.alertmanager}/api/v2/alerts", {"active": "true"}, timeout=20)
+        """Return the alerts that Alertmanager would tell of."""
+        wanted = {"active": "true", "inhibited": "false"}
+        answer = requests.get(f"{self.alertmanager}/api/v2/alerts", wanted, timeout=20)
         found: list[dict[str, Any]] = answer.json()
         return found
 
@@ -65,7 +66,7 @@ def monitoring(
     folder: Path,
     targets: Sequence[Target] | None = None,
     factor: float = 1,
-    pace: str = "15s",
+    pace_s: float = 15,
     ports: tuple[int, int] | None = None,
 ) -> Iterator[Stack]:
     """Run both until the block is left.
@@ -74,12 +75,13 @@ def monitoring(
         folder: Where they keep their data and their configuration.
         targets: What to scrape; `None`: what the configuration says.
         factor: How many times shorter every time in the rules is.
-        pace: How often to scrape and to look at the rules.
+        pace_s: How often to scrape and to look at the rules.
         ports: Where Prometheus and Alertmanager listen, by default anywhere.
     """
     ports = ports or (free_port(), free_port())
     rules.write(folder / "rules.yml", factor)
     config = yaml.safe_load((CONFIG / "prometheus.yml").read_text())
+    pace = f"{round(pace_s * 1000)}ms"
     config["global"] = {
         "scrape_interval": pace,
         "scrape_timeout": pace,

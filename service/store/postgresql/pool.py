@@ -123,6 +123,8 @@ class Pool:
         self._opening = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
         self._failures = 0
+        self._waiting: set[int] = set()
+        """Threads; psycopg's own count keeps those that have given up."""
         self._trouble: psycopg.Error | None = None
         # Its news is in the errors of those who wait; as plain text it would spoil the log.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
@@ -130,7 +132,7 @@ class Pool:
     @property
     def waiting(self) -> int:
         """How many threads wait for a connection."""
-        return self._pool.get_stats().get("requests_waiting", 0) if self._pool else 0
+        return len(self._waiting)
 
     @property
     def connections(self) -> Connections:
@@ -162,16 +164,28 @@ class Pool:
         deadline = time.monotonic() + patience
         pool = self._open()
         while True:
-            try:
-                connection = pool.getconn(timeout=patience / 2)
-            except PoolTimeout as timeout:
-                raise NoConnection(self._trouble) from timeout
+            connection = self._wait(pool, patience / 2)
             connection.lent_by = pool
             if not is_useless(connection):
                 connection.deadline = deadline
                 return connection
             connection.pgconn.finish()
             connection.close()  # the pool makes another
+
+    def _wait(self, pool: ConnectionPool[Connection], seconds: float) -> Connection:
+        """Take a connection of the pool; be seen to wait for it.
+
+        Raises:
+            NoConnection: There is none in time.
+        """
+        thread = threading.get_ident()
+        self._waiting.add(thread)
+        try:
+            return pool.getconn(timeout=seconds)
+        except PoolTimeout as timeout:
+            raise NoConnection(self._trouble) from timeout
+        finally:
+            self._waiting.discard(thread)
 
     def note(self, *, answered: bool) -> None:
         """Learn whether the server did what it was asked, or was lost, locked, or too slow."""
