@@ -20,14 +20,15 @@ VENV = ROOT / (f".venv-{APART}" if APART else ".venv")
 STAMP = VENV / "installed"
 LOCK = ROOT / f"config/requirements-{APART or 'dev'}.txt"
 INPUTS = (LOCK,) if APART else (LOCK, ROOT / "pyproject.toml")
+MADE = f"{sys.version.split()[0]} {VENV}"
+"""By which Python the environment was made, and where: its scripts name both."""
 MINIMUM = (3, 11)
 
 
 def wanted() -> str:
-    """Return what the stamp says when all is done: a digest of the inputs, and the place."""
-    parts = [sys.version.encode(), *(path.read_bytes() for path in INPUTS)]
-    digest = hashlib.sha256(b"".join(parts)).hexdigest()
-    return f"{digest} {VENV}"
+    """Return what the stamp says when all is done: a digest of the inputs, and `MADE`."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in INPUTS)).hexdigest()
+    return f"{digest} {MADE}"
 
 
 def pip(*arguments: str) -> None:
@@ -48,8 +49,8 @@ def main() -> None:
         print(
             f"Installing into {VENV.name} (once; a minute or less) ...", file=sys.stderr, flush=True
         )
-        moved = not found.endswith(f" {VENV}")  # scripts name the place they were made in
-        venv.create(VENV, with_pip=True, symlinks=True, clear=moved)
+        if not found.endswith(f" {MADE}"):
+            venv.create(VENV, with_pip=True, symlinks=True, clear=True)
         pip("install", "--require-hashes", "--requirement", str(LOCK))
         if not APART:
             pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
