@@ -8,10 +8,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from flask import request
 from structlog.typing import FilteringBoundLogger
 
 from service.observability.metrics import Metrics
@@ -19,8 +19,6 @@ from service.observability.metrics import Metrics
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-RECORD = "discount.record"
-"""Where the record of a request is in its WSGI environment."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 """What a caller's X-Request-ID may look like; another is replaced."""
 TRACEPARENT = re.compile(
@@ -124,10 +122,12 @@ class RequestRecord:
         self.user_ref = self._pseudonyms.of(user)
 
 
+_CURRENT: ContextVar[RequestRecord] = ContextVar("record")
+
+
 def current_record() -> RequestRecord:
     """Return the record of the request that is being answered."""
-    record: RequestRecord = request.environ[RECORD]
-    return record
+    return _CURRENT.get()
 
 
 class RequestObserver:
@@ -153,7 +153,8 @@ class RequestObserver:
     ) -> Iterable[bytes]:
         """Answer a request, then count and log it."""
         started = time.perf_counter()
-        record = environ[RECORD] = self.record(environ)
+        record = self.record(environ)
+        _CURRENT.set(record)
         status = 500
 
         def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
