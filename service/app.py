@@ -23,7 +23,7 @@ from service.api.problems import write_problems
 from service.api.reservations import reservation_views
 from service.api.transfers import Transfers
 from service.auth.caller import Caller
-from service.auth.guard import require_tokens
+from service.auth.guard import recognition, require_tokens
 from service.auth.keyring import KeyRing, open_keyring
 from service.auth.keys import pseudonym_key
 from service.auth.tokens import Verifier
@@ -100,7 +100,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
 
     write_problems(app, log, metrics)
     receive(app)
-    require_tokens(app, verifier, _reception(build_limits(settings, log)))
+    recognise = recognition(verifier, _reception(build_limits(settings, log)))
+    require_tokens(app, recognise)
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors))

@@ -11,14 +11,20 @@ from flask import Response, request
 from service.domain.model import Brand, Campaign, Code, Counts, Millis, Reservation
 
 JSON = "application/json"
+NOT_CACHED = ("Cache-Control", "no-store")
+"""On every answer of the API: they hold secrets, and a GET reserves."""
 
 
 def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Make a JSON response, which no cache may keep: answers hold secrets, and a GET reserves."""
-    body = orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)  # for people with curl
-    response = Response(body, status, headers, mimetype=JSON)
-    response.headers["Cache-Control"] = "no-store"
+    """Make a JSON response, which no cache may keep."""
+    response = Response(as_json(content), status, headers, mimetype=JSON)
+    response.headers.set(*NOT_CACHED)
     return response
+
+
+def as_json(content: Any) -> bytes:
+    """Write JSON, with an end of line for people with curl."""
+    return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def reservation_object(

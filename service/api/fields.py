@@ -18,7 +18,7 @@ class Name(fields.String):
 
     def __init__(self, *, longest: int = names.MAX_NAME, **options: Any) -> None:
         """Allow up to `longest` characters."""
-        self._longest = longest
+        self.longest = longest
         super().__init__(
             validate=self._check,
             metadata={"minLength": 1, "maxLength": longest, "pattern": names.PATTERN}
@@ -27,8 +27,8 @@ class Name(fields.String):
         )
 
     def _check(self, text: str) -> None:
-        if not names.is_name(text, self._longest):
-            raise ValidationError(f"Must have 1 to {self._longest} characters: {_NAME_RULE}.")
+        if not names.is_name(text, self.longest):
+            raise ValidationError(f"Must have 1 to {self.longest} characters: {_NAME_RULE}.")
 
 
 class CodeText(fields.String):

@@ -175,11 +175,7 @@ def _taking_apart(view: View, described: Operation) -> View:
         arguments: dict[str, Any] = {}
         for location, schema in sources:
             arguments |= _PARSER.parse(schema, request, location=location)
-        record = current_record()
-        record.brand = arguments.get("brand")
-        record.campaign = arguments.get("campaign")
-        if "user" in arguments:
-            record.note_user(arguments["user"])
+        current_record().note_subject(arguments)
         return view(**arguments)
 
     return take_apart

@@ -19,23 +19,35 @@ OPEN_BELOW = ("/apidocs/", "/problems/")
 _SCHEME = "bearer "
 
 
-def require_tokens(app: Flask, verifier: Verifier, notice: Callable[[Caller], None]) -> None:
-    """Put the guard before every view of `app`.
+Recognise = Callable[[str], Caller]
+"""Turns a request's `Authorization` into its caller; raises a `Problem`."""
+
+
+def recognition(verifier: Verifier, notice: Callable[[Caller], None]) -> Recognise:
+    """Return what recognises callers.
 
     Args:
-        app: The application.
         verifier: Checks the tokens.
         notice: Hears of each caller whose token is good, before its scope is asked for; may
             refuse it.
     """
 
+    def recognise(authorization: str) -> Caller:
+        caller = verifier.verify(_bearer_token(authorization))
+        notice(caller)
+        return caller
+
+    return recognise
+
+
+def require_tokens(app: Flask, recognise: Recognise) -> None:
+    """Put the guard before every view of `app`."""
+
     @app.before_request
     def guard() -> None:
         if is_open(request.path):
             return
-        caller = verifier.verify(_bearer_token())
-        g.caller = caller
-        notice(caller)
+        caller = g.caller = recognise(request.headers.get("Authorization", ""))
         if request.endpoint is not None:
             caller.require_scope(_declared_scope(request.endpoint))
             if request.view_args and "brand" in request.view_args:
@@ -53,13 +65,12 @@ def current_caller() -> Caller:
     return caller
 
 
-def _bearer_token() -> str:
-    """Return the request's token (RFC 6750, section 2.1).
+def _bearer_token(header: str) -> str:
+    """Return the token of an `Authorization` field (RFC 6750, section 2.1).
 
     Raises:
         Unauthenticated: There is none.
     """
-    header = request.headers.get("Authorization", "")
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise Unauthenticated("The call carries no bearer token.")
     return header[len(_SCHEME) :].strip(" ")  # and of no other space, which Python knows many

@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -117,9 +117,12 @@ class RequestRecord:
             *self.headers,
         ]
 
-    def note_user(self, user: str) -> None:
-        """Remember whom it is about, by pseudonym."""
-        self.user_ref = self._pseudonyms.of(user)
+    def note_subject(self, arguments: Mapping[str, Any]) -> None:
+        """Remember what it is about, the user by pseudonym."""
+        self.brand = arguments.get("brand")
+        self.campaign = arguments.get("campaign")
+        if "user" in arguments:
+            self.user_ref = self._pseudonyms.of(arguments["user"])
 
 
 _CURRENT: ContextVar[RequestRecord] = ContextVar("record")
