@@ -12,7 +12,9 @@ from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
 from service.api.docs import serve_docs
+from service.api.document import operations_of
 from service.api.exports import export_views
+from service.api.express import Express
 from service.api.imports import ImportParts, import_views
 from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
@@ -125,7 +127,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(probe_views(checks, log))
     serve_docs(app)
     tracing = _tracing(settings, database)
-    observer = RequestObserver(app.wsgi_app, Pseudonyms(secret_key), metrics, log, tracing)
+    express = Express(app.wsgi_app, operations_of(app), recognise)
+    observer = RequestObserver(express, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
         store, jobs, queue, database, metrics, observer, drain, log, keyring, tracing

@@ -81,9 +81,17 @@ class Lines(io.TextIOWrapper):
 
     @property
     def text(self) -> str:
-        buffer = self.buffer
-        assert isinstance(buffer, io.BytesIO)
-        return buffer.getvalue().decode()
+        return self._bytes.getvalue().decode()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._bytes.seek(0)
+        self._bytes.truncate()
+
+    @property
+    def _bytes(self) -> io.BytesIO:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer
 
 
 @pytest.fixture

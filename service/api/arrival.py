@@ -9,6 +9,9 @@ from flask import Flask, request
 from service.domain.errors import InputError, InvalidRequest
 from service.observability.requests import current_record
 
+RAISED = "discount.raised"
+"""Where, in a WSGI environment, stands what was raised before Flask: problems are written there."""
+
 
 def receive(app: Flask) -> None:
     """Note the route of each request, and refuse what cannot be read."""
@@ -17,6 +20,8 @@ def receive(app: Flask) -> None:
     def arrive() -> None:
         if request.url_rule is not None:
             current_record().route = template(request.url_rule.rule)
+        if RAISED in request.environ:
+            raise request.environ[RAISED]
         check_encoding(request.environ["PATH_INFO"], request.environ.get("QUERY_STRING", ""))
 
 

@@ -3,9 +3,8 @@
 from flask import Blueprint, Response
 
 from service.api import schemas, shapes
-from service.api.answers import answer
 from service.api.codes import CODES_ANSWER, create
-from service.api.operation import Answer, operation
+from service.api.operation import Answer, Said, operation
 from service.api.reservations import reserve
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, Conflict, NoCodesLeft
@@ -46,14 +45,15 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         answers={200: Answer("The user's code.", shapes.DiscountCode)},
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         head=False,
+        plain=True,
     )
-    def get_v1_discount_fetch__brand___user_(brand: str, user: str, campaign: str) -> Response:
+    def get_v1_discount_fetch__brand___user_(brand: str, user: str, campaign: str) -> Said:
         """The code that was reserved for the user before, else one that is reserved now.
 
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
         does the same under a fitting verb.
         """
         reservation, _ = reserve(store, metrics, brand, campaign, user)
-        return answer({"discount_code": reservation.code})
+        return {"discount_code": reservation.code}, 200
 
     return views

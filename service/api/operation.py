@@ -15,6 +15,7 @@ from flask import Blueprint, Response, request
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
+from service.api.answers import answer
 from service.api.parsing import StrictParser
 from service.api.schemas import Input
 from service.auth.caller import Scope
@@ -43,6 +44,11 @@ ALWAYS: Refusals = (
 )
 """Problems that every operation may answer with."""
 _OF_BODIES: Refusals = (UnsupportedMediaType, TooLarge)
+
+
+Said = tuple[Any, int]
+"""What a plain view returns: the content of its JSON answer, and the status."""
+View = Callable[..., Response | Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,9 @@ class Operation:
     """Media types of a body that the view reads itself, as it comes."""
     answers: Mapping[int, Answer]
     refusals: Refusals
-
-
-View = Callable[..., Response]
+    view: View
+    plain: bool
+    """Whether the view can do without Flask: see `service.api.express`."""
 
 
 class PlainRule(Rule):
@@ -108,6 +114,7 @@ def operation(
     body: type[Input] | None = None,
     upload: tuple[str, ...] = (),
     head: bool = True,
+    plain: bool = False,
 ) -> Callable[[View], View]:
     """Make a function the view of `method` and `path`.
 
@@ -128,6 +135,8 @@ def operation(
         body: Schema of the JSON body, if the call takes one.
         upload: Media types of a body that the view reads itself, as it comes.
         head: Whether a GET answers HEAD too; one that changes state must not.
+        plain: Whether the function takes names alone, returns what it says and a status, and
+            asks nothing of Flask.
     """
 
     def register(view: View) -> View:
@@ -146,6 +155,8 @@ def operation(
             upload=upload,
             answers=answers,
             refusals=(*ALWAYS, *(_OF_BODIES if body or upload else ()), *refusals),
+            view=view,
+            plain=plain,
         )
         take_apart = _taking_apart(view, described)
         take_apart.operation = described  # type: ignore[attr-defined]
@@ -176,7 +187,8 @@ def _taking_apart(view: View, described: Operation) -> View:
         for location, schema in sources:
             arguments |= _PARSER.parse(schema, request, location=location)
         current_record().note_subject(arguments)
-        return view(**arguments)
+        said = view(**arguments)
+        return said if isinstance(said, Response) else answer(*said)
 
     return take_apart
 

@@ -1,10 +1,10 @@
 """Reservations: one code for each user of a campaign."""
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from service.api import schemas, shapes
-from service.api.answers import answer, reservation_object
-from service.api.operation import Answer, operation
+from service.api.answers import reservation_object
+from service.api.operation import Answer, Said, operation
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation
@@ -50,11 +50,12 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
             200: Answer("Reserved before; nothing was changed.", shapes.Reservation),
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+        plain=True,
     )
-    def put_reservation(brand: str, campaign: str, user: str) -> Response:
+    def put_reservation(brand: str, campaign: str, user: str) -> Said:
         """The same user gets the same code for ever, so this may be repeated at will."""
         reservation, new = reserve(store, metrics, brand, campaign, user)
-        return answer(reservation_object(brand, campaign, user, reservation), 201 if new else 200)
+        return reservation_object(brand, campaign, user, reservation), 201 if new else 200
 
     @operation(
         views,
@@ -65,10 +66,11 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         parameters=schemas.ReservationPath,
         answers={200: Answer("The reservation.", shapes.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
+        plain=True,
     )
-    def show_reservation(brand: str, campaign: str, user: str) -> Response:
+    def show_reservation(brand: str, campaign: str, user: str) -> Said:
         """What the user holds. Nothing is reserved."""
         reservation = reservations.show_reservation(store, brand, campaign, user)
-        return answer(reservation_object(brand, campaign, user, reservation))
+        return reservation_object(brand, campaign, user, reservation), 200
 
     return views

@@ -145,7 +145,7 @@ class RequestObserver:
         tracer: Tracer | None = None,
     ) -> None:
         """Wrap `app`."""
-        self._app = app
+        self.app = app
         self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._log = log
@@ -169,7 +169,7 @@ class RequestObserver:
             self.tell(environ["REQUEST_METHOD"], status, time.perf_counter() - started, record)
 
         try:
-            answer = self._app(environ, start)
+            answer = self.app(environ, start)
         except BaseException:
             tell()
             raise

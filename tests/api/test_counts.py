@@ -1,9 +1,13 @@
 """What one request costs, in what does not depend on the machine's mood: counts."""
 
 import re
+import sys
 
 import pytest
+from flask import Flask
 from sqlalchemy import event
+from werkzeug.datastructures import Headers
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from service.store.postgresql.connection import Connection
 from tests.engines import on_postgresql, on_sqlite
@@ -76,3 +80,29 @@ def test_a_reservation_is_one_round_trip(fetch, round_trips, user, monkeypatch):
     monkeypatch.setattr("service.store.postgresql.reservations.FOLD_EVERY", 2**40)
     fetch(user)
     assert 1 == len(round_trips)
+
+
+def calls_of(app: Flask, path: str, headers: dict[str, str] | None = None) -> int:
+    """Count the calls, of Python and of C, that an answer takes."""
+    environ = EnvironBuilder(path=path, headers=Headers(headers)).get_environ()
+    calls = 0
+
+    def count(_frame, what, _argument):
+        nonlocal calls
+        calls += what in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        _, status, _ = run_wsgi_app(app, environ)
+    finally:
+        sys.setprofile(None)
+    assert "200 OK" == status
+    return calls
+
+
+@on_sqlite
+def test_a_repeated_reservation_takes_fewer_calls_than_flasks_hello(app, fetch, auth):
+    hello = Flask("hello")
+    hello.add_url_rule("/", view_func=lambda: "Hello, World!")
+    calls_of(hello, "/")  # the first request sets things up
+    assert calls_of(app, "/v1/discount/fetch/brand1/first", auth) < calls_of(hello, "/")

@@ -1,0 +1,180 @@
+"""Plain calls have a shorter way, which nobody can tell from Flask's."""
+
+import io
+import json
+from urllib.parse import quote
+
+import pytest
+from flask import Flask, request_started
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from service.api.express import Express
+from service.app import create_app, parts_of
+from service.settings import Settings
+from service.store.upgrade import upgrade
+from tests.conftest import Lines
+from tests.engines import on_sqlite
+from tests.tokens import SECRET, token
+
+FETCH = "/v1/discount/fetch/{brand}/{user}"
+RESERVATION = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
+CALLS = [("GET", FETCH), ("PUT", RESERVATION), ("GET", RESERVATION)]
+TOKENS = {
+    "good": f"Bearer {token()}",
+    "small letters": f"bearer {token()}",
+    "spaces": f"Bearer   {token()} ",
+    "cannot reserve": f"Bearer {token(scope='discounts:read')}",
+    "cannot read": f"Bearer {token(scope='discounts:reserve')}",
+    "knows brand1 alone": f"Bearer {token(brands=['brand1'])}",
+    "knows another": f"Bearer {token(brands=['other'])}",
+    "expired": f"Bearer {token(exp=1)}",
+    "no token": "Bearer",
+    "another scheme": "Basic YTpi",
+    "forged": f"Bearer {token()[:-4]}AAAA",
+}
+GOOD = ("Authorization", TOKENS["good"])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """An application with one brand, whose codes are soon gone, and what it logs."""
+    log = Lines()
+    url = f"sqlite:///{tmp_path_factory.mktemp('express')}/discount.db"
+    app = create_app(Settings(database_url=url, jwt_secret=SECRET), log)
+    parts = parts_of(app)
+    upgrade(parts.database)
+    parts.store.add_codes("brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
+    yield app, log
+    parts.queue.close()
+    parts.store.close()
+
+
+def ask(served: tuple[Flask, Lines], by: str, **said):
+    """Ask by one of the ways; return all that the caller and operations are told."""
+    app, log = served
+    log.forget()
+    observer = parts_of(app).observer
+    express = observer.app
+    assert isinstance(express, Express)
+    try:
+        if by == "flask":
+            observer.app = express.app
+        body, status, headers = run_wsgi_app(app.wsgi_app, environ(**said))
+    finally:
+        observer.app = express
+    (line,) = [json.loads(line) for line in log.text.splitlines()]
+    for varies in ("timestamp", "duration_ms"):
+        del line[varies]
+    told = [field for field in headers if field[0] != "RateLimit"]
+    return status, told, ("RateLimit" in headers), b"".join(body), line
+
+
+def environ(method="GET", path="/", query="", headers=()):
+    """Write a WSGI environment; the path is as it is sent."""
+    made = EnvironBuilder(method=method, headers=[*headers, ("X-Request-ID", "id")]).get_environ()
+    made["PATH_INFO"] = path.encode(errors="surrogatepass").decode("latin-1")
+    made["QUERY_STRING"] = query
+    made["wsgi.input"] = io.BytesIO()
+    return made
+
+
+ODD_NAMES = [
+    *("", ".", "..", "a b", " a", "a ", "other", "é", "日本", "😀", "%", "a\n", "\x00", "\x7f"),
+    *("x" * 64, "x" * 65, "x" * 128, "x" * 129, "a/b", "a\\b", "a;b", "a?b", "a#b"),
+]
+ODD_QUERIES = ["campaign=default", "campaign=other", "x=1", "%ff", "&", "="]
+ODD_METHODS = ["HEAD", "POST", "DELETE", "OPTIONS", "PATCH", "X", "get"]
+ODD_FIELDS = [
+    ("Accept", "text/html"),
+    ("Content-Type", "application/json"),
+    ("Content-Length", "0"),
+    ("Host", "a b"),
+    ("Host", ""),
+    ("Host", "example.com:99999"),
+    ("Idempotency-Key", "key"),
+    ("If-None-Match", "*"),
+    ("Range", "bytes=0-1"),
+    ("X-HTTP-Method-Override", "DELETE"),
+    ("traceparent", f"00-{'1' * 32}-{'2' * 16}-01"),
+    ("Upgrade", "websocket"),
+]
+
+
+def mostly(usual, odd):
+    """Make up what is as usual as often as not: a call should seldom be odd in two ways."""
+    return st.booleans().flatmap(lambda is_odd: odd if is_odd else usual)
+
+
+def names(*usual):
+    return mostly(st.sampled_from(usual), st.one_of(st.sampled_from(ODD_NAMES), st.text()))
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    call=st.sampled_from(CALLS),
+    method=mostly(st.none(), st.sampled_from(ODD_METHODS)),
+    brand=names("brand1"),
+    campaign=names("default"),
+    user=names("user1", "user2", "user3", "user4"),
+    end=mostly(st.just(""), st.sampled_from(["/", "//", "\n", ".json", "\x00"])),
+    query=mostly(st.just(""), st.sampled_from(ODD_QUERIES)),
+    who=mostly(st.just("good"), st.sampled_from(sorted(TOKENS))),
+    more=mostly(st.just([]), st.lists(st.sampled_from(ODD_FIELDS), max_size=2)),
+)
+def test_whatever_is_asked_both_ways_say_the_same(
+    served, call, method, brand, campaign, user, end, query, who, more
+):
+    """To the caller and in the log, to the byte; the first call may reserve."""
+    path = call[1].format(brand=brand, campaign=campaign, user=user) + end
+    headers = [("Authorization", TOKENS[who]), *more]
+    said = {"method": method or call[0], "path": path, "query": query, "headers": headers}
+    ask(served, "express", **said)
+    assert ask(served, "flask", **said) == ask(served, "express", **said)
+
+
+@pytest.mark.parametrize("query", ["", *ODD_QUERIES])
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
+    path = path.format(brand="brand1", campaign="default", user="user1")
+    said = {"method": method, "path": path, "query": query, "headers": [GOOD]}
+    ask(served, "express", **said)
+    assert ask(served, "flask", **said) == ask(served, "express", **said)
+
+
+@pytest.mark.parametrize("place", ["brand", "campaign", "user"])
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_whatever_the_name_both_ways_say_the_same(served, place, name):
+    usual = {"brand": "brand1", "campaign": "default", "user": "user1"}
+    path = RESERVATION.format(**{**usual, place: name})
+    said = {"method": "GET", "path": path, "headers": [GOOD]}
+    assert ask(served, "flask", **said) == ask(served, "express", **said)
+
+
+@pytest.mark.parametrize("who", TOKENS)
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
+    said = {
+        "method": method,
+        "path": path.format(brand="brand1", campaign="default", user="user1"),
+        "headers": [("Authorization", TOKENS[who])],
+    }
+    ask(served, "express", **said)
+    assert ask(served, "flask", **said) == ask(served, "express", **said)
+
+
+@on_sqlite
+@pytest.mark.parametrize(("method", "path"), CALLS)
+@pytest.mark.parametrize("user", ["user1", "a b", "é", "😀"], ids=ascii)
+def test_flask_hears_of_no_plain_call(app, client, auth, codes, method, path, user):
+    """A name beyond ASCII is not plain."""
+    heard: list[Flask] = []
+    note = heard.append
+    request_started.connect(note, app)
+    client.put(RESERVATION.format(brand="brand1", campaign="default", user=user), headers=auth)
+    heard.clear()
+    url = path.format(brand="brand1", campaign="default", user=quote(user))
+    answer = client.open(url, method=method, headers=auth)
+    assert 200 == answer.status_code
+    assert ([] if user.isascii() else [app]) == heard
