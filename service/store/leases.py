@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
@@ -33,6 +33,19 @@ _ALL_DUE = (
     .order_by(job.c.leased_until, job.c.id)
     .with_for_update(read=True, key_share=True, skip_locked=True)
 )
+SILENT_S = 5
+"""For how long a worker whose lease has run out may be in the middle of sending codes."""
+# PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
+# one would keep its job locked for as long as its machine answers.
+_END_SILENT = text("""
+    SELECT pg_terminate_backend(pid)
+    FROM job JOIN pg_locks ON transactionid = job.xmax AND locktype = 'transactionid' AND granted
+    JOIN pg_stat_activity USING (pid)
+    WHERE finished_at IS NULL AND leased_until <= :now
+    AND application_name = 'discount' AND usename = current_user
+    AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
+    AND state_change < now() - :silent * interval '1 s'
+""")
 _TAKE = select(*COLUMNS, job.c.attempts).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
 _HELD = select(*COLUMNS, job.c.campaign_id, job.c.cursor).where(
     *_KEY, _OPEN, job.c.lease == bindparam("token")
@@ -49,6 +62,8 @@ class SQLWork:
 
     def due(self, now: Millis, limit: int) -> Sequence[JobKey]:
         with self._database.read() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(_END_SILENT, {"now": now, "silent": SILENT_S})
             rows = connection.execute(_ALL_DUE.limit(limit), {"now": now})
             return [JobKey(*row) for row in rows]
 

@@ -1,8 +1,10 @@
 """A job is done once, by one worker at a time, and what is counted is there."""
 
 import threading
+import time
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from service.domain.errors import Unavailable
@@ -142,6 +144,25 @@ def test_jobs_in_a_long_transaction_hide_none_behind_them(ask, work, database):
         connection.exec_driver_sql(lock)
         assert [keys[2]] == work.due(NOW, 2)
     assert keys[:2] == work.due(NOW, 2)
+
+
+@on_postgresql
+def test_who_was_stopped_while_sending_codes_keeps_its_job_from_nobody(
+    ask, work, settings, monkeypatch
+):
+    """The server would wait for the rest of a COPY for as long as the worker's machine answers."""
+    key = ask()
+    take(work, key)
+    with psycopg.connect(settings.database_url, application_name="discount") as stopped:
+        stopped.execute("SELECT FROM job FOR UPDATE")
+        stopped.pgconn.send_query(b"COPY code FROM STDIN")
+        monkeypatch.setattr("service.store.leases.SILENT_S", 60)
+        assert [] == work.due(NOW + LEASE_MS, 10)
+        monkeypatch.setattr("service.store.leases.SILENT_S", 0)
+        while not (due := work.due(NOW + LEASE_MS, 10)):
+            time.sleep(0.01)
+        assert [key] == due
+        stopped.close()
 
 
 def test_open_jobs_are_counted_and_the_oldest_ones_age_known(ask, work, jobs):
