@@ -91,6 +91,10 @@ class Verifier:
             raise Unauthenticated(
                 "The token is not valid yet.", token_given=True, reason=AuthRefusal.NOT_YET
             ) from error
+        except (jwt.InvalidIssuerError, jwt.InvalidAudienceError) as error:
+            raise Unauthenticated(
+                "The token is not valid.", token_given=True, reason=AuthRefusal.ELSEWHERE
+            ) from error
         except (PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Unauthenticated("The token is not valid.", token_given=True) from error
         return claims

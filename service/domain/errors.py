@@ -26,6 +26,8 @@ class AuthRefusal(StrEnum):
     NOT_YET = "not_yet"
     """Its times lie ahead of our clock: one of the two clocks is wrong."""
     UNKNOWN_KEY = "unknown_key"
+    ELSEWHERE = "elsewhere"
+    """A known key has signed it, but `iss` or `aud` are not those that are set."""
     INVALID = "invalid"
     SCOPE = "scope"
     BRAND = "brand"

@@ -171,7 +171,8 @@ class TestMetrics:
             "expired": "1",
             "not_yet": "1",
             "unknown_key": "1",
-            "invalid": "3",
+            "elsewhere": "1",
+            "invalid": "2",
             "scope": "1",
             "brand": "2",
         } == dict(counted)
