@@ -102,6 +102,6 @@ def wait_until_ready(service: Running) -> None:
         try:
             if requests.get(f"{service.url}/readyz", timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.05)
     raise AssertionError(service.log.read_text())
