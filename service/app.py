@@ -63,6 +63,7 @@ class Parts:
     drain: Drain
     log: FilteringBoundLogger
     keyring: KeyRing
+    express: Express
     tracing: "Tracing | None"
 
 
@@ -131,7 +132,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     observer = RequestObserver(express, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        store, jobs, queue, database, metrics, observer, drain, log, keyring, tracing
+        *(store, jobs, queue, database, metrics, observer, drain, log, keyring, express, tracing)
     )
     return app
 

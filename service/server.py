@@ -22,11 +22,12 @@ from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.problems import PROBLEM_JSON, problem_object
 from service.app import parts_of
 from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
+from service.loop_worker import LoopWorker
 from service.observability.logging import route_stdlib_logging
 from service.observability.requests import RequestRecord
 from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, prepare
@@ -50,7 +51,7 @@ class PipelineLogger(Logger):
         self.error_log.setLevel(self.loglevel)
 
 
-class ServiceWorker(ThreadWorker):
+class ServiceWorker(LoopWorker):
     """A worker that receives, refuses and stops as the service promises."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The paths of an operation, and what they lead to."""
@@ -69,6 +72,16 @@ class Express:
         for each in operations:
             if each.plain:
                 self._routes.setdefault(each.method, []).append(_route(each))
+        lines = [
+            f"{method} {re.sub(_PARAMETER, '[^/ ?]+', route.path)} HTTP/1\\.1\r\n"
+            for method, routes in self._routes.items()
+            for route in routes
+        ]
+        self._lines = re.compile("|".join(lines).encode())
+
+    def looks_plain(self, head: bytes) -> bool:
+        """Say from its first line whether a request may be one of the plain ones."""
+        return self._lines.match(head) is not None
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -112,7 +125,7 @@ def _route(operation: Operation) -> Route:
     names: dict[str, Any] = operation.parameters().fields if operation.parameters else {}
     return Route(
         path=operation.path,
-        pattern=re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", operation.path)),
+        pattern=re.compile(re.sub(_PARAMETER, r"(?P<\1>[^/]+)", operation.path)),
         longest={name: field.longest for name, field in names.items() if isinstance(field, Name)},
         defaults=operation.query().load({}),
         scope=operation.scope,

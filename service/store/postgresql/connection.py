@@ -10,7 +10,10 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.errors import Diagnostic
+from psycopg.waiting import Ready
 from psycopg_pool import ConnectionPool
+
+from service.tasks import Task, current_task
 
 T = TypeVar("T")
 STALE = {
@@ -76,7 +79,11 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         if self.deadline < math.inf:
             timeout = max(0.0, self.deadline - time.monotonic())
         try:
-            result = super().wait(gen, interval, timeout)
+            task = current_task()
+            if task:
+                result = _wait_as_task(task, gen, self.pgconn.socket, self.deadline)
+            else:
+                result = super().wait(gen, interval, timeout)
         except psycopg.Error as error:
             if time.monotonic() >= self.deadline:
                 self.pgconn.finish()
@@ -87,6 +94,22 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             self.pgconn.finish()
             raise UnsafeCommit("The commit did not reach the standby.")
         return result
+
+
+def _wait_as_task(task: Task, gen: PQGen[T], file: int, until: float) -> T:
+    """Let other tasks run while the server works; psycopg's events are those of `selectors`.
+
+    Raises:
+        OperationalError: It took too long.
+    """
+    try:
+        wanted = next(gen)
+        while ready := task.wait_for_file(file, wanted, until):
+            wanted = gen.send(Ready(ready))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise errors.OperationalError("no answer in time")
 
 
 def _without_values(error: psycopg.Error) -> str:

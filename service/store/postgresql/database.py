@@ -61,6 +61,7 @@ class PostgreSQLDatabase(Database):
         prepared: bool = True,
     ) -> None:
         # Two more: for a scrape while every thread is busy.
+        self._threads = threads
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(app, DRIVER, options, observer)
@@ -187,6 +188,16 @@ class PostgreSQLDatabase(Database):
         """
         with self._as_unavailable(self._health), self._prober.connect() as connection:
             yield connection
+
+    @property
+    def tasks_at_once(self) -> int:
+        """As many as threads could: some connections stay for those."""
+        return self._threads
+
+    @property
+    def would_block(self) -> bool:
+        """Whether it would first wait for a connection."""
+        return not self._pool.spare
 
     @property
     def waiting_writes(self) -> int:

@@ -12,6 +12,7 @@ from service.domain.model import Millis, Reservation
 from service.store.pools import Pool, keys_of
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.reservations import HELD, as_reservation
+from service.tasks import pause
 
 FOLD_EVERY = 256
 """One claim in so many adds up the tally's rows."""
@@ -114,7 +115,7 @@ class PostgreSQLReservations:
                     self._fold(pool)
                 if reservation or not self._any_left(pool):
                     return reservation, new
-                time.sleep(random.uniform(0, _PAUSE_S))  # noqa: S311
+                pause(random.uniform(0, _PAUSE_S))  # noqa: S311
         raise Unavailable
 
     def _any_left(self, pool: Pool) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, PoolProxiedConnection, QueuePool, event, make
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
-from service.store.sqlite.group_commit import GroupCommit
+from service.store.sqlite.group_commit import MAX_BATCH, GroupCommit
 from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
@@ -123,6 +123,11 @@ class SQLiteDatabase(Database):
         finally:
             if self._round_trip:
                 self._round_trip("transaction", time.perf_counter() - began)
+
+    @property
+    def tasks_at_once(self) -> int:
+        """As many as share a commit."""
+        return MAX_BATCH
 
     @property
     def waiting_writes(self) -> int:

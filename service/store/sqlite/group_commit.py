@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from service.domain.errors import Unavailable
 from service.store.database import Result, Work
+from service.tasks import new_signal
 
 MAX_WAITING = 1024
 """About as many works may wait; one more is refused at once, as it would wait too long."""
@@ -32,15 +33,14 @@ Transaction = Callable[[], AbstractContextManager[Connection]]
 class Waiter(Generic[Result]):
     """A work, and the caller that sleeps until it is done."""
 
-    __slots__ = ("_asleep", "error", "expires", "result", "work")
+    __slots__ = ("_done", "error", "expires", "result", "work")
 
     def __init__(self, work: Work[Result]) -> None:
         self.work = work
         self.expires = time.monotonic() + DEADLINE_S
         self.result: Result | None = None
         self.error: Exception | None = None
-        self._asleep = threading.Lock()  # nothing is cheaper to wait on
-        self._asleep.acquire()
+        self._done = new_signal()
 
     def wait(self) -> Result:
         """Return the result once it is durable.
@@ -49,7 +49,7 @@ class Waiter(Generic[Result]):
             Unavailable: It took too long. Work that has not begun by then never will; work
                 that has is wholly done or not at all.
         """
-        if not self._asleep.acquire(timeout=max(0, self.expires - time.monotonic())):
+        if not self._done.wait(self.expires - time.monotonic()):
             raise Unavailable
         if self.error is not None:
             raise self.error
@@ -57,7 +57,7 @@ class Waiter(Generic[Result]):
 
     def wake(self) -> None:
         """Let the caller go on."""
-        self._asleep.release()
+        self._done.say()
 
 
 class GroupCommit:

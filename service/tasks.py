@@ -1,0 +1,190 @@
+"""Tasks: an event loop does several things in turns, each going on where it had to wait.
+
+A task is a greenlet: it looks like a thread to the code that it runs, but nothing else runs
+beside it, and it is the task that says when others may. What waits says so here, and need not know
+whether it is called in a task or in a thread of its own.
+"""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from selectors import BaseSelector
+from typing import Protocol
+
+from greenlet import getcurrent, greenlet
+
+
+class Signal(Protocol):
+    """Something that one waits for, and another says, once."""
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until it was said, and return whether it was within so many seconds."""
+
+    def say(self) -> None:
+        """Let who waits go on; may be called in any thread."""
+
+
+def new_signal() -> Signal:
+    """Return a signal for the caller, task or thread, to wait for."""
+    task = current_task()
+    return TaskSignal(task) if task else ThreadSignal()
+
+
+def pause(seconds: float) -> None:
+    """Sleep for so many seconds."""
+    new_signal().wait(seconds)
+
+
+def current_task() -> "Task | None":
+    """Return the task that calls, if it is one."""
+    current = getcurrent()
+    return current if isinstance(current, Task) else None
+
+
+class ThreadSignal:
+    """Puts a whole thread to sleep."""
+
+    __slots__ = ("_asleep",)
+
+    def __init__(self) -> None:
+        self._asleep = threading.Lock()  # nothing is cheaper to wait on
+        self._asleep.acquire()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep."""
+        return self._asleep.acquire(timeout=max(0.0, seconds))
+
+    def say(self) -> None:
+        """Let it go on."""
+        self._asleep.release()
+
+
+class TaskSignal:
+    """Puts a task to sleep, and lets its thread go on with others."""
+
+    __slots__ = ("said", "task")
+
+    def __init__(self, task: "Task") -> None:
+        self.task = task
+        self.said = False
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep."""
+        if not self.said:
+            self.task.tasks.sleep(self, time.monotonic() + seconds)
+        return self.said
+
+    def say(self) -> None:
+        """Let it go on."""
+        self.said = True
+        self.task.tasks.wake(self)
+
+
+class Task(greenlet):
+    """Does one job after the other, in turns with other tasks: a new one each would cost more."""
+
+    def __init__(self, tasks: "Tasks") -> None:
+        super().__init__(self._work, tasks.loop)
+        self.tasks = tasks
+        self.job: Callable[[], None] | None = None
+        """What it is doing, if anything."""
+
+    def _work(self) -> None:
+        while self.job:
+            self.job()
+            self.job = None
+            self.tasks.loop.switch()
+
+    def wait_for_file(self, file: int, events: int, until: float) -> int:
+        """Let others run until a file is ready.
+
+        Args:
+            file: Its descriptor.
+            events: For what, as `selectors` has it.
+            until: When to give up, on the clock `time.monotonic`.
+
+        Returns:
+            `events`, or 0 where it was given up.
+        """
+        signal, poller = TaskSignal(self), self.tasks.poller
+
+        def ready(_: object) -> None:
+            signal.said = True
+            self.tasks.end_sleep(signal)
+
+        poller.register(file, events, ready)
+        try:
+            return events if signal.wait(until - time.monotonic()) else 0
+        finally:
+            poller.unregister(file)
+
+
+class Tasks:
+    """The tasks of an event loop. Its thread makes it, and calls all but `wake`.
+
+    Args:
+        poller: The loop's; it calls what is registered with the file that is ready.
+        call_soon: Has the loop call something; may be called in any thread.
+    """
+
+    def __init__(
+        self, poller: BaseSelector, call_soon: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self.loop = getcurrent()
+        self.poller = poller
+        self.running = 0
+        """How many have begun and not ended."""
+        self.next_expiry = math.inf
+        """Before this, on the clock `time.monotonic`, nobody has waited for too long."""
+        self._call_soon = call_soon
+        self._asleep: dict[TaskSignal, float] = {}
+        """What is waited for, and until when at most."""
+        self._said: deque[TaskSignal] = deque()
+        self._called = False
+        self._idle: list[Task] = []
+
+    def start(self, job: Callable[[], None]) -> None:
+        """Begin a job, which must not raise; return when it sleeps, or is done."""
+        self.running += 1
+        task = self._idle.pop() if self._idle else Task(self)
+        task.job = job
+        self._go_on(task)
+
+    def sleep(self, signal: TaskSignal, until: float) -> None:
+        """Let others run until `signal` is said, or until `until`; called by the task itself."""
+        self._asleep[signal] = until
+        self.next_expiry = min(self.next_expiry, until)
+        self.loop.switch()
+
+    def wake(self, signal: TaskSignal) -> None:
+        """Have a task go on; one call of the loop does for all that are woken meanwhile."""
+        self._said.append(signal)
+        if not self._called:
+            self._called = True
+            self._call_soon(self._wake)
+
+    def expire(self) -> None:
+        """Have those go on that have waited for too long."""
+        now = time.monotonic()
+        if now >= self.next_expiry:
+            for signal in [signal for signal, until in self._asleep.items() if until <= now]:
+                self.end_sleep(signal)
+            self.next_expiry = min(self._asleep.values(), default=math.inf)
+
+    def _wake(self) -> None:
+        self._called = False  # before looking: whoever comes later calls again
+        while self._said:
+            self.end_sleep(self._said.popleft())
+
+    def end_sleep(self, signal: TaskSignal) -> None:
+        """Have a task go on now, if it still sleeps."""
+        if self._asleep.pop(signal, None) is not None:
+            self._go_on(signal.task)
+
+    def _go_on(self, task: Task) -> None:
+        task.switch()
+        if task.job is None:
+            self.running -= 1
+            self._idle.append(task)

@@ -1,0 +1,163 @@
+"""Tasks: whoever waits is woken once, and holds up no other."""
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from service.tasks import Task, Tasks, ThreadSignal, current_task, new_signal, pause
+
+SOON_S = 10.0
+
+
+class Loop:
+    """A thread's loop, as short as can be: it calls what it is asked to, when it is told to."""
+
+    def __init__(self, poller):
+        self.calls: list[Callable[[], None]] = []
+        self.tasks = Tasks(poller, self.calls.append)
+        self.signals = {}
+        self.done = []
+
+    def turn(self):
+        calls, self.calls[:] = list(self.calls), []
+        for call in calls:
+            call()
+
+    def start(self, name, seconds=SOON_S):
+        """Begin a task that waits."""
+
+        def wait():
+            self.signals[name] = new_signal()
+            self.done.append((name, self.signals[name].wait(seconds)))
+
+        self.tasks.start(wait)
+
+
+@pytest.fixture
+def loop():
+    with selectors.DefaultSelector() as poller:
+        yield Loop(poller)
+
+
+def test_a_thread_sleeps_until_it_is_told():
+    signal = new_signal()
+    assert isinstance(signal, ThreadSignal)
+    threading.Thread(target=signal.say).start()
+    assert signal.wait(SOON_S)
+
+
+def test_a_thread_sleeps_no_longer_than_it_wants():
+    assert not new_signal().wait(0.01)
+
+
+def test_tasks_wait_beside_each_other_and_go_on_as_they_are_told(loop):
+    for name in "abc":
+        loop.start(name)
+    assert ([], 3) == (loop.done, loop.tasks.running)
+    for name in "cab":
+        loop.signals[name].say()
+    loop.turn()
+    assert [("c", True), ("a", True), ("b", True)] == loop.done
+    assert 0 == loop.tasks.running
+
+
+def test_one_call_of_the_loop_wakes_all_who_were_told_meanwhile(loop):
+    for name in "abc":
+        loop.start(name)
+    for signal in loop.signals.values():
+        signal.say()
+    assert 1 == len(loop.calls)
+
+
+def test_what_was_said_before_anybody_waits_is_heard(loop):
+    heard = []
+
+    def job():
+        signal = new_signal()
+        signal.say()
+        heard.append(signal.wait(SOON_S))
+
+    loop.tasks.start(job)
+    loop.turn()
+    assert [True] == heard
+
+
+def test_who_waited_for_too_long_goes_on_and_is_not_woken_again(loop):
+    loop.start("late", 0.0)
+    loop.start("patient")
+    loop.tasks.expire()
+    assert [("late", False)] == loop.done
+    loop.signals["late"].say()
+    loop.signals["patient"].say()
+    loop.turn()
+    assert [("late", False), ("patient", True)] == loop.done
+
+
+def test_a_late_word_for_one_job_does_not_wake_the_next_of_the_same_task(loop):
+    loop.start("late", 0.0)
+    loop.tasks.expire()
+    loop.start("next")
+    assert loop.signals["late"].task is loop.signals["next"].task
+    loop.signals["late"].say()
+    loop.turn()
+    assert [("late", False)] == loop.done
+    loop.signals["next"].say()
+    loop.turn()
+    assert [("late", False), ("next", True)] == loop.done
+
+
+def test_a_task_is_woken_by_another_thread_and_goes_on_in_its_own(loop):
+    threads = []
+
+    def job():
+        loop.signals["a"] = new_signal()
+        loop.signals["a"].wait(SOON_S)
+        threads.append(threading.get_ident())
+
+    loop.tasks.start(job)
+    teller = threading.Thread(target=loop.signals["a"].say)
+    teller.start()
+    teller.join()
+    loop.turn()
+    assert [threading.get_ident()] == threads
+
+
+def test_a_task_waits_for_a_file_and_no_longer_than_it_wants(loop):
+    """Both are told apart, and the poller forgets the file."""
+    ours, theirs = socket.socketpair()
+
+    def start(seconds):
+        def job():
+            task = current_task()
+            assert isinstance(task, Task)
+            until = time.monotonic() + seconds
+            loop.done.append(task.wait_for_file(ours.fileno(), selectors.EVENT_READ, until))
+
+        loop.tasks.start(job)
+
+    with ours, theirs:
+        start(SOON_S)
+        theirs.sendall(b"x")
+        for key, _ in loop.tasks.poller.select(SOON_S):
+            key.data(key.fileobj)
+        assert [selectors.EVENT_READ] == loop.done
+        ours.recv(1)
+        start(0.0)
+        loop.tasks.expire()
+        assert [selectors.EVENT_READ, 0] == loop.done
+        assert {} == dict(loop.tasks.poller.get_map())
+
+
+def test_a_pause_of_a_task_is_no_pause_of_others(loop):
+    def job():
+        pause(0.0)
+        loop.done.append("paused")
+
+    loop.tasks.start(job)
+    loop.tasks.start(lambda: loop.done.append("other"))
+    loop.tasks.expire()
+    assert ["other", "paused"] == loop.done
