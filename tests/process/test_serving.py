@@ -307,7 +307,11 @@ class TestMetrics:
                     os.kill(pid, signal.SIGKILL)
                 until(lambda killed=killed: len(set(workers(service)) - killed) == 2)
                 assert 5 == metric(service, "discount_codes_created_total")
-                assert killed_so_far == metric(service, "discount_workers_ended_total")
+                until(
+                    lambda ended=killed_so_far: (
+                        ended == metric(service, "discount_workers_ended_total")
+                    )
+                )
                 assert 200 == patiently(f"{service.url}/readyz").status_code
 
     def test_a_reload_keeps_counting(self, tmp_path):
