@@ -155,6 +155,8 @@ def test_a_request_is_a_span_in_its_callers_trace(traced):
     wanted = {"sqlite": [["SELECT", "transaction"]], "postgresql": [["WITH"], ["WITH", "WITH"]]}
     # On PostgreSQL, one new reservation in 256 adds up the tally as well.
     assert [trip.name for trip in trips] in wanted[traced.engine]
+    _, again, _ = traced.span(path)
+    assert wanted[traced.engine][0][:1] == [trip.name for trip in traced.receiver.below(again)]
     assert {traced.engine} == {fields(trip)["db.system.name"] for trip in trips}
     for trip in trips:
         assert span.start_time_unix_nano <= trip.start_time_unix_nano
