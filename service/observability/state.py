@@ -4,10 +4,12 @@ It is asked in a thread of its own, for a limited time: Prometheus gives up on a
 long, and would then lose every other number, too.
 """
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily
@@ -19,6 +21,8 @@ from service.usecases.job_ports import JobsNow
 
 ASK_WITHIN_S = 0.7
 """How long a scrape waits for the database; the whole of it has a second."""
+FRESH_S = 60.0
+"""How long an answer that came late is good for: until the next scrape, at the usual pace."""
 JOB_WAITS_S = 15.0
 """After so long a job should have a worker: one takes up within this what another left behind."""
 
@@ -50,7 +54,7 @@ class Store(Protocol):
 
 @dataclass(slots=True)
 class StoreNow:
-    """What was found out in time; `None` is what nobody knows."""
+    """What was found out; `None` is what nobody knows."""
 
     up: bool = False
     revision: int | None = None
@@ -75,23 +79,31 @@ class StoreWatch:
         self._store = store
         self._log = log
         self._within_s = within_s
+        self._done = threading.Event()
+        self._last = StoreNow()
+        self._last_at = -math.inf
 
     def look(self) -> StoreNow:
-        """Return what is known in time; nothing, while the time before has not ended yet."""
-        found = StoreNow()
-        if self.busy.acquire(blocking=False):
-            done = threading.Event()
-            threading.Thread(target=self._ask, args=[found, done], daemon=True).start()
-            done.wait(self._within_s)
-        return replace(found)  # what is still asked may write on
+        """Return what the store says; if that takes long, what it said the time before.
 
-    def _ask(self, found: StoreNow, done: threading.Event) -> None:
+        So a store that is slow is not taken for one that is gone. Only one caller at a time.
+        """
+        if self.busy.acquire(blocking=False):
+            self._done = threading.Event()
+            threading.Thread(target=self._ask, args=[self._done], daemon=True).start()
+        self._done.wait(self._within_s)
+        fresh = time.monotonic() - self._last_at < FRESH_S
+        return self._last if fresh else StoreNow()
+
+    def _ask(self, done: threading.Event) -> None:
+        found = StoreNow()
         try:
             with closing(self._store):
                 self._fill(found)
         except Exception as error:  # noqa: BLE001 - it must not hide all other numbers
             self._log.warning("database_unavailable", reason=None, exc_info=error)
         finally:
+            self._last, self._last_at = found, time.monotonic()
             done.set()
             self.busy.release()
 

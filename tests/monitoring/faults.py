@@ -37,7 +37,7 @@ def fault(name: str) -> Callable[[Callable[[Scene], Iterator[None]]], None]:
 @fault("the way to the database is slow")
 def _slow(scene: Scene) -> Iterator[None]:
     proxy = scene.database.proxy
-    proxy.delay_s = 0.2  # each way: less than half of what a connection may take to be made
+    proxy.delay_s = 0.14  # each way; connections can still be made in time
     proxy.set(Mode.DELAY)
     with Callers(scene.on_postgresql, scene.headers(scene.on_postgresql), number=MANY, pause_s=0.0):
         yield

@@ -116,6 +116,7 @@ def monitoring(
             listen = [*command, f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
             log = stack.enter_context((folder / f"{command[0]}.log").open("wb"))
             process = subprocess.Popen(listen, cwd=folder, stdout=log, stderr=log)
+            stack.callback(process.kill)
             stack.callback(process.wait, READY_WITHIN_S)
             stack.callback(process.terminate)
             until(partial(_is_ready, url), f"{command[0]}: see {log.name}")

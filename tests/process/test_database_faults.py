@@ -200,6 +200,7 @@ def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, befalls, fa
         time.sleep(TROUBLE_S)
         checks = trouble.checks()
         assert 200 == requests.get(f"{trouble.service.url}/livez", timeout=20).status_code
+        assert requests.get(trouble.service.metrics_url, timeout=1 + NOISE_S).ok
     assert {200, 503} >= {answer.status for answer in answers}
     assert 503 in {answer.status for answer in answers}
     assert all(answer.retry_after for answer in answers if answer.status == 503)

@@ -301,6 +301,7 @@ class TestMetrics:
     def test_a_worker_that_was_killed_is_replaced_and_its_counts_stay(self, tmp_path):
         with running(tmp_path, WEB_CONCURRENCY="2") as service:
             create(service, "kept", 5)
+            until(lambda: len(set(workers(service))) == 2)  # the first is ready before the second
             for killed_so_far in (2, 4, 6):
                 killed = set(workers(service))
                 for pid in killed:

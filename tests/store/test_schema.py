@@ -91,6 +91,25 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(tmp_path):
             assert {newest_revision()} == set(pool.map(upgrade_one, [url] * 8))
 
 
+def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
+    """SQLite refuses all but one that switch on the write-ahead log, however long it may wait."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(4)
+    with spawn.Pool(4, set_barrier, (barrier,)) as pool:
+        assert [None] * 4 == pool.map(open_new_files, [str(tmp_path)] * 4, chunksize=1)
+
+
+def set_barrier(barrier):
+    open_new_files.barrier = barrier
+
+
+def open_new_files(folder):
+    for file in range(40):
+        database = SQLiteDatabase(Flask("opener"), f"sqlite:///{folder}/{file}.db", threads=1)
+        open_new_files.barrier.wait(30)
+        database.why_not_ready()
+
+
 def upgrade_one(url):
     database = SQLiteDatabase(Flask("racer"), url, threads=1)
     return upgrade(database)

@@ -100,6 +100,21 @@ def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log)
         assert 1 == store.closed
 
 
+def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
+    """A store that is slow is not gone."""
+    hasty = StoreWatch(store, log, within_s=0.01)
+    store.may_answer.clear()
+    assert not hasty.look().up
+    store.may_answer.set()
+    with hasty.busy:
+        store.may_answer.clear()
+    assert hasty.look().up
+    assert [LEVEL] == hasty.look().levels
+    store.may_answer.set()
+    with hasty.busy:
+        assert 2 == store.asked
+
+
 def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
     store.failure = ValueError("row 7")
     now = watch.look()

@@ -19,6 +19,7 @@ from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
+RETRY_S = 0.005
 POOL_TIMEOUT_S = 2
 EXTRA = 3
 """Connections beyond one for each thread."""
@@ -197,10 +198,28 @@ def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
     https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
     """
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
-        "journal_mode = WAL",  # readers and the writer do not block each other
-        "synchronous = FULL",  # what was answered survives the loss of power
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    _keep_a_write_ahead_log(connection)
+    connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a loss of power
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Let readers and the writer not block each other, from the first connection to a file on.
+
+    SQLite's own wait for a lock does not cover this switch: of several processes that open a new
+    file at once, all but one are refused immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
+
+    Raises:
+        sqlite3.OperationalError: The file stayed locked, or cannot be opened.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_S)
+        else:
+            return
