@@ -111,7 +111,7 @@ def post_worker_init(worker):
     if parts.tracing:
         parts.tracing.start()
     if _settings.rate_limit_storage_url is None:  # the loop must not wait for Redis
-        worker.answer_in_loop(parts.express.looks_plain, parts.database)
+        worker.answer_plain_calls()
 
 
 def worker_exit(server, worker):

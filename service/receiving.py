@@ -98,18 +98,6 @@ def is_whole(held: bytes | bytearray) -> bool:
     return len(held) >= wanted or wanted > MAX_HELD
 
 
-def is_bare(held: bytes) -> bool:
-    """Say whether this is one request without a body, with nothing behind it."""
-    end = held.find(_END)
-    head = held[: end + 2].lower()
-    length = _LENGTH.search(head)
-    return (
-        end == len(held) - len(_END)
-        and (length is None or int(length[1]) == 0)
-        and not any(name in head for name in _STREAMED)
-    )
-
-
 def prepare(connection: TConn) -> None:
     """Make a new connection ready: reads in the event loop never wait, those in threads not long.
 

@@ -22,16 +22,17 @@ from gunicorn import util
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.api.problems import PROBLEM_JSON, problem_object
 from service.app import parts_of
 from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
-from service.loop_worker import LoopWorker
 from service.observability.logging import route_stdlib_logging
 from service.observability.requests import RequestRecord
+from service.plain_calls import PlainCalls
 from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, prepare
 from service.settings import load_settings
+from service.tasks import Tasks
 
 
 class PipelineLogger(Logger):
@@ -51,7 +52,7 @@ class PipelineLogger(Logger):
         self.error_log.setLevel(self.loglevel)
 
 
-class ServiceWorker(LoopWorker):
+class ServiceWorker(ThreadWorker):
     """A worker that receives, refuses and stops as the service promises."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -59,6 +60,21 @@ class ServiceWorker(LoopWorker):
         self._arriving: dict[TConn, Arrival] = {}
         self._leaving: dict[TConn, float] = {}
         """Both in the order in which they began, and so in that in which they end."""
+        self._plain: PlainCalls | None = None
+
+    def answer_plain_calls(self) -> None:
+        """From now on, answer plain calls in the event loop; threads do all else."""
+        parts = parts_of(self.wsgi)
+        tasks = Tasks(self.poller, self.method_queue.defer)
+        self._plain = PlainCalls(self, tasks, parts.express.looks_plain, parts.database)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, and see to plain calls."""
+        if self._plain is None:
+            super().wait_for_and_dispatch_events(timeout)
+        else:
+            super().wait_for_and_dispatch_events(self._plain.patience(timeout))
+            self._plain.go_on()
 
     def is_parent_alive(self) -> bool:
         """Stop when the master is gone: whoever starts another needs the port.
@@ -89,13 +105,18 @@ class ServiceWorker(LoopWorker):
             self._hand_over(conn, arrival)
 
     def _hand_over(self, conn: TConn, arrival: Arrival) -> None:
-        """Give a request to a thread; a client that left without a word needs none."""
-        if arrival.held:
-            conn.parser.unreader.chunk.begin()
-            conn.parser.unreader.unread(bytes(arrival.held))
-            super().enqueue_req(conn)
-        else:
+        """Have a request answered; a client that left without a word sent none."""
+        held = bytes(arrival.held)
+        if not held:
             self._drop(conn)
+        elif self._plain is None or not self._plain.take(conn, held):
+            self.give_to_thread(conn, held)
+
+    def give_to_thread(self, conn: TConn, held: bytes) -> None:
+        """Have a thread answer a request, of which `held` has arrived."""
+        conn.parser.unreader.chunk.begin()
+        conn.parser.unreader.unread(held)
+        super().enqueue_req(conn)
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
         """Answer a request; reset the connection if the answer could not be sent whole.
@@ -112,9 +133,7 @@ class ServiceWorker(LoopWorker):
         try:
             return bool(super().handle_request(req, conn))
         except OSError as error:
-            with suppress(OSError):
-                conn.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-                conn.sock.close()
+            _reset(conn.sock)
             raise ConnectionResetError(ECONNRESET, "The answer was cut.") from error
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
@@ -126,9 +145,29 @@ class ServiceWorker(LoopWorker):
         if not fs.cancelled() and fs.exception() is None and fs.result():
             super().finish_request(conn, fs)
         else:
-            self._leave(conn)
+            self.leave(conn)
 
-    def _leave(self, conn: TConn) -> None:
+    def may_keep(self) -> bool:
+        """Say whether a connection may stay open once it is answered."""
+        return (
+            self.alive
+            and len(self.keepalived_conns) < self.max_keepalived
+            and not parts_of(self.wsgi).drain.begun
+        )
+
+    def keep(self, conn: TConn) -> None:
+        """Wait for the next request of a connection, as gunicorn does."""
+        conn.set_timeout()
+        self.keepalived_conns.append(conn)
+        readable = partial(self.on_client_socket_readable, conn)
+        self.poller.register(conn.sock, EVENT_READ, readable)
+
+    def cut(self, conn: TConn) -> None:
+        """End a connection that did not take its answer."""
+        _reset(conn.sock)
+        self._drop(conn)
+
+    def leave(self, conn: TConn) -> None:
         """Say goodbye, and discard what still comes.
 
         Closing at once would cut the answer off (RFC 9112, section 9.6).
@@ -170,7 +209,7 @@ class ServiceWorker(LoopWorker):
             self.poller.unregister(conn.sock)
             if begun:
                 self._refuse(conn.sock, RequestTimeout())
-                self._leave(conn)
+                self.leave(conn)
             else:
                 self._drop(conn)
         while (conn := next(iter(self._leaving), None)) is not None:
@@ -227,6 +266,13 @@ class ServiceWorker(LoopWorker):
         observer.tell("other", problem.status, 0.0, record)
         with suppress(OSError):  # the client may have left
             util.write_nonblock(client, _response(problem, record))
+
+
+def _reset(client: socket) -> None:
+    """End a connection so that a part of an answer does not look like the whole."""
+    with suppress(OSError):
+        client.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
 
 
 def _response(problem: Problem, record: RequestRecord) -> bytes:

@@ -11,9 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from selectors import BaseSelector
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
+
+Subject = TypeVar("Subject")
 
 
 class Signal(Protocol):
@@ -88,12 +90,13 @@ class Task(greenlet):
     def __init__(self, tasks: "Tasks") -> None:
         super().__init__(self._work, tasks.loop)
         self.tasks = tasks
-        self.job: Callable[[], None] | None = None
-        """What it is doing, if anything."""
+        self.job: tuple[Callable[[Any], None], Any] | None = None
+        """What it is doing, if anything, and with what."""
 
     def _work(self) -> None:
         while self.job:
-            self.job()
+            do, subject = self.job
+            do(subject)
             self.job = None
             self.tasks.loop.switch()
 
@@ -145,11 +148,15 @@ class Tasks:
         self._called = False
         self._idle: list[Task] = []
 
-    def start(self, job: Callable[[], None]) -> None:
-        """Begin a job, which must not raise; return when it sleeps, or is done."""
+    def patience(self, seconds: float) -> float:
+        """Return for how long, up to `seconds`, nobody will have waited for too long."""
+        return max(0.0, min(seconds, self.next_expiry - time.monotonic()))
+
+    def start(self, do: Callable[[Subject], None], subject: Subject) -> None:
+        """Begin to do something, which must not raise; return when it sleeps, or is done."""
         self.running += 1
         task = self._idle.pop() if self._idle else Task(self)
-        task.job = job
+        task.job = do, subject
         self._go_on(task)
 
     def sleep(self, signal: TaskSignal, until: float) -> None:

@@ -1,6 +1,7 @@
 """The tables: made by migrations alone, once, as the statements see them."""
 
 import multiprocessing
+from multiprocessing.synchronize import Barrier
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -99,14 +100,20 @@ def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
         assert [None] * 4 == pool.map(open_new_files, [str(tmp_path)] * 4, chunksize=1)
 
 
+class AtOnce:
+    """What the processes of a pool have in common."""
+
+    barrier: Barrier
+
+
 def set_barrier(barrier):
-    open_new_files.barrier = barrier
+    AtOnce.barrier = barrier
 
 
 def open_new_files(folder):
     for file in range(40):
         database = SQLiteDatabase(Flask("opener"), f"sqlite:///{folder}/{file}.db", threads=1)
-        open_new_files.barrier.wait(30)
+        AtOnce.barrier.wait(30)
         database.why_not_ready()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.receiving import MAX_HELD, is_bare, is_whole
+from service.receiving import MAX_HELD, is_whole
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nCONTENT-length:  5 \r\n\r\nhello"
@@ -43,26 +43,3 @@ def test_a_body_is_whole_once_its_length_is_there(body, cut):
     head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
     part = body[:cut]
     assert (part == body) == is_whole(head + part)
-
-
-@pytest.mark.parametrize("bare", [GET, b"PUT / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"])
-def test_bare_requests(bare):
-    assert is_bare(bare)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        b"",
-        GET[:-1],
-        GET + b"G",
-        GET + GET,
-        POST,
-        POST[:-5],
-        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
-        b"PUT / HTTP/1.1\r\ncontent-length: 999999999\r\n\r\n",
-    ],
-)
-def test_what_has_a_body_or_something_behind_it_is_not_bare(other):
-    assert not is_bare(other)

@@ -34,7 +34,7 @@ class Loop:
             self.signals[name] = new_signal()
             self.done.append((name, self.signals[name].wait(seconds)))
 
-        self.tasks.start(wait)
+        self.tasks.start(lambda _: wait(), None)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_what_was_said_before_anybody_waits_is_heard(loop):
         signal.say()
         heard.append(signal.wait(SOON_S))
 
-    loop.tasks.start(job)
+    loop.tasks.start(lambda _: job(), None)
     loop.turn()
     assert [True] == heard
 
@@ -118,7 +118,7 @@ def test_a_task_is_woken_by_another_thread_and_goes_on_in_its_own(loop):
         loop.signals["a"].wait(SOON_S)
         threads.append(threading.get_ident())
 
-    loop.tasks.start(job)
+    loop.tasks.start(lambda _: job(), None)
     teller = threading.Thread(target=loop.signals["a"].say)
     teller.start()
     teller.join()
@@ -137,7 +137,7 @@ def test_a_task_waits_for_a_file_and_no_longer_than_it_wants(loop):
             until = time.monotonic() + seconds
             loop.done.append(task.wait_for_file(ours.fileno(), selectors.EVENT_READ, until))
 
-        loop.tasks.start(job)
+        loop.tasks.start(lambda _: job(), None)
 
     with ours, theirs:
         start(SOON_S)
@@ -157,7 +157,7 @@ def test_a_pause_of_a_task_is_no_pause_of_others(loop):
         pause(0.0)
         loop.done.append("paused")
 
-    loop.tasks.start(job)
-    loop.tasks.start(lambda: loop.done.append("other"))
+    loop.tasks.start(lambda _: job(), None)
+    loop.tasks.start(loop.done.append, "other")
     loop.tasks.expire()
     assert ["other", "paused"] == loop.done

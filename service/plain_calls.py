@@ -1,0 +1,122 @@
+"""Plain calls: the event loop answers them itself, where nothing makes it wait for long.
+
+Handing a request to a thread, and its connection back, costs more than answering it: system
+calls, and threads that fight for the interpreter. `docs/adr/0011-tasks-in-the-loop.md` has figures.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from gunicorn.workers.gthread import TConn
+
+from service.plain_http import answer_plain, read_plain
+from service.tasks import Tasks
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Database(Protocol):
+    """What plain calls wait for."""
+
+    @property
+    def tasks_at_once(self) -> int:
+        """How many tasks may use it at once."""
+
+    @property
+    def would_block(self) -> bool:
+        """Whether a task that began now would hold up the loop."""
+
+
+class Worker(Protocol):
+    """Who has the connections, and the event loop."""
+
+    wsgi: Any
+
+    def may_keep(self) -> bool:
+        """Say whether a connection may stay open once it is answered."""
+
+    def keep(self, conn: TConn) -> None:
+        """Wait for the next request of a connection."""
+
+    def leave(self, conn: TConn) -> None:
+        """End a connection whose last answer is sent."""
+
+    def cut(self, conn: TConn) -> None:
+        """End a connection that did not take its answer."""
+
+    def give_to_thread(self, conn: TConn, held: bytes) -> None:
+        """Have a thread answer a request."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that failed outside the application."""
+
+
+class _Call(NamedTuple):
+    """A request, how it arrived and what it is."""
+
+    conn: TConn
+    held: bytes
+    environ: "WSGIEnvironment"
+
+
+class PlainCalls:
+    """Those of one worker; everything here runs in its event loop.
+
+    Args:
+        worker: Whose.
+        tasks: Of the event loop.
+        looks_plain: Tells from its first bytes whether a request waits for the database alone.
+        database: The one that it waits for.
+    """
+
+    def __init__(
+        self, worker: Worker, tasks: Tasks, looks_plain: Callable[[bytes], bool], database: Database
+    ) -> None:
+        self._worker, self._tasks = worker, tasks
+        self._looks_plain, self._database = looks_plain, database
+        self._queue: deque[_Call] = deque()
+
+    def take(self, conn: TConn, held: bytes) -> bool:
+        """Take a request that has arrived, if it is a plain call; return whether it is."""
+        environ = read_plain(held, conn) if self._looks_plain(held) else None
+        if environ is None:
+            return False
+        self._queue.append(_Call(conn, held, environ))
+        return True
+
+    def patience(self, seconds: float) -> float:
+        """Return for how long, up to `seconds`, the loop may wait for anything to happen."""
+        return self._tasks.patience(seconds)
+
+    def go_on(self) -> None:
+        """See to who has waited for too long, and begin what was taken."""
+        self._tasks.expire()
+        while self._queue and self._tasks.running < self._database.tasks_at_once:
+            call = self._queue.popleft()
+            if self._database.would_block:
+                self._worker.give_to_thread(call.conn, call.held)
+            else:
+                self._tasks.start(self._answer, call)
+
+    def _answer(self, call: _Call) -> None:
+        """Answer a call, and never wait for the client."""
+        worker, conn = self._worker, call.conn
+        keep = worker.may_keep()
+        try:
+            answer = answer_plain(worker.wsgi, call.environ, keep=keep)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
+            worker.handle_error(None, conn.sock, conn.client, error)
+            worker.leave(conn)
+            return
+        try:
+            sent = conn.sock.send(answer)  # it does not block
+        except OSError:
+            sent = 0
+        if sent < len(answer):
+            worker.cut(conn)
+        elif keep:
+            worker.keep(conn)
+        else:
+            worker.leave(conn)
