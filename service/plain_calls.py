@@ -17,16 +17,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class Database(Protocol):
-    """What plain calls wait for."""
-
-    @property
-    def tasks_at_once(self) -> int:
-        """How many tasks may use it at once."""
-
-    @property
-    def would_block(self) -> bool:
-        """Whether a task that began now would hold up the loop."""
+AT_ONCE = 256
+"""Calls that may have begun and not ended; the others wait in the order in which they came."""
 
 
 class Worker(Protocol):
@@ -46,18 +38,14 @@ class Worker(Protocol):
     def cut(self, conn: TConn) -> None:
         """End a connection that did not take its answer."""
 
-    def give_to_thread(self, conn: TConn, held: bytes) -> None:
-        """Have a thread answer a request."""
-
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that failed outside the application."""
 
 
 class _Call(NamedTuple):
-    """A request, how it arrived and what it is."""
+    """A request, and where it came from."""
 
     conn: TConn
-    held: bytes
     environ: "WSGIEnvironment"
 
 
@@ -68,14 +56,10 @@ class PlainCalls:
         worker: Whose.
         tasks: Of the event loop.
         looks_plain: Tells from its first bytes whether a request waits for the database alone.
-        database: The one that it waits for.
     """
 
-    def __init__(
-        self, worker: Worker, tasks: Tasks, looks_plain: Callable[[bytes], bool], database: Database
-    ) -> None:
-        self._worker, self._tasks = worker, tasks
-        self._looks_plain, self._database = looks_plain, database
+    def __init__(self, worker: Worker, tasks: Tasks, looks_plain: Callable[[bytes], bool]) -> None:
+        self._worker, self._tasks, self._looks_plain = worker, tasks, looks_plain
         self._queue: deque[_Call] = deque()
 
     def take(self, conn: TConn, held: bytes) -> bool:
@@ -83,7 +67,7 @@ class PlainCalls:
         environ = read_plain(held, conn) if self._looks_plain(held) else None
         if environ is None:
             return False
-        self._queue.append(_Call(conn, held, environ))
+        self._queue.append(_Call(conn, environ))
         return True
 
     def patience(self, seconds: float) -> float:
@@ -93,12 +77,8 @@ class PlainCalls:
     def go_on(self) -> None:
         """See to who has waited for too long, and begin what was taken."""
         self._tasks.expire()
-        while self._queue and self._tasks.running < self._database.tasks_at_once:
-            call = self._queue.popleft()
-            if self._database.would_block:
-                self._worker.give_to_thread(call.conn, call.held)
-            else:
-                self._tasks.start(self._answer, call)
+        while self._queue and self._tasks.running < AT_ONCE:
+            self._tasks.start(self._answer, self._queue.popleft())
 
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""

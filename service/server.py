@@ -64,9 +64,8 @@ class ServiceWorker(ThreadWorker):
 
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
-        parts = parts_of(self.wsgi)
-        tasks = Tasks(self.poller, self.method_queue.defer)
-        self._plain = PlainCalls(self, tasks, parts.express.looks_plain, parts.database)
+        tasks = Tasks(self.method_queue.defer)
+        self._plain = PlainCalls(self, tasks, parts_of(self.wsgi).express.looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and see to plain calls."""

@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from selectors import BaseSelector
 from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -100,43 +99,16 @@ class Task(greenlet):
             self.job = None
             self.tasks.loop.switch()
 
-    def wait_for_file(self, file: int, events: int, until: float) -> int:
-        """Let others run until a file is ready.
-
-        Args:
-            file: Its descriptor.
-            events: For what, as `selectors` has it.
-            until: When to give up, on the clock `time.monotonic`.
-
-        Returns:
-            `events`, or 0 where it was given up.
-        """
-        signal, poller = TaskSignal(self), self.tasks.poller
-
-        def ready(_: object) -> None:
-            signal.said = True
-            self.tasks.end_sleep(signal)
-
-        poller.register(file, events, ready)
-        try:
-            return events if signal.wait(until - time.monotonic()) else 0
-        finally:
-            poller.unregister(file)
-
 
 class Tasks:
     """The tasks of an event loop. Its thread makes it, and calls all but `wake`.
 
     Args:
-        poller: The loop's; it calls what is registered with the file that is ready.
         call_soon: Has the loop call something; may be called in any thread.
     """
 
-    def __init__(
-        self, poller: BaseSelector, call_soon: Callable[[Callable[[], None]], None]
-    ) -> None:
+    def __init__(self, call_soon: Callable[[Callable[[], None]], None]) -> None:
         self.loop = getcurrent()
-        self.poller = poller
         self.running = 0
         """How many have begun and not ended."""
         self.next_expiry = math.inf

@@ -179,16 +179,6 @@ class Database(ABC):
 
     @property
     @abstractmethod
-    def tasks_at_once(self) -> int:
-        """How many tasks of an event loop may make reservations at once."""
-
-    @property
-    def would_block(self) -> bool:
-        """Whether a reservation made now, as a task, would hold up its loop."""
-        return False
-
-    @property
-    @abstractmethod
     def waiting_writes(self) -> int:
         """How many writes have not begun."""
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.postgresql import reservations
-from service.store.postgresql.database import driver_of
+from service.store.postgresql.database import WRITERS, driver_of
 from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
 from tests.engines import on_postgresql
@@ -171,6 +172,82 @@ def test_without_a_connection_it_is_named_by_the_reason(engine):
         nowhere.close()
 
 
+class TestSharedTransactions:
+    """Reservations that gather while the server is busy are made in one transaction."""
+
+    @pytest.fixture
+    def hold(self, store, database):
+        """Give users codes in a transaction that stays open until its block ends."""
+        store.add_codes("brand", "default", 50, mint, NOW)
+
+        @contextmanager
+        def hold(*users):
+            with database.engine.connect() as connection, connection.begin() as holding:
+                for user in users:
+                    claim(connection, user)
+                yield holding
+
+        return hold
+
+    @pytest.fixture
+    def gathered(self, store, database, hold):
+        """Let users ask who share a transaction, as all others wait for somebody; then let go."""
+
+        @contextmanager
+        def gathered(*users):
+            first = [f"first{number}" for number in range(WRITERS)]
+            with ThreadPoolExecutor(WRITERS + len(users)) as pool, hold(*first) as holding:
+                for number, user in enumerate(first):
+                    pool.submit(store.reserve, "brand", "default", user, NOW)
+                    until_blocked(database, number + 1)
+                asked = [pool.submit(store.reserve, "brand", "default", u, NOW) for u in users]
+                while database.waiting_writes < len(users):
+                    time.sleep(0.001)
+                holding.rollback()
+                yield asked
+
+        return gathered
+
+    def test_they_share_one(self, gathered, database):
+        with gathered(*(f"u{number}" for number in range(30))) as asked:
+            assert 30 == len({each.result()[0].code for each in asked})
+        with database.read() as connection:
+            found = "SELECT count(*), count(DISTINCT xmin::text) FROM code WHERE user_id LIKE 'u%'"
+            assert (30, 1) == connection.execute(text(found)).one()
+
+    def test_one_user_who_asks_twice_gets_one_code(self, gathered):
+        with gathered("u1", "u2", "u1", "u1") as asked:
+            (one, first), (_, other), (two, again), (three, third) = [a.result() for a in asked]
+        assert one.code == two.code == three.code
+        assert [False, False, True, True] == sorted([first, other, again, third])
+
+    def test_a_key_that_stands_against_one_harms_no_other(self, gathered, hold, database):
+        """Another transaction gives a user a code, and commits while the shared one waits."""
+        with hold("u2") as holding, gathered("u1", "u2", "u3") as asked:
+            until_blocked(database, 1)
+            holding.commit()
+            (_, one), (_, two), (_, three) = [each.result() for each in asked]
+        assert (True, False, True) == (one, two, three)
+
+
+def claim(connection, user):
+    values = {"brand": "brand", "campaign": "default", "user": user, "now": NOW, "probe": 0}
+    assert 1 == driver_of(connection).execute(RESERVE, values).rowcount
+
+
+def until_blocked(database, count):
+    """Wait until so many sessions wait for a lock."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
+    """
+    deadline = time.monotonic() + 10
+    with database.read() as connection:
+        while connection.execute(text(waiting)).scalar_one() != count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 class TestLastCodes:
     def test_codes_that_others_are_claiming_are_not_gone(self, store, database):
         """Who finds the last code locked waits for what becomes of it."""
@@ -179,9 +256,7 @@ class TestLastCodes:
 
         def claim_and_give_up():
             with database.engine.connect() as connection, connection.begin() as claiming:
-                values = {"brand": "brand", "campaign": "default", "user": "u1", "now": NOW}
-                claim = driver_of(connection).execute(RESERVE, {**values, "probe": 0})
-                assert claim.rowcount == 1
+                claim(connection, "u1")
                 claimed.set()
                 give_up.wait(10)
                 claiming.rollback()

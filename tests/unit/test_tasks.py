@@ -1,14 +1,11 @@
 """Tasks: whoever waits is woken once, and holds up no other."""
 
-import selectors
-import socket
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
 
-from service.tasks import Task, Tasks, ThreadSignal, current_task, new_signal, pause
+from service.tasks import Tasks, ThreadSignal, new_signal, pause
 
 SOON_S = 10.0
 
@@ -16,9 +13,9 @@ SOON_S = 10.0
 class Loop:
     """A thread's loop, as short as can be: it calls what it is asked to, when it is told to."""
 
-    def __init__(self, poller):
+    def __init__(self):
         self.calls: list[Callable[[], None]] = []
-        self.tasks = Tasks(poller, self.calls.append)
+        self.tasks = Tasks(self.calls.append)
         self.signals = {}
         self.done = []
 
@@ -39,8 +36,7 @@ class Loop:
 
 @pytest.fixture
 def loop():
-    with selectors.DefaultSelector() as poller:
-        yield Loop(poller)
+    return Loop()
 
 
 def test_a_thread_sleeps_until_it_is_told():
@@ -124,32 +120,6 @@ def test_a_task_is_woken_by_another_thread_and_goes_on_in_its_own(loop):
     teller.join()
     loop.turn()
     assert [threading.get_ident()] == threads
-
-
-def test_a_task_waits_for_a_file_and_no_longer_than_it_wants(loop):
-    """Both are told apart, and the poller forgets the file."""
-    ours, theirs = socket.socketpair()
-
-    def start(seconds):
-        def job():
-            task = current_task()
-            assert isinstance(task, Task)
-            until = time.monotonic() + seconds
-            loop.done.append(task.wait_for_file(ours.fileno(), selectors.EVENT_READ, until))
-
-        loop.tasks.start(lambda _: job(), None)
-
-    with ours, theirs:
-        start(SOON_S)
-        theirs.sendall(b"x")
-        for key, _ in loop.tasks.poller.select(SOON_S):
-            key.data(key.fileobj)
-        assert [selectors.EVENT_READ] == loop.done
-        ours.recv(1)
-        start(0.0)
-        loop.tasks.expire()
-        assert [selectors.EVENT_READ, 0] == loop.done
-        assert {} == dict(loop.tasks.poller.get_map())
 
 
 def test_a_pause_of_a_task_is_no_pause_of_others(loop):

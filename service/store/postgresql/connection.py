@@ -2,20 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from select import POLLIN, poll
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.errors import Diagnostic
-from psycopg.waiting import Ready
 from psycopg_pool import ConnectionPool
 
-from service.tasks import Task, current_task
-
 T = TypeVar("T")
+Row = tuple[Any, ...]
 STALE = {
     "25006",  # read-only: a standby now; another connection may find the primary
     "0A000",  # a prepared plan that a migration made useless
@@ -25,6 +24,15 @@ _WAIT_FOR_STANDBY = "SyncRepWaitForLSN"
 """The function of PostgreSQL that warns, in whatever language, that a commit is not safe yet."""
 _VALUES_IN_TEXT = ("22", "23")
 """Classes of SQLSTATE whose messages may quote values: data exceptions, broken constraints."""
+
+
+class Asked(NamedTuple):
+    """What one caller wants of the server."""
+
+    statement: str
+    values: Mapping[str, Any]
+    wrote: Callable[[Row], bool]
+    """Tells from the first row whether anything was written."""
 
 
 class UnsafeCommit(errors.OperationalError):
@@ -45,6 +53,18 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     def __init__(self, pgconn: psycopg.pq.abc.PGconn) -> None:
         super().__init__(pgconn)
         super().add_notice_handler(self._hear)
+
+    def first_rows(self, asked: Sequence[Asked]) -> list[Row | None]:
+        """Run statements in one transaction and one round trip; return the first row of each.
+
+        Raises:
+            psycopg.Error: One failed, so none was done.
+        """
+        # Up to its end, a pipeline in autocommit mode is one transaction:
+        # https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
+        with self.pipeline() if len(asked) > 1 else nullcontext():
+            cursors = [self.execute(one.statement, one.values, prepare=True) for one in asked]
+        return [cursor.fetchone() for cursor in cursors]
 
     def close(self) -> None:
         """Go back into the pool, lost or not: psycopg's own would not give a lost one back."""
@@ -79,11 +99,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         if self.deadline < math.inf:
             timeout = max(0.0, self.deadline - time.monotonic())
         try:
-            task = current_task()
-            if task:
-                result = _wait_as_task(task, gen, self.pgconn.socket, self.deadline)
-            else:
-                result = super().wait(gen, interval, timeout)
+            result = super().wait(gen, interval, timeout)
         except psycopg.Error as error:
             if time.monotonic() >= self.deadline:
                 self.pgconn.finish()
@@ -94,22 +110,6 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             self.pgconn.finish()
             raise UnsafeCommit("The commit did not reach the standby.")
         return result
-
-
-def _wait_as_task(task: Task, gen: PQGen[T], file: int, until: float) -> T:
-    """Let other tasks run while the server works; psycopg's events are those of `selectors`.
-
-    Raises:
-        OperationalError: It took too long.
-    """
-    try:
-        wanted = next(gen)
-        while ready := task.wait_for_file(file, wanted, until):
-            wanted = gen.send(Ready(ready))
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    raise errors.OperationalError("no answer in time")
 
 
 def _without_values(error: psycopg.Error) -> str:

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import psycopg
@@ -13,13 +14,16 @@ from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import Unavailable
 from service.store.database import Connections, Database, Observer, Result, Work
-from service.store.postgresql.connection import STALE, UnsafeCommit
+from service.store.group_commit import GroupCommit
+from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
 
 DRIVER = "postgresql+psycopg://"
 ATTEMPTS = 2
 """How often a statement or a transaction is tried that the server has undone."""
+WRITERS = 2
+"""How many transactions of callers' single statements there are at once."""
 PROBE_S = 0.8
 """How long a look at the database's health may take: two must be told of within 1 s."""
 RETRY_WITHIN_S = 1.0
@@ -61,10 +65,10 @@ class PostgreSQLDatabase(Database):
         prepared: bool = True,
     ) -> None:
         # Two more: for a scrape while every thread is busy.
-        self._threads = threads
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(app, DRIVER, options, observer)
+        self._group_commit = GroupCommit(self._together, WRITERS)
         # Health must not be judged by how long callers queue, or by what befell their connections.
         self._health = Pool(conninfo, 1, prepared=prepared, patience_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
@@ -75,7 +79,7 @@ class PostgreSQLDatabase(Database):
         values: Mapping[str, Any],
         wrote: Callable[[tuple[Any, ...]], bool] = lambda _row: False,
     ) -> tuple[Any, ...] | None:
-        """Run one statement, past SQLAlchemy, as a transaction of its own; return its first row.
+        """Run one statement, past SQLAlchemy; return its first row, once that is durable.
 
         Args:
             statement: One that may be run again when nobody knows whether it was done.
@@ -87,10 +91,24 @@ class PostgreSQLDatabase(Database):
             psycopg.IntegrityError: A key stands against it; it did nothing.
         """
         began = time.perf_counter()
+        row = self._group_commit.run(Asked(statement, values, wrote))
+        if self._round_trip:
+            self._round_trip(statement.split(maxsplit=1)[0], time.perf_counter() - began)
+        return row
+
+    def _together(self, asked: Sequence[Asked]) -> list[Row | None]:
+        """Run statements in one transaction and one round trip, and return the first row of each.
+
+        Raises:
+            Unavailable, psycopg.IntegrityError: As of `one`.
+        """
+        began = time.perf_counter()
+        # In one order everywhere: two transactions must not wait for each other's keys.
+        order = sorted(range(len(asked)), key=lambda n: [*map(str, asked[n].values.values())])
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._as_unavailable(), self._pool.lend() as connection:
-                    row = connection.execute(statement, values, prepare=True).fetchone()
+                    found = connection.first_rows([asked[n] for n in order])
                 break
             except Unavailable as unavailable:
                 cause = unavailable.__cause__
@@ -99,13 +117,15 @@ class PostgreSQLDatabase(Database):
                 if unsafe or not lost_or_undone or not _again(attempt, began):
                     raise
         seconds = time.perf_counter() - began
-        if self._round_trip:
-            self._round_trip(statement.split(maxsplit=1)[0], seconds)
-        if row is not None and wrote(row):
-            self._observer.commit(1, self.waiting_writes, seconds)
+        rows = [row for _, row in sorted(zip(order, found, strict=True), key=itemgetter(0))]
+        writes = sum(
+            row is not None and one.wrote(row) is True for one, row in zip(asked, rows, strict=True)
+        )
+        if writes:
+            self._observer.commit(writes, self.waiting_writes, seconds)
         else:
             self._observer.read(seconds)
-        return row
+        return rows
 
     def write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction, and return once it is durable.
@@ -190,19 +210,9 @@ class PostgreSQLDatabase(Database):
             yield connection
 
     @property
-    def tasks_at_once(self) -> int:
-        """As many as threads could: some connections stay for those."""
-        return self._threads
-
-    @property
-    def would_block(self) -> bool:
-        """Whether it would first wait for a connection."""
-        return not self._pool.spare
-
-    @property
     def waiting_writes(self) -> int:
-        """How many threads wait for a connection."""
-        return self._pool.waiting
+        """How many statements have not begun, and how many threads wait for a connection."""
+        return self._group_commit.waiting + self._pool.waiting
 
     @property
     def connections(self) -> Connections:
@@ -223,6 +233,7 @@ class PostgreSQLDatabase(Database):
 
     def close(self) -> None:
         """Close all connections; later use opens new ones."""
+        self._group_commit.close()
         super().close()
         self._pool.close()
         self._health.close()

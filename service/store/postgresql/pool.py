@@ -141,12 +141,6 @@ class Pool:
         idle = found.get("pool_available", 0)
         return Connections(found.get("pool_size", 0) - idle, idle, self._size)
 
-    @property
-    def spare(self) -> bool:
-        """Whether a connection is free now, to a server that answers."""
-        stats = self._pool.get_stats() if self._pool and not self._failures else {}
-        return stats.get("pool_available", 0) > 0
-
     @contextmanager
     def lend(self) -> Iterator[Connection]:
         """Lend a connection on which each statement is a transaction of its own.

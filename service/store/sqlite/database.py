@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, PoolProxiedConnection, QueuePool, event, make
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
-from service.store.sqlite.group_commit import MAX_BATCH, GroupCommit
+from service.store.group_commit import GroupCommit
 from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
@@ -58,7 +58,7 @@ class SQLiteDatabase(Database):
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
         self._turnstile = Turnstile(Path(f"{make_url(url).database}-writers"))
-        self._group_commit = GroupCommit(self.transaction, self._observer.commit)
+        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
@@ -120,15 +120,21 @@ class SQLiteDatabase(Database):
         """
         began = time.perf_counter()
         try:
-            return self._group_commit.run(work)
+            result: Result = self._group_commit.run(work)
+            return result
         finally:
             if self._round_trip:
                 self._round_trip("transaction", time.perf_counter() - began)
 
-    @property
-    def tasks_at_once(self) -> int:
-        """As many as share a commit."""
-        return MAX_BATCH
+    def _together(self, works: Sequence[Work[Any]]) -> list[Any]:
+        """Do works in one transaction."""
+        began = time.perf_counter()
+        try:
+            with self.transaction() as connection:
+                return [work(connection) for work in works]
+        finally:
+            seconds = time.perf_counter() - began
+            self._observer.commit(len(works), self.waiting_writes, seconds)
 
     @property
     def waiting_writes(self) -> int:
