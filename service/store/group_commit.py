@@ -62,17 +62,13 @@ class GroupCommit(Generic[Job, Result]):
     Args:
         commit: Does jobs in one transaction, all or none; returns what came of each, once that is
             durable.
-        writers: How many transactions there may be at once.
     """
 
-    def __init__(
-        self, commit: Callable[[Sequence[Job]], Sequence[Result]], writers: int = 1
-    ) -> None:
+    def __init__(self, commit: Callable[[Sequence[Job]], Sequence[Result]]) -> None:
         self._commit = commit
         self._queue: SimpleQueue[Waiter[Job, Result] | None] = SimpleQueue()
         self._starting = threading.Lock()
-        self._most = writers
-        self._writers: list[threading.Thread] = []
+        self._writer: threading.Thread | None = None
 
     @property
     def waiting(self) -> int:
@@ -91,30 +87,25 @@ class GroupCommit(Generic[Job, Result]):
             raise Unavailable
         waiter: Waiter[Job, Result] = Waiter(job)
         self._queue.put(waiter)
-        if not self._writers or not self._writers[0].is_alive():
-            self._start()
+        self._have_writer()
         return waiter.wait()
 
     def close(self) -> None:
-        """Finish what waits and stop the writers; a later `run` starts others."""
+        """Finish what waits and stop the writer; a later `run` starts another."""
         with self._starting:
-            writers, self._writers = self._writers, []
-        alive = [writer for writer in writers if writer.is_alive()]
-        for _ in alive:
+            writer, self._writer = self._writer, None
+        if writer is not None and writer.is_alive():
             self._queue.put(None)
-        for writer in alive:
             writer.join()
 
-    def _start(self) -> None:
-        """Start the writers where there are none: at the first job, also after a fork."""
+    def _have_writer(self) -> None:
+        """Start the writer where there is none: at the first job, also after a fork."""
+        if self._writer is not None and self._writer.is_alive():
+            return
         with self._starting:
-            if not self._writers or not self._writers[0].is_alive():
-                self._writers = [
-                    threading.Thread(target=self._write, name=f"writer-{number}", daemon=True)
-                    for number in range(self._most)
-                ]
-                for writer in self._writers:
-                    writer.start()
+            if self._writer is None or not self._writer.is_alive():
+                self._writer = threading.Thread(target=self._write, name="writer", daemon=True)
+                self._writer.start()
 
     def _write(self) -> None:
         while (first := self._queue.get()) is not None:

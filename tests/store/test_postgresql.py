@@ -17,7 +17,7 @@ from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.postgresql import reservations
-from service.store.postgresql.database import WRITERS, driver_of
+from service.store.postgresql.database import driver_of
 from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
 from tests.engines import on_postgresql
@@ -191,15 +191,13 @@ class TestSharedTransactions:
 
     @pytest.fixture
     def gathered(self, store, database, hold):
-        """Let users ask who share a transaction, as all others wait for somebody; then let go."""
+        """Let users ask who share a transaction, as the one before waits; then let that go on."""
 
         @contextmanager
         def gathered(*users):
-            first = [f"first{number}" for number in range(WRITERS)]
-            with ThreadPoolExecutor(WRITERS + len(users)) as pool, hold(*first) as holding:
-                for number, user in enumerate(first):
-                    pool.submit(store.reserve, "brand", "default", user, NOW)
-                    until_blocked(database, number + 1)
+            with ThreadPoolExecutor(1 + len(users)) as pool, hold("first") as holding:
+                pool.submit(store.reserve, "brand", "default", "first", NOW)
+                until_blocked(database, 1)
                 asked = [pool.submit(store.reserve, "brand", "default", u, NOW) for u in users]
                 while database.waiting_writes < len(users):
                     time.sleep(0.001)

@@ -22,8 +22,6 @@ from service.store.postgresql.pool import Pool
 DRIVER = "postgresql+psycopg://"
 ATTEMPTS = 2
 """How often a statement or a transaction is tried that the server has undone."""
-WRITERS = 2
-"""How many transactions of callers' single statements there are at once."""
 PROBE_S = 0.8
 """How long a look at the database's health may take: two must be told of within 1 s."""
 RETRY_WITHIN_S = 1.0
@@ -68,7 +66,7 @@ class PostgreSQLDatabase(Database):
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(app, DRIVER, options, observer)
-        self._group_commit = GroupCommit(self._together, WRITERS)
+        self._group_commit = GroupCommit(self._together)
         # Health must not be judged by how long callers queue, or by what befell their connections.
         self._health = Pool(conninfo, 1, prepared=prepared, patience_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
