@@ -83,9 +83,8 @@ class PlainCalls:
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""
         worker, conn = self._worker, call.conn
-        keep = worker.may_keep()
         try:
-            answer = answer_plain(worker.wsgi, call.environ, keep=keep)
+            answer, keep = answer_plain(worker.wsgi, call.environ, worker.may_keep)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
             worker.handle_error(None, conn.sock, conn.client, error)
             worker.leave(conn)

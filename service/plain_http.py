@@ -92,13 +92,18 @@ _ALWAYS: dict[str, Any] = {
 }
 
 
-def answer_plain(app: "WSGIApplication", environ: "WSGIEnvironment", *, keep: bool) -> bytes:
-    """Have an application answer a request, and return the answer as gunicorn would write it.
+def answer_plain(
+    app: "WSGIApplication", environ: "WSGIEnvironment", may_keep: Callable[[], bool]
+) -> tuple[bytes, bool]:
+    """Have an application answer a request.
 
     Args:
         app: Says in a Content-Length how long its answer is.
         environ: The request.
-        keep: Whether the connection stays open.
+        may_keep: Tells, once there is an answer, whether the connection may stay open.
+
+    Returns:
+        The answer as gunicorn would write it, and whether it says that the connection stays open.
 
     Raises:
         ValueError: A header field has more than one line.
@@ -118,6 +123,7 @@ def answer_plain(app: "WSGIApplication", environ: "WSGIEnvironment", *, keep: bo
     finally:
         if close := getattr(parts, "close", None):
             close()
+    keep = may_keep()
     lines = [f"{name}: {value}" for name, value in started[1]]
     head = (
         f"HTTP/1.1 {started[0]}\r\nServer: {SERVER}\r\nDate: {_date(int(time.time()))}\r\n"
@@ -125,7 +131,7 @@ def answer_plain(app: "WSGIApplication", environ: "WSGIEnvironment", *, keep: bo
     )
     if head.count("\n") != len(lines) + 3:
         raise ValueError("a header field has more than one line")
-    return head.encode("latin-1") + b"\r\n\r\n" + body
+    return head.encode("latin-1") + b"\r\n\r\n" + body, keep
 
 
 def _not_supported(_: bytes) -> None:

@@ -157,6 +157,8 @@ class ServiceWorker(ThreadWorker):
     def keep(self, conn: TConn) -> None:
         """Wait for the next request of a connection, as gunicorn does."""
         conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
         self.keepalived_conns.append(conn)
         readable = partial(self.on_client_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, readable)

@@ -159,7 +159,9 @@ def test_what_is_not_quite_plain_is_left_to_gunicorn(held):
 
 def answered(app, *, keep=True):
     """Return the status line, the fields and the body of an answer."""
-    head, body = answer_plain(app, {}, keep=keep).split(b"\r\n\r\n", 1)
+    answer, kept = answer_plain(app, {}, lambda: keep)
+    assert keep == kept
+    head, body = answer.split(b"\r\n\r\n", 1)
     line, *fields = head.decode().split("\r\n")
     pairs = [field.partition(": ") for field in fields]
     return line, Headers([(name, value) for name, _, value in pairs]), body
