@@ -1,6 +1,7 @@
 """A connection to PostgreSQL that keeps to a deadline, doubts what it should, and keeps secrets."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,6 +16,8 @@ from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+STATEMENT_S = 2.5
+"""How long the server works on a statement, unless it is told otherwise."""
 STALE = {
     "25006",  # read-only: a standby now; another connection may find the primary
     "0A000",  # a prepared plan that a migration made useless
@@ -49,6 +52,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     lent_by: "ConnectionPool[Connection] | None" = None
     """The pool that it goes back to."""
     _doubtful = False
+    _busy_until = 0.0
+    """Until when, on the same clock, the server may be at what was given up."""
 
     def __init__(self, pgconn: psycopg.pq.abc.PGconn) -> None:
         super().__init__(pgconn)
@@ -67,9 +72,18 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         return [cursor.fetchone() for cursor in cursors]
 
     def close(self) -> None:
-        """Go back into the pool, lost or not: psycopg's own would not give a lost one back."""
+        """Go back into the pool, lost or not: psycopg's own would not give a lost one back.
+
+        What was given up keeps its place until the server has ended it, too: callers who come
+        again would else have ever more sessions wait, say, behind a locked table.
+        """
         pool, self.lent_by = self.lent_by, None
-        if pool:
+        seconds = self._busy_until - time.monotonic()
+        if pool and seconds > 0:
+            later = threading.Timer(seconds, pool.putconn, [self])
+            later.daemon = True
+            later.start()
+        elif pool:
             pool.putconn(self)
         else:
             super().close()
@@ -103,6 +117,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         except psycopg.Error as error:
             if time.monotonic() >= self.deadline:
                 self.pgconn.finish()
+                self._busy_until = time.monotonic() + STATEMENT_S
             self.stale = error.sqlstate in STALE
             error.args = (_without_values(error),)
             raise

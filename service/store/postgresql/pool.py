@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from service.settings import SettingsError
 from service.store.database import Connections
-from service.store.postgresql.connection import Connection, is_useless
+from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless
 
 PATIENCE_S = 3.0
 """How long a caller has for all that it does; callers over HTTP hear of a failure within 5 s."""
@@ -44,7 +44,7 @@ _REASONS = {
 
 SERVER_SETTINGS = {
     # Less than a caller's patience, so that the server ends it and the connection lives on.
-    "statement_timeout": "2500ms",
+    "statement_timeout": f"{STATEMENT_S * 1000:.0f}ms",
     "lock_timeout": "2s",
     # What a stopped process has locked is free again in time.
     "idle_in_transaction_session_timeout": "5s",
