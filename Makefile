@@ -85,13 +85,16 @@ lock: ## Renew the locks (needs uv)
 		--output-file config/requirements-bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --group checkov --output-file config/requirements-checkov.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group sbom --output-file config/requirements-sbom.txt
 
 smoke: install ## Run what deploy/k8s renders, by podman (as root, on Debian)
 	PATH="$$PATH:/usr/sbin" $(VENV)/python -m tests.smoke.run
 
-sbom: install ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
+sbom: ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
+	@$(PYTHON) .ci/install.py sbom
 	@mkdir -p $(dir $(SBOM))
-	@$(VENV)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	@.venv-sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file $(SBOM) config/requirements.txt
 
 clean: ## Remove what was installed and made, but not var/
