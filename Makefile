@@ -23,10 +23,9 @@ install: ## Install into .venv what the lock names
 	@$(PYTHON) .ci/install.py
 
 run: install ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
-	@$(VENV)/discount db upgrade
 	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
 	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
-	@exec $(VENV)/discount run
+	@exec $(VENV)/discount run --upgrade
 
 test: install ## Run every test
 	$(VENV)/pytest

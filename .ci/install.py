@@ -23,6 +23,8 @@ INPUTS = (LOCK,) if APART else (LOCK, ROOT / "pyproject.toml")
 MADE = f"{sys.version.split()[0]} {VENV}"
 """By which Python the environment was made, and where: its scripts name both."""
 MINIMUM = (3, 11)
+NAME = r"^[\w.-]+(?=[\[=])"
+"""What is installed, on a line of a lock or of pip's."""
 
 
 def wanted() -> str:
@@ -42,10 +44,10 @@ def pip(*arguments: str) -> str:
 
 def uninstall_the_rest() -> None:
     """Take away what an earlier lock has left: what only lies there may be imported, too."""
-    there = {normal(line.partition("==")[0]) for line in pip("freeze", "--exclude-editable").split()}
-    named = re.findall(r"^([\w.-]+)", LOCK.read_text(), flags=re.MULTILINE)
-    if rest := sorted(there - {normal(name) for name in named}):
-        pip("uninstall", "--yes", *rest)
+    there = re.findall(NAME, pip("freeze", "--exclude-editable"), flags=re.MULTILINE)
+    named = re.findall(NAME, LOCK.read_text(), flags=re.MULTILINE)
+    if rest := {normal(name) for name in there} - {normal(name) for name in named}:
+        pip("uninstall", "--yes", *sorted(rest))
 
 
 def normal(name: str) -> str:

@@ -3,6 +3,7 @@
 A command imports what it alone needs, so that `token` and `serve` start at once.
 """
 
+import gc
 import json
 import os
 import socket
@@ -25,6 +26,7 @@ from service.settings import (
     load_settings,
 )
 from service.store.errors import MaintenanceError
+from service.store.revision import is_surely_newest, newest_revision
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
 CODES = "codes"
@@ -67,12 +69,15 @@ def main() -> None:
 
 
 @main.command()
-def run() -> None:
+@click.option("--upgrade", is_flag=True, help="First do what `db upgrade` does.")
+def run(*, upgrade: bool) -> None:
     """Serve over HTTP and do jobs, each in processes that are started again if they die."""
     from service.observability.logging import build_logger
     from service.supervisor import Child, Supervisor
 
     settings = _ready_to_serve()
+    if upgrade:
+        _upgrade(settings)
     children = [
         Child("server", SERVER),
         Child("worker", [sys.executable, "-m", "service.cli", "worker"]),
@@ -109,8 +114,10 @@ def worker(*, check: bool) -> None:
 
     Any number of workers may run beside each other, each for as long as it likes.
     """
+    gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
     from service.worker import run_worker, what_is_missing
 
+    gc.enable()
     settings = load_settings()
     if not check:
         run_worker(settings)
@@ -146,12 +153,18 @@ def db() -> None:
 @db.command("upgrade")
 def upgrade_tables() -> None:
     """Make the tables, or bring them up to date."""
-    from flask import Flask
+    _upgrade(load_settings())
 
-    from service.store.engines import open_database
-    from service.store.upgrade import upgrade
 
-    revision = upgrade(open_database(Flask(__name__), load_settings(), threads=1))
+def _upgrade(settings: Settings) -> None:
+    revision: str | None = newest_revision()
+    if not is_surely_newest(settings):
+        from flask import Flask
+
+        from service.store.engines import open_database
+        from service.store.upgrade import upgrade
+
+        revision = upgrade(open_database(Flask(__name__), settings, threads=1))
     click.echo(f"The database is at revision {revision}.", err=True)
 
 
