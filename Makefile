@@ -50,7 +50,7 @@ drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENG
 bench: install-bench ## Measure beside what others would build; most of an hour (ROUNDS=, SECONDS=)
 	$(VENV)/python -m tests.load --rounds $(or $(ROUNDS),9) --seconds $(or $(SECONDS),4)
 
-bench-quick: install-bench ## The same in five minutes, with smaller pools
+bench-quick: install-bench ## The same in three minutes, with smaller pools
 	$(VENV)/python -m tests.load --quick --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),0.6)
 
 bench-growth: install-bench ## What calls of the store cost in pools of up to 10 M codes (LARGEST=)
