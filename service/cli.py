@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from service.store.errors import MaintenanceError
 from service.store.revision import is_surely_newest, newest_revision
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
+DISCOUNT = [sys.executable, "-m", "service.cli"]
 CODES = "codes"
 
 
@@ -76,12 +78,12 @@ def run(*, upgrade: bool) -> None:
     from service.supervisor import Child, Supervisor
 
     settings = _ready_to_serve()
-    if upgrade:
-        _upgrade(settings)
-    children = [
-        Child("server", SERVER),
-        Child("worker", [sys.executable, "-m", "service.cli", "worker"]),
-    ]
+    if upgrade and not is_surely_newest(settings):
+        # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
+        done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
+        if done.returncode:
+            sys.exit(done.returncode)
+    children = [Child("server", SERVER), Child("worker", [*DISCOUNT, "worker"])]
     sys.exit(Supervisor(children, build_logger(settings)).run())
 
 
@@ -153,10 +155,7 @@ def db() -> None:
 @db.command("upgrade")
 def upgrade_tables() -> None:
     """Make the tables, or bring them up to date."""
-    _upgrade(load_settings())
-
-
-def _upgrade(settings: Settings) -> None:
+    settings = load_settings()
     revision: str | None = newest_revision()
     if not is_surely_newest(settings):
         from flask import Flask
