@@ -23,10 +23,9 @@ install: ## Install into .venv what the lock names
 	@$(PYTHON) .ci/install.py
 
 run: install ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
-	@$(VENV)/discount db upgrade
 	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
 	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
-	@exec $(VENV)/discount run
+	@exec $(VENV)/discount run --upgrade
 
 test: install ## Run every test
 	$(VENV)/pytest
@@ -51,7 +50,7 @@ drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENG
 bench: install-bench ## Measure beside what others would build; most of an hour (ROUNDS=, SECONDS=)
 	$(VENV)/python -m tests.load --rounds $(or $(ROUNDS),9) --seconds $(or $(SECONDS),4)
 
-bench-quick: install-bench ## The same in five minutes, with smaller pools
+bench-quick: install-bench ## The same in three minutes, with smaller pools
 	$(VENV)/python -m tests.load --quick --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),0.6)
 
 bench-growth: install-bench ## What calls of the store cost in pools of up to 10 M codes (LARGEST=)
@@ -85,13 +84,16 @@ lock: ## Renew the locks (needs uv)
 		--output-file config/requirements-bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --group checkov --output-file config/requirements-checkov.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group sbom --output-file config/requirements-sbom.txt
 
 smoke: install ## Run what deploy/k8s renders, by podman (as root, on Debian)
 	PATH="$$PATH:/usr/sbin" $(VENV)/python -m tests.smoke.run
 
-sbom: install ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
+sbom: ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
+	@$(PYTHON) .ci/install.py sbom
 	@mkdir -p $(dir $(SBOM))
-	@$(VENV)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	@.venv-sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file $(SBOM) config/requirements.txt
 
 clean: ## Remove what was installed and made, but not var/

@@ -4,15 +4,15 @@
 
 Needs nothing but Python's standard library: it is what a bare machine runs first.
 A lock file serialises concurrent `make run`s of one checkout, and a stamp with the
-digest of the inputs lets every run but the first return at once.
+digest of the inputs lets every run but the first return at once: what takes time to
+import is imported where it is used.
 """
 
 import fcntl
 import hashlib
 import pathlib
-import subprocess
+import re
 import sys
-import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 APART = sys.argv[1] if len(sys.argv) > 1 else None
@@ -23,6 +23,8 @@ INPUTS = (LOCK,) if APART else (LOCK, ROOT / "pyproject.toml")
 MADE = f"{sys.version.split()[0]} {VENV}"
 """By which Python the environment was made, and where: its scripts name both."""
 MINIMUM = (3, 11)
+NAME = r"^[\w.-]+(?=[\[=])"
+"""What is installed, on a line of a lock or of pip's."""
 
 
 def wanted() -> str:
@@ -31,10 +33,26 @@ def wanted() -> str:
     return f"{digest} {MADE}"
 
 
-def pip(*arguments: str) -> None:
-    """Run the environment's own pip quietly; its complaints still reach the terminal."""
+def pip(*arguments: str) -> str:
+    """Run the environment's own pip, return what it says; its complaints reach the terminal."""
+    import subprocess
+
     command = [VENV / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, *arguments], check=True)
+    done = subprocess.run([*command, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def uninstall_the_rest() -> None:
+    """Take away what an earlier lock has left: what only lies there may be imported, too."""
+    there = re.findall(NAME, pip("freeze", "--exclude-editable"), flags=re.MULTILINE)
+    named = re.findall(NAME, LOCK.read_text(), flags=re.MULTILINE)
+    if rest := {normal(name) for name in there} - {normal(name) for name in named}:
+        pip("uninstall", "--yes", *sorted(rest))
+
+
+def normal(name: str) -> str:
+    """Write a package's name as every spelling of it is compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def main() -> None:
@@ -50,8 +68,11 @@ def main() -> None:
             f"Installing into {VENV.name} (once; a minute or less) ...", file=sys.stderr, flush=True
         )
         if not found.endswith(f" {MADE}"):
+            import venv
+
             venv.create(VENV, with_pip=True, symlinks=True, clear=True)
         pip("install", "--require-hashes", "--requirement", str(LOCK))
+        uninstall_the_rest()
         if not APART:
             pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         STAMP.write_text(wanted())

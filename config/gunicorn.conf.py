@@ -10,7 +10,9 @@ import shutil
 import signal
 import threading
 
-from service.observability.counter_files import make_folder, shared_memory
+gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
+
+from service.observability.counter_files import make_folder, shared_memory  # noqa: E402
 
 _COUNTERS = make_folder()  # before anything imports prometheus-client
 
@@ -24,6 +26,8 @@ from service.observability.state import KeysCollector, StoreCollector, StoreWatc
 from service.server import PipelineLogger, ServiceWorker  # noqa: E402
 from service.settings import load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
+
+gc.enable()
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended; this file is read again on SIGHUP."""

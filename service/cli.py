@@ -3,9 +3,11 @@
 A command imports what it alone needs, so that `token` and `serve` start at once.
 """
 
+import gc
 import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,8 +27,10 @@ from service.settings import (
     load_settings,
 )
 from service.store.errors import MaintenanceError
+from service.store.revision import is_surely_newest, newest_revision
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
+DISCOUNT = [sys.executable, "-m", "service.cli"]
 CODES = "codes"
 
 
@@ -67,16 +71,19 @@ def main() -> None:
 
 
 @main.command()
-def run() -> None:
+@click.option("--upgrade", is_flag=True, help="First do what `db upgrade` does.")
+def run(*, upgrade: bool) -> None:
     """Serve over HTTP and do jobs, each in processes that are started again if they die."""
     from service.observability.logging import build_logger
     from service.supervisor import Child, Supervisor
 
     settings = _ready_to_serve()
-    children = [
-        Child("server", SERVER),
-        Child("worker", [sys.executable, "-m", "service.cli", "worker"]),
-    ]
+    if upgrade and not is_surely_newest(settings):
+        # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
+        done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
+        if done.returncode:
+            sys.exit(done.returncode)
+    children = [Child("server", SERVER), Child("worker", [*DISCOUNT, "worker"])]
     sys.exit(Supervisor(children, build_logger(settings)).run())
 
 
@@ -109,8 +116,10 @@ def worker(*, check: bool) -> None:
 
     Any number of workers may run beside each other, each for as long as it likes.
     """
+    gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
     from service.worker import run_worker, what_is_missing
 
+    gc.enable()
     settings = load_settings()
     if not check:
         run_worker(settings)
@@ -146,12 +155,15 @@ def db() -> None:
 @db.command("upgrade")
 def upgrade_tables() -> None:
     """Make the tables, or bring them up to date."""
-    from flask import Flask
+    settings = load_settings()
+    revision: str | None = newest_revision()
+    if not is_surely_newest(settings):
+        from flask import Flask
 
-    from service.store.engines import open_database
-    from service.store.upgrade import upgrade
+        from service.store.engines import open_database
+        from service.store.upgrade import upgrade
 
-    revision = upgrade(open_database(Flask(__name__), load_settings(), threads=1))
+        revision = upgrade(open_database(Flask(__name__), settings, threads=1))
     click.echo(f"The database is at revision {revision}.", err=True)
 
 

@@ -21,6 +21,8 @@ BEGINS_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 1.0
 """A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
+_WELL = (0, -signal.SIGTERM)
+"""How a process ends that we have told to; by the signal itself, if it had hardly begun."""
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -102,7 +104,7 @@ class Supervisor:
                 self._stop()
             time.sleep(LOOK_EVERY_S)
         ends = [child.wait() for child in self._children]
-        return next((abs(end) for end in (status, *ends) if end), 0)
+        return next((abs(end) for end in (status, *ends) if end not in _WELL), 0)
 
     def _stop(self) -> None:
         now = time.monotonic()

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Table, func, select
 from service.store.checksums import checksum, shared_columns
 from service.store.errors import MaintenanceError
 from service.store.postgresql.filling import Report, filling, load, without_keys
-from service.store.schema import current_revision, newest_revision
+from service.store.revision import newest_revision
+from service.store.schema import current_revision
 from service.store.sqlite.database import driver_of
 from service.store.sqlite.snapshot import file_of, open_file, snapshot
 from service.store.tables import metadata

@@ -4,13 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, text
 
 from service.domain.model import Millis, State
 from service.store.codes import MAX_ROUNDS
 from service.store.pools import Pool, move
-from service.store.postgresql.database import driver_of
 from service.usecases.ports import Mint
 
 # One statement a chunk: to bind each row takes three times as long as to store it.
@@ -81,6 +79,8 @@ def insert_codes(
     values = {**pool._asdict(), "now": now}
     if connection.dialect.name == "sqlite":
         return connection.execute(_SQLITE, {**values, "codes": json.dumps(codes)}).rowcount
+    from psycopg.errors import UniqueViolation
+
     places = probes(part)[: len(codes)]
     try:
         with connection.begin_nested():
@@ -99,6 +99,8 @@ def _copy(
     Raises:
         UniqueViolation: The brand has one of them.
     """
+    from service.store.postgresql.database import driver_of
+
     keys = f"{pool.brand_id}\t{pool.campaign_id}\t"
     rest = f"\tavailable\t{now}\t"
     rows = [f"{keys}{code}{rest}{probe}\n" for code, probe in zip(codes, places, strict=True)]

@@ -1,20 +1,9 @@
 """Which tables a database has, and which this code wants; `upgrade.py` makes them."""
 
-from functools import cache
-from pathlib import Path
-
 from sqlalchemy import Connection, inspect
 
 from service.store.database import Database
-
-MIGRATIONS = Path(__file__).parent / "migrations"
-VERSION_TABLE = "alembic_version"
-
-
-@cache
-def newest_revision() -> str:
-    """Return the revision that this code wants: the number of the last step."""
-    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+from service.store.revision import VERSION_TABLE, newest_revision
 
 
 def current_revision(connection: Connection) -> str | None:

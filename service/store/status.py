@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from service.store.database import Database
 from service.store.jobs import SQLJobs
 from service.store.pools import levels
-from service.store.schema import current_revision, newest_revision
+from service.store.revision import newest_revision
+from service.store.schema import current_revision
 from service.usecases.job_ports import JobsNow
 from service.usecases.ports import system_clock
 

@@ -16,7 +16,8 @@ from sqlalchemy import (
     inspect,
 )
 
-from service.store.schema import current_revision, newest_revision
+from service.store.revision import newest_revision
+from service.store.schema import current_revision
 from service.store.tables import belongs, metadata
 
 Breach = tuple[str, int]

@@ -5,7 +5,8 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from service.store.database import Database
-from service.store.schema import MIGRATIONS, current_revision
+from service.store.revision import MIGRATIONS
+from service.store.schema import current_revision
 
 
 def upgrade(database: Database, to: str = "head") -> str | None:

@@ -36,8 +36,7 @@ def main(rounds: int, seconds: float, quick: bool, only: tuple[str, ...]) -> Non
             results = measured(chosen, rounds, seconds)
             say("comparing rows with answers")
             bench.compare()
-        with on_core(CLIENT_CORE):
-            bench.notes.append(begins(folder))
+        bench.notes.append(begins(folder, rounds))
     bench.notes.append(f"load of the machine in the end: {os.getloadavg()[0]:.1f}")
     report.write_json(VAR / "bench.json", results, about, bench.notes, bench.missing)
     if installed("matplotlib"):
@@ -76,15 +75,15 @@ def one(measure: Measure, turn: int, seconds: float) -> Result:
         raise BenchmarkError(f"{measure.name}: {error}") from error
 
 
-def begins(folder: Path) -> str:
-    """Say how long the service takes to start."""
+def begins(folder: Path, times: int) -> str:
+    """Say how long the service takes to start, on all cores: nothing else is measured by now."""
     try:
-        ready = f"{starts.run_seconds(folder):.2f} s"
+        ready = f"{starts.run_seconds(folder, times):.2f} s"
     except BenchmarkError as error:
         ready = str(error)
     return (
-        f"import of the application: {starts.import_seconds():.2f} s; "
-        f"warm `make run` to ready: {ready} (medians of {starts.TIMES})"
+        f"import of the application: {starts.import_seconds(times):.2f} s; "
+        f"warm `make run` to ready: {ready} (medians of {times})"
     )
 
 

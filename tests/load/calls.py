@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
 
-import requests
-
 from tests.load.client import CONNECTIONS, Request, Slice, drive
 from tests.load.errors import BenchmarkError
 from tests.load.measures import Load
@@ -16,6 +14,7 @@ from tests.load.servers import Server, tokens
 HELD = 1000
 """Users who hold a code before repeats are measured."""
 PAGE = 100
+"""Codes on a page of a list."""
 MIXED = 10
 """One in so many is new, where new and repeated reservations are mixed."""
 _LONGEST_S = 60
@@ -78,11 +77,11 @@ class Calls:
         asking = CONNECTIONS if number < _MANY else _FEW
         return Load(name, self.server, lambda _: cycle(asked), check, connections=asking)
 
-    def pages(self, name: str, brand: str, *, last: bool) -> Load:
-        """Measure pages of a list, the first one or one near its end."""
+    def pages(self, name: str, brand: str, cursor: str | None = None) -> Load:
+        """Measure pages of a list, the first one or the one behind a cursor."""
         path = f"/v1/brands/{brand}/campaigns/default/codes?limit={PAGE}"
-        if last:
-            path += f"&cursor={self._cursor_near_the_end(brand)}"
+        if cursor:
+            path += f"&cursor={cursor}"
 
         def check(took: Slice) -> None:
             if any(len(json.loads(body)["items"]) != PAGE for _, body in took.answers):
@@ -115,15 +114,3 @@ class Calls:
         """Write a GET by one of the callers."""
         head = self._heads[turn % CONNECTIONS]
         return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {head}\r\n\r\n".encode()
-
-    def _cursor_near_the_end(self, brand: str) -> str:
-        """Return a cursor behind which there are between one page and a thousand codes more."""
-        url = f"http://127.0.0.1:{self.server.port}/v1/brands/{brand}/campaigns/default/codes"
-        head = {"Authorization": self._heads[0]}
-        cursor = before = ""
-        while True:
-            asked = {"limit": "1000", **({"cursor": cursor} if cursor else {})}
-            page = requests.get(url, asked, headers=head, timeout=_LONGEST_S).json()
-            if page["next_cursor"] is None:
-                return before
-            before, cursor = cursor, page["next_cursor"]

@@ -10,7 +10,7 @@ import click
 import psycopg
 
 from tests.load import limits, naive_pools, pools, postgres, servers
-from tests.load.calls import HELD, Calls
+from tests.load.calls import HELD, PAGE, Calls
 from tests.load.errors import BenchmarkError
 from tests.load.measures import Limit, Measure, hello
 
@@ -106,8 +106,8 @@ class Contestants:
             calls.new(f"{engine}_half_used", "half", sizes.share(HALF - HALF_USED)),
             calls.create(f"{engine}_create10", "made10", 10),
             calls.create(f"{engine}_create1000", "made1000", 1000),
-            calls.pages(f"{engine}_list_begin", "half", last=False),
-            calls.pages(f"{engine}_list_end", "half", last=True),
+            calls.pages(f"{engine}_list_begin", "half"),
+            calls.pages(f"{engine}_list_end", "half", pools.late_cursor(url, "half", 2 * PAGE)),
         ]
         if sizes.nearly_empty:
             most = sizes.share(sizes.nearly_empty // 100)

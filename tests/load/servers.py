@@ -41,14 +41,18 @@ class Server:
         return sum(sum(one.cpu_times()[:2]) for one in family(self.process))
 
     def resident_mib(self) -> float:
-        """Return the resident memory of its largest process."""
-        return float(max(one.memory_info().rss for one in family(self.process)) / MIB)
+        """Return the resident memory of its largest worker process."""
+        return float(self._worker().memory_info().rss / MIB)
 
     def memory(self) -> str:
-        """Tell the memory of its largest process, and what of it no other process shares."""
-        largest = max(family(self.process), key=lambda one: one.memory_info().rss)
-        size = largest.memory_full_info()
+        """Tell the memory of its largest worker process, and what of it no other one shares."""
+        size = self._worker().memory_full_info()
         return f"{size.rss / MIB:.0f} MiB ({size.uss / MIB:.0f} of its own)"
+
+    def _worker(self) -> psutil.Process:
+        """Return the process that serves; gunicorn's master only looks after it."""
+        workers = self.process.children(recursive=True) or [self.process]
+        return max(workers, key=lambda one: one.memory_info().rss)
 
 
 @contextmanager

@@ -13,23 +13,22 @@ import requests
 from tests.load.errors import BenchmarkError
 from tests.running import environment
 
-TIMES = 5
 _ROOT = Path(__file__).parents[2]
 _WITHIN_S = 60
 
 
-def import_seconds() -> float:
+def import_seconds(times: int) -> float:
     """Return how long Python takes to start and to import the application, the median."""
-    return median(_import() for _ in range(TIMES))
+    return median(_import() for _ in range(times))
 
 
-def run_seconds(folder: Path) -> float:
+def run_seconds(folder: Path, times: int) -> float:
     """Return how long `make run` takes until it is ready, with all installed; the median.
 
     Raises:
         BenchmarkError: It did not get ready.
     """
-    return median(_run(folder) for _ in range(TIMES))
+    return median(_run(folder) for _ in range(times))
 
 
 def _import() -> float:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 
 import requests
 
-from service.store.schema import newest_revision
+from service.store.revision import newest_revision
 from tests.history.proxy import Mode
 from tests.monitoring.scene import LOCKED, Callers, Scene, workers
 from tests.monitoring.stack import until

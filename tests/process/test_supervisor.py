@@ -121,3 +121,28 @@ def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
     ):
         assert 1 == run.wait(60)
     assert "DISCOUNT_WORKER_METRICS_PORT" in (tmp_path / "log").read_text()
+
+
+def test_without_tables_it_makes_them_when_told_to(tmp_path):
+    env = environment(tmp_path)
+    process = subprocess.Popen([DISCOUNT, "run", "--upgrade"], env=env)
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{env['PORT']}"))
+    finally:
+        process.terminate()
+        assert 0 == process.wait(60)
+
+
+def test_what_cannot_be_upgraded_is_not_served(tmp_path):
+    (tmp_path / "discount.db").write_bytes(b"no database" * 1000)
+    done = subprocess.run(
+        [DISCOUNT, "run", "--upgrade"], check=False, env=environment(tmp_path), timeout=60
+    )
+    assert 1 == done.returncode
+
+
+def test_told_to_stop_before_they_have_begun_they_end_with_status_0(tmp_path):
+    with supervised(tmp_path) as (process, _):
+        until(lambda: len(children(process.pid)) == 2)
+        process.terminate()
+        assert 0 == process.wait(60)

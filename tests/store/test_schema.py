@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.schema import ColumnCollectionConstraint
 
-from service.store.schema import MIGRATIONS, current_revision, newest_revision, why_not_ready
+from service.store.revision import MIGRATIONS, newest_revision
+from service.store.schema import current_revision, why_not_ready
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.structure import missing_keys
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata

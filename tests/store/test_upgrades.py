@@ -10,7 +10,7 @@ from sqlalchemy import text
 from service.domain.errors import NoCodesLeft
 from service.domain.model import Idempotency, State
 from service.store.engines import open_database, reservations_in
-from service.store.schema import MIGRATIONS, newest_revision
+from service.store.revision import MIGRATIONS, newest_revision
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
 from tests.postgresql import fresh_database

@@ -9,12 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.sql.elements import TextClause
 
 from service.store.importing.staging import LIVE_FILES
-from service.store.postgresql.database import driver_of
 from service.store.tables import code, import_row
 from service.usecases.imports import FileKey
 from service.usecases.ports import Mint
@@ -79,6 +77,10 @@ def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[R
 
 def _copied(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> bool:
     """Keep codes in the way that is fastest; `False`, and nothing is kept, if some are there."""
+    from psycopg.errors import UniqueViolation
+
+    from service.store.postgresql.database import driver_of
+
     lines = "".join(f"{brand_id}\t{code}\t{file.id}\t{line}\n" for code, line in rows)
     try:
         with (

@@ -16,7 +16,8 @@ from service.store.checksums import shared_columns
 from service.store.errors import MaintenanceError
 from service.store.postgresql.database import MIGRATION_LOCK, driver_of
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
-from service.store.schema import VERSION_TABLE, current_revision, newest_revision
+from service.store.revision import VERSION_TABLE, newest_revision
+from service.store.schema import current_revision
 from service.store.tables import metadata
 from service.store.upgrade import upgrade_on
 

@@ -1,0 +1,47 @@
+"""What a start imports: each module more is paid for by every process that starts."""
+
+import subprocess
+import sys
+
+import pytest
+
+from service.settings import HOME
+from tests.running import DISCOUNT, environment
+
+NEEDED_LATER = {
+    "alembic": "to change tables",
+    "huey": "to tell a worker of a job",
+    "opentelemetry": "to send traces",
+    "psycopg": "on PostgreSQL",
+    "rfc3987_syntax": "by nobody: jsonschema takes a second to import it where it is installed",
+}
+
+
+UPGRADE = "from service.cli import main; main(['db', 'upgrade'], standalone_mode=False)"
+
+
+def imported(code, env=None):
+    """Return the modules that are there when Python has run `code`."""
+    command = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
+    done = subprocess.run(command, env=env, cwd=HOME, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+@pytest.fixture
+def upgraded(tmp_path):
+    """Return the environment of a service whose tables are made."""
+    env = environment(tmp_path)
+    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    return env
+
+
+def test_a_server_on_sqlite_starts_without_what_it_may_never_need():
+    modules = imported("import service.app")
+    assert "flask" in modules
+    assert set() == modules & NEEDED_LATER.keys()
+
+
+def test_what_needs_no_upgrade_is_upgraded_without_sqlalchemy(upgraded):
+    modules = imported(UPGRADE, upgraded)
+    assert "sqlite3" in modules
+    assert set() == modules & {"alembic", "flask", "sqlalchemy"}
