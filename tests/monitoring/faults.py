@@ -12,7 +12,7 @@ import requests
 
 from service.store.revision import newest_revision
 from tests.history.proxy import Mode
-from tests.monitoring.scene import LOCKED, Callers, Scene, workers
+from tests.monitoring.scene import LOCKED, STEADY, Callers, Scene, workers
 from tests.monitoring.stack import until
 from tests.tokens import bearer, forged
 
@@ -39,7 +39,12 @@ def _slow(scene: Scene) -> Iterator[None]:
     proxy = scene.database.proxy
     proxy.delay_s = 0.14  # each way; connections can still be made in time
     proxy.set(Mode.DELAY)
-    with Callers(scene.on_postgresql, scene.headers(scene.on_postgresql), number=MANY, pause_s=0.0):
+    service, headers = scene.on_postgresql, scene.headers(scene.on_postgresql)
+    # Reservations share a connection; all else takes one for each call.
+    with (
+        Callers(service, headers, number=MANY // 2, pause_s=0.0),
+        Callers(service, headers, number=MANY, pause_s=0.0, path=f"/v1/brands/{STEADY}"),
+    ):
         yield
     proxy.set(Mode.PASS)
 

@@ -37,6 +37,8 @@ class Callers:
     Args:
         service: Whom they ask.
         headers: What identifies them.
+        brand: Whose codes.
+        path: What they ask for; `{}` stands for a user.
         number: How many there are.
         pause_s: How long each waits between two calls.
     """
@@ -48,8 +50,9 @@ class Callers:
         brand: str = STEADY,
         number: int = CALLERS,
         pause_s: float = PAUSE_S,
+        path: str = "",
     ) -> None:
-        self._url = f"{service.url}/v1/discount/fetch/{brand}/"
+        self._url = service.url + (path or f"/v1/discount/fetch/{brand}/{{}}")
         self._headers = headers
         self._pause_s = pause_s
         self._over = threading.Event()
@@ -71,7 +74,7 @@ class Callers:
         with requests.Session() as session:
             while not self._over.wait(self._pause_s):
                 with suppress(requests.RequestException):
-                    url = f"{self._url}{me}-{time.time_ns()}-{next(users)}"
+                    url = self._url.format(f"{me}-{time.time_ns()}-{next(users)}")
                     session.get(url, headers=self._headers, timeout=10)
 
 
