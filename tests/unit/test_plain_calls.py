@@ -1,0 +1,132 @@
+"""Plain calls: answered in turn, each connection kept, left or cut as its answer went."""
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from service.plain_calls import PlainCalls
+from service.tasks import Signal, Tasks, new_signal
+
+HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Worker:
+    """What a worker does with connections, told by name; it answers what it is told to."""
+
+    def __init__(self):
+        self.told = []
+        self.body = b"code"
+        self.stays = True
+
+    def wsgi(self, _environ, start_response):
+        start_response("200 OK", [("Content-Length", str(len(self.body)))])
+        return [self.body]
+
+    def may_keep(self):
+        return self.stays
+
+    def keep(self, conn):
+        self.told.append(("keep", conn))
+
+    def leave(self, conn):
+        self.told.append(("leave", conn))
+
+    def cut(self, conn):
+        self.told.append(("cut", conn))
+
+    def handle_error(self, _request, client, _address, error):
+        self.told.append(type(error).__name__)
+        client.send(b"HTTP/1.1 500 \r\n\r\n")
+
+
+@pytest.fixture
+def worker():
+    return Worker()
+
+
+@pytest.fixture
+def calls(worker):
+    return PlainCalls(worker, Tasks(lambda call: call()), lambda held: held.startswith(b"GET"))
+
+
+@pytest.fixture
+def client():
+    """The client's end of a connection; `client.conn` is the worker's."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    with ours, theirs:
+        address = ("127.0.0.1", 1)
+        conn = SimpleNamespace(sock=ours, client=address, server=address)
+        yield SimpleNamespace(sock=theirs, conn=conn)
+
+
+def test_a_call_is_answered_and_its_connection_kept(calls, worker, client):
+    assert calls.take(client.conn, HEAD)
+    assert [] == worker.told
+    calls.go_on()
+    assert client.sock.recv(4096).endswith(b"\r\n\r\ncode")
+    assert [("keep", client.conn)] == worker.told
+
+
+def test_a_connection_that_may_not_be_kept_is_left(calls, worker, client):
+    worker.stays = False
+    calls.take(client.conn, HEAD)
+    calls.go_on()
+    assert b"\r\nConnection: close\r\n" in client.sock.recv(4096)
+    assert [("leave", client.conn)] == worker.told
+
+
+def test_who_does_not_take_the_whole_answer_is_cut(calls, worker, client):
+    """More than the buffers between the two have room for."""
+    worker.body = b"x" * 10_000_000
+    calls.take(client.conn, HEAD)
+    calls.go_on()
+    assert [("cut", client.conn)] == worker.told
+
+
+def test_who_has_left_is_cut(calls, worker, client):
+    client.sock.close()
+    calls.take(client.conn, HEAD)
+    calls.go_on()
+    assert [("cut", client.conn)] == worker.told
+
+
+def test_what_fails_outside_the_application_is_told_and_the_connection_left(calls, worker, client):
+    worker.wsgi = lambda _environ, _start_response: 1 / 0
+    calls.take(client.conn, HEAD)
+    calls.go_on()
+    assert client.sock.recv(4096).startswith(b"HTTP/1.1 500 ")
+    assert ["ZeroDivisionError", ("leave", client.conn)] == worker.told
+
+
+@pytest.mark.parametrize("held", [b"PUT" + HEAD[3:], HEAD[:-2], HEAD + HEAD])
+def test_what_is_no_plain_call_is_not_taken(calls, worker, client, held):
+    assert not calls.take(client.conn, held)
+    calls.go_on()
+    assert [] == worker.told
+
+
+def test_one_that_waits_holds_up_no_other(calls, worker, client):
+    """It goes on once it is told, and the answer goes to whom it is for."""
+    waiting: list[Signal] = []
+    app = worker.wsgi
+
+    def wait_first(environ, start_response):
+        if not waiting:
+            waiting.append(new_signal())
+            assert waiting[0].wait(20)
+        return app(environ, start_response)
+
+    worker.wsgi = wait_first
+    calls.take(client.conn, HEAD)
+    other_ours, other = socket.socketpair()
+    with other_ours, other:
+        address = ("127.0.0.1", 2)
+        calls.take(SimpleNamespace(sock=other_ours, client=address, server=address), HEAD)
+        calls.go_on()
+        assert other.recv(4096).endswith(b"code")
+    with pytest.raises(BlockingIOError):
+        client.sock.recv(1, socket.MSG_DONTWAIT)
+    waiting[0].say()
+    assert client.sock.recv(4096).endswith(b"code")
