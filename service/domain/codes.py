@@ -10,7 +10,8 @@ import os
 import re
 from collections.abc import Sequence
 from functools import cache
-from itertools import product
+from itertools import cycle, product
+from random import SystemRandom
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 letters and digits, none of which is read as another (no 0/O, no 1/I)."""
@@ -24,6 +25,11 @@ _TABLE = bytes(ord(ALPHABET[value % len(ALPHABET)]) for value in range(256))
 _RULE = re.compile(PATTERN)
 _CELL = 32
 """Codes in a cell at least: so that one more or less, as cells have, is of no help to a guess."""
+_SCATTERED = 128
+"""Below so many codes, each goes to a place of its own."""
+_SHARED = 3
+"""Letters that the codes of a cluster share."""
+_random = SystemRandom()
 
 
 def is_code(text: str) -> bool:
@@ -36,9 +42,25 @@ def mint(count: int) -> Sequence[str]:
 
     They are distinct from each other only as far as chance makes them; whoever stores them
     finds out which are new.
+
+    Many codes come in 32 clusters at random places, because an index writes a page for each place.
+    Each code is still as likely as every other, and in each of its places every letter comes as
+    often. Whoever has one of a thousand knows a cluster: a guess there hits another with a
+    probability of 32 / 32^9, which is one in 10^12.
     """
-    letters = _letters(count * LENGTH)
-    return sorted(letters[at : at + LENGTH] for at in range(0, count * LENGTH, LENGTH))
+    clusters = _clusters() if count >= _SCATTERED else [""]
+    length = LENGTH - len(clusters[0])
+    letters = _letters(count * length)
+    return sorted(
+        cluster + letters[at : at + length]
+        for cluster, at in zip(cycle(clusters), range(0, count * length, length), strict=False)
+    )
+
+
+def _clusters() -> Sequence[str]:
+    """Return as many beginnings of codes as there are letters; no two share a letter's place."""
+    columns = (_random.sample(ALPHABET, len(ALPHABET)) for _ in range(_SHARED))
+    return ["".join(letters) for letters in zip(*columns, strict=True)]
 
 
 def mint_part(at: int, total: int, count: int) -> Sequence[str]:

@@ -278,6 +278,23 @@ class TestLastCodes:
             store.reserve("brand", "default", "u2", NOW)
 
 
+class TestPlaces:
+    """A process's claims go through a pool from neighbour to neighbour."""
+
+    def test_each_claim_takes_the_next_and_goes_round_until_all_are_taken(
+        self, store, database, monkeypatch
+    ):
+        monkeypatch.setattr(reservations, "MOVE_EVERY", 1_000_000)
+        store.add_codes("brand", "default", 300, mint, NOW)
+        for user in range(300):
+            assert store.reserve("brand", "default", f"u{user:03}", NOW)[1]
+        with database.read() as connection:
+            found = "SELECT probe FROM code ORDER BY user_id"
+            probes = connection.execute(text(found)).scalars().all()
+        first = probes.index(min(probes))
+        assert sorted(probes) == [*probes[first:], *probes[:first]]
+
+
 class TestTally:
     def test_claims_share_no_row(self, store, database):
         """Each adds a row of its own; none waits for the commit of another."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.codes import ALPHABET, LENGTH, MAX_LENGTH, PATTERN, is_code, mint, mint_part
+from service.usecases.codes import MAX_PER_CALL
 
 
 @pytest.mark.parametrize("text", ["abcd", "QMYFRFPA99", "A-b-9", "a" * 64, "1234"])
@@ -72,6 +73,22 @@ def test_every_letter_is_as_likely_at_every_place():
         seen = Counter(code[place] for code in codes)
         chi_squared = sum((seen[letter] - expected) ** 2 / expected for letter in ALPHABET)
         assert chi_squared < 90
+
+
+def test_many_codes_come_in_clusters_that_are_far_from_each_other_and_elsewhere_each_time():
+    """32 places in an index instead of a thousand, and every letter at each place alike."""
+    codes = mint(1024)
+    clusters = Counter(code[:3] for code in codes)
+    assert {32} == set(clusters.values())
+    for place in range(3):
+        assert set(ALPHABET) == {cluster[place] for cluster in clusters}
+    assert 1024 == len({code[3:] for code in codes})
+    assert set(clusters) != {code[:3] for code in mint(1024)}
+
+
+def test_who_knows_a_cluster_guesses_another_of_its_codes_once_in_ten_to_the_twelve():
+    most = max(Counter(code[:3] for code in mint(MAX_PER_CALL)).values())
+    assert most / len(ALPHABET) ** (LENGTH - 3) < 1e-12
 
 
 @given(st.integers(1, 200_000), st.data())

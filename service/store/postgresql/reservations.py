@@ -3,7 +3,9 @@
 import random
 import re
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from psycopg.errors import UniqueViolation
 
@@ -14,6 +16,10 @@ from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.reservations import HELD, as_reservation
 from service.tasks import pause
 
+MOVE_EVERY = 1024
+"""One claim in so many begins at a random place."""
+MOST_PLACES = 4096
+"""Pools of which a process remembers where it was."""
 FOLD_EVERY = 256
 """One claim in so many adds up the tally's rows."""
 CONFIRM_WITHIN_S = 2.0
@@ -26,8 +32,8 @@ def _psycopg(statement: str) -> str:
     return re.sub(r":(\w+)", r"%(\1)s", statement)
 
 
-# A claim begins at a random point of the pool's free codes, and goes round where there is none
-# behind it: claims that all began with the first would wait for each other, and walk over the
+# A claim begins at a point of the pool's free codes, see `Places`, and goes round where there is
+# none behind it: claims that all began with the first would wait for each other, and walk over the
 # dead index entries of those before. The point is no part of the code, because codes may share a
 # prefix. Whoever holds a code already claims none: the outer condition is looked at first.
 _IN_POOL = """
@@ -50,17 +56,17 @@ RESERVE = _psycopg(f"""
         UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now
         WHERE NOT EXISTS (SELECT FROM held) AND {_IN_POOL}
             AND code = coalesce(({_FREE.format(side=">=")}), ({_FREE.format(side="<")}))
-        RETURNING code, state, reserved_at, expires_at
+        RETURNING code, state, reserved_at, expires_at, probe
     ), counted AS (
         INSERT INTO tally (brand_id, campaign_id, available, reserved)
         SELECT brand_id, campaign_id, -1, 1 FROM pool, claimed
     ), answer AS (
-        SELECT *, FALSE AS new FROM held UNION ALL SELECT *, TRUE FROM claimed
+        SELECT *, NULL AS probe FROM held UNION ALL SELECT * FROM claimed
     )
-    SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, new
+    SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, probe
     FROM pool LEFT JOIN answer ON TRUE
 """)  # noqa: S608 - constants
-"""Finds or claims, and tells what is there: the keys, the code and its state, whether it is new."""
+"""Finds or claims, and tells what is there: the keys, the code and its state, a new one's probe."""
 _FIND = _psycopg(HELD)
 _ANY_LEFT = _psycopg("""
     SELECT 1 FROM code
@@ -85,11 +91,42 @@ _FOLD = _psycopg("""
 """)
 
 
+class Places:
+    """Where the next claim in each pool begins: behind this process's last one.
+
+    Neighbours by probe are neighbours on disk, as far as they were loaded together, so claims go
+    through a large pool page by page, and each page is read and logged whole (after a checkpoint,
+    see `full_page_writes`) for many claims instead of one. Where processes meet, they skip what
+    the others have locked; now and then each goes elsewhere. What is remembered here is of no
+    importance: whoever forgets it begins anywhere.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], int] = {}
+
+    def next(self, brand: str, campaign: str) -> int:
+        """Return the probe at which to begin."""
+        if random.randrange(MOVE_EVERY) == 0:  # noqa: S311 - no secret
+            self._last.pop((brand, campaign), None)
+        return self._last.get((brand, campaign), random.getrandbits(32) - 2**31)
+
+    def claimed(self, brand: str, campaign: str, probe: int) -> None:
+        """Take note of the probe of a code that was claimed."""
+        if len(self._last) >= MOST_PLACES:
+            self._last.clear()
+        self._last[brand, campaign] = probe
+
+
+def _is_new(row: Sequence[Any]) -> bool:
+    return row[-1] is not None
+
+
 class PostgreSQLReservations:
     """Implements `service.store.reservations.Reservations`, which documents the methods."""
 
     def __init__(self, database: PostgreSQLDatabase) -> None:
         self._database = database
+        self._places = Places()
 
     def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
         """Return what the user holds."""
@@ -104,17 +141,18 @@ class PostgreSQLReservations:
         values = {"brand": brand, "campaign": campaign, "user": user, "now": now}
         deadline = time.monotonic() + CONFIRM_WITHIN_S
         while time.monotonic() < deadline:
-            probe = random.getrandbits(32) - 2**31
+            begin = self._places.next(brand, campaign)
             # Where the same user's other call came first, the next try finds what it got.
             with suppress(UniqueViolation):
-                row = self._database.one(RESERVE, {**values, "probe": probe}, lambda row: row[-1])
+                row = self._database.one(RESERVE, {**values, "probe": begin}, _is_new)
                 pool = keys_of(row)
-                reservation = as_reservation(row[2:6]) if row else None
-                new = row is not None and row[-1] is True
-                if new and probe % FOLD_EVERY == 0:
-                    self._fold(pool)
+                reservation, place = (as_reservation(row[2:6]), row[6]) if row else (None, None)
+                if place is not None:
+                    self._places.claimed(brand, campaign, place)
+                    if random.randrange(FOLD_EVERY) == 0:  # noqa: S311 - no secret
+                        self._fold(pool)
                 if reservation or not self._any_left(pool):
-                    return reservation, new
+                    return reservation, place is not None
                 pause(random.uniform(0, _PAUSE_S))  # noqa: S311
         raise Unavailable
 
