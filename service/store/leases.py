@@ -19,6 +19,7 @@ from service.store.database import Database
 from service.store.job_kinds import KINDS, PREPARATIONS, Progress
 from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
+from service.store.reservations import RESERVE_BEGINS
 from service.store.tables import job
 from service.usecases.job_ports import JobKey, Lease, LeaseLost, Step
 
@@ -46,6 +47,16 @@ _END_SILENT = text("""
     AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
     AND state_change < now() - :silent * interval '1 s'
 """)
+RESERVING_S = 1.0
+"""For how long sessions that have reserved are taken to go on with it."""
+# https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+_RESERVING = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND starts_with(query, :reserve)
+        AND state_change > clock_timestamp() - :seconds * interval '1 s'
+    )
+""")
 _TAKE = select(*COLUMNS, job.c.attempts).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
 _HELD = select(*COLUMNS, job.c.campaign_id, job.c.cursor).where(
     *_KEY, _OPEN, job.c.lease == bindparam("token")
@@ -69,6 +80,7 @@ class SQLWork:
 
     def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
         with self._database.transaction() as connection:
+            _others_wrote(connection)  # whatever was written until now is of no importance
             row = connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none()
             if row is None:
                 return None
@@ -92,7 +104,6 @@ class SQLWork:
         prepared = self._prepare(lease, size, now)
         with self._database.transaction() as connection:
             began = time.perf_counter()
-            others = _others_wrote(connection)
             progress = _progress(_held(connection, lease), lease, now)
             found = progress.job
             chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
@@ -100,6 +111,7 @@ class SQLWork:
             if chunk.ends is not None:
                 finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
             reached = _read(connection, lease.key)
+            others = _others_wrote(connection)
         held = time.perf_counter() - began
         free = self._database.engine.dialect.name != "sqlite"
         rows = max(chunk.done + chunk.failed, chunk.created)
@@ -141,9 +153,14 @@ def _let_go_on(connection: Connection, held: Lease, until: Millis, **changed: An
 
 
 def _others_wrote(connection: Connection) -> bool:
-    """Say whether others have written to an SQLite database since this connection last looked."""
+    """Say whether others have written.
+
+    To an SQLite database since this connection last looked; on PostgreSQL, whether somebody has
+    reserved just now.
+    """
     if connection.dialect.name != "sqlite":
-        return False
+        just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}
+        return bool(connection.execute(_RESERVING, just_now).scalar_one())
     version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
     seen = connection.info.get("data_version", version)
     connection.info["data_version"] = version

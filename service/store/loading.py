@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -24,7 +25,8 @@ _POSTGRESQL = text("""
     ON CONFLICT DO NOTHING
 """)
 _COPY = "COPY code (brand_id, campaign_id, code, state, created_at, probe) FROM STDIN"
-
+_AT_ONCE = 1_000
+"""Rows that are sent at once."""
 
 _TILE_BITS = 10
 _TILES = [int(f"{tile:0{_TILE_BITS}b}"[::-1], 2) for tile in range(1 << _TILE_BITS)]
@@ -103,6 +105,7 @@ def _copy(
 
     keys = f"{pool.brand_id}\t{pool.campaign_id}\t"
     rest = f"\tavailable\t{now}\t"
-    rows = [f"{keys}{code}{rest}{probe}\n" for code, probe in zip(codes, places, strict=True)]
+    rows = (f"{keys}{code}{rest}{probe}\n" for code, probe in zip(codes, places, strict=True))
     with driver_of(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.write("".join(rows))
+        while some := "".join(islice(rows, _AT_ONCE)):  # the server stores them meanwhile
+            copy.write(some)

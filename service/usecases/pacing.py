@@ -2,7 +2,9 @@
 
 Where only one can write at a time (SQLite), a chunk keeps every reservation waiting. So while
 others write or wait to, chunks take a few milliseconds, with rests between them; while nobody
-does, they are as long as one late reservation may wait, and follow each other at once.
+does, they are as long as one late reservation may wait, and follow each other at once. Where all
+can write at once (PostgreSQL), they still share processors and a log: there, too, chunks are short
+while others write, and long while nobody does.
 """
 
 from dataclasses import dataclass
@@ -25,8 +27,11 @@ BRISK_S = 0.1
 LONG_WAIT_S = 0.018
 LONG_WAIT_REST_S = 0.026
 """A gap that is found by who has waited longer than that: SQLite looks every 25 ms by then."""
-FREE_S = 0.5
-"""How long a chunk takes where all can write at once (PostgreSQL)."""
+FREE_S = 0.1
+"""How long a chunk takes where all can write at once, and nobody else does."""
+FREE_POLITE_S = 0.02
+FREE_POLITE_REST_S = 0.04
+"""The same while others write: a chunk's share of the log is written in between theirs."""
 
 
 @dataclass(slots=True)
@@ -47,8 +52,11 @@ class Pace:
         if step.others:
             self._polite_until = now + POLITE_FOR_S
         polite = now < self._polite_until
-        rest_s = POLITE_REST_S if step.seconds < LONG_WAIT_S else LONG_WAIT_REST_S
+        if step.free:
+            aim_s, rest_s = FREE_POLITE_S if polite else FREE_S, FREE_POLITE_REST_S
+        else:
+            aim_s = POLITE_S if polite else BRISK_S
+            rest_s = POLITE_REST_S if step.seconds < LONG_WAIT_S else LONG_WAIT_REST_S
         self.rest_s = rest_s if polite else 0.0
-        aim_s = FREE_S if step.free else POLITE_S if polite else BRISK_S
         goal = step.rows * aim_s / max(step.seconds, 1e-6)
         self.size = int(min(max(goal, FEWEST), self.size * GROWTH, MOST))

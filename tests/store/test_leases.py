@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from flask import Flask
 
+from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
+from service.store import leases
+from service.store.engines import open_database
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.usecases.job_ports import LeaseLost
@@ -321,3 +325,41 @@ def test_on_a_full_disk_a_job_waits_with_its_state_true_and_goes_on(ask, databas
     made.do(key)
     assert ["taken", "waits", "ended"] == heard.names()
     assert 20_000 == jobs.find("brand", "default", key.id).done == there()
+
+
+class TestOthers:
+    """A worker knows whether somebody reserves, so as not to be in the way."""
+
+    @pytest.fixture
+    def elsewhere(self, settings):
+        """A worker's own connections: what the server does comes from others."""
+        database = open_database(Flask("worker"), settings, threads=1)
+        yield SQLWork(database)
+        database.close()
+
+    @pytest.fixture
+    def saw(self, elsewhere, ask):
+        """Do a chunk, and say whether it saw others."""
+        lease = take(elsewhere, ask(100_000))
+        return lambda: elsewhere.step(lease, 64, NOW, NOW + LEASE_MS).others
+
+    def test_who_reserves_is_seen(self, saw, store):
+        assert not saw()
+        store.add_codes("other", "default", 1, mint, NOW)
+        saw()
+        store.reserve("other", "default", "user", NOW)
+        assert saw()
+
+    @on_sqlite
+    def test_what_was_written_before_the_job_was_taken_is_of_no_importance(self, elsewhere, ask):
+        """Else each job would begin slowly, because somebody has asked for it."""
+        for _ in range(2):
+            lease = take(elsewhere, ask())
+            assert not elsewhere.step(lease, 64, NOW, NOW + LEASE_MS).others
+
+    @on_postgresql
+    def test_who_reserved_a_while_ago_is_gone(self, saw, store, monkeypatch):
+        store.add_codes("other", "default", 1, mint, NOW)
+        store.reserve("other", "default", "user", NOW)
+        monkeypatch.setattr(leases, "RESERVING_S", 0.0)
+        assert not saw()

@@ -13,7 +13,7 @@ from service.domain.errors import Unavailable
 from service.domain.model import Millis, Reservation
 from service.store.pools import Pool, keys_of
 from service.store.postgresql.database import PostgreSQLDatabase
-from service.store.reservations import HELD, as_reservation
+from service.store.reservations import HELD, RESERVE_BEGINS, as_reservation
 from service.tasks import pause
 
 MOVE_EVERY = 1024
@@ -44,8 +44,7 @@ _FREE = f"""
     WHERE {_IN_POOL} AND state = 'available' AND probe {{side}} :probe
     ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
-RESERVE = _psycopg(f"""
-    WITH pool AS MATERIALIZED (
+RESERVE = _psycopg(f"""{RESERVE_BEGINS}
         SELECT brand.id AS brand_id, campaign.id AS campaign_id FROM brand
         LEFT JOIN campaign ON campaign.brand_id = brand.id AND campaign.name = :campaign
         WHERE brand.name = :brand
