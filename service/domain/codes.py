@@ -38,15 +38,15 @@ def is_code(text: str) -> bool:
 
 
 def mint(count: int) -> Sequence[str]:
-    """Make `count` random codes, sorted, so that an index takes them in its own order.
+    """Make `count` random codes, up to some thousand, sorted, so that an index takes them in order.
 
     They are distinct from each other only as far as chance makes them; whoever stores them
     finds out which are new.
 
     Many codes come in 32 clusters at random places, because an index writes a page for each place.
-    Each code is still as likely as every other, and in each of its places every letter comes as
-    often. Whoever has one of a thousand knows a cluster: a guess there hits another with a
-    probability of 32 / 32^9, which is one in 10^12.
+    Each code is still as likely as every other, and at each of its places every letter. Whoever has
+    one of a thousand knows a cluster: a guess there hits another with a probability of 32 / 32^9,
+    which is one in 10^12.
     """
     clusters = _clusters() if count >= _SCATTERED else [""]
     length = LENGTH - len(clusters[0])
@@ -67,9 +67,8 @@ def mint_part(at: int, total: int, count: int) -> Sequence[str]:
     """Make `count` random codes, sorted: those from number `at` on, of `total` made in parts.
 
     The space of codes is cut into as many cells as leave a cell some dozens of codes, and the codes
-    fill one cell after the other, so that an index grows at one place only. Each code is as hard
-    to guess as one of `mint`: a guess hits with a probability of the number of codes by the size
-    of the space.
+    fill one cell after the other, so that an index grows at one place only. No guess is better
+    than another: each hits with a probability of the number of codes by the size of the space.
     """
     cells = _cells(_letters_of_cell(total))
     length = LENGTH - len(cells[0])

@@ -67,8 +67,8 @@ def insert_codes(
     """Insert codes in one statement, and return those that the brand did not have.
 
     They are sorted, so that neighbours in the batch are neighbours in the index, and so that two
-    who insert the same codes wait for each other in the same order. A PostgreSQL claim begins at a
-    random `probe`; sorted as well, they spread any codes evenly and load as fast.
+    who insert the same codes wait for each other in the same order. PostgreSQL claims go
+    by a random `probe`; sorted as well, they spread any codes evenly and load as fast.
     """
     values: dict[str, Any] = {**pool._asdict(), "now": now}
     if connection.dialect.name == "sqlite":

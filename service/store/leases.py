@@ -54,7 +54,7 @@ _RESERVING = text("""
     SELECT EXISTS (
         SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND starts_with(query, :reserve)
-        AND state_change > clock_timestamp() - :seconds * interval '1 s'
+        AND (state = 'active' OR state_change > clock_timestamp() - :seconds * interval '1 s')
     )
 """)
 _TAKE = select(*COLUMNS, job.c.attempts).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
@@ -80,7 +80,8 @@ class SQLWork:
 
     def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
         with self._database.transaction() as connection:
-            _others_wrote(connection)  # whatever was written until now is of no importance
+            if connection.dialect.name == "sqlite":
+                _others_wrote(connection)  # whatever was written until now is of no importance
             row = connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none()
             if row is None:
                 return None
@@ -153,10 +154,9 @@ def _let_go_on(connection: Connection, held: Lease, until: Millis, **changed: An
 
 
 def _others_wrote(connection: Connection) -> bool:
-    """Say whether others have written.
+    """Say whether others have written to an SQLite database since this connection last looked.
 
-    To an SQLite database since this connection last looked; on PostgreSQL, whether somebody has
-    reserved just now.
+    On PostgreSQL, say whether somebody reserves, or did as the last thing on a connection just now.
     """
     if connection.dialect.name != "sqlite":
         just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}

@@ -110,7 +110,7 @@ class Step:
     seconds: float
     """How long the database was kept from others."""
     others: bool
-    """Whether others have written since the chunk before or just now, or wait to."""
+    """Whether others have written since the chunk before, wait to, or have reserved just now."""
     free: bool
     """Whether others can write meanwhile."""
 

@@ -4,7 +4,7 @@ Where only one can write at a time (SQLite), a chunk keeps every reservation wai
 others write or wait to, chunks take a few milliseconds, with rests between them; while nobody
 does, they are as long as one late reservation may wait, and follow each other at once. Where all
 can write at once (PostgreSQL), they still share processors and a log: there, too, chunks are short
-while others write, and long while nobody does.
+while others reserve, and long while nobody does.
 """
 
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ LONG_WAIT_S = 0.018
 LONG_WAIT_REST_S = 0.026
 """A gap that is found by who has waited longer than that: SQLite looks every 25 ms by then."""
 FREE_S = 0.1
-"""How long a chunk takes where all can write at once, and nobody else does."""
+"""How long a chunk takes where all can write at once, and nobody reserves."""
 FREE_POLITE_S = 0.02
 FREE_POLITE_REST_S = 0.04
-"""The same while others write: a chunk's share of the log is written in between theirs."""
+"""The same while others reserve: a chunk's share of the log is written in between theirs."""
 
 
 @dataclass(slots=True)

@@ -28,6 +28,20 @@ def test_codes_that_the_brand_has_are_made_up_for(database):
     assert 6 == tally
 
 
+def test_one_that_the_brand_has_among_thousands_is_made_up_for(database):
+    """Wherever it is among what is sent piece by piece."""
+    count = 2500
+    texts = [f"CODE-{number:04}" for number in range(count)]
+    made = iter([[texts[0]], texts, ["LAST"]])
+    with database.transaction() as connection:
+        pool = open_default_pool(connection, "brand", NOW)
+        load_codes(connection, pool, Part(0, 1, 1), lambda _count: next(made), NOW)
+        load_codes(connection, pool, Part(0, count, count), lambda _count: next(made), NOW)
+    with database.read() as connection:
+        codes = connection.execute(text("SELECT code FROM code ORDER BY code")).scalars().all()
+    assert [*texts, "LAST"] == codes
+
+
 def test_fewer_codes_than_asked_for_are_made_up_for(database):
     made = iter([["AAAA"], ["BBBB"]])
     with database.transaction() as connection:

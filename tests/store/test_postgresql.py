@@ -284,7 +284,7 @@ class TestPlaces:
     def test_each_claim_takes_the_next_and_goes_round_until_all_are_taken(
         self, store, database, monkeypatch
     ):
-        monkeypatch.setattr(reservations, "MOVE_EVERY", 1_000_000)
+        monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
         store.add_codes("brand", "default", 300, mint, NOW)
         for user in range(300):
             assert store.reserve("brand", "default", f"u{user:03}", NOW)[1]

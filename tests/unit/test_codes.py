@@ -66,13 +66,26 @@ def test_every_letter_is_as_likely_at_every_place():
     31 degrees of freedom exceed 90 with a probability of 10^-7: a biased table would fail
     at once, a fair one once in a million runs.
     """
-    count = 64_000
-    expected = count / len(ALPHABET)
-    codes = mint(count)
+    codes = [code for _ in range(640) for code in mint(100)]
     for place in range(LENGTH):
-        seen = Counter(code[place] for code in codes)
-        chi_squared = sum((seen[letter] - expected) ** 2 / expected for letter in ALPHABET)
-        assert chi_squared < 90
+        assert chi_squared(code[place] for code in codes) < 90
+
+
+def chi_squared(letters):
+    """Compare how often each letter comes with how often it should."""
+    seen = Counter(letters)
+    expected = seen.total() / len(ALPHABET)
+    return sum((seen[letter] - expected) ** 2 / expected for letter in ALPHABET)
+
+
+def test_clusters_begin_with_every_letter_as_likely():
+    """The cluster whose first letter is the first of all shows what the others have besides."""
+    firsts = [min(mint(128)) for _ in range(2_000)]
+    assert {ALPHABET[0]} == {code[0] for code in firsts}
+    for place in (1, 2):
+        assert chi_squared(code[place] for code in firsts) < 90
+    alike = sum(code[1] == code[2] for code in firsts)
+    assert 20 < alike < 120  # 62.5 on average, with a deviation of 8
 
 
 def test_many_codes_come_in_clusters_that_are_far_from_each_other_and_elsewhere_each_time():

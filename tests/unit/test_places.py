@@ -16,7 +16,7 @@ def test_now_and_then_a_claim_begins_elsewhere(monkeypatch):
 
 
 def test_a_pool_has_its_own_place_and_few_are_remembered(monkeypatch):
-    monkeypatch.setattr(reservations, "MOVE_EVERY", 1_000_000)
+    monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
     monkeypatch.setattr(reservations, "MOST_PLACES", 3)
     places = Places()
     for number in range(10):

@@ -16,8 +16,8 @@ from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.reservations import HELD, RESERVE_BEGINS, as_reservation
 from service.tasks import pause
 
-MOVE_EVERY = 1024
-"""One claim in so many begins at a random place."""
+MOVE_EVERY = 8192
+"""One call in so many begins at a random place."""
 MOST_PLACES = 4096
 """Pools of which a process remembers where it was."""
 FOLD_EVERY = 256
@@ -91,7 +91,7 @@ _FOLD = _psycopg("""
 
 
 class Places:
-    """Where the next claim in each pool begins: behind this process's last one.
+    """Where the next claim in each pool begins: behind one of this process's last batch.
 
     Neighbours by probe are neighbours on disk, as far as they were loaded together, so claims go
     through a large pool page by page, and each page is read and logged whole (after a checkpoint,
@@ -111,7 +111,7 @@ class Places:
 
     def claimed(self, brand: str, campaign: str, probe: int) -> None:
         """Take note of the probe of a code that was claimed."""
-        if len(self._last) >= MOST_PLACES:
+        if len(self._last) >= MOST_PLACES and (brand, campaign) not in self._last:
             self._last.clear()
         self._last[brand, campaign] = probe
 
