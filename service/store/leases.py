@@ -81,7 +81,7 @@ class SQLWork:
     def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
         with self._database.transaction() as connection:
             if connection.dialect.name == "sqlite":
-                _others_wrote(connection)  # whatever was written until now is of no importance
+                _saw_others(connection)  # whatever was written until now is of no importance
             row = connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none()
             if row is None:
                 return None
@@ -112,7 +112,7 @@ class SQLWork:
             if chunk.ends is not None:
                 finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
             reached = _read(connection, lease.key)
-            others = _others_wrote(connection)
+            others = _saw_others(connection)
         held = time.perf_counter() - began
         free = self._database.engine.dialect.name != "sqlite"
         rows = max(chunk.done + chunk.failed, chunk.created)
@@ -153,7 +153,7 @@ def _let_go_on(connection: Connection, held: Lease, until: Millis, **changed: An
     )
 
 
-def _others_wrote(connection: Connection) -> bool:
+def _saw_others(connection: Connection) -> bool:
     """Say whether others have written to an SQLite database since this connection last looked.
 
     On PostgreSQL, say whether somebody reserves, or did as the last thing on a connection just now.
