@@ -65,9 +65,9 @@ class Child:
         if self._process is not None:
             self._process.send_signal(signum)
 
-    def wait(self) -> int:
-        """Return its exit status when it has ended."""
-        return self._process.wait() if self._process is not None else 0
+    def end(self) -> int | None:
+        """Return its exit status if it has ended; 0 if it is not there."""
+        return self._process.poll() if self._process is not None else 0
 
     def _start(self, now: float) -> None:
         """Start it in a group of its own, so that Ctrl-C reaches it through us alone."""
@@ -90,28 +90,34 @@ class Supervisor:
     def __init__(self, children: Sequence[Child], log: FilteringBoundLogger) -> None:
         self._children = children
         self._log = log
-        self._told_at: float | None = None
+        self._heard_at: float | None = None
+        self._to_tell = False
 
     def run(self) -> int:
         """Run everything; return 0, or the exit status of what could not run or ended badly."""
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(signum, lambda *_: self._stop())
+            signal.signal(signum, lambda *_: self._hear())
         status = 0
-        while self._told_at is None:
+        while self._heard_at is None:
             for child in self._children:
                 status = status or child.keep(self._log) or 0
             if status:
-                self._stop()
+                self._hear()
             time.sleep(LOOK_EVERY_S)
-        ends = [child.wait() for child in self._children]
-        return next((abs(end) for end in (status, *ends) if end not in _WELL), 0)
+        while None in (ends := [child.end() for child in self._children]):
+            if self._to_tell:
+                self._to_tell = False
+                for child in self._children:
+                    child.tell(signal.SIGTERM)
+            time.sleep(LOOK_EVERY_S)
+        return next((abs(end) for end in (status, *ends) if end and end not in _WELL), 0)
 
-    def _stop(self) -> None:
+    def _hear(self) -> None:
+        """Note that we are to stop; to tell is the loop's: a child may just be being started."""
         now = time.monotonic()
-        if self._told_at is None or now - self._told_at > IMPATIENT_AFTER_S:
-            self._told_at = now
-            for child in self._children:
-                child.tell(signal.SIGTERM)
+        if self._heard_at is None or now - self._heard_at > IMPATIENT_AFTER_S:
+            self._heard_at = now
+            self._to_tell = True
 
 
 def _die_with_parent() -> None:
