@@ -27,7 +27,7 @@ from service.api.transfers import Transfers
 from service.auth.caller import Caller
 from service.auth.guard import recognition, require_tokens
 from service.auth.keyring import KeyRing, open_keyring
-from service.auth.keys import pseudonym_key
+from service.auth.keys import cursor_key, pseudonym_key
 from service.auth.tokens import Verifier
 from service.auth.watched import Watched
 from service.observability.drain import Drain
@@ -99,7 +99,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file},
         log,
     )
-    cursors = Cursors(secret_key())  # those that are under way outlive a change of the key
+    cursors = Cursors(cursor_key(settings))  # those that are under way outlive a change of the key
 
     write_problems(app, log, metrics)
     receive(app)

@@ -80,7 +80,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
     def list_codes(
         brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
     ) -> Response:
-        """In the order of the codes. The list shows secrets that nobody holds yet."""
+        """In an order that does not change. The list shows secrets that nobody holds yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
         page = store.codes(brand, campaign, state, cursors.decode(listing, cursor), limit)
         return cursors.page(listing, page, _key, code_object)

@@ -28,7 +28,7 @@ def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
         query=schemas.ExportQuery,
         answers={
             200: Answer(
-                "The codes, in their order, as they were at one moment.",
+                "The codes, as they were at one moment.",
                 shapes.CodeObject,
                 lists=tuple(ListType),
                 columns=CODE_COLUMNS,

@@ -220,3 +220,15 @@ def pseudonym_key(settings: Settings) -> bytes:
     )
     text = given or "pseudonym of " + development_secret(settings.var)
     return hashlib.sha256(text.encode()).digest()
+
+
+def cursor_key(settings: Settings) -> bytes:
+    """Return the key of cursors: each engine has its own, as it lists codes in an order of its own.
+
+    So after a move to PostgreSQL whoever is amid a list is told so, and not shown the wrong rows.
+
+    Raises:
+        SettingsError: Its file cannot be read, or holds too little.
+    """
+    key = pseudonym_key(settings)
+    return key if settings.on_postgresql else key + b"sqlite"

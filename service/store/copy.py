@@ -82,7 +82,7 @@ def _unwritten(source: str) -> Iterator[Callable[[], None]]:
 
 
 def _rows(old: Connection, table: Table, report: Report) -> Iterator[tuple[Any, ...]]:
-    """Read a table in the order of its key.
+    """Read a table as its rows lie.
 
     Raises:
         MaintenanceError: A text is none.
@@ -90,7 +90,7 @@ def _rows(old: Connection, table: Table, report: Report) -> Iterator[tuple[Any, 
     total = old.execute(select(func.count()).select_from(table)).scalar_one()
     driver = driver_of(old)
     driver.text_factory = str  # quicker than the snapshot's own, which takes any bytes for a text
-    statement = select(*shared_columns(table)).order_by(*table.primary_key)
+    statement = select(*shared_columns(table))
     try:
         for done, row in enumerate(driver.execute(str(statement.compile(dialect=old.dialect)))):
             if not done % REPORT_EVERY:

@@ -4,9 +4,9 @@ Each invariant is a statement that finds its breaches: rows of a brand's id, a c
 NULL, and how many breaches are there. No row is named, because codes and users are secret.
 
 An index may be what is broken, so the tables themselves are read. PostgreSQL is told so, see its
-`snapshot.py`. On SQLite, `|| ''` keeps a condition or a grouping from following an index, and a
-look at `created_at`, which no index has, keeps one from standing in for the table. (NOT INDEXED
-does neither on a table WITHOUT ROWID.) A test reads the plans.
+`snapshot.py`. On SQLite, `|| ''` or `+ 0` keeps a condition or a grouping from following an index,
+and a look at `created_at`, which no index has, keeps one from standing in for the table. (NOT
+INDEXED does neither on a table WITHOUT ROWID, and is SQLite's alone.) A test reads the plans.
 
 `{legal_name}` and its like are the domain's rules as each engine has them; `{answered}` is a table
 of the codes that stored answers name: a brand's id, a code.
@@ -38,20 +38,21 @@ _ROWS = """
 _KEYS = {
     "brand": "id, NULL",
     "campaign": "brand_id, id",
-    "code": "brand_id, campaign_id",
+    "code": "brand_id + 0, campaign_id + 0",
     "job": "brand_id + 0, campaign_id + 0",
 }
 _TWINS = """
     SELECT brand_id, campaign_id, count(*) FROM (
-        SELECT brand_id, min(campaign_id) AS campaign_id FROM code
-        WHERE {condition} GROUP BY brand_id, {key} HAVING {twins}
+        SELECT min(brand_id) AS brand_id, min(campaign_id) AS campaign_id FROM code
+        WHERE {condition} GROUP BY brand_id + 0, {key} HAVING {twins}
     ) AS twin GROUP BY brand_id, campaign_id
 """
 _TALLY = """
     SELECT brand_id, campaign_id, 1 FROM (
         SELECT brand_id, campaign_id, {sums} FROM tally GROUP BY brand_id, campaign_id
     ) AS told LEFT JOIN (
-        SELECT brand_id, campaign_id, {counts} FROM code GROUP BY brand_id, campaign_id
+        SELECT min(brand_id) AS brand_id, min(campaign_id) AS campaign_id, {counts} FROM code
+        GROUP BY brand_id + 0, campaign_id + 0
     ) AS counted USING (brand_id, campaign_id)
     WHERE {differences}
 """
@@ -123,7 +124,7 @@ INVARIANTS = (
     Invariant(
         "one-code-per-user",
         "no user holds two codes of a campaign",
-        _twins("campaign_id, user_id || ''", condition="user_id || '' IS NOT NULL"),
+        _twins("campaign_id + 0, user_id || ''", condition="user_id || '' IS NOT NULL"),
     ),
     Invariant("code-once", "each code is in its brand once", _twins("code || ''")),
     Invariant(

@@ -15,10 +15,10 @@ from service.store.tables import brand, campaign
 
 Item = TypeVar("Item")
 
-# The index is named, and its condition spelt out, because SQLite's planner, left alone, walks the
-# primary key over all the codes that are in another state.
-_TAKEN = "code INDEXED BY code_taken"
-_SQLITE_SOURCES = {None: "code", State.AVAILABLE: "code INDEXED BY code_free"}
+# The index is named, and its condition spelt out, because SQLite's planner, left alone, walks
+# another one over all the codes that are in another state.
+_SQLITE_INDEXES = {None: "code_of_campaign", State.AVAILABLE: "code_free"}
+_BEHIND = text("rowid > (SELECT rowid FROM code WHERE brand_id = :brand AND code = :after)")
 
 
 def brands(
@@ -50,28 +50,39 @@ def campaigns(
 def codes(
     connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
 ) -> Page[Code]:
-    """List a campaign's codes by code."""
+    """List a campaign's codes, in the order of `codes_in`."""
     statement = codes_in(connection, pool, state)
-    if after is not None:
+    if after is not None and _on_sqlite(connection):
+        statement = statement.where(_BEHIND.bindparams(brand=pool.brand_id, after=after))
+    elif after is not None:
         statement = statement.where(column("code") > after)
     return _page(connection, statement, limit, as_code)
 
 
 def codes_in(connection: Connection, pool: Pool, state: State | None) -> Select[Any]:
-    """Select a campaign's codes by code, those in `state` (`None`: all)."""
-    on_sqlite = connection.dialect.name == "sqlite"
-    source = _SQLITE_SOURCES.get(state, _TAKEN) if on_sqlite else "code"
+    """Select a campaign's codes, those in `state` (`None`: all), as the engine has them in order.
+
+    That is, on SQLite, the order in which they were made; on PostgreSQL that of the codes.
+    """
+    source, order = "code", "code"
+    if _on_sqlite(connection):
+        index = _SQLITE_INDEXES.get(state, "code_taken")
+        source, order = f"code INDEXED BY {index}", "rowid"
     statement = (
         select(*COLUMNS)
         .select_from(text(source))
         .where(column("brand_id") == pool.brand_id, column("campaign_id") == pool.campaign_id)
-        .order_by(column("code"))
+        .order_by(column(order))
     )
     if state is State.AVAILABLE:
         statement = statement.where(text("state = 'available'"))
     elif state is not None:
         statement = statement.where(column("state") == state, text("state <> 'available'"))
     return statement
+
+
+def _on_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
 
 
 def _page(

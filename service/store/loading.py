@@ -1,6 +1,5 @@
 """Many codes at once, in their order, and nothing told but that they are there."""
 
-import json
 from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -8,16 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from service.domain.model import Millis, State
-from service.store.codes import MAX_ROUNDS
+from service.store.codes import MAX_ROUNDS, insert_on_sqlite
 from service.store.pools import Pool, move
 from service.usecases.ports import Mint
 
-# One statement a chunk: to bind each row takes three times as long as to store it.
-_SQLITE = text("""
-    INSERT INTO code (brand_id, campaign_id, code, state, created_at)
-    SELECT :brand_id, :campaign_id, value, 'available', :now FROM json_each(:codes) WHERE TRUE
-    ON CONFLICT DO NOTHING
-""")
 _POSTGRESQL = text("""
     INSERT INTO code (brand_id, campaign_id, code, state, created_at, probe)
     SELECT :brand_id, :campaign_id, new.code, 'available', :now, new.probe
@@ -78,9 +71,8 @@ def insert_codes(
     connection: Connection, pool: Pool, part: Part, codes: Sequence[str], now: Millis
 ) -> int:
     """Add those codes that are new, and return how many that is."""
-    values = {**pool._asdict(), "now": now}
     if connection.dialect.name == "sqlite":
-        return connection.execute(_SQLITE, {**values, "codes": json.dumps(codes)}).rowcount
+        return insert_on_sqlite(connection, pool, codes, now)
     from psycopg.errors import UniqueViolation
 
     places = probes(part)[: len(codes)]
@@ -88,7 +80,7 @@ def insert_codes(
         with connection.begin_nested():
             _copy(connection, pool, codes, places, now)
     except UniqueViolation:  # hardly ever
-        values |= {"codes": list(codes), "probes": places}
+        values = {**pool._asdict(), "now": now, "codes": list(codes), "probes": places}
         return connection.execute(_POSTGRESQL, values).rowcount
     return len(codes)
 

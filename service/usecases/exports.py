@@ -23,7 +23,7 @@ class Exports(Protocol):
     def codes(
         self, brand: str, campaign: str, state: State | None
     ) -> AbstractContextManager[tuple[int, Rows]]:
-        """Lend a campaign's codes in `state` (`None`: all), in the order of the codes.
+        """Lend a campaign's codes in `state` (`None`: all), in the order of its lists.
 
         All are of one moment, and are read as they are taken. While they are lent, the store keeps
         what it would else clean up: return them soon.

@@ -96,4 +96,7 @@ class Store(Protocol):
     def codes(
         self, brand: str, campaign: str, state: State | None, after: str | None, limit: int
     ) -> Page[Code]:
-        """List a campaign's codes by code, those in `state` (`None`: all), from behind `after`."""
+        """List a campaign's codes, those in `state` (`None`: all), from behind the code `after`.
+
+        Their order is the store's own, and stays: new codes may come anywhere in it.
+        """

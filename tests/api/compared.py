@@ -36,6 +36,8 @@ class Walk:
     """What the model lists now."""
     is_item: Callable[[dict[str, Any]], None]
     """Compares one item."""
+    rank: Callable[[str], Any] = str
+    """Where an item stands in the listing's order."""
     cursor: str | None = None
     seen: list[str] = field(default_factory=list)
     there: set[str] = field(default_factory=set)
@@ -148,8 +150,10 @@ class Compared(RuleBasedStateMachine):
 
     @staticmethod
     def is_page(answer, walk, listed, limit):
+        ranks = {item: walk.rank(item) for item in [*listed, *walk.seen]}
         last = walk.seen[-1] if walk.seen else None
-        behind = [item for item in listed if last is None or item > last]
+        behind = [item for item in listed if last is None or ranks[item] > ranks[last]]
+        behind.sort(key=ranks.__getitem__)
         assert behind[:limit] == [item[walk.key] for item in answer.json["items"]]
         for item in answer.json["items"]:
             walk.is_item(item)

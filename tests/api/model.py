@@ -45,7 +45,8 @@ class Pool:
         return "available" if self.holders[code] is None else "reserved"
 
     def codes(self, state: str | None) -> list[str]:
-        return sorted(code for code in self.holders if state in {None, self.state(code)})
+        """Return the codes, or those in a state, in the order in which they were made."""
+        return [code for code in self.holders if state in {None, self.state(code)}]
 
     def counts(self) -> dict[str, int]:
         seen = Counter(map(self.state, self.holders))

@@ -1,13 +1,16 @@
 """Brands, campaigns and codes: shown one by one and in pages."""
 
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 
 import pytest
 
 from service.api.paging import Cursors
+from service.auth.keys import cursor_key
 from service.domain.errors import InvalidRequest
+from service.settings import Settings
 from tests.api.conftest import C
-from tests.tokens import bearer
+from tests.tokens import SECRET, bearer
 
 COUNTS = {"available": 10, "reserved": 0, "redeemed": 0, "expired": 0, "disabled": 0}
 
@@ -167,6 +170,14 @@ class TestCursors:
     def test_one_of_another_key_is_refused(self):
         with pytest.raises(InvalidRequest):
             self.cursors.decode("codes", Cursors(b"other").encode("codes", "AAAA"))
+
+    def test_one_from_before_a_move_to_postgresql_is_refused(self):
+        """It lists in another order, so the page behind the same code would be the wrong one."""
+        settings = Settings(jwt_secret=SECRET, pseudonym_key=SECRET, database_url="sqlite:////x.db")
+        moved = replace(settings, database_url="postgresql://db/discount")
+        before, after = (Cursors(cursor_key(one)) for one in (settings, moved))
+        with pytest.raises(InvalidRequest):
+            after.decode("codes", before.encode("codes", "AAAA"))
 
     def test_it_shows_nothing_of_the_code_that_it_names(self):
         """A cursor is part of a URL, and URLs end up in the logs of proxies."""

@@ -132,7 +132,7 @@ def bulk(bench: Bench, raw_url: str, folder: Path) -> dict[str, Any]:
 
 
 def codes_in(file: Path) -> tuple[int, int]:
-    """Return how many codes an export has, and a digest; exports are in the order of codes.
+    """Return how many codes an export has, and a digest; those of jobs are in order.
 
     Raises:
         SystemExit: A code comes twice, or they are out of order.

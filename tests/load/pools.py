@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from service.api.paging import Cursors
 from service.app import Parts, create_app, parts_of
-from service.auth.keys import pseudonym_key
+from service.auth.keys import cursor_key
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
@@ -23,16 +23,18 @@ CHUNK = 20_000
 """Codes in one transaction."""
 DEFAULT = "default"
 _OF_POOL = "brand_id = :brand_id AND campaign_id = :campaign_id"
-_DRAIN = text(f"""
+_IN_ORDER = {"sqlite": "rowid", "postgresql": "code"}
+"""How an engine lists codes, and what it has an index for."""
+_DRAIN = f"""
     UPDATE code SET state = 'reserved', user_id = 'drained' || code, reserved_at = created_at
     WHERE {_OF_POOL} AND code IN (
-        SELECT code FROM code WHERE {_OF_POOL} AND state = 'available' ORDER BY code LIMIT :count)
-""")
+        SELECT code FROM code WHERE {_OF_POOL} AND state = 'available' ORDER BY {{}} LIMIT :count)
+"""
 _HELD = text(f"""
     SELECT user_id, code FROM code
     WHERE {_OF_POOL} AND user_id IS NOT NULL AND user_id NOT LIKE 'drained%'
 """)
-_LATE = text(f"SELECT code FROM code WHERE {_OF_POOL} ORDER BY code DESC LIMIT 1 OFFSET :rest")
+_LATE = f"SELECT code FROM code WHERE {_OF_POOL} ORDER BY {{}} DESC LIMIT 1 OFFSET :rest"
 _CODES = text(f"SELECT code FROM code WHERE {_OF_POOL}")
 
 
@@ -62,11 +64,12 @@ def fill(parts: Parts, brand: str, count: int, used: int = 0) -> None:
 
 def drain(parts: Parts, brand: str, count: int) -> None:
     """Let somebody hold `count` codes more."""
+    statement = text(_DRAIN.format(_IN_ORDER[parts.database.engine.name]))
     for at in range(0, count, CHUNK):
         size = min(CHUNK, count - at)
         with parts.database.transaction() as connection:
             pool = find_pool(connection, brand, DEFAULT)
-            connection.execute(_DRAIN, {**pool._asdict(), "count": size})
+            connection.execute(statement, {**pool._asdict(), "count": size})
             move(connection, pool, size, out_of=State.AVAILABLE, into=State.RESERVED)
 
 
@@ -77,8 +80,9 @@ def late_cursor(url: str, brand: str, rest: int) -> str:
     """
     with opened(url) as parts, parts.database.read() as connection:
         pool = find_pool(connection, brand, DEFAULT)
-        code = connection.execute(_LATE, {**pool._asdict(), "rest": rest}).scalar_one()
-    key = pseudonym_key(Settings(database_url=url, jwt_secret=SECRET))
+        statement = text(_LATE.format(_IN_ORDER[parts.database.engine.name]))
+        code = connection.execute(statement, {**pool._asdict(), "rest": rest}).scalar_one()
+    key = cursor_key(Settings(database_url=url, jwt_secret=SECRET))
     return Cursors(key).encode(f"codes/{brand}/{DEFAULT}/None", code)
 
 

@@ -6,7 +6,6 @@ import sys
 import pytest
 import structlog
 
-from service import supervisor
 from service.supervisor import Child, Supervisor
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(20)"]
@@ -32,7 +31,7 @@ def test_who_is_just_being_started_when_a_signal_comes_hears_of_it(monkeypatch, 
             os.kill(os.getpid(), signal.SIGTERM)
         return started[-1]
 
-    monkeypatch.setattr(supervisor.subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", popen)
     children = [Child("a", SLEEPS), Child("b", SLEEPS)]
     assert 0 == Supervisor(children, structlog.get_logger()).run()
     assert all(process.returncode == -signal.SIGTERM for process in started)

@@ -9,15 +9,15 @@ from service.store.pools import Pool, keys_of
 from service.store.reservations import HELD, as_reservation
 from service.store.sqlite.database import SQLiteDatabase, driver_of
 
-# The index is named, because the planner, left alone, walks the primary key over all codes
-# that are taken. A claimed row leaves the partial index at once, so its first row is as cheap
-# to find in a drained pool as in a fresh one.
+# The index is named, because the planner, left alone, walks another one over all codes that
+# are taken. A claimed row leaves the partial index at once, so its first row is as cheap to
+# find in a drained pool as in a fresh one.
 CLAIM = """
     UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now
-    WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = (
-        SELECT code FROM code INDEXED BY code_free
+    WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND rowid = (
+        SELECT rowid FROM code INDEXED BY code_free
         WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND state = 'available'
-        ORDER BY code LIMIT 1
+        ORDER BY rowid LIMIT 1
     )
     RETURNING code, expires_at
 """
