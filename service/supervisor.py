@@ -21,8 +21,8 @@ BEGINS_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
 IMPATIENT_AFTER_S = 1.0
 """A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
-_WELL = (0, -signal.SIGTERM)
-"""How a process ends that we have told to; by the signal itself, if it had hardly begun."""
+_AS_TOLD = -signal.SIGTERM
+"""How a process ends that we have told to, if it had hardly begun: else it ends with 0."""
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -110,7 +110,7 @@ class Supervisor:
                 for child in self._children:
                     child.tell(signal.SIGTERM)
             time.sleep(LOOK_EVERY_S)
-        return next((abs(end) for end in (status, *ends) if end and end not in _WELL), 0)
+        return next((abs(end) for end in (status, *ends) if end and end != _AS_TOLD), 0)
 
     def _hear(self) -> None:
         """Note that we are to stop; to tell is the loop's: a child may just be being started."""

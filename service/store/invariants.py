@@ -6,7 +6,7 @@ NULL, and how many breaches are there. No row is named, because codes and users 
 An index may be what is broken, so the tables themselves are read. PostgreSQL is told so, see its
 `snapshot.py`. On SQLite, `|| ''` or `+ 0` keeps a condition or a grouping from following an index,
 and a look at `created_at`, which no index has, keeps one from standing in for the table. (NOT
-INDEXED does neither on a table WITHOUT ROWID, and is SQLite's alone.) A test reads the plans.
+INDEXED is SQLite's alone, and does neither on a table WITHOUT ROWID.) A test reads the plans.
 
 `{legal_name}` and its like are the domain's rules as each engine has them; `{answered}` is a table
 of the codes that stored answers name: a brand's id, a code.

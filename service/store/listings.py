@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, column, select, text
 
+from service.domain.errors import InputError, InvalidRequest
 from service.domain.model import Brand, Campaign, Code, Page, State
 from service.store.codes import COLUMNS, as_code
 from service.store.pools import Pool
@@ -18,7 +19,7 @@ Item = TypeVar("Item")
 # The index is named, and its condition spelt out, because SQLite's planner, left alone, walks
 # another one over all the codes that are in another state.
 _SQLITE_INDEXES = {None: "code_of_campaign", State.AVAILABLE: "code_free"}
-_BEHIND = text("rowid > (SELECT rowid FROM code WHERE brand_id = :brand AND code = :after)")
+_PLACE = text("SELECT rowid FROM code WHERE brand_id = :brand_id AND code = :code")
 
 
 def brands(
@@ -50,13 +51,30 @@ def campaigns(
 def codes(
     connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
 ) -> Page[Code]:
-    """List a campaign's codes, in the order of `codes_in`."""
+    """List a campaign's codes, in the order of `codes_in`.
+
+    Raises:
+        InvalidRequest: There is no code `after`, and it would say where the page begins.
+    """
     statement = codes_in(connection, pool, state)
     if after is not None and _on_sqlite(connection):
-        statement = statement.where(_BEHIND.bindparams(brand=pool.brand_id, after=after))
+        statement = statement.where(column("rowid") > _place_of(connection, pool, after))
     elif after is not None:
         statement = statement.where(column("code") > after)
     return _page(connection, statement, limit, as_code)
+
+
+def _place_of(connection: Connection, pool: Pool, code: str) -> int:
+    """Return where a code lies, which a backup may have been restored without.
+
+    Raises:
+        InvalidRequest: It is not there.
+    """
+    values = {"brand_id": pool.brand_id, "code": code}
+    place: int | None = connection.execute(_PLACE, values).scalar()
+    if place is None:
+        raise InvalidRequest([InputError("/cursor", "What it names is not there any more.")])
+    return place
 
 
 def codes_in(connection: Connection, pool: Pool, state: State | None) -> Select[Any]:

@@ -99,4 +99,7 @@ class Store(Protocol):
         """List a campaign's codes, those in `state` (`None`: all), from behind the code `after`.
 
         Their order is the store's own, and stays: new codes may come anywhere in it.
+
+        Raises:
+            InvalidRequest: There is no code `after`, where the order depends on it.
         """

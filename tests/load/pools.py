@@ -27,8 +27,8 @@ _IN_ORDER = {"sqlite": "rowid", "postgresql": "code"}
 """How an engine lists codes, and what it has an index for."""
 _DRAIN = f"""
     UPDATE code SET state = 'reserved', user_id = 'drained' || code, reserved_at = created_at
-    WHERE {_OF_POOL} AND code IN (
-        SELECT code FROM code WHERE {_OF_POOL} AND state = 'available' ORDER BY {{}} LIMIT :count)
+    WHERE {_OF_POOL} AND {{0}} IN (
+        SELECT {{0}} FROM code WHERE {_OF_POOL} AND state = 'available' ORDER BY {{0}} LIMIT :count)
 """
 _HELD = text(f"""
     SELECT user_id, code FROM code

@@ -15,10 +15,13 @@ from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     CodeNotFound,
+    InvalidRequest,
     NoCodesLeft,
     Unavailable,
 )
 from service.domain.model import State
+from service.store.codes import add_codes
+from service.store.pools import find_pool
 from service.store.status import SQLStatus
 from tests.engines import on_sqlite
 
@@ -64,6 +67,17 @@ class TestAddingCodes:
         )
         assert ["CCCC", "DDDD", "EEEE"] == sorted(added)
         assert 5 == count_rows(database)[State.AVAILABLE]
+
+    def test_calls_that_share_a_transaction_are_each_told_their_own(self, store, database):
+        add(store, "AAAA")
+        add(store, "AAAA", brand="other")
+        with database.transaction() as connection:
+            first, other = (find_pool(connection, name, "default") for name in ("brand", "other"))
+            some = add_codes(connection, first, 2, fixed("AAAA", "CCCC", "BBBB"), NOW)
+            more = add_codes(connection, other, 2, fixed("CCCC", "AAAA", "DDDD"), NOW)
+            rest = add_codes(connection, first, 1, fixed("CCCC", "BBBB", "EEEE"), NOW)
+        told = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
+        assert told == [sorted(codes) for codes in (some, more, rest)]
 
     def test_the_same_code_may_belong_to_two_brands(self, store):
         add(store, "AAAA")
@@ -276,6 +290,22 @@ class TestPages:
         assert ["BBBB", "DDDD"] == [code.code for code in first.items]
         behind = {"sqlite": ["FFFF", "AAAA", "EEEE"], "postgresql": ["EEEE", "FFFF"]}
         assert behind[engine] == [code.code for code in rest.items]
+
+    @on_sqlite
+    def test_codes_are_given_and_listed_in_the_order_in_which_they_were_made(self, store):
+        add(store, "BBBB")
+        add(store, "AAAA")
+        add(store, "CCCC", brand="other")
+        listed = store.codes("brand", "default", None, None, 10)
+        assert ["BBBB", "AAAA"] == [code.code for code in listed.items]
+        assert "BBBB" == store.reserve("brand", "default", "user", NOW)[0].code
+
+    @on_sqlite
+    def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
+        """As after a restore: the list must not seem to be at its end."""
+        add(store, "BBBB")
+        with pytest.raises(InvalidRequest):
+            store.codes("brand", "default", None, "AAAA", 10)
 
     def test_states_divide_the_list(self, store):
         store.add_codes("brand", "default", 12, mint, NOW)

@@ -6,6 +6,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import NoCodesLeft
 from service.domain.model import Idempotency, State
@@ -13,6 +14,7 @@ from service.store.engines import open_database, reservations_in
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
+from tests.engines import on_sqlite
 from tests.postgresql import fresh_database
 
 EARLIER = [
@@ -88,3 +90,58 @@ def test_the_version_before_works_on(old, revision):
     store = SQLStore(old, reservations_in(old))
     assert 2 == store.brand("brand")[1][State.AVAILABLE]
     assert store.reserve("brand", "default", "user2", NOW)[1]
+
+
+@on_sqlite
+@pytest.mark.parametrize("revision", EARLIER)
+def test_a_list_keeps_its_order(old, revision):
+    """Codes were listed by their text before revision 6, which somebody may be amid."""
+    upgrade(old, to=revision)
+    fill(old)
+    upgrade(old)
+    store = SQLStore(old, reservations_in(old))
+    added, _ = store.add_codes("brand", "default", 1, lambda _: ["AAAB"], NOW)
+    listed = store.codes("brand", "default", None, None, 10).items
+    assert ["AAAA", "BBBB", "CCCC", *added] == [code.code for code in listed]
+    behind = store.codes("brand", "default", None, "BBBB", 10).items
+    assert ["CCCC", *added] == [code.code for code in behind]
+
+
+BEFORE_6 = {
+    "create": """
+        INSERT INTO code (brand_id, campaign_id, code, state, created_at)
+        SELECT 1, 1, value, 'available', 5 FROM json_each('["AAAA", "DDDD"]') WHERE TRUE
+        ON CONFLICT DO NOTHING RETURNING code
+    """,
+    "claim": """
+        UPDATE code SET state = 'reserved', user_id = 'user2', reserved_at = 5
+        WHERE brand_id = 1 AND campaign_id = 1 AND code = (
+            SELECT code FROM code INDEXED BY code_free
+            WHERE brand_id = 1 AND campaign_id = 1 AND state = 'available' ORDER BY code LIMIT 1
+        ) RETURNING code
+    """,
+    "list": "SELECT code FROM code WHERE brand_id = 1 AND campaign_id = 1 ORDER BY code",
+    "list taken": """
+        SELECT code FROM code INDEXED BY code_taken WHERE brand_id = 1 AND campaign_id = 1
+        AND state = 'reserved' AND state <> 'available' ORDER BY code
+    """,
+}
+"""What the version before revision 6 said, word for word, where its tables were others."""
+
+
+@on_sqlite
+def test_the_version_before_codes_lay_in_order_works_on(old):
+    upgrade(old)
+    fill(old)
+    with old.transaction() as connection:
+        told = {
+            name: connection.execute(text(said)).scalars().all() for name, said in BEFORE_6.items()
+        }
+        with pytest.raises(IntegrityError, match="user_id"):
+            connection.execute(text(BEFORE_6["claim"]))
+    assert {
+        "create": ["DDDD"],
+        "claim": ["AAAA"],
+        "list": ["AAAA", "BBBB", "CCCC", "DDDD"],
+        "list taken": ["AAAA", "BBBB"],
+    } == told

@@ -253,7 +253,7 @@ class TestLive:
 
 @pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
 def test_no_index_is_believed(url, engine, invariant):
-    """A damaged index must not hide what is in the table (on SQLite, that is the primary key)."""
+    """A damaged index must not hide what is in the table."""
     sql = invariant.sql.format_map(inspection_of(url).rules)
     explain, steps = {
         "sqlite": ("EXPLAIN QUERY PLAN", lambda row: row[3]),
