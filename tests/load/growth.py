@@ -26,8 +26,7 @@ DRAINED = (0, 50, 90, 99)
 CALLS = 50
 """Of each kind, on each pool; the cost is their median."""
 CREATED = 100
-_NEARLY_LAST = "Z"
-"""Codes are of A-Z and 0-9: before it ends nearly every one, behind it begins the last page."""
+LISTED = 100
 _users = count()
 
 Costs = Mapping[tuple[int, int], Mapping[str, float]]
@@ -38,10 +37,11 @@ def calls(parts: Parts, brand: str) -> Mapping[str, Callable[[], object]]:
     """Return what is measured."""
     store, now, campaign = parts.store, system_clock(), pools.DEFAULT
     store.reserve(brand, campaign, "held", now)
+    before = pools.late_code(parts, brand, LISTED)
     return {
         "claim": lambda: store.reserve(brand, campaign, f"u{next(_users)}", now),
         "repeat": lambda: store.reserve(brand, campaign, "held", now),
-        "list": lambda: store.codes(brand, campaign, None, _NEARLY_LAST, 100),
+        "list": lambda: store.codes(brand, campaign, None, before, LISTED),
         "count": lambda: store.campaign(brand, campaign),
         f"create {CREATED}": lambda: store.add_codes(brand, campaign, CREATED, codes.mint, now),
     }

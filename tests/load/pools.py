@@ -73,15 +73,22 @@ def drain(parts: Parts, brand: str, count: int) -> None:
             move(connection, pool, size, out_of=State.AVAILABLE, into=State.RESERVED)
 
 
+def late_code(parts: Parts, brand: str, rest: int) -> str:
+    """Return the code behind which `rest` codes are listed."""
+    statement = text(_LATE.format(_IN_ORDER[parts.database.engine.name]))
+    with parts.database.read() as connection:
+        pool = find_pool(connection, brand, DEFAULT)
+        values = {**pool._asdict(), "rest": rest}
+        return str(connection.execute(statement, values).scalar_one())
+
+
 def late_cursor(url: str, brand: str, rest: int) -> str:
     """Return the cursor of a service on this machine behind which `rest` codes are listed.
 
     To ask for every page before it would take longer than all that is measured.
     """
-    with opened(url) as parts, parts.database.read() as connection:
-        pool = find_pool(connection, brand, DEFAULT)
-        statement = text(_LATE.format(_IN_ORDER[parts.database.engine.name]))
-        code = connection.execute(statement, {**pool._asdict(), "rest": rest}).scalar_one()
+    with opened(url) as parts:
+        code = late_code(parts, brand, rest)
     key = cursor_key(Settings(database_url=url, jwt_secret=SECRET))
     return Cursors(key).encode(f"codes/{brand}/{DEFAULT}/None", code)
 
