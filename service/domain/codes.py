@@ -73,12 +73,13 @@ def mint_part(at: int, total: int, count: int) -> Sequence[str]:
     cells = _cells(_letters_of_cell(total))
     length = LENGTH - len(cells[0])
     letters = _letters(count * length)
-    return sorted(
-        cells[number * len(cells) // total] + letters[start : start + length]
-        for number, start in zip(
-            range(at, at + count), range(0, count * length, length), strict=True
-        )
-    )
+    codes: list[str] = []
+    while len(codes) < count:
+        place = (at + len(codes)) * len(cells) // total
+        ends = -(-(place + 1) * total // len(cells))  # the first number of the next cell
+        starts = range(len(codes) * length, min(ends - at, count) * length, length)
+        codes += sorted([cells[place] + letters[start : start + length] for start in starts])
+    return codes
 
 
 def _letters(count: int) -> str:

@@ -1,11 +1,11 @@
 """Codes in a pool: adding them, and looking one up."""
 
-import json
 import os
 from array import array
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, column, select, text
 
 from service.domain.errors import CodeNotFound
@@ -86,7 +86,7 @@ def insert_codes(
 
 def insert_on_sqlite(connection: Connection, pool: Pool, codes: Sequence[str], now: Millis) -> int:
     """Insert codes, and return how many of them the brand did not have: the table's last rows."""
-    values = {**pool._asdict(), "now": now, "codes": json.dumps(codes)}
+    values = {**pool._asdict(), "now": now, "codes": orjson.dumps(codes).decode()}
     return connection.execute(_ADD_ON_SQLITE, values).rowcount
 
 
