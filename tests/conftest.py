@@ -19,6 +19,8 @@ from service.store.upgrade import upgrade
 from tests.postgresql import fresh_database, migrated
 from tests.tokens import SECRET, bearer
 
+pytest_plugins = ["tests.leftovers"]
+
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
 # being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
 # "explain" is left out: before Python 3.12 it traces every line that runs.
