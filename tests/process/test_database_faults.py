@@ -16,7 +16,7 @@ import requests
 
 from tests.history.engines.postgresql import Drilled, postgresql
 from tests.history.proxy import Mode
-from tests.history.replicas import wait_until
+from tests.waiting import wait_until
 from tests.running import Running, running
 from tests.tokens import bearer
 

@@ -26,7 +26,7 @@ from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.history.engines.postgresql import postgresql
 from tests.history.proxy import Mode
-from tests.history.replicas import wait_until
+from tests.waiting import wait_until
 from tests.running import DISCOUNT, environment
 
 COUNT = 100_000

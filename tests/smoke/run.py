@@ -21,7 +21,7 @@ import requests
 
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from tests.history.engines.postgresql import postgresql
-from tests.history.replicas import wait_until
+from tests.waiting import wait_until
 from tests.issuer import Issuer, serving
 from tests.manifests import Manifest, Rendered, render
 from tests.smoke.caller import Caller

@@ -16,8 +16,9 @@ import psycopg
 from tests.history.evils import evils_of_proxy, pause
 from tests.history.nemesis import Evil
 from tests.history.proxy import Proxy, proxying
-from tests.history.replicas import send, wait_until
+from tests.history.replicas import send
 from tests.running import free_port
+from tests.waiting import wait_until
 
 LONGEST_DOWN_S = 3.0
 LONGEST_STOPPED_S = 8.0
