@@ -7,6 +7,7 @@ pytest-xdist each worker looks at its own, and the controller at what outlived i
 
 import ctypes
 import functools
+import gc
 import os
 import sys
 import threading
@@ -26,6 +27,10 @@ Finder = Callable[[], Sequence[str]]
 SETTLED_WITHIN_S = 10.0
 """What was told to end may take as long."""
 PR_SET_CHILD_SUBREAPER = 36
+OF_AN_APPLICATION = ("readyz", "writer")
+"""Threads that an application starts when they are first needed. One that all tests share keeps
+them from one test to the next: they are looked for at the end.
+"""
 _DATABASES = "SELECT datname FROM pg_database WHERE datname LIKE 'discount%'"
 
 _threads_before: set[threading.Thread] = set()
@@ -50,7 +55,7 @@ def _no_thread_is_left() -> Iterator[None]:
     """Fail a test that leaves threads; those of fixtures of a wider scope were there before."""
     before = set(threading.enumerate())
     yield
-    if left := _settled(lambda: _threads_besides(before)):
+    if left := _settled(lambda: _threads_besides(before, OF_AN_APPLICATION)):
         pytest.fail(_sentence(left), pytrace=False)
 
 
@@ -87,6 +92,7 @@ def _left_by_module() -> list[str]:
 
 
 def _left_by_session() -> list[str]:
+    gc.collect()  # pools of threads end when nothing refers to them any more
     # On a server that others share, what is new may be theirs: the controller looks there.
     own = not (postgresql.NAMED and _is_xdist_worker())
     databases = _new_databases() if own else []
@@ -117,8 +123,12 @@ def _sentence(left: Sequence[str]) -> str:
     return f"left behind: {', '.join(left)}"
 
 
-def _threads_besides(known: set[threading.Thread]) -> list[str]:
-    return [f"thread {thread.name}" for thread in threading.enumerate() if thread not in known]
+def _threads_besides(known: set[threading.Thread], let_be: tuple[str, ...] = ()) -> list[str]:
+    return [
+        f"thread {thread.name}"
+        for thread in threading.enumerate()
+        if thread not in known and not thread.name.startswith(let_be)
+    ]
 
 
 def _ports() -> list[str]:

@@ -9,7 +9,9 @@ WITHIN_S = 60.0
 
 
 def wait_until(
-    holds: Callable[[], object], otherwise: str = "it does not come true", within_s: float = WITHIN_S
+    holds: Callable[[], object],
+    otherwise: str = "it does not come true",
+    within_s: float = WITHIN_S,
 ) -> None:
     """Wait for something to become true.
 

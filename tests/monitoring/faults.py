@@ -12,7 +12,7 @@ import requests
 
 from service.store.revision import newest_revision
 from tests.history.proxy import Mode
-from tests.monitoring.scene import LOCKED, STEADY, Callers, Scene, workers
+from tests.monitoring.scene import LOCKED, STEADY, Callers, Scene
 from tests.monitoring.stack import until
 from tests.tokens import bearer, forged
 
@@ -108,11 +108,11 @@ def _write_lock(scene: Scene) -> Iterator[None]:
 @fault("worker processes are killed again and again")
 def _kills(scene: Scene) -> Iterator[None]:
     for _ in range(3):
-        killed = workers(scene.on_sqlite)
+        killed = scene.on_sqlite.workers
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         until(
-            lambda killed=killed: len(set(workers(scene.on_sqlite)) - set(killed)) == 2,  # type: ignore[misc]
+            lambda killed=killed: len(scene.on_sqlite.workers - killed) == 2,  # type: ignore[misc]
             "gunicorn does not replace its workers",
         )
     yield
@@ -161,7 +161,7 @@ def _full(scene: Scene) -> Iterator[None]:
     finally:
         over = True
         filler.unlink()
-        thread.join(30)
+        thread.join()
 
 
 @fault("the tables are of an earlier version")

@@ -48,14 +48,14 @@ def holders(file):
 def create(service, number):
     body = {"brand": "b1", "number_to_create": number}
     url = f"{service.url}/v1/discount/create"
-    answer = requests.post(url, json=body, headers=bearer(), timeout=10)
+    answer = requests.post(url, json=body, headers=bearer(), timeout=60)
     assert 200 == answer.status_code
     return answer.json()
 
 
 def fetch(service, user, session=requests):
     url = f"{service.url}/v1/discount/fetch/b1/{user}"
-    answer = session.get(url, headers=bearer(), timeout=10)
+    answer = session.get(url, headers=bearer(), timeout=60)
     assert 200 == answer.status_code
     return answer.json()["discount_code"]
 

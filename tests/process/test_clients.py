@@ -132,7 +132,8 @@ def test_requests_that_come_together_are_answered_in_turn(service):
         answer = b""
         while answer.count(b"HTTP/1.1 200 OK") < 2:
             answer += client.recv(65536)
-        client.sendall(body[10:] + b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        client.sendall(body[10:] + last)
         while part := client.recv(65536):
             answer += part
     assert 4 == answer.count(b"HTTP/1.1 200 OK")

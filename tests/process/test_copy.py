@@ -288,12 +288,12 @@ def test_the_runbook_moves_a_service(tmp_path):
 
 
 def post(service, path, body):
-    answer = requests.post(f"{service.url}{path}", json=body, headers=bearer(), timeout=10)
+    answer = requests.post(f"{service.url}{path}", json=body, headers=bearer(), timeout=60)
     assert 200 == answer.status_code
 
 
 def get(service, path):
-    answer = requests.get(f"{service.url}{path}", headers=bearer(), timeout=10)
+    answer = requests.get(f"{service.url}{path}", headers=bearer(), timeout=60)
     assert 200 == answer.status_code
     return answer.json()["discount_code"]
 

@@ -8,7 +8,7 @@ import pytest
 from service.settings import HOME
 
 LEAVE = {
-    "thread": "threading.Thread(target=time.sleep, args=[60], name='forgotten', daemon=True).start()",
+    "thread": "threading.Thread(target=time.sleep, args=[60], name='lost', daemon=True).start()",
     "process": "KEPT.append(subprocess.Popen(['/bin/sleep', '61']))",
     "orphan": "subprocess.run(['/bin/sh', '-c', 'setsid /bin/sleep 62 >/dev/null 2>&1 &'])",
     "port": "KEPT.append(socket.create_server(('127.0.0.1', 0)))",
@@ -16,7 +16,7 @@ LEAVE = {
     "'CREATE DATABASE discount_forgotten')",
 }
 NAMED = {
-    "thread": "left behind: thread forgotten",
+    "thread": "left behind: thread lost",
     "process": "(/bin/sleep 61)",
     "orphan": "(/bin/sleep 62)",
     "port": "left behind: port ",
