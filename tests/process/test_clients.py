@@ -43,7 +43,7 @@ def connect(service):
 
 
 def answers_promptly(service):
-    """Several callers in a row are served: each before a slow client is ended, the quickest within a second.
+    """Several callers in a row are served before a slow client is ended, the quickest in a second.
 
     What else the machine does may hold the others up.
     """

@@ -37,7 +37,6 @@ def test_that_leaves_it():
 TIDY = """
 import socket, subprocess, threading
 import pytest
-from tests.postgresql import fresh_database
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +49,6 @@ def helper():
 def test_that_uses_a_fixture_of_a_wider_scope(helper):
     thread = threading.Thread(target=print)
     thread.start()
-
-
-def test_that_drops_its_database(helper):
-    with fresh_database():
-        pass
 """
 
 
