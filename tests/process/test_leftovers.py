@@ -55,7 +55,11 @@ def test_that_uses_a_fixture_of_a_wider_scope(helper):
 def run(folder, *options):
     """Run the tests of a folder with the check alone; return how it ended."""
     plugins = ("-p", "tests.leftovers", "-p", "no:cacheprovider", "-p", "no:randomly")
-    place = ("--rootdir", str(folder), "--confcutdir", str(folder), "-c", "/dev/null", str(folder))
+    # Folders of its own: pytest takes those of other runs away, and closes them to other users.
+    place = (
+        *("--rootdir", folder, "--confcutdir", folder, "-c", "/dev/null"),
+        *("--basetemp", folder / "temporary", folder),
+    )
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *place, *options],
         cwd=HOME,
