@@ -16,6 +16,8 @@ from tests.running import DISCOUNT, environment
 from tests.tables import make_tables
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.own_database  # commands have processes, and connections, of their own
+
 
 @pytest.fixture
 def env(database_url, tmp_path):

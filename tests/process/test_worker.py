@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import requests
@@ -19,6 +20,8 @@ from tests.running import DISCOUNT, environment, free_port, running
 from tests.tokens import bearer
 from tests.waiting import wait_until
 
+# Jobs of many codes: to drop a database takes less than to delete its rows.
+pytestmark = pytest.mark.own_database
 KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 5
 
 
@@ -199,10 +202,12 @@ def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, start):
 
 
 @on_sqlite
-def test_a_queue_that_was_deleted_loses_no_job(ask, start, tmp_path):
+def test_a_queue_that_was_deleted_loses_no_job(ask, start, settings, tmp_path):
     start()
     wait_until(lambda: "worker_started" in (tmp_path / "worker.log").read_text())
-    for file in tmp_path.glob("discount.db-queue*"):
+    database = Path(settings.database_url.removeprefix("sqlite:///"))
+    wait_until(lambda: list(database.parent.glob("discount.db-queue*")), "there is no queue")
+    for file in database.parent.glob("discount.db-queue*"):
         file.unlink()
     job = ask(10)
     wait_until(lambda: job().finished_at is not None)
