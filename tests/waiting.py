@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import requests
 
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 
 def wait_until(
