@@ -26,6 +26,8 @@ from tests.installation import (
 )
 from tests.tokens import bearer
 
+pytest_plugins = ["tests.leftovers"]
+
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
 # being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
 # "explain" is left out: before Python 3.12 it traces every line that runs.
