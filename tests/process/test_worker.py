@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 # Jobs of many codes: to drop a database takes less than to delete its rows.
 pytestmark = pytest.mark.own_database
-KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 5
+KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 3
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def let_leases_run_out(database):
         connection.exec_driver_sql("UPDATE job SET leased_until = 0")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_worker_killed_at_any_moment_leaves_neither_gap_nor_twin(ask, start, database, there):
     """At some moments; at twenty with HYPOTHESIS_PROFILE=long."""
     chance, count = random.Random(5), 20_000 * KILLS  # noqa: S311 - no secret
@@ -93,11 +93,12 @@ def test_a_worker_killed_at_any_moment_leaves_neither_gap_nor_twin(ask, start, d
         time.sleep(chance.uniform(0, 0.03))
         worker.kill()
         worker.wait()
-        assert (job().done, job().done) == there()
+        # PostgreSQL may be about to do the last that the worker has asked for.
+        wait_until(lambda: (job().done,) * 2 == there(), "not as many codes as the job says")
         let_leases_run_out(database)
     assert count > job().done
     start()
-    wait_until(lambda: job().finished_at is not None)
+    wait_until(lambda: job().finished_at is not None, within_s=400)
     assert ("succeeded", count, 0) == (job().state, job().done, job().failed)
     assert (count, count) == there()
 
