@@ -26,7 +26,7 @@ from service.domain.errors import (
     TooManyJobs,
     TooManyTransfers,
 )
-from service.domain.refusals import Refusal
+from service.domain.refusals import Reason, Refusal
 from service.usecases.imports import Imports, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job
@@ -142,4 +142,4 @@ def import_views(parts: ImportParts) -> Blueprint:
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
     """Show refusals as a table with `REPORT_COLUMNS`."""
     for part in parts:
-        yield [(line, reason.value, reason.text) for line, reason in part]
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

@@ -39,6 +39,8 @@ _OPEN = select(func.count()).where(
 _LOCK_BRAND = (
     select(brand.c.id).where(brand.c.id == bindparam("brand_id")).with_for_update(key_share=True)
 )
+FIRST_TOTAL = "first_total"
+"""The parameter that keeps how many rows there seemed to be when the job was asked for."""
 _STAYS: Mapping[str, str] = {
     JobKind.GENERATE: "Cancelled. The {done} codes that were made stay.",
     JobKind.IMPORT: "Cancelled. No code of the file was taken.",
@@ -182,7 +184,7 @@ def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
             "id": job_id,
             "kind": order.kind,
             "state": JobState.QUEUED,
-            "parameters": json.dumps(order.parameters),
+            "parameters": json.dumps({**order.parameters, FIRST_TOTAL: order.total}),
             "requested_by": order.requested_by,
             "total": order.total,
             "done": 0,
@@ -198,9 +200,10 @@ def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
 
 
 def _as_begun(found: Job) -> Job:
-    """Return a job as it was when it was asked for."""
+    """Return a job as it was when it was asked for; a version before stored no first total."""
     return replace(
         found,
+        total=found.parameters.get(FIRST_TOTAL, found.total),
         state=JobState.QUEUED,
         done=0,
         failed=0,
