@@ -82,7 +82,8 @@ def import_views(parts: ImportParts) -> Blueprint:
     ) -> Response:
         """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
-        CSV needs no header if it has one column; other columns and members are ignored. A worker
+        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
         checks each row. If all are good, all become codes of the campaign; if one is refused, none
         does, and the report of the job says which lines were refused, and why. No code of the list
         can be reserved before all have been found good. With `dry_run`, nothing is stored.

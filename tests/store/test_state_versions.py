@@ -87,6 +87,7 @@ def test_an_import_that_version_1_has_begun_is_finished(database, jobs, store, p
     assert ["CODE-1", "CODE-2", "CODE-3"] == [code.code for code in codes]
 
 
+@pytest.mark.usefixtures("engine")
 def test_what_is_written_has_the_form_of_its_version():
     """Another form needs another version: workers of version 1 end a job that they cannot read."""
     assert STATE_VERSION == 1
