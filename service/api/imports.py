@@ -26,7 +26,7 @@ from service.domain.errors import (
     TooManyJobs,
     TooManyTransfers,
 )
-from service.domain.refusals import Refusal
+from service.domain.refusals import Reason, Refusal
 from service.usecases.imports import Imports, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job
@@ -82,7 +82,8 @@ def import_views(parts: ImportParts) -> Blueprint:
     ) -> Response:
         """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
-        CSV needs no header if it has one column; other columns and members are ignored. A worker
+        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
         checks each row. If all are good, all become codes of the campaign; if one is refused, none
         does, and the report of the job says which lines were refused, and why. No code of the list
         can be reserved before all have been found good. With `dry_run`, nothing is stored.
@@ -142,4 +143,4 @@ def import_views(parts: ImportParts) -> Blueprint:
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
     """Show refusals as a table with `REPORT_COLUMNS`."""
     for part in parts:
-        yield [(line, reason.value, reason.text) for line, reason in part]
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

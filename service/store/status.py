@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from service.store.database import Database
-from service.store.jobs import SQLJobs
+from service.store.open_jobs import OpenJobs
 from service.store.pools import levels
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
 from service.usecases.job_ports import JobsNow
-from service.usecases.ports import system_clock
 
 
 class SQLStatus:
@@ -17,6 +16,7 @@ class SQLStatus:
     def __init__(self, database: Database) -> None:
         """Ask `database`."""
         self._database = database
+        self._open_jobs = OpenJobs(database)
 
     def why_not_ready(self) -> str | None:
         return self._database.why_not_ready()
@@ -33,7 +33,7 @@ class SQLStatus:
             return levels(connection)
 
     def open_jobs(self) -> JobsNow:
-        return SQLJobs(self._database).open_jobs(system_clock())
+        return self._open_jobs.look()
 
     def close(self) -> None:
         self._database.close()
