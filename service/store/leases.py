@@ -21,7 +21,7 @@ from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
 from service.store.reservations import RESERVE_BEGINS
 from service.store.tables import job
-from service.usecases.job_ports import JobKey, Lease, LeaseLost, Step
+from service.usecases.job_ports import JobKey, Lease, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 _OPEN = job.c.finished_at.is_(None)
@@ -34,6 +34,8 @@ _ALL_DUE = (
     .order_by(job.c.leased_until, job.c.id)
     .with_for_update(read=True, key_share=True, skip_locked=True)
 )
+PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
+"""The `detail` of a job that waits for space."""
 SILENT_S = 5
 """For how long a worker whose lease has run out may be in the middle of sending codes."""
 # PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
@@ -98,19 +100,28 @@ class SQLWork:
             )
             return lease, _read(connection, key)
 
+    def pause(self, lease: Lease, until: Millis) -> None:
+        with self._database.transaction() as connection:
+            _held(connection, lease)
+            _change(connection, lease.key, leased_until=until, attempts=0, detail=PAUSED)
+
     def renew(self, lease: Lease, until: Millis) -> None:
         self._database.write(partial(_let_go_on, held=lease, until=until))
 
     def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
+        self._require_space()
         prepared = self._prepare(lease, size, now)
         with self._database.transaction() as connection:
             began = time.perf_counter()
             progress = _progress(_held(connection, lease), lease, now)
             found = progress.job
             chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
+            if found.detail == PAUSED:
+                _change(connection, lease.key, detail=None)
             _record(connection, lease.key, chunk, until)
             if chunk.ends is not None:
-                finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
+                detail = chunk.detail or (None if found.detail == PAUSED else found.detail)
+                finish(connection, lease.key, chunk.ends, detail, now)
             reached = _read(connection, lease.key)
             others = _saw_others(connection)
         held = time.perf_counter() - began
@@ -118,6 +129,16 @@ class SQLWork:
         rows = max(chunk.done + chunk.failed, chunk.created)
         others = others or self._database.others_write()
         return Step(reached, rows, chunk.created, held, others, free)
+
+    def _require_space(self) -> None:
+        """Insist on space for a chunk, which may have some 20 MB.
+
+        Raises:
+            SpaceLow: What is left is kept for reservations.
+        """
+        self._database.reserve.forget()
+        if self._database.reserve.is_low():
+            raise SpaceLow
 
     def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""
