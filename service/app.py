@@ -57,6 +57,7 @@ class Parts:
 
     store: SQLStore
     jobs: SQLJobs
+    imports: SQLImports
     queue: LateQueue
     database: Database
     metrics: Metrics
@@ -134,7 +135,20 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     observer = RequestObserver(express, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        *(store, jobs, queue, database, metrics, observer, drain, log, keyring, express, tracing)
+        *(
+            store,
+            jobs,
+            imports,
+            queue,
+            database,
+            metrics,
+            observer,
+            drain,
+            log,
+            keyring,
+            express,
+            tracing,
+        )
     )
     return app
 

@@ -29,9 +29,19 @@ MEMORY_S = 300.0
 """For about how long a speed is remembered."""
 
 _TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
-_PICK = (
-    "SELECT * FROM (SELECT {kind} AS kind, level.* FROM level WHERE {where} LIMIT {most}) AS {n}"
-)
+_SUM = "CAST(coalesce(sum({}), 0) AS BIGINT) AS {}"
+# On SQLite a campaign has one row, and no sum has to be kept while the kinds are picked.
+_SUMS = {
+    "sqlite": f"""level AS (
+        SELECT brand_id, campaign_id, available, {_TAKEN} AS taken, touched_at FROM tally
+    )""",  # noqa: S608 - constants
+    "postgresql": f"""level AS MATERIALIZED (
+        SELECT brand_id, campaign_id, {_SUM.format("available", "available")},
+            {_SUM.format(_TAKEN, "taken")}, max(touched_at) AS touched_at
+        FROM tally GROUP BY brand_id, campaign_id
+    )""",  # noqa: S608 - constants
+}
+_PICK = "SELECT * FROM (SELECT '{0}' AS kind, level.* FROM level WHERE {1} LIMIT :{0}_most) AS {0}"
 _KINDS = {
     "moving": "touched_at > :moving ORDER BY touched_at DESC",
     "near": "available > 0 AND touched_at > :lately ORDER BY available, touched_at DESC",
@@ -39,26 +49,24 @@ _KINDS = {
     "idle": "available > 0 AND touched_at <= :lately ORDER BY available, touched_at DESC",
     "finished": "available <= 0 AND touched_at <= :lately ORDER BY touched_at DESC",
 }
-_PICKS = " UNION ALL ".join(
-    _PICK.format(kind=f"'{kind}'", where=where, n=kind, most=f":{kind}_most")
-    for kind, where in _KINDS.items()
-)
-_LEVELS = text(f"""
-    WITH level AS MATERIALIZED (
-        SELECT campaign.brand_id, campaign.id AS campaign_id,
-            CAST(coalesce(sum(available), 0) AS BIGINT) AS available,
-            CAST(coalesce(sum({_TAKEN}), 0) AS BIGINT) AS taken,
-            coalesce(max(touched_at), 0) AS touched_at
-        FROM campaign LEFT JOIN tally
-            ON tally.brand_id = campaign.brand_id AND tally.campaign_id = campaign.id
-        GROUP BY campaign.brand_id, campaign.id
-    )
-    SELECT 'all' AS kind, count(*) AS brand_id, 0 AS campaign_id,
-        CAST(coalesce(sum(available), 0) AS BIGINT) AS available,
-        CAST(coalesce(sum(taken), 0) AS BIGINT) AS taken, 0 AS touched_at
-    FROM level
-    UNION ALL {_PICKS}
-""")  # noqa: S608 - constants
+_PICKS = " UNION ALL ".join(_PICK.format(kind, where) for kind, where in _KINDS.items())
+_LEVELS = {
+    engine: text(f"""
+        WITH {sums}
+        SELECT 'all' AS kind, (SELECT count(*) FROM campaign) AS brand_id, 0 AS campaign_id,
+            {_SUM.format("available", "available")}, {_SUM.format("taken", "taken")},
+            0 AS touched_at
+        FROM level
+        UNION ALL {_PICKS}
+    """)  # noqa: S608 - constants
+    for engine, sums in _SUMS.items()
+}
+_WITHOUT_CODES = text("""
+    SELECT 'finished' AS kind, brand_id, id, 0, 0, 0 FROM campaign WHERE NOT EXISTS (
+        SELECT 1 FROM tally WHERE tally.brand_id = campaign.brand_id
+        AND tally.campaign_id = campaign.id
+    ) LIMIT :most
+""")
 _NAMES = {
     "sqlite": "json_each(:pools)",
     "postgresql": "json_array_elements(CAST(:pools AS json))",
@@ -129,9 +137,14 @@ class PoolLevels:
         values = {"moving": now - MOVING_MS, "lately": now - LATELY_MS}
         most = {f"{kind}_most": self._most for kind in _KINDS} | {"moving_most": MOST_MOVING}
         by_kind: dict[str, list[_Row]] = {kind: [] for kind in ("all", *_KINDS)}
-        for row in connection.execute(_LEVELS, {**values, **most}):
+        statement = _LEVELS[connection.dialect.name]
+        for row in connection.execute(statement, {**values, **most}):
             by_kind[row.kind].append(_Row(*row))
-        return by_kind["all"][0], by_kind
+        (whole,) = by_kind["all"]
+        if whole.brand_id <= self._most:  # which is how many campaigns there are
+            rows = connection.execute(_WITHOUT_CODES, {"most": self._most})
+            by_kind["finished"] += [_Row(*row) for row in rows]
+        return whole, by_kind
 
     def _choose(self, by_kind: Mapping[str, Sequence[_Row]]) -> Sequence[_Row]:
         """Take as many as are to be shown, each once."""
