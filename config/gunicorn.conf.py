@@ -112,6 +112,7 @@ def post_worker_init(worker):
     keep_sampling(
         parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
     )
+    parts.store.vain.keep_writing()
     if parts.tracing:
         parts.tracing.start()
     if _settings.rate_limit_storage_url is None:  # the loop must not wait for Redis

@@ -22,6 +22,7 @@ from service.store.database import Database
 from service.store.importing import staged_codes
 from service.store.reservations import Reservations
 from service.store.space import growing
+from service.store.vain_requests import VainRequests
 from service.usecases.ports import Mint
 
 
@@ -32,6 +33,7 @@ class SQLStore:
         """Keep everything in `database`, and make reservations as its engine does."""
         self._database = database
         self._reservations = reservations
+        self.vain = VainRequests(database)
 
     def add_codes(
         self,
@@ -69,6 +71,7 @@ class SQLStore:
     ) -> tuple[Reservation, bool]:
         reservation, new = self._reservations.reserve(brand, campaign, user, now)
         if reservation is None:
+            self.vain.note(brand, campaign)
             raise NoCodesLeft
         return reservation, new
 

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from sqlalchemy import text
 
+from service.domain.errors import NoCodesLeft
 from service.store.levels import MOVING_MS, PoolLevels
 from service.store.pools import Pool
 from tests.engines import on_sqlite
@@ -154,11 +155,32 @@ def test_the_next_to_be_empty_is_shown_however_many_codes_it_has_left(stock, loo
     assert "fast" not in names(at + MOVING_MS + MINUTE)
 
 
-def test_what_moves_a_campaign_is_noted_with_it(database, store):
-    def touched():
+@pytest.fixture
+def touched(database):
+    """Tell when the campaign last moved, or was asked in vain."""
+
+    def read():
         with database.read() as connection:
             return connection.execute(text("SELECT max(touched_at) FROM tally")).scalar()
 
+    return read
+
+
+def test_a_campaign_that_is_asked_in_vain_is_noted_by_and_by(store, touched):
+    store.add_codes("brand", "default", 1, lambda _: ["AAAA"], 7)
+    store.reserve("brand", "default", "user1", 9)
+    with pytest.raises(NoCodesLeft):
+        store.reserve("brand", "default", "user2", 11)
+    assert 9 == touched()
+    store.vain.write(12)
+    assert 12 == touched()
+    with pytest.raises(NoCodesLeft):
+        store.reserve("brand", "default", "user2", 13)
+    store.vain.write(14)  # which was only just noted
+    assert 12 == touched()
+
+
+def test_what_moves_a_campaign_is_noted_with_it(store, touched):
     store.add_codes("brand", "default", 2, lambda _: ["AAAA", "BBBB"], 7)
     assert 7 == touched()
     store.reserve("brand", "default", "user1", 9)
