@@ -132,6 +132,8 @@ class ServiceWorker(ThreadWorker):
         try:
             return bool(super().handle_request(req, conn))
         except OSError as error:
+            if error.__cause__ is not None:
+                self.log.exception("the source of an answer failed", exc_info=error.__cause__)
             _reset(conn.sock)
             raise ConnectionResetError(ECONNRESET, "The answer was cut.") from error
 

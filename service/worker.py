@@ -48,6 +48,7 @@ class Reporter:
         self._rows = 0
         self._paused: JobKey | None = None
         """The job that waits for space."""
+        self._newer: set[JobKey] = set()
 
     def taken(self, job: Job) -> None:
         """Note that a job was taken, for the first time or again."""
@@ -74,6 +75,13 @@ class Reporter:
             failed=job.failed,
             rows_per_second=round(self._rows / max(time.monotonic() - self._began, 1e-3)),
         )
+
+    def newer(self, key: JobKey) -> None:
+        """Note a job that a newer version has to do, once."""
+        if key not in self._newer:
+            self._newer.add(key)
+            self._metrics.left()
+            self._log.warning("job_left_to_newer_version", job=key.id)
 
     def lost(self, key: JobKey) -> None:
         """Note that a job was cancelled, or is another worker's."""

@@ -29,7 +29,7 @@ from service.domain.errors import (
     TooManyOwnTransfers,
     TooManyTransfers,
 )
-from service.domain.refusals import Refusal
+from service.domain.refusals import Reason, Refusal
 from service.usecases.imports import Imports, Received, digest, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job
@@ -159,4 +159,4 @@ def _received(
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
     """Show refusals as a table with `REPORT_COLUMNS`."""
     for part in parts:
-        yield [(line, reason.value, reason.text) for line, reason in part]
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

@@ -5,11 +5,13 @@ brand, or one caller, half of those; and whoever is much slower than any network
 """
 
 import errno
+import struct
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socket import SO_LINGER, SOL_SOCKET, socket
 
 from service.auth.caller import Caller
 from service.domain.errors import RequestTimeout, TooManyOwnTransfers, TooManyTransfers
@@ -19,6 +21,8 @@ SHARE = 4
 PATIENCE_S = 10.0
 """How long a client may make a transfer wait before its pace is looked at."""
 MIN_BYTES_PER_S = 32 * 1024
+RESET, NO_RESET = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
+"""Whether closing a connection resets it."""
 SENT_AT_ONCE = 16 * 1024
 """Bytes between two looks at the pace."""
 
@@ -103,6 +107,32 @@ def paced_out(parts: Iterator[bytes], pace: Pace) -> Iterator[bytes]:
             yield sent
             if not pace.keeps_up(len(sent)):
                 raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.")
+
+
+@contextmanager
+def cut_unless_whole(client: socket | None) -> Iterator[None]:
+    """Have a connection reset if the answer that is sent meanwhile does not come to its end.
+
+    Before HTTP/1.1 the end of the connection is the end of the answer (RFC 9112, section 6.3), and
+    proxies ask so by default: a part must not look whole. So it stays for whatever ends this
+    process, too: the kernel then sends RST instead of FIN (socket(7), SO_LINGER).
+
+    Raises:
+        ConnectionResetError: The source of the answer failed.
+    """
+    _linger(client, RESET)
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise ConnectionResetError(errno.ECONNRESET, "The answer cannot be finished.") from error
+    _linger(client, NO_RESET)
+
+
+def _linger(client: socket | None, how: bytes) -> None:
+    if client is not None:
+        client.setsockopt(SOL_SOCKET, SO_LINGER, how)
 
 
 def paced_in(parts: Iterator[bytes], pace: Pace) -> Iterator[bytes]:

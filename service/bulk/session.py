@@ -160,7 +160,7 @@ class Bar:
 
     def show(self, job: Job) -> None:
         """Show it."""
-        words = job.detail if job.kind is JobKind.IMPORT and job.detail else job.state.value
+        words = job.detail if job.kind == JobKind.IMPORT and job.detail else job.state.value
         self._progress.update(
             self._task, description=words, completed=job.done + job.failed, total=job.total
         )
@@ -174,6 +174,9 @@ class Bar:
 
     def ended(self, job: Job) -> None:
         """Note nothing."""
+
+    def newer(self, key: JobKey) -> None:
+        """Note nothing: it is another's job."""
 
     def lost(self, key: JobKey) -> None:
         """Note nothing: the job's row says why."""

@@ -19,6 +19,14 @@ from service.store.importing.tasks import Task, task_of
 from service.store.loading import Part, load_codes
 from service.store.pools import Pool
 
+STATE_VERSION = 1
+"""How `parameters` and `cursor` of a job are written.
+
+A worker goes on only with jobs of this version and of those before it, and leaves others to newer
+workers. Raise it with every change that workers of the version before would not read rightly; what
+they may ignore needs none, for readers pass over what they do not know.
+"""
+
 
 class Progress(NamedTuple):
     """Where a job is."""
@@ -57,12 +65,12 @@ def _import_task(progress: Progress) -> Task:
     return task_of(progress.pool, progress.job, progress.cursor, progress.now)
 
 
-KINDS: Mapping[JobKind, DoChunk] = {JobKind.GENERATE: generate, JobKind.IMPORT: import_list}
+KINDS: Mapping[str, DoChunk] = {JobKind.GENERATE: generate, JobKind.IMPORT: import_list}
 
 Prepare = Callable[[Connection, Progress, int], Any]
 """Reads and works out what the chunk is to write, before its transaction begins."""
 
-PREPARATIONS: Mapping[JobKind, Prepare] = {
+PREPARATIONS: Mapping[str, Prepare] = {
     JobKind.IMPORT: lambda connection, progress, size: chunks.prepare(
         connection, _import_task(progress), size
     )

@@ -3,8 +3,8 @@
 from service.domain.model import Levels, Room
 from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
-from service.store.jobs import SQLJobs
 from service.store.levels import PoolLevels
+from service.store.open_jobs import OpenJobs
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
 from service.usecases.job_ports import JobsNow
@@ -18,6 +18,7 @@ class SQLStatus:
         """Ask `database`; of the levels of campaigns show so many."""
         self._database = database
         self._levels = PoolLevels(pools)
+        self._open_jobs = OpenJobs(database)
 
     def why_not_ready(self) -> str | None:
         return self._database.why_not_ready()
@@ -37,7 +38,7 @@ class SQLStatus:
         return self._database.reserve.look()
 
     def open_jobs(self) -> JobsNow:
-        return SQLJobs(self._database).open_jobs(system_clock())
+        return self._open_jobs.look()
 
     def close(self) -> None:
         self._database.close()

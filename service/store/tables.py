@@ -161,6 +161,8 @@ job = Table(
     Column("lease", PlainText),
     Column("leased_until", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("heartbeat", BigInteger, nullable=False, server_default=text("0")),
+    Column("state_version", BigInteger, nullable=False, server_default=text("1")),
     PrimaryKeyConstraint("brand_id", "id"),
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
     CheckConstraint(f"state IN ({_JOB_STATES})", name="job_state"),
@@ -170,8 +172,12 @@ job = Table(
         name="job_finished",
     ),
 )
-"""Long work: how far it is, which worker may go on with it until when, and how many workers have
-taken it since one of them got any further."""
+"""Long work: how far it is, which worker may go on with it, and how many workers have taken it
+since one of them got any further.
+
+A worker that lives changes `heartbeat`, see `due_jobs.py`; `leased_until` is for versions before
+revision 7. Where no worker has the job, `leased_until` is its turn among those that wait, 0 being
+the first. `state_version` says how `parameters` and `cursor` are written, see `job_kinds.py`."""
 
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
 # data are split by brand, a key is unique within its part.

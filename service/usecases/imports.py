@@ -1,5 +1,6 @@
 """Taking a list of codes in, as it comes, and asking for the job that checks and stores it."""
 
+import codecs
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from service.usecases.ports import Clock, system_clock
 
 BLOCKS_AT_ONCE = 4
 """How many blocks are kept in one step."""
+_UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 
 
 class FileKey(NamedTuple):
@@ -94,6 +96,9 @@ class Intake:
         self._size = 0
         self._ends = 0
         self._in_row = 0
+        self._first_bytes = b""
+        self._returns = 0
+        """Carriage returns, for as long as no line has ended."""
 
     def check(self, block: bytes) -> None:
         """Count and digest a block.
@@ -105,16 +110,21 @@ class Intake:
         self._size += len(block)
         if self._size > self._max_bytes:
             raise TooLarge(f"A list has at most {self._max_bytes} bytes. Nothing was changed.")
+        self._first_bytes = (self._first_bytes + block)[:2]
+        if self._first_bytes in _UTF16:
+            raise _unreadable("The list is in UTF-16. Send it in UTF-8.")
         self._digest.update(block)
         if b"\0" in block:
-            raise _unreadable("The list holds a NUL: it is no text in UTF-8.")
+            raise _unreadable("The list holds a NUL: it is no text in UTF-8, but perhaps UTF-16.")
         ends = block.count(b"\n")
         if ends:
             self._in_row = 0
         self._ends += ends
+        self._returns += 0 if self._ends else block.rstrip(b"\r").count(b"\r")
         self._in_row += len(block) - 1 - block.rfind(b"\n")
         if self._in_row > MAX_ROW_BYTES:
             line = self._ends + 1
+            self._require_line_feeds()
             raise _unreadable(f"Line {line} is longer than {MAX_ROW_BYTES} bytes.")
         if self._ends > MAX_LINES:
             raise TooLarge(f"A list has at most {MAX_LINES} lines. Nothing was changed.")
@@ -127,8 +137,13 @@ class Intake:
         """
         if not self._size:
             raise _unreadable("The list is empty.")
+        self._require_line_feeds()
         lines = self._ends + bool(self._in_row)
         return Received(file, self._size, lines, self._digest.hexdigest())
+
+    def _require_line_feeds(self) -> None:
+        if self._returns and not self._ends:
+            raise _unreadable("Lines end in a carriage return (CR) alone. End them in LF or CRLF.")
 
 
 def receive(

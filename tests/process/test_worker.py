@@ -176,7 +176,7 @@ def test_sigterm_ends_a_worker_after_its_chunk_and_the_next_goes_on_at_once(
     worker.send_signal(signal.SIGTERM)
     assert 0 == worker.wait(60)
     assert (job().done, job().done) == there()
-    assert [job().id] == [key.id for key in SQLWork(database).due(system_clock(), 10)]
+    assert [job().id] == [key.id for key in SQLWork(database).due(10)]
 
 
 def test_a_cancelled_job_stops_under_its_worker(ask, start, database, there):

@@ -136,7 +136,7 @@ def test_one_kind_does_not_wait_for_another(database, brands, keys, count, monke
 
 @on_sqlite
 def test_purging_happens_between_the_slices_of_a_job(database, store, monkeypatch):
-    monkeypatch.setattr(working, "SLICE_S", 0)
+    monkeypatch.setattr(working, "LOOK_EVERY_S", 0)
     jobs, heard, done = SQLJobs(database), Strict(), []
     generate_codes(jobs, lambda _: None, "brand0", "default", 5000, requested_by="me")
     busy = Worker(
@@ -192,7 +192,7 @@ def test_a_worker_that_is_told_to_stop_leaves_a_paused_job(database, monkeypatch
     generate_codes(SQLJobs(database), lambda _: None, "brand0", "default", 3, requested_by="me")
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
     assert worker(database, Heard(), [True]).do_overdue()
-    assert SQLWork(database).due(system_clock(), 1)
+    assert SQLWork(database).due(1)
 
 
 @on_sqlite

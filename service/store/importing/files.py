@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from service.domain.errors import BrandNotFound, CampaignNotFound, ImportBudgetExceeded
 from service.domain.model import Millis
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.domain.refusals import Reason, Refusal
+from service.domain.refusals import Refusal
 from service.store import idempotency
 from service.store.database import Database
 from service.store.importing import budgets, staging
@@ -139,10 +139,7 @@ class SQLImports:
                 .order_by(import_refusal.c.line)
             )
             with connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement) as rows:
-                yield (
-                    [Refusal(line, Reason(slug)) for line, slug in part]
-                    for part in rows.partitions()
-                )
+                yield ([Refusal(*row) for row in part] for part in rows.partitions())
 
 
 def _brand_of(connection: Connection, brand: str, campaign: str) -> int:
