@@ -72,7 +72,7 @@ limit_request_field_size = 8190
 def when_ready(server):
     """Serve the metrics from the master, and let it drain before it stops."""
     parts = parts_of(server.app.wsgi())
-    status = SQLStatus(parts.database)
+    status = SQLStatus(parts.database, _settings.metrics_pools)
     watch = StoreWatch(status, parts.log)
     collectors = [
         StoreCollector(watch.look, status.wanted_revision()),
@@ -112,6 +112,7 @@ def post_worker_init(worker):
     keep_sampling(
         parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
     )
+    parts.store.vain.keep_writing()
     if parts.tracing:
         parts.tracing.start()
     if _settings.rate_limit_storage_url is None:  # the loop must not wait for Redis

@@ -41,6 +41,7 @@ from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
+from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
@@ -56,6 +57,7 @@ class Parts:
 
     store: SQLStore
     jobs: SQLJobs
+    imports: SQLImports
     queue: LateQueue
     database: Database
     metrics: Metrics
@@ -113,7 +115,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(brand_views(store, cursors))
     transfers = Transfers(settings.threads, settings.transfer_timeout_s)
     app.register_blueprint(export_views(SQLExports(database), transfers))
-    imports = SQLImports(database)
+    budgets = Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes)
+    imports = SQLImports(database, budgets)
     limit = settings.import_max_bytes
     app.register_blueprint(import_views(ImportParts(imports, jobs, announce, transfers, limit)))
     app.register_blueprint(problem_pages())
@@ -132,7 +135,20 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     observer = RequestObserver(express, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        *(store, jobs, queue, database, metrics, observer, drain, log, keyring, express, tracing)
+        *(
+            store,
+            jobs,
+            imports,
+            queue,
+            database,
+            metrics,
+            observer,
+            drain,
+            log,
+            keyring,
+            express,
+            tracing,
+        )
     )
     return app
 

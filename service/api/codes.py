@@ -9,7 +9,13 @@ from service.api.operation import Answer, operation
 from service.api.paging import Cursors
 from service.auth.caller import Scope
 from service.domain.codes import ALPHABET, LENGTH
-from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound, Conflict
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeNotFound,
+    Conflict,
+    InsufficientStorage,
+)
 from service.domain.model import Code, State
 from service.observability.metrics import Metrics
 from service.observability.requests import current_record
@@ -57,7 +63,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
         header=schemas.IdempotencyHeader,
         body=schemas.CreateCodes,
         answers={201: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict),
+        refusals=(BrandNotFound, CampaignNotFound, Conflict, InsufficientStorage),
     )
     def create_campaign_codes(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from service.api import schemas, shapes
 from service.api.idempotency import idempotency
@@ -20,16 +20,20 @@ from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     Conflict,
+    ImportBudgetExceeded,
+    InsufficientStorage,
     JobNotFound,
     NotAcceptable,
     RequestTimeout,
     TooManyJobs,
+    TooManyOwnTransfers,
     TooManyTransfers,
 )
 from service.domain.refusals import Reason, Refusal
-from service.usecases.imports import Imports, import_codes, receive
+from service.usecases.imports import Imports, Received, digest, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job
+from service.usecases.ports import system_clock
 
 REPORT_COLUMNS = ("line", "reason", "detail")
 
@@ -70,7 +74,8 @@ def import_views(parts: ImportParts) -> Blueprint:
         answers={202: ACCEPTED},
         refusals=(
             *(BrandNotFound, CampaignNotFound, RequestTimeout),
-            *(Conflict, TooManyJobs, TooManyTransfers),
+            *(Conflict, TooManyJobs, TooManyTransfers, TooManyOwnTransfers),
+            *(ImportBudgetExceeded, InsufficientStorage),
         ),
     )
     def import_list(
@@ -92,10 +97,8 @@ def import_views(parts: ImportParts) -> Blueprint:
         made with the job, and stay without codes if none is stored.
         """
         form = sent_form(parts.max_bytes)
-        with parts.transfers.place(brand) as pace:
-            received = receive(
-                parts.imports, brand, campaign, paced_in(blocks(), pace), parts.max_bytes
-            )
+        with parts.transfers.place(brand, current_caller()) as pace:
+            received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
         once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
         job, new = import_codes(
             parts.imports,
@@ -122,7 +125,10 @@ def import_views(parts: ImportParts) -> Blueprint:
                 columns=REPORT_COLUMNS,
             )
         },
-        refusals=(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable, TooManyTransfers),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable),
+            *(TooManyTransfers, TooManyOwnTransfers),
+        ),
         head=False,
     )
     def show_report(brand: str, campaign: str, job: str) -> Response:
@@ -132,12 +138,23 @@ def import_views(parts: ImportParts) -> Blueprint:
         """
         list_type = accepted()
         with ExitStack() as stack:
-            pace = stack.enter_context(parts.transfers.place(brand))
+            pace = stack.enter_context(parts.transfers.place(brand, current_caller()))
             refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
             lines = written(REPORT_COLUMNS, report_table(refusals), list_type)
             return streamed(lines, pace, list_type, stack.pop_all().close)
 
     return views
+
+
+def _received(
+    parts: ImportParts, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
+) -> Received:
+    """Take a list in; nothing is kept of one that an earlier answer is for."""
+    once = idempotency(key, None)
+    if once and parts.imports.is_answered(once.key, system_clock()):
+        return digest(body, parts.max_bytes)
+    announced = request.content_length
+    return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)
 
 
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:

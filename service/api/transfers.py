@@ -1,7 +1,7 @@
 """Long transfers: how many there may be at once, and how slow their clients.
 
-Each takes a thread for as long as it lasts. So they may have some of a process's threads, and a
-brand a part of those; and whoever is much slower than any network has to come again.
+Each takes a thread for as long as it lasts. So they may have some of a process's threads, and one
+brand, or one caller, half of those; and whoever is much slower than any network has to come again.
 """
 
 import errno
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import SO_LINGER, SOL_SOCKET, socket
 
-from service.domain.errors import RequestTimeout, TooManyTransfers
+from service.auth.caller import Caller
+from service.domain.errors import RequestTimeout, TooManyOwnTransfers, TooManyTransfers
 
 SHARE = 4
 """One thread in so many may be in a transfer."""
@@ -38,27 +39,36 @@ class Transfers:
     def __init__(self, threads: int, longest_s: float) -> None:
         self._places = max(1, threads // SHARE)
         self._places_of_brand = (self._places + 1) // 2
+        self._places_of_caller = max(1, self._places // 2)
         self._longest_s = longest_s
         self._taken: Counter[str] = Counter()
+        self._taken_by: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, brand: str) -> Iterator["Pace"]:
+    def place(self, brand: str, caller: Caller) -> Iterator["Pace"]:
         """Take a place for a transfer of a brand's, and lend what looks at its pace.
 
         Raises:
+            TooManyOwnTransfers: The caller has as many as one may have.
             TooManyTransfers: There is none.
         """
+        who = (caller.issuer, caller.subject)
         with self._lock:
             if self._taken.total() >= self._places or self._taken[brand] >= self._places_of_brand:
                 raise TooManyTransfers
+            if self._taken_by[who] >= self._places_of_caller:
+                raise TooManyOwnTransfers
             self._taken[brand] += 1
+            self._taken_by[who] += 1
         try:
             yield Pace(self._longest_s)
         finally:
             with self._lock:
                 self._taken[brand] -= 1
+                self._taken_by[who] -= 1
                 self._taken += Counter()  # forgets those at 0
+                self._taken_by += Counter()
 
 
 class Pace:

@@ -34,7 +34,7 @@ from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready
-from service.usecases.job_ports import JobKey, Step
+from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
@@ -182,8 +182,10 @@ class Bar:
         """Note nothing: the job's row says why."""
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
-        """Say that the database cannot be had."""
-        self._progress.update(self._task, description="waiting for the database")
+        """Say that the database cannot be had, or has no space left."""
+        low = isinstance(error, SpaceLow)
+        words = "waiting for space on the disk" if low else "waiting for the database"
+        self._progress.update(self._task, description=words)
 
     def broken(self, key: JobKey, error: Exception) -> None:
         """Name a fault of ours; its text may hold a code."""

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from service import __version__
-from service.domain.errors import AuthRefusal
+from service.domain.errors import AuthRefusal, StorageRefusal
 
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -78,6 +78,14 @@ class Metrics:
             registry=self.registry,
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
+
+        storage = Counter(
+            "discount_storage_refusals",
+            "Calls refused because the database may not grow by them, by the reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._storage = {reason: storage.labels(reason.value) for reason in StorageRefusal}
 
         self._errors = Counter(
             "discount_database_errors",
@@ -149,6 +157,10 @@ class Metrics:
     def auth_refusal(self, reason: AuthRefusal) -> None:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
+
+    def storage_refusal(self, reason: StorageRefusal) -> None:
+        """Count a call by which the database may not grow."""
+        self._storage[reason].inc()
 
     def database_error(self, name: str) -> None:
         """Count a call that the database failed."""

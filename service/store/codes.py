@@ -60,7 +60,7 @@ def add_codes(
         added += insert_codes(connection, pool, mint(count - len(added)), now)
     else:
         raise RuntimeError("Nearly every code of this form is taken.")
-    move(connection, pool, count, into=State.AVAILABLE)
+    move(connection, pool, count, now, into=State.AVAILABLE)
     return added
 
 

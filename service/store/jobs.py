@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from service.domain.errors import Conflict, JobNotFound, TooManyJobs
+from service.domain.errors import Conflict, JobNotFound, TooManyJobs, Unavailable
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job_id
 from service.domain.model import Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
@@ -16,6 +16,7 @@ from service.store.database import Database
 from service.store.importing import staging
 from service.store.importing.tasks import is_storing
 from service.store.pools import Pool, find_pool, open_default_pool
+from service.store.space import growing
 from service.store.tables import brand, job
 from service.usecases.imports import FileKey
 from service.usecases.job_ports import JobKey
@@ -69,6 +70,7 @@ class SQLJobs:
                 pool = find_pool(connection, brand, campaign)
                 first = _as_begun(_find(connection, pool, answered[0]))
                 return JobKey(pool.brand_id, first.id), first, False
+            self._database.reserve.require()
             if campaign == DEFAULT_CAMPAIGN:
                 pool = open_default_pool(connection, brand, now)
             else:
@@ -78,7 +80,8 @@ class SQLJobs:
                 idempotency.remember(connection, pool.brand_id, once, [added.id], now)
             return JobKey(pool.brand_id, added.id), added, True
 
-        return self._database.write(add_job)
+        with growing():
+            return self._database.write(add_job)
 
     def find(self, brand: str, campaign: str, job_id: str) -> Job:
         with self._database.read() as connection:
@@ -172,10 +175,21 @@ def require_job(connection: Connection, pool: Pool, job_id: str) -> None:
     _find(connection, pool, job_id)
 
 
+def require_place(connection: Connection, brand_id: int) -> None:
+    """Insist that a brand may have another open job.
+
+    Raises:
+        TooManyJobs: It has as many as it may.
+    """
+    if connection.execute(_OPEN, {"brand_id": brand_id}).scalar_one() >= MAX_OPEN:
+        raise TooManyJobs
+
+
 def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
     connection.execute(_LOCK_BRAND, {"brand_id": pool.brand_id})
-    if connection.execute(_OPEN, {"brand_id": pool.brand_id}).scalar_one() >= MAX_OPEN:
-        raise TooManyJobs
+    require_place(connection, pool.brand_id)
+    if order.kind is JobKind.IMPORT and "file" not in order.parameters:
+        raise Unavailable  # its key was known when the list came, and is too old by now
     job_id = new_job_id()
     connection.execute(
         insert(job),

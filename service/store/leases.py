@@ -24,9 +24,11 @@ from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
 from service.store.reservations import RESERVE_BEGINS
 from service.store.tables import job
-from service.usecases.job_ports import LEASE_MS, JobKey, Lease, LeaseLost, Step
+from service.usecases.job_ports import LEASE_MS, JobKey, Lease, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
+PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
+"""The `detail` of a job that waits for space."""
 RESERVING_S = 1.0
 """For how long sessions that have reserved are taken to go on with it."""
 # https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
@@ -89,19 +91,28 @@ class SQLWork:
     def _may_take(self, key: JobKey, row: Any) -> bool:
         return bool(row.free) or self._due.is_abandoned(key, row[-len(BEAT) :])
 
+    def pause(self, lease: Lease, now: Millis) -> None:
+        with self._database.transaction() as connection:
+            _held(connection, lease)
+            _change_held(connection, lease, detail=PAUSED, **_sign_of_life(now))
+
     def renew(self, lease: Lease, now: Millis) -> None:
         self._database.write(partial(_change_held, held=lease, **_sign_of_life(now)))
 
     def step(self, lease: Lease, size: int, now: Millis) -> Step:
+        self._require_space()
         prepared = self._prepare(lease, size, now)
         with self._database.transaction() as connection:
             began = time.perf_counter()
             progress = _progress(_held(connection, lease), lease, now)
             found = progress.job
             chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
+            if found.detail == PAUSED:
+                _change(connection, lease.key, detail=None)
             _record(connection, lease.key, chunk, now)
             if chunk.ends is not None:
-                finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
+                detail = chunk.detail or (None if found.detail == PAUSED else found.detail)
+                finish(connection, lease.key, chunk.ends, detail, now)
             reached = _read(connection, lease.key)
             others = _saw_others(connection)
         held = time.perf_counter() - began
@@ -109,6 +120,16 @@ class SQLWork:
         rows = max(chunk.done + chunk.failed, chunk.created)
         others = others or self._database.others_write()
         return Step(reached, rows, chunk.created, held, others, free)
+
+    def _require_space(self) -> None:
+        """Insist on space for a chunk, which may have some 20 MB.
+
+        Raises:
+            SpaceLow: What is left is kept for reservations.
+        """
+        self._database.reserve.forget()
+        if self._database.reserve.is_low():
+            raise SpaceLow
 
     def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""

@@ -77,6 +77,7 @@ tally = Table(
     Column("brand_id", Integer, nullable=False),
     Column("campaign_id", Integer, nullable=False),
     *(Column(state, BigInteger, nullable=False, server_default=text("0")) for state in State),
+    Column("touched_at", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "campaign_id", info=SQLITE_ONLY),
     ForeignKeyConstraint(
         ["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"], info=SQLITE_ONLY
@@ -90,7 +91,8 @@ tally = Table(
 )
 """How many codes of a campaign are in each state, so that nobody counts rows.
 
-On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`.
+On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`. `touched_at` says when
+codes were last added or taken, or asked for in vain; the newest row has it.
 """
 
 code = Table(
@@ -227,10 +229,14 @@ import_file = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("job_brand_id", Integer),
     Column("job_id", PlainText),
+    Column("brand", PlainText, nullable=False, server_default=text("''")),
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "id"),
 )
 """A list of codes on its way in. Where the brand is not there yet, `brand_id` is 0; so it is in
-the two tables that follow. What belongs to a file is purged when its job has ended."""
+the two tables that follow; `brand` is its name all the same. `bytes` is what it has in the budget
+of open imports: what was announced, or has come. What belongs to a file is purged when its job has
+ended."""
 
 import_block = Table(
     "import_block",

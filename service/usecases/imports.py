@@ -5,7 +5,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
 from service.domain.code_lists import MAX_LINES, ListForm
 from service.domain.errors import InputError, InvalidRequest, TooLarge
@@ -34,14 +35,31 @@ class Imports(Protocol):
         Unavailable: The store cannot answer now.
     """
 
-    def begin(self, brand: str, campaign: str, now: Millis) -> FileKey:
-        """Make a file for a campaign. On `default` it is no matter if the campaign is not there."""
+    def is_answered(self, key: bytes, now: Millis) -> bool:
+        """Say whether a request with this idempotency key has been answered before."""
 
-    def keep(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
-        """Add blocks, the first of which has the number `first`."""
+    def begin(self, brand: str, campaign: str, now: Millis, announced: int = 0) -> FileKey:
+        """Make a file for a campaign. On `default` it is no matter if the campaign is not there.
+
+        The bytes that are announced have their place in the budgets from now on.
+
+        Raises:
+            TooManyJobs: The brand has as many open jobs as it may.
+            ImportBudgetExceeded, InsufficientStorage: There is no room for so many bytes.
+        """
+
+    def keep(self, file: FileKey, first: int, blocks: Sequence[bytes], more: int = 0) -> None:
+        """Add blocks, the first of which has the number `first`.
+
+        Of their bytes, so many `more` had not been announced, and have to have a place in the
+        budgets, too.
+
+        Raises:
+            ImportBudgetExceeded, InsufficientStorage: There is no room for them.
+        """
 
     def drop(self, file: FileKey) -> None:
-        """Say that no job will need a file; it is purged by and by."""
+        """Say that no job will need a file, and delete it, or what would take long later."""
 
     def purge(self, now: Millis) -> bool:
         """Delete a little of what no open job needs; say whether there may be more."""
@@ -60,7 +78,8 @@ class Imports(Protocol):
 class Received:
     """A file that has come, whole."""
 
-    file: FileKey
+    file: FileKey | None
+    """`None` if nothing was kept: the request is a repeated one."""
     size: int
     """Bytes."""
     lines: int
@@ -110,7 +129,7 @@ class Intake:
         if self._ends > MAX_LINES:
             raise TooLarge(f"A list has at most {MAX_LINES} lines. Nothing was changed.")
 
-    def received(self, file: FileKey) -> Received:
+    def received(self, file: FileKey | None) -> Received:
         """Sum up.
 
         Raises:
@@ -134,36 +153,53 @@ def receive(
     blocks: Iterable[bytes],
     max_bytes: int,
     clock: Clock = system_clock,
+    *,
+    announced: int | None = None,
 ) -> Received:
-    """Keep a list as it comes.
+    """Keep a list as it comes, if there is room for it.
 
     Args:
         imports: Where it is kept.
         brand: Whose it is to be.
         campaign: Where its codes are to be.
-        blocks: The list.
+        blocks: The list; none is taken before all else is known to be well.
         max_bytes: How long it may be.
         clock: Tells the time.
+        announced: How many bytes it is said to have; `None`: not said.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
+        TooManyJobs: The brand has as many open jobs as it may.
+        ImportBudgetExceeded, InsufficientStorage: There is no room for the list.
         TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
     """
-    intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock())
+    intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock(), announced or 0)
     try:
         number, held = 0, list[bytes]()
-        for block in blocks:
-            intake.check(block)
-            held.append(block)
-            if len(held) == BLOCKS_AT_ONCE:
-                imports.keep(file, number, held)
+        for block in chain(blocks, [None]):
+            if block is not None:
+                intake.check(block)
+                held.append(block)
+            if held and (block is None or len(held) == BLOCKS_AT_ONCE):
+                more = sum(map(len, held)) if announced is None else 0
+                imports.keep(file, number, held, more)
                 number, held = number + len(held), []
-        if held:
-            imports.keep(file, number, held)
         return intake.received(file)
     except BaseException:
         imports.drop(file)
         raise
+
+
+def digest(blocks: Iterable[bytes], max_bytes: int) -> Received:
+    """Read a list that came before, and keep nothing of it.
+
+    Raises:
+        TooLarge, InvalidRequest: The list cannot be read.
+    """
+    intake = Intake(max_bytes)
+    for block in blocks:
+        intake.check(block)
+    return intake.received(None)
 
 
 def import_codes(
@@ -192,14 +228,18 @@ def import_codes(
         BrandNotFound, CampaignNotFound: There is no such campaign.
         Conflict: The idempotency key was used for something else.
         TooManyJobs: The brand has as many open jobs as it may.
+        InsufficientStorage: The database has no room for another job.
+        Unavailable: The answer to a repeated request was forgotten meanwhile.
     """
     file = received.file
-    parameters = {"form": form, "dry_run": dry_run, "file": file.id, "file_of": file.brand_id}
+    parameters: dict[str, Any] = {"form": form, "dry_run": dry_run}
+    if file is not None:
+        parameters |= {"file": file.id, "file_of": file.brand_id}
     new = False
     try:
         job, new = ask(Order(JobKind.IMPORT, received.lines, requested_by, parameters))
     finally:
-        if not new:
+        if file is not None and not new:
             imports.drop(file)
     return job, new
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from service.domain.errors import Unavailable
 from service.domain.jobs import Job, Order
 from service.domain.model import Idempotency, Millis, Page
 
@@ -36,6 +37,10 @@ class JobsNow(NamedTuple):
 
 Announce = Callable[[JobKey], None]
 """Tells workers of a job. It never fails: a job that nobody was told of is found a little later."""
+
+
+class SpaceLow(Unavailable):
+    """What space is left is kept for reservations: jobs wait until there is more."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - it is no error of anybody's
@@ -139,7 +144,14 @@ class Work(Protocol):
         """Take a job that is due; `None` if it is not, or not there."""
 
     def step(self, lease: Lease, size: int, now: Millis) -> Step:
-        """Do a chunk of about `size` rows, a sign of life with it, in one transaction."""
+        """Do a chunk of about `size` rows, a sign of life with it, in one transaction.
+
+        Raises:
+            SpaceLow: The database may not grow now. Nothing was changed.
+        """
+
+    def pause(self, lease: Lease, now: Millis) -> None:
+        """Give a sign of life of a worker that waits for space, and tell the job's caller of it."""
 
     def renew(self, lease: Lease, now: Millis) -> None:
         """Give a sign of life of a worker that cannot go on; a lost lease is no matter."""

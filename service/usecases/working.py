@@ -13,7 +13,7 @@ from typing import Protocol
 
 from service.domain.errors import Unavailable
 from service.domain.jobs import Job
-from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, Step, Work
+from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, SpaceLow, Step, Work
 from service.usecases.pacing import Pace
 from service.usecases.ports import Clock, system_clock
 
@@ -65,6 +65,10 @@ class JobObserver(Protocol):
         """Note that a job is ended because so many workers in a row did not survive it."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Does jobs, one at a time.
@@ -75,6 +79,8 @@ class Worker:
         observer: Hears what happens.
         wait: How to rest.
         clock: Tells the time.
+        upkeep: What is to be done beside jobs, a little at a time: called between the slices of
+            one, and again and again while one waits for space.
     """
 
     work: Work
@@ -82,6 +88,7 @@ class Worker:
     observer: JobObserver
     wait: Wait
     clock: Clock = system_clock
+    upkeep: Callable[[], None] = _nothing
 
     def do(self, key: JobKey) -> bool:
         """Work on a job until it ends, or others wait, or the worker is to stop.
@@ -145,6 +152,7 @@ class Worker:
                 look_at = now + LOOK_EVERY_S
                 if self._others_wait() and now > began + SLICE_S:
                     return True
+                self.upkeep()
         return True
 
     def _others_wait(self) -> bool:
@@ -163,6 +171,13 @@ class Worker:
         for rest in chain(RETRY_S, repeat(RETRY_S[-1])):
             try:
                 return self.work.step(lease, size, self.clock())
+            except SpaceLow as error:
+                self.observer.waits(lease.key, error, rest)
+                with suppress(Unavailable):
+                    self.work.pause(lease, self.clock())
+                self.upkeep()
+                if self.wait(rest):
+                    return None
             except Unavailable as error:
                 self.observer.waits(lease.key, error, rest)
                 with suppress(Unavailable):  # it may be the chunk alone that is too much

@@ -27,7 +27,7 @@ class _ClashError(RuntimeError):
 def store_some(connection: Connection, task: Task, size: int) -> Chunk:
     """Store some of the codes; nothing can be in the way of the rest."""
     codes = _store_next(connection, task, 0, task.cursor.after, size)
-    move(connection, task.pool, len(codes), into=State.AVAILABLE)
+    move(connection, task.pool, len(codes), task.now, into=State.AVAILABLE)
     if len(codes) < size:
         return _stored(task, len(codes))
     return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
@@ -47,7 +47,7 @@ def store_all(connection: Connection, task: Task) -> Chunk:
         return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
     if stored != task.job.done:
         raise RuntimeError("Staged codes are missing.")
-    move(connection, task.pool, stored, into=State.AVAILABLE)
+    move(connection, task.pool, stored, task.now, into=State.AVAILABLE)
     return _stored(task, stored)
 
 

@@ -1,5 +1,6 @@
 """How SQLite is opened, how its transactions begin, and what its errors mean."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -15,6 +16,7 @@ from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
+from service.store.space import Space
 from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
@@ -60,7 +62,8 @@ class SQLiteDatabase(Database):
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
-        self._turnstile = Turnstile(Path(f"{make_url(url).database}-writers"))
+        self._file = Path(make_url(url).database or "")
+        self._turnstile = Turnstile(Path(f"{self._file}-writers"))
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -138,6 +141,21 @@ class SQLiteDatabase(Database):
         finally:
             seconds = time.perf_counter() - began
             self._observer.commit(len(works), self.waiting_writes, seconds)
+
+    def space(self) -> Space | None:
+        """Look at the disk of the file, of which the write-ahead log is a neighbour.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        try:
+            disk = os.statvfs(self._file.resolve().parent)
+        except OSError:
+            return None
+        with self.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+            size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+        return disk.f_bavail * disk.f_frsize, pages * size
 
     @property
     def waiting_writes(self) -> int:
