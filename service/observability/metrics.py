@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from service import __version__
 from service.domain.errors import AuthRefusal
+from service.observability.log_output import DROPPED
 
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -121,6 +122,8 @@ class Metrics:
             registry=self.registry,
         )
 
+        log_lines_dropped(self.registry)
+
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count an answered request."""
         kind = (method, route, status)
@@ -174,6 +177,16 @@ class Metrics:
         self._database["write"].observe(seconds)
         if seconds >= SLOW_S and self._slow:
             self._slow("write", seconds)
+
+
+def log_lines_dropped(registry: CollectorRegistry) -> None:
+    """Count from now on the log lines of this process that could not be written."""
+    counter = Counter(
+        "discount_log_lines_dropped",
+        "Log lines that could not be written, or that nobody read in time.",
+        registry=registry,
+    )
+    DROPPED.listener = counter.inc
 
 
 class BuildCollector(Collector):
