@@ -109,6 +109,7 @@ def post_worker_init(worker):
     """Fetch keys before the first caller needs them; the master's threads do not come along."""
     parts = parts_of(worker.wsgi)
     parts.keyring.start()
+    parts.readiness.start()
     keep_sampling(
         parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
     )
