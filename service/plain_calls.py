@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from gunicorn.workers.gthread import TConn
 
 from service import deadlines
+from service.domain.errors import Problem, Unavailable
 from service.plain_http import answer_plain, read_plain
 from service.tasks import Tasks
 
@@ -41,6 +42,9 @@ class Worker(Protocol):
 
     def cut(self, conn: TConn) -> None:
         """End a connection that did not take its answer."""
+
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+        """Answer a request that is not begun, and end its connection."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that failed outside the application."""
@@ -84,18 +88,17 @@ class PlainCalls:
         return self._tasks.patience(seconds)
 
     def go_on(self) -> None:
-        """See to who has waited for too long, and begin what was taken.
-
-        Calls that have waited for too long begin, too: they are refused before they do anything.
-        """
+        """See to who has waited for too long, and begin what was taken."""
         self._tasks.expire()
         ends = time.monotonic() + TURN_S
-        while (
-            self._queue
-            and (now := time.monotonic()) < ends
-            and (self._tasks.running < AT_ONCE or now >= _end_of(self._queue[0]))
-        ):
-            self._tasks.start(self._answer, self._queue.popleft())
+        while self._queue and (now := time.monotonic()) < ends:
+            if now >= _end_of(self._queue[0]):
+                late = self._queue.popleft()
+                self._worker.refuse(late.conn, Unavailable(), late.environ)
+            elif self._tasks.running < AT_ONCE:
+                self._tasks.start(self._answer, self._queue.popleft())
+            else:
+                return
 
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""

@@ -10,12 +10,12 @@ import time
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from errno import ECONNRESET
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from select import select
 from selectors import EVENT_READ
 from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from gunicorn import util
@@ -24,6 +24,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from service.accepting import AcceptPause
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.app import parts_of
 from service.domain.errors import (
@@ -41,6 +42,9 @@ from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, prepare
 from service.settings import load_settings
 from service.tasks import Tasks
 from service.thread_queue import ThreadQueue
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class PipelineLogger(Logger):
@@ -70,6 +74,19 @@ class ServiceWorker(ThreadWorker):
         """Both in the order in which they began, and so in that in which they end."""
         self._plain: PlainCalls | None = None
 
+    def accept(self, listener: socket) -> None:
+        """Accept a connection; where the system refuses, accept nobody for a moment."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            self._pause.begin(error)
+            super().set_accept_enabled(False)
+
+    @cached_property
+    def _pause(self) -> AcceptPause:
+        parts = parts_of(self.wsgi)
+        return AcceptPause(parts.log, parts.metrics.accept_failed)
+
     def get_thread_pool(self) -> Executor:
         """Make the threads, and the queue before them."""
         threads: Executor = super().get_thread_pool()
@@ -77,7 +94,7 @@ class ServiceWorker(ThreadWorker):
             threads,
             self.handle,
             lambda conn, done: self.method_queue.defer(self.finish_request, conn, done),
-            lambda conn: self._refuse(conn.sock, Unavailable()),
+            lambda conn: self._refuse(conn.sock, Unavailable(), {}),
         )
         return threads
 
@@ -232,7 +249,7 @@ class ServiceWorker(ThreadWorker):
             begun = self._arriving.pop(conn).held
             self.poller.unregister(conn.sock)
             if begun:
-                self._refuse(conn.sock, RequestTimeout())
+                self._refuse(conn.sock, RequestTimeout(), {})
                 self.leave(conn)
             else:
                 self._drop(conn)
@@ -260,10 +277,12 @@ class ServiceWorker(ThreadWorker):
         gunicorn would keep listening while it finishes: connections that nobody will accept
         would hang, and be reset in the end.
         """
+        if enabled and self._pause.lasts:
+            return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             for listener in self.sockets:
-                while select([listener], [], [], 0)[0]:
+                while not self._pause.lasts and select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
 
@@ -280,14 +299,19 @@ class ServiceWorker(ThreadWorker):
         else:
             problem = InternalError()
             self.log.error("a request failed outside the application", exc_info=exc)
-        self._refuse(client, problem)
+        self._refuse(client, problem, {})
 
-    def _refuse(self, client: socket, problem: Problem) -> None:
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+        """Answer a request that is not begun, and end its connection."""
+        self._refuse(conn.sock, problem, environ)
+        self.leave(conn)
+
+    def _refuse(self, client: socket, problem: Problem, environ: "WSGIEnvironment") -> None:
         """Answer a request that the application does not see; count and log it all the same."""
         observer = parts_of(self.wsgi).observer
-        record = observer.record({})
+        record = observer.record(environ)
         record.problem = problem.slug
-        observer.tell("other", problem.status, 0.0, record)
+        observer.tell(environ.get("REQUEST_METHOD", "other"), problem.status, 0.0, record)
         with suppress(OSError):  # the client may have left
             util.write_nonblock(client, _response(problem, record))
 

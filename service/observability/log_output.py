@@ -15,7 +15,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -36,15 +35,22 @@ class DroppedLines:
 
     def __init__(self) -> None:
         self.total = 0
-        self.listener: Callable[[int], None] | None = None
-        """Is told of each number that is added, if set."""
+        self._taken = 0
+        os.register_at_fork(after_in_child=self._forget)
 
     def add(self, number: int) -> None:
-        """Count lines; a listener that fails must not fail who logs."""
+        """Count lines; nothing that has a lock hears of it, as a fork may come at any time."""
         self.total += number
-        if self.listener:
-            with suppress(Exception):
-                self.listener(number)
+
+    def take(self) -> int:
+        """Return how many there were since the last time, for whoever shows them."""
+        new = self.total - self._taken
+        self._taken += new
+        return new
+
+    def _forget(self) -> None:
+        """Begin anew in a child."""
+        self.total = self._taken = 0
 
 
 DROPPED = DroppedLines()
