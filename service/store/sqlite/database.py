@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, PoolProxiedConnection, QueuePool, event, make_url
+from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service import deadlines
 from service.domain.errors import Unavailable
-from service.settings import SettingsError
+from service.settings import SettingsError, sqlite_file
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
 from service.store.sqlite.turnstile import Turnstile
@@ -40,7 +40,7 @@ class SQLiteDatabase(Database):
 
     Args:
         app: The application whose life the engine shares.
-        url: An SQLAlchemy URL with an absolute path.
+        url: As the settings have it, with an absolute path.
         threads: How many threads use it at once; each gets a connection.
         observer: Hears what the database does.
 
@@ -54,7 +54,7 @@ class SQLiteDatabase(Database):
     def __init__(
         self, app: Flask, url: str, threads: int, observer: Observer | None = None
     ) -> None:
-        _require_folder(url)
+        file = _file_in_a_folder(url)
         options = {
             "pool_size": threads,
             "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
@@ -62,13 +62,13 @@ class SQLiteDatabase(Database):
             "pool_use_lifo": True,  # few caches that are warm, not many that are cold
         }
         self._most = threads + EXTRA
-        super().__init__(app, url, options, observer)
+        super().__init__(app, URL.create("sqlite", database=str(file)), options, observer)
         event.listen(self.engine, "connect", _set_up)
         event.listen(self.engine, "checkout", _keep_to_the_deadline)
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
-        self._turnstile = Turnstile(Path(f"{make_url(url).database}-writers"))
+        self._turnstile = Turnstile(Path(f"{file}-writers"))
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -199,15 +199,17 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _require_folder(url: str) -> None:
-    """Insist on the folder of a file, which SQLite itself does not make.
+def _file_in_a_folder(url: str) -> Path:
+    """Return the file of a URL; insist on its folder, which SQLite itself does not make.
 
     Raises:
         SettingsError: It is not there: a slip of the pen must not make a new, empty database.
     """
-    path = make_url(url).database
-    if path and not Path(path).parent.is_dir():
-        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {Path(path).parent}.")
+    file = sqlite_file(url)
+    assert file  # noqa: S101 - the settings have looked
+    if not file.parent.is_dir():
+        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {file.parent}.")
+    return file
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
