@@ -22,6 +22,7 @@ from service import open_files  # noqa: E402
 from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
 from service.observability.metrics import BuildCollector, WorkerCollector  # noqa: E402
+from service.observability.reserved_counters import reserve_counters  # noqa: E402
 from service.observability.sampling import keep_sampling  # noqa: E402
 from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
 from service.server import PipelineLogger, ServiceWorker  # noqa: E402
@@ -29,6 +30,7 @@ from service.settings import SettingsError, load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
 
 gc.enable()
+reserve_counters()
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended; this file is read again on SIGHUP."""
