@@ -112,7 +112,9 @@ def post_worker_init(worker):
     parts.keyring.start()
     parts.readiness.start()
     keep_sampling(
-        parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
+        parts.metrics,
+        lambda: (parts.database.waiting_writes, *parts.database.connections),
+        parts.log,
     )
     if parts.tracing:
         parts.tracing.start()

@@ -42,7 +42,7 @@ class MetricsServer:
         watch: StoreWatch,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
-        note: Callable[[], None],
+        note: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._watch = watch

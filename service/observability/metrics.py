@@ -169,9 +169,11 @@ class Metrics:
         """Count a connection that the system refused us."""
         self._accepts_failed.inc()
 
-    def log_lines(self) -> None:
+    def log_lines(self) -> int:
         """Count the log lines that this process has dropped since the last time."""
-        self._log_lines_dropped.inc(DROPPED.take())
+        dropped = DROPPED.take()
+        self._log_lines_dropped.inc(dropped)
+        return dropped
 
     def saturation(self, waiting: int, in_use: int, idle: int, most: int) -> None:
         """Note how many writes wait now, and how many connections there are."""

@@ -191,7 +191,7 @@ def _no_log(scene: Scene) -> Iterator[None]:
     over = threading.Event()
 
     def limit(size: int) -> None:
-        for pid in workers(scene.on_locked):
+        for pid in scene.on_locked.workers:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def now_and_then() -> None:
