@@ -4,12 +4,15 @@ Handing a request to a thread, and its connection back, costs more than answerin
 calls, and threads that fight for the interpreter. `docs/adr/0011-tasks-in-the-loop.md` has figures.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gunicorn.workers.gthread import TConn
 
+from service import deadlines
+from service.domain.errors import Problem, Unavailable
 from service.plain_http import answer_plain, read_plain
 from service.tasks import Tasks
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Calls that may have begun and not ended; the others wait in the order in which they came."""
+TURN_S = 0.05
+"""How long calls are begun until the loop looks for events again: probes must not wait for all."""
 
 
 class Worker(Protocol):
@@ -38,6 +43,9 @@ class Worker(Protocol):
     def cut(self, conn: TConn) -> None:
         """End a connection that did not take its answer."""
 
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+        """Answer a request that is not begun, and end its connection."""
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer a request that failed outside the application."""
 
@@ -47,6 +55,7 @@ class _Call(NamedTuple):
 
     conn: TConn
     environ: "WSGIEnvironment"
+    arrived: float
 
 
 class PlainCalls:
@@ -67,22 +76,34 @@ class PlainCalls:
         environ = read_plain(held, conn) if self._looks_plain(held) else None
         if environ is None:
             return False
-        self._queue.append(_Call(conn, environ))
+        self._queue.append(_Call(conn, environ, time.monotonic()))
         return True
 
     def patience(self, seconds: float) -> float:
         """Return for how long, up to `seconds`, the loop may wait for anything to happen."""
+        if self._queue and self._tasks.running < AT_ONCE:
+            return 0.0
+        if self._queue:
+            seconds = max(0.0, min(seconds, _end_of(self._queue[0]) - time.monotonic()))
         return self._tasks.patience(seconds)
 
     def go_on(self) -> None:
         """See to who has waited for too long, and begin what was taken."""
         self._tasks.expire()
-        while self._queue and self._tasks.running < AT_ONCE:
-            self._tasks.start(self._answer, self._queue.popleft())
+        ends = time.monotonic() + TURN_S
+        while self._queue and (now := time.monotonic()) < ends:
+            if now >= _end_of(self._queue[0]):
+                late = self._queue.popleft()
+                self._worker.refuse(late.conn, Unavailable(), late.environ)
+            elif self._tasks.running < AT_ONCE:
+                self._tasks.start(self._answer, self._queue.popleft())
+            else:
+                return
 
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""
         worker, conn = self._worker, call.conn
+        deadlines.begin(call.arrived)
         try:
             answer, keep = answer_plain(worker.wsgi, call.environ, worker.may_keep)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
@@ -99,3 +120,7 @@ class PlainCalls:
             worker.keep(conn)
         else:
             worker.leave(conn)
+
+
+def _end_of(call: _Call) -> float:
+    return call.arrived + deadlines.ANSWER_WITHIN_S

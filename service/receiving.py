@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 from gunicorn.workers.gthread import TConn
 
+from service import deadlines
+
 READ_WITHIN_S = 10.0
 """How long a client may take to send a request."""
 STALLED_AFTER_S = 5
@@ -80,6 +82,7 @@ class PacedSource:
         part = self._read(size_hint)
         self._waited += time.monotonic() - began
         self._got += len(part)
+        deadlines.renew()
         if self._waited > READ_WITHIN_S and self._got < self._waited * MIN_BYTES_PER_S:
             raise TimeoutError
         return part

@@ -7,15 +7,15 @@ what they mend.
 import logging
 import struct
 import time
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from errno import ECONNRESET
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from select import select
 from selectors import EVENT_READ
 from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from gunicorn import util
@@ -24,15 +24,27 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from service.api.problems import PROBLEM_JSON, problem_object
+from service.accepting import AcceptPause
+from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.app import parts_of
-from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
+from service.domain.errors import (
+    InternalError,
+    InvalidRequest,
+    Problem,
+    RequestTimeout,
+    Unavailable,
+)
 from service.observability.logging import route_stdlib_logging
 from service.observability.requests import RequestRecord
 from service.plain_calls import PlainCalls
+from service.probe_calls import take_probe
 from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, prepare
 from service.settings import load_settings
 from service.tasks import Tasks
+from service.thread_queue import ThreadQueue
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class PipelineLogger(Logger):
@@ -62,18 +74,44 @@ class ServiceWorker(ThreadWorker):
         """Both in the order in which they began, and so in that in which they end."""
         self._plain: PlainCalls | None = None
 
+    def accept(self, listener: socket) -> None:
+        """Accept a connection; where the system refuses, accept nobody for a moment."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            self._pause.begin(error)
+            super().set_accept_enabled(False)
+
+    @cached_property
+    def _pause(self) -> AcceptPause:
+        parts = parts_of(self.wsgi)
+        return AcceptPause(parts.log, parts.metrics.accept_failed)
+
+    def get_thread_pool(self) -> Executor:
+        """Make the threads, and the queue before them."""
+        threads: Executor = super().get_thread_pool()
+        self._queue = ThreadQueue(
+            threads,
+            self.handle,
+            lambda conn, done: self.method_queue.defer(self.finish_request, conn, done),
+            lambda conn: self._refuse(conn.sock, Unavailable(), {}),
+        )
+        return threads
+
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
         tasks = Tasks(self.method_queue.defer)
         self._plain = PlainCalls(self, tasks, parts_of(self.wsgi).express.looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and see to plain calls."""
+        """Wait for events, and see to plain calls and to who waits for a thread."""
+        timeout = self._queue.patience(timeout)
         if self._plain is None:
             super().wait_for_and_dispatch_events(timeout)
         else:
             super().wait_for_and_dispatch_events(self._plain.patience(timeout))
             self._plain.go_on()
+        self._queue.expire()
 
     def is_parent_alive(self) -> bool:
         """Stop when the master is gone: whoever starts another needs the port.
@@ -108,6 +146,8 @@ class ServiceWorker(ThreadWorker):
         held = bytes(arrival.held)
         if not held:
             self._drop(conn)
+        elif take_probe(self, conn, held):
+            return
         elif self._plain is None or not self._plain.take(conn, held):
             self.give_to_thread(conn, held)
 
@@ -115,7 +155,7 @@ class ServiceWorker(ThreadWorker):
         """Have a thread answer a request, of which `held` has arrived."""
         conn.parser.unreader.chunk.begin()
         conn.parser.unreader.unread(held)
-        super().enqueue_req(conn)
+        self._queue.put(conn)
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
         """Answer a request; reset the connection if the answer could not be sent whole.
@@ -211,7 +251,7 @@ class ServiceWorker(ThreadWorker):
             begun = self._arriving.pop(conn).held
             self.poller.unregister(conn.sock)
             if begun:
-                self._refuse(conn.sock, RequestTimeout())
+                self._refuse(conn.sock, RequestTimeout(), {})
                 self.leave(conn)
             else:
                 self._drop(conn)
@@ -239,10 +279,12 @@ class ServiceWorker(ThreadWorker):
         gunicorn would keep listening while it finishes: connections that nobody will accept
         would hang, and be reset in the end.
         """
+        if enabled and self._pause.lasts:
+            return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             for listener in self.sockets:
-                while select([listener], [], [], 0)[0]:
+                while not self._pause.lasts and select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
 
@@ -259,14 +301,19 @@ class ServiceWorker(ThreadWorker):
         else:
             problem = InternalError()
             self.log.error("a request failed outside the application", exc_info=exc)
-        self._refuse(client, problem)
+        self._refuse(client, problem, {})
 
-    def _refuse(self, client: socket, problem: Problem) -> None:
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+        """Answer a request that is not begun, and end its connection."""
+        self._refuse(conn.sock, problem, environ)
+        self.leave(conn)
+
+    def _refuse(self, client: socket, problem: Problem, environ: "WSGIEnvironment") -> None:
         """Answer a request that the application does not see; count and log it all the same."""
         observer = parts_of(self.wsgi).observer
-        record = observer.record({})
+        record = observer.record(environ)
         record.problem = problem.slug
-        observer.tell("other", problem.status, 0.0, record)
+        observer.tell(environ.get("REQUEST_METHOD", "other"), problem.status, 0.0, record)
         with suppress(OSError):  # the client may have left
             util.write_nonblock(client, _response(problem, record))
 
@@ -285,6 +332,7 @@ def _response(problem: Problem, record: RequestRecord) -> bytes:
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
         ("Connection", "close"),
+        *problem_headers(problem).items(),
         *record.answer_headers(),
     ]
     lines = [

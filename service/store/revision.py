@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from service.settings import Settings
+from service.settings import Settings, sqlite_file
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
@@ -29,10 +29,10 @@ def is_surely_newest(settings: Settings) -> bool:
     """
     if settings.on_postgresql:
         return False
-    path = settings.database_url.removeprefix("sqlite:///")
+    path = sqlite_file(settings.database_url)
     query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as connection:
             return bool(connection.execute(query).fetchall() == [(newest_revision(),)])
     except sqlite3.Error:
         return False

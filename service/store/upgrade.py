@@ -25,7 +25,7 @@ def upgrade(database: Database, to: str = "head") -> str | None:
 def upgrade_on(connection: Connection, to: str = "head") -> str | None:
     """Run the steps that are missing inside a transaction, and return the revision reached."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # a template
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, to)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, NullPool, create_engine, make_url
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
+from service.settings import sqlite_file
 from service.store.errors import MaintenanceError
 
 
@@ -24,10 +25,9 @@ def file_of(url: str) -> Path:
     Raises:
         MaintenanceError: There is no such file, or the database is of another kind.
     """
-    database = make_url(url).database if url.startswith("sqlite:") else None
-    if not database:
+    path = sqlite_file(url)
+    if path is None:
         raise MaintenanceError(f"This works on SQLite files, not on {url.partition(':')[0]}.")
-    path = Path(database)
     if not path.is_file():
         raise MaintenanceError(f"There is no database file {path}.")
     return path
