@@ -88,7 +88,8 @@ class Express:
     ) -> Iterable[bytes]:
         """Answer a request."""
         path = environ["PATH_INFO"]
-        if path.isascii() and not environ.get("QUERY_STRING"):
+        encoded = "%" in environ.get("RAW_URI", "")  # a slash, perhaps, which separates nothing
+        if path.isascii() and not encoded and not environ.get("QUERY_STRING"):
             for route in self._routes.get(environ["REQUEST_METHOD"], ()):
                 arguments = route.arguments(path)
                 if arguments is not None:
