@@ -48,7 +48,14 @@ def ask(service):
         *(f"{FETCH}#12", f"{FETCH}?campaign=default#", "/livez#", "#", f"{FETCH}%23#"),
         *(f"{FETCH}%", f"{FETCH}%z", f"{FETCH}%zz", f"{FETCH}%f", f"{FETCH}%%20", f"{FETCH}%u0041"),
         *(f"{FETCH}%ff", f"{FETCH}%c0%af", f"{FETCH}%ed%a0%80", f"{FETCH}\xe4", f"{FETCH}\xc3\xa4"),
-        *(f"{FETCH} 12", f"{FETCH}\t", f"{FETCH}\x00", f"{FETCH}\x7f", f"{FETCH}%00", f"{FETCH}%0a"),
+        *(
+            f"{FETCH} 12",
+            f"{FETCH}\t",
+            f"{FETCH}\x00",
+            f"{FETCH}\x7f",
+            f"{FETCH}%00",
+            f"{FETCH}%0a",
+        ),
         *(f"{FETCH}?campaign=default%zz", f"{FETCH}?campaign=default%", f"{FETCH}?campaign=%ff"),
         *(f"{FETCH}?campaign=default&campaign=default", f"{FETCH}?campaign=default&%63ampaign=x"),
         *(f"{FETCH}?campaign", f"{FETCH}?campaign=", f"{FETCH}?user=x", f"{FETCH}?campaign=a\xe4"),
@@ -80,7 +87,9 @@ def test_what_looks_odd_is_a_name_of_its_own(ask, tail):
     assert mine[1].partition("\r\n\r\n")[2] != theirs[1].partition("\r\n\r\n")[2]
 
 
-@pytest.mark.parametrize("target", [f"http://x{FETCH}", f"HTTP://x:80{FETCH}", f"{FETCH}?campaign=default"])
+@pytest.mark.parametrize(
+    "target", [f"http://x{FETCH}", f"HTTP://x:80{FETCH}", f"{FETCH}?campaign=default"]
+)
 def test_other_good_forms_name_the_same(ask, target):
     status, answer = ask(target)
     assert 200 == status

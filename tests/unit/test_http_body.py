@@ -35,10 +35,31 @@ def read_by_gunicorn(raw):
 
 PIECES = st.sampled_from(
     [
-        *(b"0\r\n", b"\r\n", b"5\r\nhello\r\n", b"a\r\n0123456789\r\n", b"00\r\n", b"05\r\nhello\r\n"),
-        *(b"1;a=b\r\nx\r\n", b'1 ; a="b\\"" ;c\r\nx\r\n', b"1;\r\nx\r\n", b"1 \r\nx\r\n", b"0;x\r\n"),
+        *(
+            b"0\r\n",
+            b"\r\n",
+            b"5\r\nhello\r\n",
+            b"a\r\n0123456789\r\n",
+            b"00\r\n",
+            b"05\r\nhello\r\n",
+        ),
+        *(
+            b"1;a=b\r\nx\r\n",
+            b'1 ; a="b\\"" ;c\r\nx\r\n',
+            b"1;\r\nx\r\n",
+            b"1 \r\nx\r\n",
+            b"0;x\r\n",
+        ),
         *(b"X: y\r\n", b"Host: y\r\n", b" folded\r\n", b"X y\r\n", b"5\nhello\n", b"0x1\r\nx\r\n"),
-        *(b"+1\r\nx\r\n", b"-1\r\n", b"1_0\r\n", b"\n", b"\r", b"GET / HTTP/1.1\r\n\r\n", b"1\r\nxy"),
+        *(
+            b"+1\r\nx\r\n",
+            b"-1\r\n",
+            b"1_0\r\n",
+            b"\n",
+            b"\r",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"1\r\nxy",
+        ),
     ]
 )
 
@@ -63,7 +84,12 @@ def test_nothing_is_read_in_another_way_than_gunicorn_reads_it(raw, step):
     [
         *(b"zz\r\n", b"-5\r\n", b"0x5\r\n", b"5\nhello", b"5 \r\nhello\r\n", b"\r\n", b"5;\r\n"),
         *(b"5\r\nhelloX", b"5\r\nhello\n", b"0\r\nHost: evil\r\n\r\n", b"0\r\nX y\r\n\r\n"),
-        *(b"0\r\n folded\r\n\r\n", b"0\r\nX: y\n", b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\nX: \x00\r\n\r\n"),
+        *(
+            b"0\r\n folded\r\n\r\n",
+            b"0\r\nX: y\n",
+            b"0\r\nContent-Length: 5\r\n\r\n",
+            b"0\r\nX: \x00\r\n\r\n",
+        ),
         *(b"1" * 17 + b"\r\n", b"1;a=" + b"b" * MAX_CHUNK_LINE),
         b"1;a=bbbbbbbbbbbbbbbb\r\nx\r\n" * (MAX_EXTENSIONS // 16),
     ],
