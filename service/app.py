@@ -33,7 +33,7 @@ from service.auth.watched import Watched
 from service.observability.drain import Drain
 from service.observability.logging import build_logger
 from service.observability.metrics import Metrics
-from service.observability.probes import probe_views
+from service.observability.probes import Probes, Readiness, probe_routes
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.observability.slow import SlowLog
 from service.settings import Settings, SettingsError
@@ -61,6 +61,7 @@ class Parts:
     metrics: Metrics
     observer: RequestObserver
     drain: Drain
+    readiness: Readiness
     log: FilteringBoundLogger
     keyring: KeyRing
     express: Express
@@ -119,21 +120,24 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(import_views(ImportParts(imports, jobs, announce, transfers, limit)))
     app.register_blueprint(problem_pages())
     drain = Drain()
-    checks = {
-        # What may take long comes last: after a second, nobody waits for the rest.
-        "drain": drain.why_not_ready,
-        "keys": lambda: None if keyring.current() else "unavailable",
-        "database": database.why_not_ready,
-        "tables": lambda: why_not_ready(database),
-    }
-    app.register_blueprint(probe_views(checks, log))
+    readiness = Readiness(
+        {"drain": drain.why_not_ready},
+        {
+            "keys": lambda: None if keyring.current() else "unavailable",
+            "database": database.why_not_ready,
+            "tables": lambda: why_not_ready(database),
+        },
+        log,
+    )
+    app.register_blueprint(probe_routes())
     serve_docs(app)
     tracing = _tracing(settings, database)
-    express = Express(app.wsgi_app, operations_of(app), recognise)
+    express = Express(Probes(app.wsgi_app, readiness), operations_of(app), recognise)
     observer = RequestObserver(express, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        *(store, jobs, queue, database, metrics, observer, drain, log, keyring, express, tracing)
+        *(store, jobs, queue, database, metrics, observer, drain, readiness, log),
+        *(keyring, express, tracing),
     )
     return app
 

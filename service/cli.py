@@ -18,6 +18,7 @@ from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
 from service.domain.errors import Problem
+from service.open_files import connections
 from service.settings import (
     DEFAULT_METRICS_PORT,
     HOME,
@@ -102,6 +103,7 @@ def _ready_to_serve() -> Settings:
     """
     settings = load_settings()
     load_keys(settings)
+    connections(settings)
     _require_free("PORT", settings.host, settings.port)
     if settings.insists_on_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT

@@ -1,26 +1,42 @@
 """Problems that the server writes itself, about requests that the application never sees."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import orjson
 
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.domain.errors import Problem
 from service.observability.requests import RequestObserver, RequestRecord
+from service.receiving import Incoming
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_TOLD = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
 
 
-def refusal(problem: Problem, observer: RequestObserver, *, with_body: bool = True) -> bytes:
+def refusal(problem: Problem, observer: RequestObserver, environ: "WSGIEnvironment") -> bytes:
     """Count and log a refusal, and return the answer; with it, the connection ends.
 
     Args:
         problem: What is wrong.
         observer: Counts and logs.
-        with_body: Whether the answer has content: one to HEAD has none.
+        environ: What is known of the request.
     """
-    record = observer.record({})
+    record = observer.record(environ)
     record.problem = problem.slug
-    observer.tell("other", problem.status, 0.0, record)
-    return _answer(problem, record, with_body=with_body)
+    method = environ.get("REQUEST_METHOD", "other")
+    observer.tell(method, problem.status, 0.0, record)
+    return _answer(problem, record, with_body=method != "HEAD")
+
+
+def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
+    """Return what is known of a request that may not be whole, as WSGI has it."""
+    if incoming is None or incoming.request is None:
+        return {"REQUEST_METHOD": "HEAD"} if incoming and incoming.is_head else {}
+    fields = {_TOLD[name]: value for name, value in incoming.request.headers if name in _TOLD}
+    return {**fields, "REQUEST_METHOD": incoming.request.method}
 
 
 def _answer(problem: Problem, record: RequestRecord, *, with_body: bool) -> bytes:

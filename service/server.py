@@ -8,18 +8,19 @@ import errno
 import logging
 import struct
 import time
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import cached_property, partial
 from select import select
 from selectors import EVENT_READ
 from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from service.accepting import AcceptPause
 from service.answering import AnswerCutError, Outcome, answer_request
 from service.app import parts_of
 from service.arrivals import Arrivals, IdleConnections
@@ -35,16 +36,18 @@ from service.domain.errors import (
 from service.http_head import read_head
 from service.observability.logging import route_stdlib_logging
 from service.plain_calls import PlainCalls
+from service.probe_calls import take_probe
 from service.receiving import READ_WITHIN_S, Incoming, Progress
-from service.refusing import refusal
+from service.refusing import known_of, refusal
 from service.sending import PendingAnswers, Unsent, send_some
 from service.settings import load_settings
 from service.streaming import CONTINUE, RECEIVE_BYTES
 from service.tasks import Tasks
+from service.thread_queue import ThreadQueue
 
-ACCEPT_AGAIN_S = 0.5
-"""How long no connection is accepted where there is no file for one."""
-_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 _NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 _TO_ANSWER = {Progress.HEAD_SUFFICES, Progress.WHOLE}
 
@@ -84,8 +87,22 @@ class ServiceWorker(ThreadWorker):
         self._received = bytearray(RECEIVE_BYTES)
         """Where the kernel writes: a buffer of its own for each connection would be the most that
         an idle one costs."""
-        self._accept_at = 0.0
-        """Before this, on the clock `time.monotonic`, there are no files for connections."""
+
+    @cached_property
+    def _pause(self) -> AcceptPause:
+        parts = parts_of(self.wsgi)
+        return AcceptPause(parts.log, parts.metrics.accept_failed)
+
+    def get_thread_pool(self) -> Executor:
+        """Make the threads, and the queue before them."""
+        threads: Executor = super().get_thread_pool()
+        self._queue = ThreadQueue(
+            threads,
+            self._answer,
+            lambda conn, done: self.method_queue.defer(self._answered, conn, done),
+            self._give_up,
+        )
+        return threads
 
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
@@ -93,12 +110,14 @@ class ServiceWorker(ThreadWorker):
         self._plain = PlainCalls(self, tasks, parts_of(self.wsgi).express.looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and see to plain calls."""
+        """Wait for events, and see to plain calls and to who waits for a thread."""
+        timeout = self._queue.patience(timeout)
         if self._plain is None:
             super().wait_for_and_dispatch_events(timeout)
         else:
             super().wait_for_and_dispatch_events(self._plain.patience(timeout))
             self._plain.go_on()
+        self._queue.expire()
 
     def is_parent_alive(self) -> bool:
         """Stop when the master is gone: whoever starts another needs the port.
@@ -115,12 +134,8 @@ class ServiceWorker(ThreadWorker):
         try:
             client, address = listener.accept()
         except OSError as error:
-            if error.errno in _NO_ROOM:
-                if not self._make_room():
-                    self._accept_at = time.monotonic() + ACCEPT_AGAIN_S
-                    self.set_accept_enabled(False)
-            elif error.errno not in _NOBODY_THERE:
-                raise
+            if error.errno not in _NOBODY_THERE:
+                self._accept_later(error)
             return
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
@@ -128,6 +143,14 @@ class ServiceWorker(ThreadWorker):
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.rest = b""
         self.enqueue_req(conn)
+
+    def _accept_later(self, error: OSError) -> None:
+        """Make room for a connection that the system refuses; else, accept nobody for a moment."""
+        if self._make_room():
+            self._pause.note(error)
+        else:
+            self._pause.begin(error)
+            super().set_accept_enabled(False)
 
     def _make_room(self) -> bool:
         """End the connection that is missed least, and return whether there was one."""
@@ -189,7 +212,8 @@ class ServiceWorker(ThreadWorker):
             if incoming.body is None:
                 self._drop(conn)
             else:
-                self.refuse(conn, InvalidRequest([InputError("", "The body ends too soon.")]))
+                problem = InvalidRequest([InputError("", "The body ends too soon.")])
+                self.refuse(conn, problem, known_of(incoming))
 
     def _feed(self, conn: TConn, incoming: Incoming, data: bytes) -> None:
         """Take what has arrived, and do what can be done with it."""
@@ -204,7 +228,7 @@ class ServiceWorker(ThreadWorker):
             if waited:
                 self._forget(conn)
             self._arrivals.release(incoming)
-            self.refuse(conn, problem, incoming)
+            self.refuse(conn, problem, known_of(incoming))
             return
         self._arrivals.measure(incoming)
         if progress in _TO_ANSWER:
@@ -231,21 +255,33 @@ class ServiceWorker(ThreadWorker):
         incoming = self._forget(conn)
         self._arrivals.release(incoming)
         if incoming.begun_to_arrive:
-            self.refuse(conn, Unavailable("There is no room for a request that arrives so slowly."))
+            problem = Unavailable("There is no room for a request that arrives so slowly.")
+            self.refuse(conn, problem, known_of(incoming))
         else:
             self._drop(conn)
 
     def _dispatch(self, conn: TConn, incoming: Incoming) -> None:
-        """Have a thread answer a request."""
-        answer = partial(
-            answer_request, self.wsgi, self.cfg, conn, incoming, may_keep=self.may_keep
-        )
-        self.tpool.submit(answer).add_done_callback(
-            lambda future: self.method_queue.defer(self._answered, conn, incoming, future)
-        )
+        """Have a request answered: a probe by the loop, all others by a thread."""
+        if take_probe(self, conn, incoming):
+            self._arrivals.release(incoming)
+        else:
+            conn.incoming = incoming
+            self._queue.put(conn)
 
-    def _answered(self, conn: TConn, incoming: Incoming, future: "Future[Outcome]") -> None:
+    def _answer(self, conn: TConn) -> Outcome:
+        return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
+
+    def _give_up(self, conn: TConn) -> None:
+        """Refuse a request that has waited for a thread for too long."""
+        incoming, conn.incoming = conn.incoming, None
+        self._arrivals.release(incoming)
+        self.refuse(conn, Unavailable(), known_of(incoming))
+
+    def _answered(self, conn: TConn, future: "Future[Outcome]") -> None:
         """Go on with a connection whose request a thread has answered, or wants the body of."""
+        if future.cancelled():
+            return
+        incoming, conn.incoming = conn.incoming, None
         try:
             outcome = future.result()
         except BodyAwaited:
@@ -368,7 +404,7 @@ class ServiceWorker(ThreadWorker):
             incoming = self._forget(conn)
             self._arrivals.release(incoming)
             if incoming.begun_to_arrive:
-                self.refuse(conn, RequestTimeout(), incoming)
+                self.refuse(conn, RequestTimeout(), known_of(incoming))
             else:
                 self._drop(conn)
         self.pending.end_slow()
@@ -381,22 +417,21 @@ class ServiceWorker(ThreadWorker):
         gunicorn would keep listening while it finishes: connections that nobody will accept
         would hang, and be reset in the end.
         """
-        if enabled and time.monotonic() < self._accept_at:
+        if enabled and self._pause.lasts:
             return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             for listener in self.sockets:
-                while select([listener], [], [], 0)[0]:
+                while not self._pause.lasts and select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
 
     def fail(self, conn: TConn, error: Exception) -> None:
         """Answer a request that failed outside the application."""
         self.log.error("a request failed outside the application", exc_info=error)
-        self.refuse(conn, InternalError())
+        self.refuse(conn, InternalError(), {})
 
-    def refuse(self, conn: TConn, problem: Problem, incoming: Incoming | None = None) -> None:
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
         """Answer a request that the application does not see, and end the connection."""
-        with_body = incoming is None or not incoming.is_head
-        answer = refusal(problem, parts_of(self.wsgi).observer, with_body=with_body)
+        answer = refusal(problem, parts_of(self.wsgi).observer, environ)
         self.deliver(conn, answer, keep=False)

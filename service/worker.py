@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from prometheus_client import start_http_server
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.errors import Unavailable
 from service.domain.jobs import Job
+from service.observability.exposition import answers_of
 from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger, route_stdlib_logging
+from service.observability.scrapes import ScrapeServer
 from service.settings import Settings, SettingsError
 from service.store.announcing import announcer
 from service.store.database import Database
@@ -199,11 +200,12 @@ def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLo
     if port is None:
         return
     try:
-        start_http_server(port, settings.host, metrics.registry)
+        server = ScrapeServer(settings.host, port, answers_of(metrics.registry), log)
     except OSError as error:
         raise SettingsError(
             f"DISCOUNT_WORKER_METRICS_PORT={port} cannot be listened on: {error.strerror}."
         ) from error
+    server.start()
     log.info("metrics_listening", port=port)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from service import deadlines
 from service.domain.errors import RequestTimeout, TooManyTransfers
 
 SHARE = 4
@@ -49,6 +50,7 @@ class Transfers:
             if self._taken.total() >= self._places or self._taken[brand] >= self._places_of_brand:
                 raise TooManyTransfers
             self._taken[brand] += 1
+        deadlines.lift()
         try:
             yield Pace(self._longest_s)
         finally:

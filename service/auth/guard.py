@@ -13,7 +13,7 @@ from service.auth.tokens import Verifier
 from service.body_state import CALLER
 from service.domain.errors import InternalError, Unauthenticated
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/apidocs", "/apispec_1.json"})
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
 """What answers without a token: the contract's short list."""
 

@@ -6,6 +6,7 @@ A number that is noted only when something ends would stand still just when noth
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from service.observability.metrics import Metrics
 
@@ -20,7 +21,9 @@ def keep_sampling(metrics: Metrics, look: Callable[[], Saturation]) -> None:
 
     def sample() -> None:
         while True:
-            metrics.saturation(*look())
+            with suppress(Exception):  # what cannot be told now may be told a second later
+                metrics.saturation(*look())
+                metrics.log_lines()
             time.sleep(EVERY_S)
 
     threading.Thread(target=sample, name="sampling", daemon=True).start()

@@ -1,10 +1,12 @@
 """Plain calls: answered in turn, each connection kept or left as its answer says."""
 
 import socket
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from service import deadlines, plain_calls
 from service.plain_calls import PlainCalls
 from service.tasks import Signal, Tasks, new_signal
 
@@ -29,6 +31,9 @@ class Worker:
     def deliver(self, conn, answer, *, keep):
         conn.sock.send(answer)
         self.told.append(("keep" if keep else "leave", conn))
+
+    def refuse(self, conn, problem, environ):
+        self.told.append(("refuse", conn, problem.status, environ["PATH_INFO"]))
 
     def fail(self, conn, error):
         self.told.append((type(error).__name__, conn))
@@ -108,3 +113,27 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
         client.sock.recv(1, socket.MSG_DONTWAIT)
     waiting[0].say()
     assert client.sock.recv(4096).endswith(b"code")
+
+
+def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(
+    calls, worker, client, monkeypatch
+):
+    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0)
+    calls.take(client.conn, HEAD)
+    assert 0 == calls.patience(1)
+    calls.go_on()
+    assert [("refuse", client.conn, 503, "/fetch")] == worker.told
+
+
+def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
+    calls, worker, client, monkeypatch
+):
+    monkeypatch.setattr(plain_calls, "AT_ONCE", 0)
+    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0.05)
+    calls.take(client.conn, HEAD)
+    calls.go_on()
+    assert [] == worker.told
+    assert 0 < calls.patience(1) <= 0.05
+    time.sleep(calls.patience(1))
+    calls.go_on()
+    assert [("refuse", client.conn, 503, "/fetch")] == worker.told

@@ -27,7 +27,7 @@ class Loop:
 class Conn:
     def __init__(self):
         self.sock, self.client = socket.socketpair()
-        self.sock.setblocking(False)
+        self.sock.settimeout(0)
 
     def fill(self):
         """Return what the kernel does not take of an answer."""

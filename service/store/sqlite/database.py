@@ -10,21 +10,28 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import Connection, PoolProxiedConnection, QueuePool, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from service import deadlines
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
 from service.store.sqlite.turnstile import Turnstile
+from service.tasks import current_task
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
+IN_LOOP_S = 0.2
+"""The same for reads in the event loop, where everybody else waits, too."""
 RETRY_S = 0.005
 CACHE_KIB = 1024
 """Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
 POOL_TIMEOUT_S = 2
 EXTRA = 3
 """Connections beyond one for each thread."""
+_WAITS = "discount_waits"
+"""Where a connection's record has for how long it waits for a lock, if not `BUSY_TIMEOUT_S`."""
 _OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
@@ -57,6 +64,7 @@ class SQLiteDatabase(Database):
         self._most = threads + EXTRA
         super().__init__(app, url, options, observer)
         event.listen(self.engine, "connect", _set_up)
+        event.listen(self.engine, "checkout", _keep_to_the_deadline)
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
@@ -89,6 +97,7 @@ class SQLiteDatabase(Database):
             lent = self.engine.raw_connection()
             self._own.connection = lent.driver_connection
             lent.detach()  # it is not the pool's any more
+            _let_wait(self._own.connection, _longest_wait())
             self._own.lent, self._own.era = lent, self._era
             self._all_kept.append(lent)
         kept: sqlite3.Connection = self._own.connection
@@ -207,11 +216,30 @@ def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
     https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
     """
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    _let_wait(connection, _longest_wait())
     _keep_a_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a loss of power
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
+def _longest_wait() -> float:
+    """Return how many seconds the caller may wait for a lock."""
+    return IN_LOOP_S if current_task() else BUSY_TIMEOUT_S
+
+
+def _let_wait(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+
+def _keep_to_the_deadline(
+    connection: sqlite3.Connection, record: ConnectionPoolEntry, _lent: PoolProxiedConnection
+) -> None:
+    """Let no call wait for a lock beyond its deadline; most are far from it."""
+    seconds = deadlines.left(BUSY_TIMEOUT_S)
+    if seconds != record.info.get(_WAITS, BUSY_TIMEOUT_S):
+        _let_wait(connection, seconds)
+        record.info[_WAITS] = seconds
 
 
 def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
@@ -223,7 +251,7 @@ def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.OperationalError: The file stayed locked, or cannot be opened.
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + _longest_wait()
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
