@@ -4,27 +4,20 @@
 what they mend.
 """
 
-import errno
-import logging
-import struct
 import time
 from concurrent.futures import Executor, Future
-from contextlib import suppress
-from functools import cached_property, partial
-from select import select
+from functools import partial
 from selectors import EVENT_READ
-from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.config import Config
-from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
-from service.accepting import AcceptPause
 from service.answering import AnswerCutError, Outcome, answer_request
 from service.app import parts_of
-from service.arrivals import Arrivals, IdleConnections
+from service.arrivals import Arrivals
 from service.body_state import BodyAwaited
+from service.connections import ConnectionWorker
 from service.domain.errors import (
     InputError,
     InternalError,
@@ -34,42 +27,21 @@ from service.domain.errors import (
     Unavailable,
 )
 from service.http_head import read_head
-from service.observability.logging import route_stdlib_logging
 from service.plain_calls import PlainCalls
 from service.probe_calls import take_probe
 from service.receiving import READ_WITHIN_S, Incoming, Progress
 from service.refusing import known_of, refusal
-from service.sending import PendingAnswers, Unsent, send_some
-from service.settings import load_settings
-from service.streaming import CONTINUE, RECEIVE_BYTES
+from service.streaming import CONTINUE
 from service.tasks import Tasks
 from service.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 _TO_ANSWER = {Progress.HEAD_SUFFICES, Progress.WHOLE}
 
 
-class PipelineLogger(Logger):
-    """Sends gunicorn's own messages down the service's log pipeline, and no access log."""
-
-    def setup(self, cfg: Config) -> None:
-        """Take gunicorn's handlers away; its messages reach the root's.
-
-        Never below `info`: gunicorn's debug messages hold paths, and heads with their tokens.
-        """
-        self.cfg = cfg
-        self._access_log_enabled = False
-        self.loglevel = max(logging.INFO, self.LOG_LEVELS[cfg.loglevel])
-        self.error_log.handlers = []
-        self.error_log.propagate = True
-        route_stdlib_logging(load_settings())
-        self.error_log.setLevel(self.loglevel)
-
-
-class ServiceWorker(ThreadWorker):
+class ServiceWorker(ConnectionWorker):
     """A worker that receives, answers, refuses and stops as the service promises.
 
     The event loop reads and writes; a thread gets a request that is whole (ADR 5), or whose body it
@@ -78,20 +50,8 @@ class ServiceWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.keepalived_conns = IdleConnections()
         self._arrivals = Arrivals()
-        self._leaving: dict[TConn, float] = {}
-        """In the order in which they began, and so in that in which they end."""
-        self._pending: PendingAnswers | None = None
         self._plain: PlainCalls | None = None
-        self._received = bytearray(RECEIVE_BYTES)
-        """Where the kernel writes: a buffer of its own for each connection would be the most that
-        an idle one costs."""
-
-    @cached_property
-    def _pause(self) -> AcceptPause:
-        parts = parts_of(self.wsgi)
-        return AcceptPause(parts.log, parts.metrics.accept_failed)
 
     def get_thread_pool(self) -> Executor:
         """Make the threads, and the queue before them."""
@@ -129,66 +89,31 @@ class ServiceWorker(ThreadWorker):
             self.alive = False
         return alive
 
-    def accept(self, listener: socket) -> None:
-        """Accept a connection; where there is no room for it, the oldest without a request goes."""
-        try:
-            client, address = listener.accept()
-        except OSError as error:
-            if error.errno not in _NOBODY_THERE:
-                self._accept_later(error)
-            return
-        self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections:
-            self._make_room()
-        conn = TConn(self.cfg, client, address, listener.getsockname())
-        conn.rest = b""
-        self.enqueue_req(conn)
-
-    def _accept_later(self, error: OSError) -> None:
-        """Make room for a connection that the system refuses; else, accept nobody for a moment."""
-        if self._make_room():
-            self._pause.note(error)
-        else:
-            self._pause.begin(error)
-            super().set_accept_enabled(False)
-
-    def _make_room(self) -> bool:
+    def make_room(self) -> bool:
         """End the connection that is missed least, and return whether there was one."""
         if (conn := self._arrivals.oldest_without_head()) is not None:
             self._turn_away(conn)
         elif self.keepalived_conns:
             conn = self.keepalived_conns.popleft()
             self.poller.unregister(conn.sock)
-            self._drop(conn)
-        elif (conn := next(iter(self._leaving), None)) is not None:
-            self._end_leaving(conn)
+            self.drop(conn)
         elif (conn := self._arrivals.oldest()) is not None:
             self._turn_away(conn)
         else:
-            return self.pending.end_oldest()
+            return self.end_farewell() or self.pending.end_oldest()
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
         """Read the next request of a connection, which is new or has become readable."""
-        data = self._receive(conn)
+        data = self.receive(conn)
         if data:
-            self._begin(conn, data)
+            self.begin(conn, data)
         elif data is None:
             self._await(conn, Incoming(time.monotonic()))
         else:
-            self._drop(conn)
+            self.drop(conn)
 
-    def _receive(self, conn: TConn) -> bytes | None:
-        """Return what has arrived: nothing where the client has ended, `None` where it has not."""
-        try:
-            size = conn.sock.recv_into(self._received)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
-        return bytes(self._received[:size])
-
-    def _begin(self, conn: TConn, data: bytes) -> None:
+    def begin(self, conn: TConn, data: bytes) -> None:
         """Begin a request with what has arrived of it."""
         if self._plain is None or not self._plain.take(conn, data):
             self._feed(conn, Incoming(time.monotonic()), data)
@@ -203,14 +128,14 @@ class ServiceWorker(ThreadWorker):
         return self._arrivals.remove(conn)
 
     def _go_on(self, conn: TConn, incoming: Incoming, _socket: socket) -> None:
-        data = self._receive(conn)
+        data = self.receive(conn)
         if data:
             self._feed(conn, incoming, data)
         elif data is not None:
             self._forget(conn)
             self._arrivals.release(incoming)
             if incoming.body is None:
-                self._drop(conn)
+                self.drop(conn)
             else:
                 problem = InvalidRequest([InputError("", "The body ends too soon.")])
                 self.refuse(conn, problem, known_of(incoming))
@@ -258,7 +183,7 @@ class ServiceWorker(ThreadWorker):
             problem = Unavailable("There is no room for a request that arrives so slowly.")
             self.refuse(conn, problem, known_of(incoming))
         else:
-            self._drop(conn)
+            self.drop(conn)
 
     def _dispatch(self, conn: TConn, incoming: Incoming) -> None:
         """Have a request answered: a probe by the loop, all others by a thread."""
@@ -298,7 +223,7 @@ class ServiceWorker(ThreadWorker):
         self._arrivals.release(incoming)
         if outcome.keep and incoming.body is not None:
             conn.rest = incoming.body.rest
-        self._finish_sending(conn, outcome.unsent, keep=outcome.keep)
+        self.finish_sending(conn, outcome.unsent, keep=outcome.keep)
 
     def _want_body(self, conn: TConn, incoming: Incoming) -> None:
         """Collect the body of a request that the application does not refuse."""
@@ -308,7 +233,7 @@ class ServiceWorker(ThreadWorker):
                 conn.sock.send(CONTINUE)
         except OSError:
             self._arrivals.release(incoming)
-            self._drop(conn)
+            self.drop(conn)
         else:
             self._await(conn, incoming)
 
@@ -324,77 +249,6 @@ class ServiceWorker(ThreadWorker):
             and not parts_of(self.wsgi).drain.begun
         )
 
-    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
-        """Send an answer, and go on with its connection."""
-        try:
-            left = send_some(conn.sock, (answer,))
-        except OSError:
-            self.cut(conn)
-        else:
-            self._finish_sending(conn, Unsent(left, sum(map(len, left))), keep=keep)
-
-    def _finish_sending(self, conn: TConn, unsent: Unsent, *, keep: bool) -> None:
-        if unsent.parts:
-            self.pending.add(conn, unsent, keep=keep)
-        else:
-            self._sent(conn, keep)
-
-    @cached_property
-    def pending(self) -> PendingAnswers:
-        """The answers that clients have not taken yet."""
-        return PendingAnswers(self.poller, self._sent, self.cut)
-
-    def _sent(self, conn: TConn, keep: bool) -> None:  # noqa: FBT001 - a callback
-        """Go on with a connection that has its answer."""
-        if not keep:
-            self.leave(conn)
-        elif conn.rest:
-            data, conn.rest = conn.rest, b""
-            self._begin(conn, data)
-        else:
-            self.keep(conn)
-
-    def keep(self, conn: TConn) -> None:
-        """Wait for the next request of a connection, as gunicorn does."""
-        conn.set_timeout()
-        if not self.alive:
-            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
-        self.keepalived_conns.append(conn)
-        readable = partial(self.on_client_socket_readable, conn)
-        self.poller.register(conn.sock, EVENT_READ, readable)
-
-    def cut(self, conn: TConn) -> None:
-        """End a connection so that a part of an answer does not look like the whole."""
-        with suppress(OSError):
-            conn.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-        self._drop(conn)
-
-    def leave(self, conn: TConn) -> None:
-        """Say goodbye, and discard what still comes.
-
-        Closing at once would cut the answer off (RFC 9112, section 9.6).
-        """
-        try:
-            conn.sock.shutdown(SHUT_WR)
-            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
-        except (OSError, ValueError):
-            self._drop(conn)
-        else:
-            self._leaving[conn] = time.monotonic() + STOP_KEEPALIVE_LINGER
-
-    def _discard(self, conn: TConn, _socket: socket) -> None:
-        if self._receive(conn) == b"":
-            self._end_leaving(conn)
-
-    def _end_leaving(self, conn: TConn) -> None:
-        del self._leaving[conn]
-        self.poller.unregister(conn.sock)
-        self._drop(conn)
-
-    def _drop(self, conn: TConn) -> None:
-        self.nr_conns -= 1
-        conn.close()
-
     def murder_pending(self) -> None:
         """End the connections whose request, answer or end has not gone its way in time."""
         now = time.monotonic()
@@ -406,25 +260,9 @@ class ServiceWorker(ThreadWorker):
             if incoming.begun_to_arrive:
                 self.refuse(conn, RequestTimeout(), known_of(incoming))
             else:
-                self._drop(conn)
+                self.drop(conn)
         self.pending.end_slow()
-        while (conn := next(iter(self._leaving), None)) is not None and self._leaving[conn] <= now:
-            self._end_leaving(conn)
-
-    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
-        """Once stopping, take what the kernel has accepted for us, and listen no more.
-
-        gunicorn would keep listening while it finishes: connections that nobody will accept
-        would hang, and be reset in the end.
-        """
-        if enabled and self._pause.lasts:
-            return
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                while not self._pause.lasts and select([listener], [], [], 0)[0]:
-                    self.accept(listener)
-                listener.close()
+        self.end_farewells(now)
 
     def fail(self, conn: TConn, error: Exception) -> None:
         """Answer a request that failed outside the application."""
