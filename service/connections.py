@@ -18,7 +18,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 from service.accepting import AcceptPause
 from service.app import parts_of
 from service.arrivals import IdleConnections
-from service.sending import PendingAnswers, Unsent, send_some
+from service.sending import PendingAnswers, Unsent
 from service.streaming import RECEIVE_BYTES
 
 _NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
@@ -32,7 +32,7 @@ class ConnectionWorker(ThreadWorker):
         self.keepalived_conns = IdleConnections()
         self._leaving: dict[TConn, float] = {}
         """In the order in which they began, and so in that in which they end."""
-        self._received = bytearray(RECEIVE_BYTES)
+        self._received = memoryview(bytearray(RECEIVE_BYTES))
         """Where the kernel writes: one for all, as each connection may be one of thousands."""
 
     @cached_property
@@ -84,25 +84,31 @@ class ConnectionWorker(ThreadWorker):
     def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
         """Send an answer, and go on with its connection."""
         try:
-            left = send_some(conn.sock, (answer,))
+            sent = conn.sock.send(answer)  # it does not block
+        except BlockingIOError:
+            sent = 0
         except OSError:
             self.cut(conn)
+            return
+        if sent == len(answer):
+            self.sent(conn, keep)
         else:
-            self.finish_sending(conn, Unsent(left, sum(map(len, left))), keep=keep)
+            left = memoryview(answer)[sent:]
+            self.pending.add(conn, Unsent([left], len(left)), keep=keep)
 
     def finish_sending(self, conn: TConn, unsent: Unsent, *, keep: bool) -> None:
         """Go on with a connection that has its answer, or a part of it."""
         if unsent.parts:
             self.pending.add(conn, unsent, keep=keep)
         else:
-            self._sent(conn, keep)
+            self.sent(conn, keep)
 
     @cached_property
     def pending(self) -> PendingAnswers:
         """The answers that clients have not taken yet."""
-        return PendingAnswers(self.poller, self._sent, self.cut)
+        return PendingAnswers(self.poller, self.sent, self.cut)
 
-    def _sent(self, conn: TConn, keep: bool) -> None:  # noqa: FBT001 - a callback
+    def sent(self, conn: TConn, keep: bool) -> None:  # noqa: FBT001 - a callback
         """Go on with a connection that has its answer."""
         if not keep:
             self.leave(conn)
