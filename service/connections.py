@@ -112,11 +112,14 @@ class ConnectionWorker(ThreadWorker):
         """Go on with a connection that has its answer."""
         if not keep:
             self.leave(conn)
-        elif conn.rest:
-            data, conn.rest = conn.rest, b""
-            self.begin(conn, data)
+        elif conn.rest:  # later: a thousand requests in one segment must not nest
+            self.method_queue.defer(self._begin_next, conn)
         else:
             self.keep(conn)
+
+    def _begin_next(self, conn: TConn) -> None:
+        data, conn.rest = conn.rest, b""
+        self.begin(conn, data)
 
     def keep(self, conn: TConn) -> None:
         """Wait for the next request of a connection, as gunicorn does."""
