@@ -25,7 +25,8 @@ from service.observability.metrics import BuildCollector, WorkerCollector  # noq
 from service.observability.reserved_counters import reserve_counters  # noqa: E402
 from service.observability.sampling import keep_sampling  # noqa: E402
 from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
-from service.server import PipelineLogger, ServiceWorker  # noqa: E402
+from service.pipeline_logger import PipelineLogger  # noqa: E402
+from service.server import ServiceWorker  # noqa: E402
 from service.settings import SettingsError, load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
 

@@ -273,6 +273,45 @@ class TooLarge(Problem):
     remedy = "Split the request."
 
 
+class UriTooLong(Problem):
+    """The request target is too long."""
+
+    slug = "uri-too-long"
+    status = 414
+    title = "URI too long"
+    meaning = "Path and query together are longer than a request line may be. Nothing was changed."
+    remedy = (
+        "A request line has at most 8190 bytes: room for the longest names, percent-encoded, and a "
+        "cursor. Check what was put into the path or the query."
+    )
+
+
+class HeadersTooLarge(Problem):
+    """The head of the request is too large."""
+
+    slug = "headers-too-large"
+    status = 431
+    title = "Header fields too large"
+    meaning = (
+        "The header fields of the request, one of them or all together, are too large or too many. "
+        "Nothing was changed."
+    )
+    remedy = (
+        "A field has at most 8190 bytes, a request at most 64 fields, and its head at most 32 KiB. "
+        "Look for a token with too many brands, or for cookies that are not ours."
+    )
+
+
+class ExpectationFailed(Problem):
+    """The request expects what the service does not do."""
+
+    slug = "expectation-failed"
+    status = 417
+    title = "Expectation failed"
+    meaning = "The request has an Expect field other than `100-continue`. Nothing was changed."
+    remedy = "Send no Expect field, or `Expect: 100-continue` (RFC 9110, section 10.1.1)."
+
+
 class UnsupportedMediaType(Problem):
     """The body is of a kind that the call does not take."""
 
