@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.auth import tokens
 from service.auth.caller import Caller
-from service.auth.keys import NO_KEYS, Key
+from service.auth.jwk_sets import NO_KEYS, Key
 from service.auth.tokens import Verifier
 from service.auth.verified import LEEWAY_S, VerifiedTokens
 from service.domain.errors import Unauthenticated

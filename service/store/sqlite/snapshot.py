@@ -5,6 +5,7 @@ mode, takes no write lock, and sees one moment however long it looks. In SQLite'
 neither side waits for the other; but the write-ahead log grows as long as the view is open.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
 from service.store.errors import MaintenanceError
+from service.store.idempotency import ANSWER
 
 
 def file_of(url: str) -> Path:
@@ -69,6 +71,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         "is_code": is_code,
         "is_name": is_name,
         "is_user": lambda text: is_name(text, MAX_USER),
+        "is_answer": lambda text: re.fullmatch(ANSWER, text) is not None,
     }
     for name, rule in rules.items():
         connection.create_function(name, 1, _on_bytes(rule), deterministic=True)
