@@ -15,6 +15,7 @@ from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
+from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file
 from service.store.sqlite.turnstile import Turnstile
 
 BUSY_TIMEOUT_S = 3
@@ -47,8 +48,10 @@ class SQLiteDatabase(Database):
     def __init__(
         self, app: Flask, url: str, threads: int, observer: Observer | None = None
     ) -> None:
-        _require_folder(url)
+        path = _file_of(url)
+        self._files = DatabaseFiles(path)
         options = {
+            "creator": self._files.connect,  # which makes no file; `migration` does
             "pool_size": threads,
             "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
@@ -60,7 +63,7 @@ class SQLiteDatabase(Database):
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
-        self._turnstile = Turnstile(Path(f"{make_url(url).database}-writers"))
+        self._turnstile = Turnstile(Path(f"{path}-writers"))
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -105,9 +108,25 @@ class SQLiteDatabase(Database):
         """Run a transaction of one's own, that takes as long as it takes, and be seen to.
 
         Raises:
-            Unavailable: The database cannot answer now; nothing was done.
+            Unavailable: The database cannot answer now, and nothing was done; or its files were
+                taken away, and nobody will find what was done.
         """
-        with self._turnstile.passed(), super().transaction() as connection:
+        with self._as_unavailable():
+            self._files.require_main()
+            with self._turnstile.passed(), super().transaction() as connection:
+                self._files.require_all(connection.info)
+                yield connection
+            self._files.require_main()
+
+    @contextmanager
+    def migration(self) -> Iterator[Connection]:
+        """Run a transaction that changes tables, in a file that is made if there is none.
+
+        Raises:
+            Unavailable: The database cannot be written now.
+        """
+        make_file(self._files.path)
+        with self.transaction() as connection:
             yield connection
 
     def others_write(self) -> bool:
@@ -152,13 +171,19 @@ class SQLiteDatabase(Database):
         return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
-        """Ask for a sign of life.
+        """Ask for a sign of life, and look whether the files are those that were opened.
 
         Raises:
             Unavailable: There is none.
         """
-        with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
+        if why := self._files.why_moved():
+            return why
+        with self.snapshot() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").all()
+            try:
+                self._files.require_all(connection.info)
+            except FileMovedError as moved:
+                return str(moved)
         return None
 
     def close(self) -> None:
@@ -190,15 +215,16 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _require_folder(url: str) -> None:
-    """Insist on the folder of a file, which SQLite itself does not make.
+def _file_of(url: str) -> Path:
+    """Return the file of a database, whose folder must be there.
 
     Raises:
-        SettingsError: It is not there: a slip of the pen must not make a new, empty database.
+        SettingsError: It is not: a slip of the pen must not make a new, empty database.
     """
-    path = make_url(url).database
-    if path and not Path(path).parent.is_dir():
-        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {Path(path).parent}.")
+    path = Path(make_url(url).database or "").absolute()
+    if not path.parent.is_dir():
+        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {path.parent}.")
+    return path
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:

@@ -18,6 +18,7 @@ from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
 from service.store.errors import MaintenanceError
 from service.store.idempotency import ANSWER
+from service.store.sqlite.files import require_database_file
 
 
 def file_of(url: str) -> Path:
@@ -29,9 +30,8 @@ def file_of(url: str) -> Path:
     database = make_url(url).database if url.startswith("sqlite:") else None
     if not database:
         raise MaintenanceError(f"This works on SQLite files, not on {url.partition(':')[0]}.")
-    path = Path(database)
-    if not path.is_file():
-        raise MaintenanceError(f"There is no database file {path}.")
+    path = Path(database).absolute()
+    require_database_file(path)
     return path
 
 
