@@ -18,6 +18,7 @@ from service.api.express import Express
 from service.api.imports import ImportParts, import_views
 from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
+from service.api.misses import Misses
 from service.api.operation import PlainRule
 from service.api.paging import Cursors
 from service.api.problem_pages import problem_pages
@@ -99,6 +100,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file},
         log,
     )
+    misses = Misses(settings.miss_limit, metrics)
     cursors = Cursors(cursor_key(settings))  # those that are under way outlive a change of the key
 
     write_problems(app, log, metrics)
@@ -107,7 +109,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     require_tokens(app, recognise)
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
-    app.register_blueprint(code_views(store, metrics, cursors))
+    app.register_blueprint(code_views(store, metrics, cursors, misses))
     announce = announcer(queue.put, log)
     app.register_blueprint(job_views(jobs, announce, cursors))
     app.register_blueprint(brand_views(store, cursors))
@@ -115,7 +117,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(export_views(SQLExports(database), transfers))
     imports = SQLImports(database)
     limit = settings.import_max_bytes
-    app.register_blueprint(import_views(ImportParts(imports, jobs, announce, transfers, limit)))
+    import_parts = ImportParts(imports, jobs, announce, transfers, limit, misses)
+    app.register_blueprint(import_views(import_parts))
     app.register_blueprint(problem_pages())
     drain = Drain()
     checks = {

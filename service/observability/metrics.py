@@ -79,6 +79,11 @@ class Metrics:
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
 
+        self._misses = Counter(
+            "discount_code_misses",
+            "Codes asked for that there are not.",
+            registry=self.registry,
+        )
         self._errors = Counter(
             "discount_database_errors",
             "Calls that failed because of the database, by its own name of what went wrong.",
@@ -149,6 +154,10 @@ class Metrics:
     def auth_refusal(self, reason: AuthRefusal) -> None:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
+
+    def code_misses(self, count: int) -> None:
+        """Count codes that were asked for and are not there."""
+        self._misses.inc(count)
 
     def database_error(self, name: str) -> None:
         """Count a call that the database failed."""

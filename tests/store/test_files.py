@@ -18,15 +18,18 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.status import SQLStatus
 from service.store.upgrade import upgrade
-from tests.engines import on_sqlite
 from tests.tokens import SECRET
 
-pytestmark = on_sqlite
+
+@pytest.fixture
+def engine():
+    return "sqlite"
+
 
 READING = {
     "export": ["codes", "export", "--brand", "b"],
     "generate": ["codes", "generate", "--brand", "b", "--count", "1"],
-    "import": ["codes", "import", "--brand", "b", "-"],
+    "import": ["codes", "import", "--brand", "b", "/dev/null"],
     "verify": ["verify"],
     "backup": ["db", "backup", "{folder}/copy.db"],
     "worker --check": ["worker", "--check"],
@@ -144,9 +147,14 @@ def test_a_log_that_was_deleted_takes_no_writes(file, store, client):
 def test_a_file_that_goes_away_while_it_is_written_is_not_answered(file, store, database, tmp_path):
     away = tmp_path / "away"
     away.mkdir()
-    with pytest.raises(Unavailable), database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE tally SET available = available")
-        moved(file, away)
+
+    def write_while_it_is_moved():
+        with database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE tally SET available = available")
+            moved(file, away)
+
+    with pytest.raises(Unavailable):
+        write_while_it_is_moved()
 
 
 def test_whoever_closes_everything_finds_the_files_again(file, store, database):
