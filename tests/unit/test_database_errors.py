@@ -20,20 +20,20 @@ def caused(error):
 def raised(work):
     try:
         work()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is
         return error
     raise AssertionError
 
 
 FOREIGN = {
-    "decoding": lambda: b"\xff".decode(),
-    "encoding": lambda: "\ud800".encode(),
-    "a reason of somebody's": lambda: (_ for _ in ()).throw(_Reasoned()),
+    "decoding": b"\xff".decode,
+    "encoding": "\ud800".encode,
+    "a reason of somebody's": lambda: (_ for _ in ()).throw(_ReasonedError()),
     "arithmetic": lambda: 1 // 0,
 }
 
 
-class _Reasoned(Exception):
+class _ReasonedError(Exception):
     reason = "a secret"
 
 
