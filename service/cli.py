@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -171,7 +172,8 @@ def upgrade_tables() -> None:
         from service.store.engines import open_database
         from service.store.upgrade import upgrade
 
-        revision = upgrade(open_database(Flask(__name__), settings, threads=1))
+        with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+            revision = upgrade(database)
     click.echo(upgraded(revision), err=True)
 
 
