@@ -33,12 +33,13 @@ def test_every_dependency_has_its_hash(lock):
     assert "://" not in lock.read_text()
 
 
+@pytest.mark.timeout(600)  # a fresh machine installs what makes it
 def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     file = tmp_path / "sbom.json"
     environment = {"PATH": os.environ["PATH"], "SBOM": str(file)}
     make = shutil.which("make")
     assert make
-    subprocess.run([make, "sbom"], cwd=HOME, env=environment, check=True, timeout=120)
+    subprocess.run([make, "sbom"], cwd=HOME, env=environment, check=True)
     bom = json.loads(file.read_text())
     told = {
         (part["name"], part["version"]): {
