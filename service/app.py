@@ -18,6 +18,7 @@ from service.api.express import Express
 from service.api.imports import ImportParts, import_views
 from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
+from service.api.misses import Misses
 from service.api.operation import PlainRule
 from service.api.paging import Cursors
 from service.api.problem_pages import problem_pages
@@ -102,6 +103,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file},
         log,
     )
+    misses = Misses(settings.miss_limit, metrics)
     cursors = Cursors(cursor_key(settings))  # those that are under way outlive a change of the key
 
     write_problems(app, log, metrics)
@@ -111,7 +113,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     refuse_encoded_slashes(app)
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
-    app.register_blueprint(code_views(store, metrics, cursors))
+    app.register_blueprint(code_views(store, metrics, cursors, misses))
     announce = announcer(queue.put, log)
     app.register_blueprint(job_views(jobs, announce, cursors))
     app.register_blueprint(brand_views(store, cursors))
@@ -120,7 +122,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     budgets = Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes)
     imports = SQLImports(database, budgets)
     limit = settings.import_max_bytes
-    app.register_blueprint(import_views(ImportParts(imports, jobs, announce, transfers, limit)))
+    import_parts = ImportParts(imports, jobs, announce, transfers, limit, misses)
+    app.register_blueprint(import_views(import_parts))
     app.register_blueprint(problem_pages())
     drain = Drain()
     readiness = Readiness(

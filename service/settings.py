@@ -97,6 +97,8 @@ class Settings:
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)
     """It may hold a password. `None`: each process counts for itself."""
+    miss_limit: int = 600
+    """How many unknown codes a caller may look up in a brand within a minute. 0: any number."""
     import_max_bytes: int = 2 * 1024**3
     """Longest list of codes that an import takes."""
     import_brand_budget_bytes: int = 4 * 1024**3
@@ -206,6 +208,11 @@ def read_settings(env: FileAwareEnv) -> Settings:
             ),
             rate_limit_storage_url=env.str(
                 "DISCOUNT_RATE_LIMIT_STORAGE_URL", None, validate=_is_redis
+            ),
+            miss_limit=env.int(
+                "DISCOUNT_MISS_LIMIT",
+                default.miss_limit,
+                validate=validate.Range(min=0, max=10**9),
             ),
             import_max_bytes=env.int(
                 "DISCOUNT_IMPORT_MAX_BYTES",

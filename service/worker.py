@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from flask import Flask
@@ -229,13 +229,13 @@ def run_worker(settings: Settings) -> None:
 
 def what_is_missing(settings: Settings) -> Sequence[str]:
     """Say what a worker needs and has not, a line each."""
-    database, queue = _database(settings), JobQueue(settings)
-    checks: Mapping[str, Callable[[], object]] = {
-        "database": database.why_not_ready,
-        "tables": lambda: why_not_ready(database),
-        "queue": queue.size,
-    }
-    return [f"{name}: {why}" for name, check in checks.items() if (why := _why_not(check))]
+    with closing(_database(settings)) as database, closing(JobQueue(settings)) as queue:
+        checks: Mapping[str, Callable[[], object]] = {
+            "database": database.why_not_ready,
+            "tables": lambda: why_not_ready(database),
+            "queue": queue.size,
+        }
+        return [f"{name}: {why}" for name, check in checks.items() if (why := _why_not(check))]
 
 
 def _why_not(check: Callable[[], object]) -> str | None:

@@ -263,6 +263,19 @@ class Conflict(Problem):
     )
 
 
+class CodeSpaceExhausted(Problem):
+    """There are hardly any new codes to be had."""
+
+    slug = "code-space-exhausted"
+    status = 409
+    title = "No new codes to be had"
+    meaning = (
+        "Nearly every code of this form is taken in the brand, so that no new one could be found. "
+        "Nothing was changed."
+    )
+    remedy = "Use codes of a longer form, or with more letters; sending the same again is no help."
+
+
 class TooLarge(Problem):
     """The body is too long."""
 
@@ -337,6 +350,28 @@ class RateLimited(Problem):
 
     def __init__(self, retry_after: int = 1) -> None:
         """Take how many seconds are left until the caller has calls again."""
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class TooManyMisses(Problem):
+    """Too many codes that there are not."""
+
+    slug = "too-many-misses"
+    status = 429
+    title = "Too many unknown codes"
+    meaning = (
+        "This caller has asked for so many codes of the brand that there are not, as one who "
+        "guesses would. Its look-ups of the brand's codes are refused for a while."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says. Find out why codes are asked for that there are not: "
+        "a list of another brand, or somebody at your service who guesses. In a report of an "
+        "import, each row that the brand has already counts as well."
+    )
+
+    def __init__(self, retry_after: int = 60) -> None:
+        """Take how many seconds are left until look-ups are answered again."""
         super().__init__()
         self.retry_after = retry_after
 

@@ -89,6 +89,11 @@ class Metrics:
         )
         self._storage = {reason: storage.labels(reason.value) for reason in StorageRefusal}
 
+        self._misses = Counter(
+            "discount_code_misses",
+            "Codes asked for that there are not.",
+            registry=self.registry,
+        )
         self._errors = Counter(
             "discount_database_errors",
             "Calls that failed because of the database, by its own name of what went wrong.",
@@ -172,6 +177,10 @@ class Metrics:
     def storage_refusal(self, reason: StorageRefusal) -> None:
         """Count a call by which the database may not grow."""
         self._storage[reason].inc()
+
+    def code_misses(self, count: int) -> None:
+        """Count codes that were asked for and are not there."""
+        self._misses.inc(count)
 
     def database_error(self, name: str) -> None:
         """Count a call that the database failed."""

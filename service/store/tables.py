@@ -135,10 +135,12 @@ idempotency = Table(
     Column("content", LargeBinary, nullable=False),
     Column("answer", PlainText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("kind", PlainText),
     PrimaryKeyConstraint("brand_id", "key"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
 )
-"""What requests with an Idempotency-Key were answered."""
+"""What requests with an Idempotency-Key were answered: a JSON array of codes, or of the id of a
+job, as `kind` says; versions before revision 7 write none."""
 
 job = Table(
     "job",

@@ -229,7 +229,11 @@ def test_the_check_says_whether_a_worker_has_what_it_needs(env):
         )
 
     assert 0 == check().returncode
-    nothing = check(DISCOUNT_DATABASE_URL=f"sqlite:///{env['HOME']}/empty.db")
+    empty = Path(env["HOME"]) / "empty.db"
+    nothing = check(DISCOUNT_DATABASE_URL=f"sqlite:///{empty}")
+    assert (1, True) == (nothing.returncode, f"no database file {empty}" in nothing.stderr)
+    empty.touch()
+    nothing = check(DISCOUNT_DATABASE_URL=f"sqlite:///{empty}")
     assert (1, "tables: no tables yet") == (nothing.returncode, nothing.stderr[7:28])
 
 

@@ -90,12 +90,12 @@ def conninfo_of(url: str) -> str:
 
 
 class NoConnection(PoolTimeout):
-    """No connection could be had in time; `reason` says why in a few fixed words."""
+    """No connection could be had in time; `pool_reason` says why in a few words."""
 
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
         words = (said for found, said in _REASONS.items() if found in str(trouble))
-        self.reason = next(words, "no connection")
+        self.pool_reason = next(words, "no connection")
 
 
 class Pool:
