@@ -55,7 +55,7 @@ class PlainErrors(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; those on many codes are a module of their own, which takes time."""
         if cmd_name == CODES:
-            from service.bulk.commands import codes
+            from service.cli.codes import codes
 
             return codes
         return super().get_command(ctx, cmd_name)
@@ -74,8 +74,8 @@ def main() -> None:
 @click.option("--upgrade", is_flag=True, help="First do what `db upgrade` does.")
 def run(*, upgrade: bool) -> None:
     """Serve over HTTP and do jobs, each in processes that are started again if they die."""
+    from service.cli.supervisor import Child, Supervisor
     from service.observability.logging import build_logger
-    from service.supervisor import Child, Supervisor
 
     settings = _ready_to_serve()
     if upgrade and not is_surely_newest(settings):
@@ -192,7 +192,7 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     FROM meanwhile makes the copy fail. TO must have no rows; the tables are made. It is one
     transaction: until the end TO is as it was, and an interrupted copy leaves nothing behind.
     """
-    from service.progress import shown_progress
+    from service.cli.progress import shown_progress
     from service.store.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
@@ -246,6 +246,3 @@ def _require_free(name: str, host: str, port: int) -> None:
                 f"{name}={port} on {host} cannot be listened on: {error.strerror}."
             ) from error
 
-
-if __name__ == "__main__":
-    main()

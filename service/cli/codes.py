@@ -16,7 +16,7 @@ from typing import IO
 import click
 
 from service.api.lists import ListType
-from service.bulk.session import Session
+from service.cli.session import Session
 from service.domain.code_lists import ListForm
 from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobState, Order
 from service.domain.model import State
