@@ -64,7 +64,7 @@ class CommandGroup(click.Group):
         from service.cli.unknown_settings import warn_of_unknown_settings
 
         try:
-            with _terminable():
+            with _private_files(), _terminable():
                 warn_of_unknown_settings()
                 result = super().invoke(ctx)
                 streams.flush()
@@ -80,6 +80,16 @@ class CommandGroup(click.Group):
                 raise click.ClickException(sentence) from error
             raise
         return result
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Make every new file readable by its owner alone: a database has every code."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 import click
 
 from service.auth.keys import load_keys
+from service.cli.failures import sentence_of
 from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
 from service.store.revision import is_surely_newest
 
@@ -69,7 +70,7 @@ def worker(*, check: bool) -> None:
     settings = load_settings()
     if not check:
         run_worker(settings)
-    elif missing := what_is_missing(settings):
+    elif missing := what_is_missing(settings, sentence_of):
         raise click.ClickException("\n".join(missing))
 
 

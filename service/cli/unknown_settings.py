@@ -43,7 +43,7 @@ def unknown_settings(environment: Mapping[str, str]) -> dict[str, str]:
 def _sentence(name: str, known: Collection[str]) -> str:
     nearest = _nearest(name, known)
     advice = f"did you mean {nearest}?" if nearest else "config/example.env lists the settings."
-    return f"Warning: {name} is no setting of the service and changes nothing; {advice}"
+    return f"Warning: {name} is not a setting of the service and has no effect; {advice}"
 
 
 def _is_of_others(name: str, value: str) -> bool:
