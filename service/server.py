@@ -214,7 +214,7 @@ class ServiceWorker(ConnectionWorker):
             return
         except AnswerCutError as error:
             if error.fault is not None:
-                self.log.error("the source of an answer failed", exc_info=error.fault)
+                self.log.exception("the source of an answer failed", exc_info=error.fault)
             self._arrivals.release(incoming)
             self.cut(conn)
             return

@@ -7,6 +7,7 @@ stops the start with one sentence that names it.
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import combinations
@@ -262,8 +263,23 @@ def read_settings(env: FileAwareEnv) -> Settings:
         raise SettingsError(_sentence(error)) from error
     _complete(settings)
     if settings.database_url == default.database_url:
-        settings.var.mkdir(exist_ok=True)
+        with suppress(OSError):  # who needs the folder finds out, and says so
+            settings.var.mkdir(exist_ok=True)
     return settings
+
+
+class _Defaults(FileAwareEnv):
+    """An environment in which nothing is set."""
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        return default
+
+
+def setting_names() -> frozenset[str]:
+    """Return the name of every setting, and `X_FILE` for each `X`."""
+    env = _Defaults()
+    read_settings(env)
+    return frozenset(name + suffix for name in env.dump() for suffix in ("", "_FILE"))
 
 
 def _sentence(error: Exception) -> str:

@@ -227,23 +227,31 @@ def run_worker(settings: Settings) -> None:
     log.info("worker_stopped")
 
 
-def what_is_missing(settings: Settings) -> Sequence[str]:
-    """Say what a worker needs and has not, a line each."""
+def what_is_missing(
+    settings: Settings, explain: Callable[[Exception], str | None]
+) -> Sequence[str]:
+    """Say what a worker needs and has not, a line each.
+
+    Args:
+        settings: They say where everything is.
+        explain: Says what an exception means, if it is known.
+    """
     with closing(_database(settings)) as database, closing(JobQueue(settings)) as queue:
         checks: Mapping[str, Callable[[], object]] = {
             "database": database.why_not_ready,
             "tables": lambda: why_not_ready(database),
             "queue": queue.size,
         }
-        return [f"{name}: {why}" for name, check in checks.items() if (why := _why_not(check))]
+        found = {name: _why_not(check, explain) for name, check in checks.items()}
+    return [f"{name}: {why}" for name, why in found.items() if why]
 
 
-def _why_not(check: Callable[[], object]) -> str | None:
+def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | None]) -> str | None:
     """Run a check; what it raises may hold more than may be shown."""
     try:
         found = check()
-    except Exception:  # noqa: BLE001 - whatever it is, it is not there
-        return "unavailable"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
+        return explain(error) or "unavailable"
     return found if isinstance(found, str) else None
 
 

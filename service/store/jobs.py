@@ -11,6 +11,7 @@ from service.domain.errors import Conflict, JobNotFound, TooManyJobs, Unavailabl
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job_id
 from service.domain.model import AnswerKind, Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
+from service.domain.wording import counted
 from service.store import idempotency
 from service.store.database import Database
 from service.store.importing import staging
@@ -43,7 +44,7 @@ _LOCK_BRAND = (
 FIRST_TOTAL = "first_total"
 """The parameter that keeps how many rows there seemed to be when the job was asked for."""
 _STAYS: Mapping[str, str] = {
-    JobKind.GENERATE: "Cancelled. The {done} codes that were made stay.",
+    JobKind.GENERATE: "Cancelled. The {codes}.",
     JobKind.IMPORT: "Cancelled. No code of the file was taken.",
 }
 
@@ -108,7 +109,9 @@ class SQLJobs:
             if found.finished_at is not None:
                 raise Conflict(f"The job has {found.state} already.")
             _refuse_storing(connection, pool, found)
-            detail = _STAYS.get(found.kind, "Cancelled.").format(done=found.done)
+            stay = ("code that was made stays", "codes that were made stay")
+            codes = counted(found.done, *stay)
+            detail = _STAYS.get(found.kind, "Cancelled.").format(codes=codes)
             finish(connection, JobKey(pool.brand_id, job_id), JobState.CANCELLED, detail, now)
             return _find(connection, pool, job_id)
 

@@ -73,7 +73,7 @@ def test_refused_lines_are_the_output_of_an_import(codes):
     assert 1 == refused.returncode
     assert refused.stdout.splitlines()[0] == "line,reason,detail"
     assert refused.stdout.splitlines()[1].startswith("2,length,")
-    assert refused.stderr.startswith("Error: 1 rows are good, 1 were refused. Nothing was stored")
+    assert refused.stderr.startswith("Error: 1 row is good, 1 was refused. Nothing was stored")
     dry = codes("import", "-", "--brand", "brand1", "--dry-run", input="SUMMER-1\n")
     assert 0 == dry.returncode
     assert "Nothing was stored" in dry.stderr

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
 from service.domain.refusals import Reason, Refusal
+from service.domain.wording import counted
 from service.store.importing import staged_codes
 from service.store.importing.tasks import STORE, Cursor, Task, note, verdict, written
 from service.store.loading import Part, insert_codes
@@ -52,7 +53,7 @@ def store_all(connection: Connection, task: Task) -> Chunk:
 
 
 def _stored(task: Task, last: int) -> Chunk:
-    detail = f"{task.job.done} codes were stored."
+    detail = f"{counted(task.job.done, 'code was', 'codes were')} stored."
     return Chunk(ends=JobState.SUCCEEDED, detail=detail, created=last)
 
 

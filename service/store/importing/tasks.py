@@ -11,6 +11,7 @@ from service.domain.code_lists import Position, PositionObject
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.domain.refusals import Refusal
+from service.domain.wording import counted
 from service.store.job_state import STATE_VERSION
 from service.store.pools import Pool
 from service.store.tables import import_refusal, job
@@ -76,7 +77,8 @@ def note(connection: Connection, task: Task, refused: Sequence[Refusal]) -> None
 def verdict(task: Task, last: Chunk) -> Chunk:
     """Say what follows when every row has been checked."""
     done, failed = task.job.done + last.done, task.job.failed + last.failed
-    found = f"{done} rows are good, {failed} were refused."
+    good = counted(done, "row is", "rows are")
+    found = f"{good} good, {counted(failed, 'was', 'were')} refused."
     if task.job.parameters["dry_run"]:
         ends, detail = JobState.SUCCEEDED, f"{found} Nothing was stored: it was a dry run."
     elif failed:

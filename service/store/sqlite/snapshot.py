@@ -47,7 +47,8 @@ def snapshot(url: str) -> Iterator[Connection]:
     try:
         connection = engine.connect()
     except DBAPIError as error:
-        raise MaintenanceError(f"The database {path} cannot be opened: {error.orig}.") from error
+        reason = _why_unreadable(path) or error.orig
+        raise MaintenanceError(f"The database {path} cannot be opened: {reason}.") from error
     with connection:
         try:
             connection.exec_driver_sql("BEGIN")
@@ -55,6 +56,15 @@ def snapshot(url: str) -> Iterator[Connection]:
         except DBAPIError as error:
             raise MaintenanceError(f"The database {path} cannot be read: {error.orig}.") from error
         yield connection
+
+
+def _why_unreadable(path: Path) -> str | None:
+    """Ask the system why a file cannot be opened; SQLite does not tell."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def open_file(path: Path) -> sqlite3.Connection:
