@@ -17,6 +17,7 @@ from service.store.database import Database
 from service.store.store import SQLStore
 from service.store.upgrade import upgrade
 from tests.postgresql import fresh_database, migrated
+from tests.system_packages import pytest_terminal_summary  # noqa: F401 - pytest finds it here
 from tests.tokens import SECRET, bearer
 
 # The same examples every time, so that no change is blamed for another's bug, and none fails for

@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.running import running
+from tests.system_packages import require
 from tests.tokens import token
 
 FLAGS = [
@@ -32,9 +32,7 @@ def service(tmp_path_factory):
 @pytest.fixture
 def page(service):
     """A page whose console and network must stay clean."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian: chromium)")
+    chromium = os.environ.get("CHROMIUM") or require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page()

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ import requests
 from service import __version__
 from service.observability.requests import LOCKED_DOWN, SECURITY_HEADERS
 from tests.running import DISCOUNT, environment, running
+from tests.system_packages import require
 from tests.tokens import bearer
 
 
@@ -284,9 +284,7 @@ class TestMetrics:
         assert 20e6 < metric(service, "discount_worker_resident_bytes ") < 500e6
 
     def test_prometheus_own_checker_finds_nothing(self, service):
-        promtool = shutil.which("promtool")
-        if promtool is None:
-            pytest.skip("promtool is not installed (Debian: prometheus)")
+        promtool = require("promtool")
         text = requests.get(service.metrics_url, timeout=5).text
         done = subprocess.run(
             [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
