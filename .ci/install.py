@@ -27,7 +27,7 @@ DEVELOPMENT = CONFIG / "requirements-dev.txt"
 """All of `RUNTIME` and `BUILD`, and the tools."""
 MINIMUM = (3, 11)
 REQUIREMENT = r"^[\w.-]+(?=[\[=])"
-"""The name of a package, on a line of a lock or of `pip freeze`."""
+"""The name of a package, on a line of a lock."""
 
 
 class Target:
@@ -123,14 +123,22 @@ def pip(target: Target, *arguments: str) -> str:
 
 def uninstall_others(target: Target) -> None:
     """Uninstall what no lock names (any more): as long as it is there, it may be imported."""
-    installed = re.findall(REQUIREMENT, pip(target, "freeze", "--exclude-editable"), re.MULTILINE)
-    named = [
-        name
-        for lock in target.keep
-        for name in re.findall(REQUIREMENT, lock.read_text(), re.MULTILINE)
-    ]
-    if others := {normalized(name) for name in installed} - {normalized(name) for name in named}:
+    text = "\n".join(lock.read_text() for lock in target.keep)
+    named = {normalized(name) for name in re.findall(REQUIREMENT, text, re.MULTILINE)}
+    if others := installed(target) - named - {"pip"}:
         pip(target, "uninstall", "--yes", *sorted(others))
+
+
+def installed(target: Target) -> set[str]:
+    """Return the names of what is installed, but for this package (`pip freeze` takes a second)."""
+    from importlib.metadata import distributions
+
+    places = [str(place) for place in target.venv.glob("lib/python*/site-packages")]
+    return {
+        normalized(found.name)
+        for found in distributions(path=places)
+        if '"editable": true' not in (found.read_text("direct_url.json") or "")
+    }
 
 
 def normalized(name: str) -> str:
