@@ -19,7 +19,7 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --jobs 2 \
 .DEFAULT_GOAL := help
 .PHONY: help install install-runtime install-bench system-packages run check test test-random \
 	coverage lint lint-style lint-types lint-imports lint-dockerfile lint-workflows lint-manifests \
-	test-unit hook format drill bench bench-quick bench-growth bench-bulk monitor alert-drill \
+	test-unit format drill bench bench-quick bench-growth bench-bulk monitor alert-drill \
 	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
 

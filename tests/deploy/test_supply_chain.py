@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -33,6 +34,29 @@ def test_every_dependency_has_its_hash(lock):
     assert "://" not in lock.read_text()
 
 
+def named(lock):
+    return set(parts(HOME / "config" / lock))
+
+
+def test_what_builds_packages_is_locked_too():
+    """Else a package that comes as source is built by what the registry has that day."""
+    pyproject = tomllib.loads((HOME / "pyproject.toml").read_text())
+    wanted = {re.split(r"[<>=~! ]", each)[0] for each in pyproject["build-system"]["requires"]}
+    assert wanted == {name for name, _ in named("requirements-build.txt")}
+    for path in (".ci/install.py", "Dockerfile"):
+        text = (HOME / path).read_text()
+        assert text.count("--require-hashes") >= 2, path
+        assert "requirements-build.txt" in text
+        assert "--no-build-isolation" in text
+
+
+def test_one_environment_can_have_what_runs_and_what_develops():
+    """`make run` and `make test` share it, so the locks must agree."""
+    assert named("requirements.txt") | named("requirements-build.txt") <= named(
+        "requirements-dev.txt"
+    )
+
+
 def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     file = tmp_path / "sbom.json"
     environment = {"PATH": os.environ["PATH"], "SBOM": str(file)}
@@ -57,4 +81,4 @@ def test_ci_runs_what_we_run():
     (workflow,) = (HOME / ".github/workflows").iterdir()
     jobs = yaml.safe_load(workflow.read_text())["jobs"]
     commands = [step.get("run") for job in jobs.values() for step in job["steps"]]
-    assert {".ci/run", "make build sbom"} <= set(commands)
+    assert {".ci/run", "make coverage", "make build sbom"} <= set(commands)
