@@ -50,7 +50,7 @@ test-random: install ## Run every test, in an order that the first line tells (S
 	$(VENV)/pytest --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(TESTS)
 
 test-unit:
-	$(VENV)/pytest tests/unit --quiet -p no:schemathesis --hypothesis-profile=check
+	$(VENV)/pytest tests/unit --quiet --hypothesis-profile=check
 
 coverage: install ## Run every test, and say which lines and branches none reaches; takes long (TESTS=)
 	.ci/coverage $(TESTS)

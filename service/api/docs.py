@@ -1,11 +1,16 @@
-"""`/apidocs/` and `/apispec_1.json`: flasgger serves our document with Swagger UI 5."""
+"""The OpenAPI document and `/apidocs/`: flasgger serves them with Swagger UI 5."""
 
+import functools
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import flask_swagger_ui
+import orjson
 from flasgger import Swagger
-from flask import Blueprint, Flask, Response, make_response
+from flask import Blueprint, Flask, Response, make_response, redirect, request
 
+from service.api.answers import JSON
 from service.api.document import OPENAPI_VERSION, build_document
 from service.observability.requests import LOCKED_DOWN, current_record
 
@@ -18,7 +23,7 @@ PAGE_POLICY = (
 
 
 def serve_docs(app: Flask) -> None:
-    """Serve the document of everything that `app` serves by now.
+    """Serve the document of everything that `app` serves.
 
     flasgger brings Swagger UI 3 and pages with inline scripts and foreign fonts; it gets
     newer files to serve, and a page of ours (`templates/flasgger/index.html`).
@@ -34,7 +39,6 @@ def serve_docs(app: Flask) -> None:
     )
     Swagger(
         app,
-        template=build_document(app),
         config={
             "openapi": OPENAPI_VERSION,
             "title": "Discount Service",
@@ -43,8 +47,6 @@ def serve_docs(app: Flask) -> None:
                 {
                     "endpoint": "apispec_1",
                     "route": "/apispec_1.json",
-                    "rule_filter": lambda _rule: False,  # the document is ours, whole
-                    "model_filter": lambda _tag: False,
                 }
             ],
             "specs_route": "/apidocs/",
@@ -53,6 +55,8 @@ def serve_docs(app: Flask) -> None:
             "static_folder": str(SWAGGER_UI),
         },
     )
+    app.view_functions["flasgger.apispec_1"] = document = _document_view(app)
+    app.add_url_rule("/openapi.json", "openapi", document)
     shown = app.view_functions["flasgger.apidocs"]
 
     def page() -> Response:
@@ -61,3 +65,22 @@ def serve_docs(app: Flask) -> None:
 
     app.view_functions["flasgger.apidocs"] = page
     app.add_url_rule("/apidocs", "apidocs_without_slash", page)
+    app.add_url_rule("/", "root", lambda: redirect("/apidocs/"))
+
+
+def _document_view(app: Flask) -> Callable[[], Response]:
+    """Make the view of the document, which is written once, when somebody first asks for it."""
+
+    @functools.cache
+    def written() -> tuple[bytes, str]:
+        body = orjson.dumps(build_document(app), option=orjson.OPT_NON_STR_KEYS)
+        return body, hashlib.sha256(body).hexdigest()
+
+    def document() -> Response:
+        body, digest = written()
+        response = Response(body, mimetype=JSON)
+        response.set_etag(digest)
+        response.cache_control.no_cache = True  # kept, but asked about each time: it is versioned
+        return response.make_conditional(request)
+
+    return document

@@ -12,7 +12,7 @@ from service.auth.caller import Caller, Scope
 from service.auth.tokens import Verifier
 from service.domain.errors import InternalError, Unauthenticated
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/apidocs", "/apispec_1.json"})
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
 """What answers without a token: the contract's short list."""
 

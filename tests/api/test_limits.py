@@ -25,6 +25,12 @@ DAY = 86_400
 
 
 @pytest.fixture
+def engine():
+    """Callers are counted before a database is asked."""
+    return "sqlite"
+
+
+@pytest.fixture
 def settings(settings):
     return replace(settings, rate_limit=RateLimit(3, DAY))
 

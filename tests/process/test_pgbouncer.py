@@ -11,9 +11,11 @@ import requests
 
 from service.store.postgresql.pool import SERVER_SETTINGS
 from tests.history.engines.postgresql import postgresql
-from tests.running import free_port, running
+from tests.running import end, free_port, running
 from tests.system_packages import require
 from tests.tokens import bearer
+
+pytestmark = pytest.mark.xdist_group("pgbouncer")
 
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""
@@ -46,8 +48,7 @@ def pgbouncer(folder, address):
         try:
             yield f"postgresql://postgres@127.0.0.1:{listen}/discount"
         finally:
-            process.terminate()
-            process.wait(20)
+            end(process)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def create(service, count, **headers):
 def test_every_user_gets_one_code_and_keeps_it(behind):
     service, database = behind
     assert 200 == create(service, 200).status_code
-    users = [f"user{number % 150}" for number in range(600)]
+    users = [f"user{number % 150}" for number in range(450)]
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda user: fetch(service, user), users))
     assert {200} == {answer.status_code for answer in answers}
@@ -111,5 +112,5 @@ def test_the_time_limits_hold(behind):
         connection.execute("LOCK TABLE code")
         began = time.monotonic()
         assert 503 == fetch(service, "somebody").status_code
-        assert time.monotonic() - began < 5 + 2  # what a busy machine may add
+        assert time.monotonic() - began < 5 + 8  # what a busy machine may add
     assert 200 == fetch(service, "somebody").status_code

@@ -277,6 +277,7 @@ def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
 
 
 @on_postgresql
+@pytest.mark.own_database
 def test_a_purge_may_take_long(ask, step, database, jobs):
     """It looks for a file's rows among all of the brand's, and is no caller's business."""
     job = ask()

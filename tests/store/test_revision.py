@@ -6,6 +6,8 @@ from service.settings import Settings
 from service.store.revision import is_surely_newest
 from tests.engines import on_sqlite
 
+pytestmark = pytest.mark.own_database
+
 
 @on_sqlite
 def test_a_file_whose_tables_are_made_is_newest(database, settings):

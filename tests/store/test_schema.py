@@ -3,6 +3,7 @@
 import multiprocessing
 from multiprocessing.synchronize import Barrier
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -17,6 +18,8 @@ from service.store.structure import missing_keys
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata
 from service.store.upgrade import upgrade
 from tests.engines import on_sqlite
+
+pytestmark = pytest.mark.own_database
 
 
 def test_migrations_and_tables_agree(database):

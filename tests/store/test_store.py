@@ -207,6 +207,7 @@ class TestCounts:
             connection.execute(text("UPDATE tally SET available = -1"))
 
 
+@pytest.mark.own_database  # what a table has seen changes PostgreSQL's plans
 class TestPlans:
     """Where cost must not grow, the plan says so: an index is searched, nothing is sorted."""
 
@@ -381,5 +382,5 @@ def test_reads_that_fail_leave_no_connection_behind(database):
     for _ in range(20):
         with pytest.raises(Unavailable):
             database.row("SELECT * FROM nothing", {})
-    assert before == len(list(Path("/dev/fd").iterdir()))
+    assert before >= len(list(Path("/dev/fd").iterdir()))
     assert (1,) == database.row("SELECT 1", {})
