@@ -43,7 +43,7 @@ run: install-runtime ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a deve
 check: install ## Style, types, imports and unit tests, in seconds: before each commit
 	@$(SIDE_BY_SIDE) lint-style lint-types lint-imports test-unit
 
-test: install ## Run every test
+test: install ## Run every test (TESTS='tests/store -k sqlite')
 	$(VENV)/pytest $(TESTS)
 
 test-random: install ## Run every test, in an order that the first line tells (SEED= repeats one)
