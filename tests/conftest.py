@@ -43,6 +43,19 @@ hypothesis_settings.register_profile(
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+LONGEST = ("monitoring", "history", "process", "browser", "deploy")
+"""Folders of tests that start processes."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, or the last worker would end long after the others."""
+    items.sort(key=lambda item: _rank(item.path.parent))
+
+
+def _rank(folder: Path) -> int:
+    return LONGEST.index(folder.name) if folder.name in LONGEST else len(LONGEST)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
