@@ -13,7 +13,7 @@ export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-bench run test lint format drill bench bench-quick bench-growth \
-	bench-bulk monitor alert-drill run-tests-api lock smoke sbom clean build start stop restart \
+	bench-bulk monitor alert-drill attack run-tests-api lock smoke sbom clean build start stop restart \
 	start-interactive run-shell container-keys container-tables
 
 help: ## List the targets
@@ -69,6 +69,9 @@ monitor: install ## Watch the service on this machine with Prometheus and Alertm
 
 alert-drill: install ## Cause every fault and wait for its alert, as long as that takes (DRILL_FACTOR=1)
 	$(VENV)/python -m tests.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
+
+attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed
+	$(VENV)/python -m tests.attack --seconds $(or $(SECONDS),4)
 
 run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from service.auth.caller import Scope
 from service.auth.keys import load_keys
 from service.auth.tokens import issue_token
 from service.domain.errors import Problem
+from service.open_files import connections
 from service.settings import (
     DEFAULT_METRICS_PORT,
     HOME,
@@ -27,7 +29,8 @@ from service.settings import (
     load_settings,
 )
 from service.store.errors import MaintenanceError
-from service.store.revision import is_surely_newest, newest_revision
+from service.store.revision import Standing, fit_revision, standing_of, upgraded
+from service.store.sqlite.files import require_file
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
@@ -77,8 +80,11 @@ def run(*, upgrade: bool) -> None:
     from service.observability.logging import build_logger
     from service.supervisor import Child, Supervisor
 
-    settings = _ready_to_serve()
-    if upgrade and not is_surely_newest(settings):
+    settings = _ready_to_serve(makes_file=upgrade)
+    fit = fit_revision(settings) if upgrade else None
+    if fit and standing_of(fit) is Standing.NEWER:
+        click.echo(upgraded(fit), err=True)
+    if upgrade and not fit:
         # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
         done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
         if done.returncode:
@@ -94,14 +100,18 @@ def serve() -> None:
     os.execv(SERVER[0], SERVER)  # noqa: S606 - no shell, and every word is ours
 
 
-def _ready_to_serve() -> Settings:
+def _ready_to_serve(*, makes_file: bool = False) -> Settings:
     """Read the settings, and fail early and clearly where they cannot be used.
 
     Raises:
         SettingsError: One is missing or wrong, or a port is taken.
+        MaintenanceError: There is no database file, and nobody is to make it.
     """
     settings = load_settings()
     load_keys(settings)
+    connections(settings)
+    if not makes_file:
+        require_file(settings)
     _require_free("PORT", settings.host, settings.port)
     if settings.insists_on_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
@@ -121,6 +131,7 @@ def worker(*, check: bool) -> None:
 
     gc.enable()
     settings = load_settings()
+    require_file(settings)
     if not check:
         run_worker(settings)
     elif missing := what_is_missing(settings):
@@ -156,15 +167,16 @@ def db() -> None:
 def upgrade_tables() -> None:
     """Make the tables, or bring them up to date."""
     settings = load_settings()
-    revision: str | None = newest_revision()
-    if not is_surely_newest(settings):
+    revision = fit_revision(settings)
+    if revision is None:
         from flask import Flask
 
         from service.store.engines import open_database
         from service.store.upgrade import upgrade
 
-        revision = upgrade(open_database(Flask(__name__), settings, threads=1))
-    click.echo(f"The database is at revision {revision}.", err=True)
+        with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+            revision = upgrade(database)
+    click.echo(upgraded(revision), err=True)
 
 
 @db.command("backup")

@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,6 +97,8 @@ class Settings:
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)
     """It may hold a password. `None`: each process counts for itself."""
+    miss_limit: int = 600
+    """How many unknown codes a caller may look up in a brand within a minute. 0: any number."""
     import_max_bytes: int = 2 * 1024**3
     """Longest list of codes that an import takes."""
     import_brand_budget_bytes: int = 4 * 1024**3
@@ -205,6 +208,11 @@ def read_settings(env: FileAwareEnv) -> Settings:
             ),
             rate_limit_storage_url=env.str(
                 "DISCOUNT_RATE_LIMIT_STORAGE_URL", None, validate=_is_redis
+            ),
+            miss_limit=env.int(
+                "DISCOUNT_MISS_LIMIT",
+                default.miss_limit,
+                validate=validate.Range(min=0, max=10**9),
             ),
             import_max_bytes=env.int(
                 "DISCOUNT_IMPORT_MAX_BYTES",
@@ -329,16 +337,39 @@ def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
     raise SettingsError(f"{name}: neither {_SQLITE}path/to/file nor postgresql://host/database.")
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that an SQLite URL names, `None` for another URL.
+
+    What follows the prefix is the path as it is: its `%`, `?` and `#` are characters of names.
+    """
+    path = url.removeprefix(_SQLITE)
+    return Path(path) if path and path != url else None
+
+
+def _require_different_ports(settings: Settings) -> None:
+    """Insist on a port for each that listens; a default that is not insisted on may move away.
+
+    Raises:
+        SettingsError: Two are the same.
+    """
+    default = DEFAULT_METRICS_PORT if settings.insists_on_metrics_port else None
+    ports = {
+        "PORT": settings.port,
+        "METRICS_PORT": settings.metrics_port or default,
+        "DISCOUNT_WORKER_METRICS_PORT": settings.worker_metrics_port,
+    }
+    for (first, port), (second, other) in combinations(ports.items(), 2):
+        if port is not None and port == other:
+            raise SettingsError(f"{first} and {second} are both {port}; use two ports.")
+
+
 def _complete(settings: Settings) -> None:
     """Insist on what fits together, and on what production must be told.
 
     Raises:
         SettingsError: Something is missing, or two settings contradict each other.
     """
-    if settings.port == (settings.metrics_port or DEFAULT_METRICS_PORT) and (
-        settings.insists_on_metrics_port
-    ):
-        raise SettingsError(f"PORT and METRICS_PORT are both {settings.port}; use two ports.")
+    _require_different_ports(settings)
     _complete_storage(settings)
     url = settings.jwt_jwks_url
     if url and (settings.jwt_secret or settings.jwt_keys_file):

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from flask import Flask
-from prometheus_client import start_http_server
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.errors import Unavailable
 from service.domain.jobs import Job
+from service.observability.exposition import answers_of
 from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger, route_stdlib_logging
+from service.observability.scrapes import ScrapeServer
 from service.settings import Settings, SettingsError
 from service.store.announcing import announcer
 from service.store.database import Database
@@ -231,13 +232,13 @@ def run_worker(settings: Settings) -> None:
 
 def what_is_missing(settings: Settings) -> Sequence[str]:
     """Say what a worker needs and has not, a line each."""
-    database, queue = _database(settings), JobQueue(settings)
-    checks: Mapping[str, Callable[[], object]] = {
-        "database": database.why_not_ready,
-        "tables": lambda: why_not_ready(database),
-        "queue": queue.size,
-    }
-    return [f"{name}: {why}" for name, check in checks.items() if (why := _why_not(check))]
+    with closing(_database(settings)) as database, closing(JobQueue(settings)) as queue:
+        checks: Mapping[str, Callable[[], object]] = {
+            "database": database.why_not_ready,
+            "tables": lambda: why_not_ready(database),
+            "queue": queue.size,
+        }
+        return [f"{name}: {why}" for name, check in checks.items() if (why := _why_not(check))]
 
 
 def _why_not(check: Callable[[], object]) -> str | None:
@@ -263,11 +264,12 @@ def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLo
     if port is None:
         return
     try:
-        start_http_server(port, settings.host, metrics.registry)
+        server = ScrapeServer(settings.host, port, answers_of(metrics.registry), log)
     except OSError as error:
         raise SettingsError(
             f"DISCOUNT_WORKER_METRICS_PORT={port} cannot be listened on: {error.strerror}."
         ) from error
+    server.start()
     log.info("metrics_listening", port=port)
 
 

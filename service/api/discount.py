@@ -10,6 +10,7 @@ from service.auth.caller import Scope
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
+    CodeSpaceExhausted,
     Conflict,
     InsufficientStorage,
     NoCodesLeft,
@@ -31,7 +32,10 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         header=schemas.IdempotencyHeader,
         body=schemas.CreateDiscount,
         answers={200: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict, InsufficientStorage),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
     )
     def post_v1_discount_create(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None

@@ -50,8 +50,9 @@ def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
     def export_codes(brand: str, campaign: str, state: State | None) -> Response:
         """As CSV with a header, or NDJSON, whichever `Accept` prefers.
 
-        The answer is sent while it is read. One that ends without the last chunk of its
-        chunked transfer coding is not whole: the client was too slow, or the service was stopped.
+        The answer is sent while it is read. One that cannot be finished ends with a reset of the
+        connection, and without the last chunk of its chunked transfer coding: the client was too
+        slow, the database failed, or the service was stopped.
         It shows secrets that nobody holds yet.
         """
         list_type = accepted()

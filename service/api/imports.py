@@ -11,6 +11,7 @@ from service.api import schemas, shapes
 from service.api.idempotency import idempotency
 from service.api.jobs import ACCEPTED, PATH, accept
 from service.api.lists import ListType, Table, accepted, streamed, written
+from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.transfers import Transfers, paced_in
 from service.api.uploads import blocks, sent_form
@@ -26,6 +27,7 @@ from service.domain.errors import (
     NotAcceptable,
     RequestTimeout,
     TooManyJobs,
+    TooManyMisses,
     TooManyOwnTransfers,
     TooManyTransfers,
 )
@@ -48,6 +50,7 @@ class ImportParts:
         announce: Tells a worker of a job.
         transfers: How many there may be at once.
         max_bytes: How long a list may be.
+        misses: Counts the codes that a report tells of.
     """
 
     imports: Imports
@@ -55,6 +58,7 @@ class ImportParts:
     announce: Announce
     transfers: Transfers
     max_bytes: int
+    misses: Misses
 
 
 def import_views(parts: ImportParts) -> Blueprint:
@@ -74,7 +78,7 @@ def import_views(parts: ImportParts) -> Blueprint:
         answers={202: ACCEPTED},
         refusals=(
             *(BrandNotFound, CampaignNotFound, RequestTimeout),
-            *(Conflict, TooManyJobs, TooManyTransfers, TooManyOwnTransfers),
+            *(Conflict, TooManyJobs, TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
             *(ImportBudgetExceeded, InsufficientStorage),
         ),
     )
@@ -87,7 +91,8 @@ def import_views(parts: ImportParts) -> Blueprint:
     ) -> Response:
         """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
-        CSV needs no header if it has one column; other columns and members are ignored. A worker
+        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
         checks each row. If all are good, all become codes of the campaign; if one is refused, none
         does, and the report of the job says which lines were refused, and why. No code of the list
         can be reserved before all have been found good. With `dry_run`, nothing is stored.
@@ -95,6 +100,7 @@ def import_views(parts: ImportParts) -> Blueprint:
         The job belongs to the brand and its campaign. Where `default` is not there yet, both are
         made with the job, and stay without codes if none is stored.
         """
+        parts.misses.require(current_caller(), brand)
         form = sent_form(parts.max_bytes)
         with parts.transfers.place(brand, current_caller()) as pace:
             received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
@@ -126,7 +132,7 @@ def import_views(parts: ImportParts) -> Blueprint:
         },
         refusals=(
             *(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable),
-            *(TooManyTransfers, TooManyOwnTransfers),
+            *(TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
         ),
         head=False,
     )
@@ -136,10 +142,13 @@ def import_views(parts: ImportParts) -> Blueprint:
         Of a job that is open, it has what was found so far.
         """
         list_type = accepted()
+        caller = current_caller()
+        parts.misses.require(caller, brand)
         with ExitStack() as stack:
             pace = stack.enter_context(parts.transfers.place(brand, current_caller()))
             refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
-            lines = written(REPORT_COLUMNS, report_table(refusals), list_type)
+            counted = parts.misses.counting(caller, brand, refusals)
+            lines = written(REPORT_COLUMNS, report_table(counted), list_type)
             return streamed(lines, pace, list_type, stack.pop_all().close)
 
     return views

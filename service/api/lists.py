@@ -43,12 +43,35 @@ def accepted() -> ListType:
     Raises:
         NotAcceptable: In none of the ways that there are.
     """
-    if not request.accept_mimetypes:
+    ranges = list(request.accept_mimetypes)
+    if not ranges:
         return ListType.CSV
-    best = request.accept_mimetypes.best_match(list(ListType))
-    if best is None:
+    preferences = {each: _preference(each, ranges) for each in ListType}
+    best = max(ListType, key=lambda each: preferences[each])
+    if not preferences[best][0]:
         raise NotAcceptable
-    return ListType(best)
+    return best
+
+
+def _preference(list_type: ListType, ranges: Sequence[tuple[str, float]]) -> tuple[float, int, int]:
+    """Return how much a type is wanted: by the most specific range that it is in.
+
+    Parameters of a range, such as `charset`, are no matter: there is one way to write each type.
+
+    Returns:
+        Its quality, 0 for not at all; then how specific and how early the range is.
+    """
+    kind = list_type.partition("/")[0]
+    names = ["*/*", f"{kind}/*", list_type.value]
+    found = [
+        (names.index(name), quality, -place)
+        for place, (text, quality) in enumerate(ranges)
+        if (name := text.partition(";")[0].strip().lower()) in names
+    ]
+    if not found:
+        return 0.0, 0, 0
+    specific, quality, place = max(found)
+    return quality, specific, place
 
 
 def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import SO_LINGER, SOL_SOCKET, socket
 
+from service import deadlines
 from service.auth.caller import Caller
 from service.domain.errors import RequestTimeout, TooManyOwnTransfers, TooManyTransfers
 
@@ -61,6 +62,7 @@ class Transfers:
                 raise TooManyOwnTransfers
             self._taken[brand] += 1
             self._taken_by[who] += 1
+        deadlines.lift()
         try:
             yield Pace(self._longest_s)
         finally:

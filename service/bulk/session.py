@@ -34,6 +34,7 @@ from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready
+from service.store.sqlite.files import require_file
 from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
 from service.usecases.ports import system_clock
@@ -49,6 +50,7 @@ class Session:
 
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
+        require_file(self.settings)
         self._brand, self._campaign = brand, campaign
         self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
         self._jobs = SQLJobs(self._database)

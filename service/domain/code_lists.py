@@ -73,8 +73,9 @@ class Position:
 
     @classmethod
     def from_object(cls, written: PositionObject) -> "Position":
-        """Read what `as_object` wrote."""
-        return cls(**(written | {"rest": base64.b64decode(written["rest"])}))  # type: ignore[arg-type] # the rest is typed
+        """Read what `as_object` wrote; what else a later version may write is ignored."""
+        rest = base64.b64decode(written["rest"])
+        return cls(written["line"], rest, written["column"], written["width"])
 
 
 @dataclass(slots=True)

@@ -263,6 +263,19 @@ class Conflict(Problem):
     )
 
 
+class CodeSpaceExhausted(Problem):
+    """There are hardly any new codes to be had."""
+
+    slug = "code-space-exhausted"
+    status = 409
+    title = "No new codes to be had"
+    meaning = (
+        "Nearly every code of this form is taken in the brand, so that no new one could be found. "
+        "Nothing was changed."
+    )
+    remedy = "Use codes of a longer form, or with more letters; sending the same again is no help."
+
+
 class TooLarge(Problem):
     """The body is too long."""
 
@@ -271,6 +284,45 @@ class TooLarge(Problem):
     title = "Body too large"
     meaning = "The body is longer than this call takes. Nothing was changed."
     remedy = "Split the request."
+
+
+class UriTooLong(Problem):
+    """The request target is too long."""
+
+    slug = "uri-too-long"
+    status = 414
+    title = "URI too long"
+    meaning = "Path and query together are longer than a request line may be. Nothing was changed."
+    remedy = (
+        "A request line has at most 8190 bytes: room for the longest names, percent-encoded, and a "
+        "cursor. Check what was put into the path or the query."
+    )
+
+
+class HeadersTooLarge(Problem):
+    """The head of the request is too large."""
+
+    slug = "headers-too-large"
+    status = 431
+    title = "Header fields too large"
+    meaning = (
+        "The header fields of the request, one of them or all together, are too large or too many. "
+        "Nothing was changed."
+    )
+    remedy = (
+        "A field has at most 8190 bytes, a request at most 64 fields, and its head at most 32 KiB. "
+        "Look for a token with too many brands, or for cookies that are not ours."
+    )
+
+
+class ExpectationFailed(Problem):
+    """The request expects what the service does not do."""
+
+    slug = "expectation-failed"
+    status = 417
+    title = "Expectation failed"
+    meaning = "The request has an Expect field other than `100-continue`. Nothing was changed."
+    remedy = "Send no Expect field, or `Expect: 100-continue` (RFC 9110, section 10.1.1)."
 
 
 class UnsupportedMediaType(Problem):
@@ -298,6 +350,28 @@ class RateLimited(Problem):
 
     def __init__(self, retry_after: int = 1) -> None:
         """Take how many seconds are left until the caller has calls again."""
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class TooManyMisses(Problem):
+    """Too many codes that there are not."""
+
+    slug = "too-many-misses"
+    status = 429
+    title = "Too many unknown codes"
+    meaning = (
+        "This caller has asked for so many codes of the brand that there are not, as one who "
+        "guesses would. Its look-ups of the brand's codes are refused for a while."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says. Find out why codes are asked for that there are not: "
+        "a list of another brand, or somebody at your service who guesses. In a report of an "
+        "import, each row that the brand has already counts as well."
+    )
+
+    def __init__(self, retry_after: int = 60) -> None:
+        """Take how many seconds are left until look-ups are answered again."""
         super().__init__()
         self.retry_after = retry_after
 

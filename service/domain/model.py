@@ -76,6 +76,13 @@ class Idempotency:
     """Digest of what is asked for."""
 
 
+class AnswerKind(StrEnum):
+    """What a stored answer names."""
+
+    CODES = "codes"
+    JOB = "job"
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """A part of a listing; `more` says that another part follows its last item."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -78,7 +78,7 @@ class Database(ABC):
     """The statement that begins one which sees one moment only."""
 
     def __init__(
-        self, app: Flask, url: str, options: Mapping[str, Any], observer: Observer | None
+        self, app: Flask, url: str | URL, options: Mapping[str, Any], observer: Observer | None
     ) -> None:
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         # Error texts reach the log; codes and users must not.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
+from service import deadlines
 from service.domain.errors import Unavailable
 from service.store.space import is_full
 from service.tasks import new_signal
@@ -34,7 +35,7 @@ class Waiter(Generic[Job, Result]):
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.expires = time.monotonic() + DEADLINE_S
+        self.expires = deadlines.until(DEADLINE_S)
         self.result: Result | None = None
         self.error: Exception | None = None
         self._done = new_signal()

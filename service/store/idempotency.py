@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
 from service.domain.errors import Conflict
-from service.domain.model import Idempotency, Millis
+from service.domain.model import AnswerKind, Idempotency, Millis
 from service.store.tables import idempotency
 from service.usecases.ports import KEPT_MS
 
+ANSWER = r'\["[A-Za-z0-9-]+"(, ?"[A-Za-z0-9-]+")*\]'
+"""What a stored answer looks like, as a regular expression: an array of codes, or of one job."""
 PURGED_AT_ONCE = 10
 """More than a request adds, so that a brand's old keys come to an end."""
 
@@ -62,7 +64,12 @@ def is_known(connection: Connection, key: bytes, now: Millis) -> bool:
 
 
 def remember(
-    connection: Connection, brand_id: int, once: Idempotency, answer: Sequence[str], now: Millis
+    connection: Connection,
+    brand_id: int,
+    once: Idempotency,
+    kind: AnswerKind,
+    answer: Sequence[str],
+    now: Millis,
 ) -> None:
     """Keep the answer for a retry, and purge a few of the brand's keys that are too old."""
     old = connection.execute(_OLD, {"brand_id": brand_id, "until": now - KEPT_MS}).mappings().all()
@@ -76,5 +83,6 @@ def remember(
             "content": once.content,
             "answer": json.dumps(answer),
             "created_at": now,
+            "kind": kind,
         },
     )

@@ -19,14 +19,6 @@ from service.store.importing.tasks import Task, task_of
 from service.store.loading import Part, load_codes
 from service.store.pools import Pool
 
-STATE_VERSION = 1
-"""How `parameters` and `cursor` of a job are written.
-
-A worker goes on only with jobs of this version and of those before it, and leaves others to newer
-workers. Raise it with every change that workers of the version before would not read rightly; what
-they may ignore needs none, for readers pass over what they do not know.
-"""
-
 
 class Progress(NamedTuple):
     """Where a job is."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from service.domain.errors import Conflict, JobNotFound, TooManyJobs, Unavailable
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job_id
-from service.domain.model import Idempotency, Millis, Page
+from service.domain.model import AnswerKind, Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.store import idempotency
 from service.store.database import Database
@@ -77,7 +77,8 @@ class SQLJobs:
                 pool = find_pool(connection, brand, campaign)
             added = _add(connection, pool, order, now)
             if once:
-                idempotency.remember(connection, pool.brand_id, once, [added.id], now)
+                kind = AnswerKind.JOB
+                idempotency.remember(connection, pool.brand_id, once, kind, [added.id], now)
             return JobKey(pool.brand_id, added.id), added, True
 
         with growing():

@@ -18,7 +18,8 @@ from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.store.database import Database
 from service.store.due_jobs import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
-from service.store.job_kinds import KINDS, PREPARATIONS, STATE_VERSION, Progress
+from service.store.job_kinds import KINDS, PREPARATIONS, Progress
+from service.store.job_state import STATE_VERSION
 from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
 from service.store.reservations import RESERVE_BEGINS

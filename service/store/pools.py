@@ -105,7 +105,9 @@ def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> P
         connection.execute(
             _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
         )
-        return find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        move(connection, pool, 0, into=State.AVAILABLE)  # which begins the tally
+        return pool
 
 
 def move(

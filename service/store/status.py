@@ -25,7 +25,8 @@ class SQLStatus:
 
     def revision(self) -> int:
         with self._database.read() as connection:
-            return int(current_revision(connection) or 0)
+            found = current_revision(connection) or ""
+        return int(found) if found.isdecimal() else 0
 
     def wanted_revision(self) -> int:
         return int(newest_revision())

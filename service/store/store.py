@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from service.domain.errors import NoCodesLeft
 from service.domain.model import (
+    AnswerKind,
     Brand,
     Campaign,
     Code,
@@ -57,7 +58,8 @@ class SQLStore:
             new = staged_codes.avoiding(connection, pool.brand_id, mint)
             added = codes.add_codes(connection, pool, count, new, now)
             if once:
-                idempotency.remember(connection, pool.brand_id, once, added, now)
+                kind = AnswerKind.CODES
+                idempotency.remember(connection, pool.brand_id, once, kind, added, now)
             return added, True
 
         with growing():

@@ -135,10 +135,12 @@ idempotency = Table(
     Column("content", LargeBinary, nullable=False),
     Column("answer", PlainText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("kind", PlainText),
     PrimaryKeyConstraint("brand_id", "key"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
 )
-"""What requests with an Idempotency-Key were answered."""
+"""What requests with an Idempotency-Key were answered: a JSON array of codes, or of the id of a
+job, as `kind` says; versions before revision 7 write none."""
 
 job = Table(
     "job",
@@ -177,7 +179,7 @@ since one of them got any further.
 
 A worker that lives changes `heartbeat`, see `due_jobs.py`; `leased_until` is for versions before
 revision 7. Where no worker has the job, `leased_until` is its turn among those that wait, 0 being
-the first. `state_version` says how `parameters` and `cursor` are written, see `job_kinds.py`."""
+the first. `state_version` says how `parameters` and `cursor` are written, see `job_state.py`."""
 
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
 # data are split by brand, a key is unique within its part.

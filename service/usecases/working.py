@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Protocol
 
-from service.domain.errors import Unavailable
+from service.domain.errors import CodeSpaceExhausted, Unavailable
 from service.domain.jobs import Job
 from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, SpaceLow, Step, Work
 from service.usecases.pacing import Pace
@@ -31,6 +31,7 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Rests after failures in a row; the last again and again."""
 
 BROKEN = "The service failed in a way that it did not foresee. What is done stays."
+_STAYS = "{}: nearly every code of this form is taken. What is done stays."
 DEADLY = "Again and again, what worked on it ended without a word. What is done stays."
 
 Wait = Callable[[float], bool]
@@ -115,6 +116,8 @@ class Worker:
             self.observer.lost(key)
         except Unavailable:
             raise
+        except CodeSpaceExhausted as full:
+            self.observer.ended(self.work.fail(lease, _STAYS.format(full.title), self.clock()))
         except Exception as error:  # noqa: BLE001 - a fault ends its job, and no other
             self._end_broken(lease, error)
         return True

@@ -209,6 +209,14 @@ CASES = {
         [refusals("not_yet", "0+1x20", "0x20")],
         [refusals("not_yet", "0 0 0 0 0+1x3 3x20", "0x20"), refusals("expired", "0+9x20", "0x20")],
     ),
+    ("DiscountLogLinesDropped", "warning"): Case(
+        "13m",
+        [{"discount_log_lines_dropped_total": "0+1x20"}],
+        [
+            {"discount_log_lines_dropped_total": "7x20"},
+            {"discount_log_lines_dropped_total": "0 1 2x20"},  # it is over
+        ],
+    ),
     ("DiscountRestartLoop", "warning"): Case(
         "6m",
         [restarts("1 2 3 4 5x20", "0x20"), restarts("1x20", "0 2 4 6x20")],

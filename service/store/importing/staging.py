@@ -31,6 +31,8 @@ from service.usecases.imports import FileKey
 
 ORPHANED_AFTER_MS = 60 * 60 * 1000
 """After so long without another block, a file without a job is what a crash left."""
+ABANDONED = 0
+"""When a file was made that no job may have any more."""
 PURGED_AT_ONCE = 4000
 """Rows; a block counts as many of them."""
 BLOCKS_PURGED_AT_ONCE = 16
@@ -53,8 +55,9 @@ def grow(connection: Connection, file: FileKey, now: Millis, size: int) -> None:
         Unavailable: It is not.
     """
     values = {"created_at": now, "bytes": import_file.c.bytes + size}
-    if not connection.execute(update(import_file).where(*_is(file)).values(values)).rowcount:
-        raise Unavailable  # it took so long that the file was purged
+    alive = (*_is(file), import_file.c.created_at != ABANDONED)
+    if not connection.execute(update(import_file).where(*alive).values(values)).rowcount:
+        raise Unavailable  # it took so long that the file is being purged
 
 
 def brand_of(connection: Connection, file: FileKey) -> str:
@@ -80,15 +83,23 @@ def keep(connection: Connection, file: FileKey, first: int, blocks: Sequence[byt
 
 
 def attach(connection: Connection, file: FileKey, job_brand_id: int, job_id: str) -> None:
-    """Let a file live as long as a job is open."""
-    connection.execute(
-        update(import_file).where(*_is(file)).values(job_brand_id=job_brand_id, job_id=job_id)
+    """Let a file live as long as a job is open.
+
+    Raises:
+        Unavailable: It was taken for abandoned, as a clock went forward, and is being purged.
+    """
+    kept = connection.execute(
+        update(import_file)
+        .where(*_is(file), import_file.c.created_at != ABANDONED)
+        .values(job_brand_id=job_brand_id, job_id=job_id)
     )
+    if not kept.rowcount:
+        raise Unavailable
 
 
 def orphan(connection: Connection, file: FileKey) -> None:
     """Let a file be purged that no job needs."""
-    connection.execute(update(import_file).where(*_is(file)).values(created_at=0))
+    connection.execute(update(import_file).where(*_is(file)).values(created_at=ABANDONED))
 
 
 def block(connection: Connection, file: FileKey, number: int) -> bytes | None:
@@ -155,6 +166,8 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
     file = FileKey(dead.brand_id, dead.id)
     if not _lock(connection, file):
         return False
+    if dead.job_id is None:
+        orphan(connection, file)
     if scanned is None:
         if (first := _first_block(connection, file)) is not None:
             drop_blocks(connection, file, first + BLOCKS_PURGED_AT_ONCE)

@@ -66,6 +66,10 @@ def _store_next(
     """
     codes = staged_codes.next_staged(connection, task.pool.brand_id, task.file, after, limit)
     part = Part(at, task.job.done, len(codes))
-    if codes and insert_codes(connection, task.pool, part, codes, task.now) < len(codes):
+    if not codes:
+        return codes
+    # They are read in their order, and whoever knows some must not know where the others lie.
+    stored = insert_codes(connection, task.pool, part, codes, task.now, shuffle=True)
+    if stored < len(codes):
         raise _ClashError
     return codes
