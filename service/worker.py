@@ -141,6 +141,9 @@ class Upkeep:
         except Unavailable as error:
             self._log.warning("jobs_unavailable", exc_info=error)
             more = False
+        except Exception as error:  # noqa: BLE001 - the job in hand is no worse for it
+            self._log.error("purge_failed", exc_info=error)
+            more = False
         now = time.monotonic()
         self._next = now + (now - began if more else OVERDUE_EVERY_S)
 

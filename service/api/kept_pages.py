@@ -23,4 +23,5 @@ class KeptPage(NamedTuple):
         response = Response(self.body, mimetype=self.mimetype)
         response.set_etag(self.etag)
         response.cache_control.no_cache = True  # kept, but asked about each time: it is versioned
-        return response.make_conditional(request)
+        response.make_conditional(request)  # itself
+        return response

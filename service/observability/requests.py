@@ -191,9 +191,12 @@ class RequestObserver:
 
     def tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
         """Count, trace and log a request that was answered."""
-        if record.trace:
-            record.trace.end(method, status, record)
-        self._metrics.request(method, record.route, status, seconds)
+        try:
+            if record.trace:
+                record.trace.end(method, status, record)
+            self._metrics.request(method, record.route, status, seconds)
+        except Exception as error:  # noqa: BLE001 - to watch a call must not fail it
+            self._log.warning("request_not_observed", exc_info=error)
         say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
         say(
             "request",

@@ -76,4 +76,4 @@ def _reserve(descriptor: int, size: int) -> None:
 
 def reserve_counters() -> None:
     """Count this way from now on; before anything counts."""
-    values.MmapedDict = ReservedDict  # type: ignore[misc]
+    values.MmapedDict = ReservedDict  # type: ignore[attr-defined]

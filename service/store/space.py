@@ -37,7 +37,7 @@ class Reserve:
         self._space = space
         self._bytes = reserve
         self._looking = threading.Lock()
-        self._found: Room | None = None
+        self._found: Space | None = None
         self._good_until = 0.0
 
     def look(self) -> Room | None:
@@ -51,8 +51,8 @@ class Reserve:
 
     def is_low(self, wanted: int = 0) -> bool:
         """Say whether there is less space than the reserve, or would be without `wanted` bytes."""
-        room = self._recent() if self._bytes else None
-        return room is not None and room.lacks(wanted)
+        space = self._recent() if self._bytes else None
+        return space is not None and Room(*space, self._bytes).lacks(wanted)
 
     def require(self, wanted: int = 0) -> None:
         """Insist on space.
@@ -63,11 +63,11 @@ class Reserve:
         if self.is_low(wanted):
             raise InsufficientStorage(StorageRefusal.DISK_RESERVE)
 
-    def _recent(self) -> Room | None:
+    def _recent(self) -> Space | None:
         """Return what one thread at a time finds, at most every `LOOK_EVERY_S`."""
         if time.monotonic() >= self._good_until and self._looking.acquire(blocking=False):
             try:
-                self._found = self.look()
+                self._found = self._space()
             except Unavailable:
                 pass  # whoever wants to write hears it soon enough
             finally:

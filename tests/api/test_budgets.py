@@ -206,9 +206,11 @@ def test_below_the_reserve_nothing_grows_and_reservations_go_on(
 def test_a_list_longer_than_what_is_free_is_not_begun(send, refused, database, monkeypatch, kept):
     monkeypatch.setattr(database.reserve, "_space", lambda: (1000, 0))
     monkeypatch.setattr(database.reserve, "_bytes", 990)
+    database.reserve.forget()
     refused(send(), 507, "insufficient-storage")
     assert [0, 0, 0, 0] == kept()
     assert 202 == send(b"SUMMER-01\n").status_code
+    database.reserve.forget()
 
 
 @on_sqlite
@@ -223,12 +225,9 @@ def test_a_create_that_was_answered_is_replayed_below_the_reserve(client, auth, 
 
 @on_sqlite
 def test_a_full_database_refuses_what_grows_and_is_unavailable_to_the_rest(
-    client, auth, codes, database, refused, counted, send
+    client, auth, codes, database, refused, counted
 ):
     """SQLite's own limit of pages is as full as a disk."""
-    database.close()
-    with database.transaction() as connection:
-        connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
     full = _limit_pages(database)
     create = {"brand": "brand1", "number_to_create": 1000}
     refused(

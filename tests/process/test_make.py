@@ -38,7 +38,7 @@ def make_run(folder, **settings):
         yield output
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        process.wait(120)
 
 
 def wait_for(port):

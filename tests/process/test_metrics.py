@@ -149,7 +149,7 @@ def test_a_second_service_takes_another_metrics_port(tmp_path):
             get_when_up(f"http://127.0.0.1:{env['PORT']}/readyz")
         finally:
             process.terminate()
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=120)
     ports = re.findall(rb'"metrics_listening","port":(\d+)', output)
     assert 1 == len(ports)
     assert ports != [b"5001"]

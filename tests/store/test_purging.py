@@ -11,6 +11,7 @@ from service.domain.jobs import JobState
 from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger
 from service.store import purging
+from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import PAUSED, SQLWork
 from service.store.purging import Purge
@@ -128,7 +129,7 @@ def test_one_kind_does_not_wait_for_another(database, brands, keys, count, monke
     brands(1)
     now = system_clock()
     keys(1, 3, now - 2 * KEPT_MS)
-    monkeypatch.setattr(purging.SQLImports, "purge", lambda _self, _now: True)
+    monkeypatch.setattr(SQLImports, "purge", lambda _self, _now: True)
     purge = Purge(database, MONTH)
     assert purge.step(now)
     assert 0 == count("idempotency")

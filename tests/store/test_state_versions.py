@@ -7,6 +7,8 @@ import json
 
 import pytest
 from sqlalchemy import text
+from structlog import get_logger
+from structlog.testing import capture_logs
 
 from service.domain.errors import Conflict
 from service.domain.jobs import JobKind, Order
@@ -114,12 +116,8 @@ class TestNewer:
         execute(database, f"UPDATE job SET {newer}")
         return key
 
-    def test_it_is_left_alone_counted_and_logged_once(self, database, jobs, key, log):
-        heard, metrics, events = Heard(), JobMetrics(), []
-
-        class Log:
-            def warning(self, event, **fields):
-                events.append((event, fields))
+    def test_it_is_left_alone_counted_and_logged_once(self, database, jobs, key):
+        heard, metrics = Heard(), JobMetrics()
 
         before = jobs.find(*POOL, key.id)
         made = worker(database, heard)
@@ -128,11 +126,12 @@ class TestNewer:
             assert not made.do_overdue()
         assert ["newer"] * 3 == heard.names()
         assert before == jobs.find(*POOL, key.id)
-        reporter = Reporter(Log(), metrics)
-        for name, newer_key in heard.events:
-            assert name == "newer"
-            reporter.newer(newer_key)
-        assert [("job_left_to_newer_version", {"job": key.id})] == events
+        with capture_logs() as events:
+            reporter = Reporter(get_logger(), metrics)
+            for _, newer_key in heard.events:
+                reporter.newer(newer_key)
+        left = {"event": "job_left_to_newer_version", "job": key.id, "log_level": "warning"}
+        assert [left] == events
         assert 1.0 == metrics.registry.get_sample_value("discount_jobs_left_total")
 
     def test_it_hides_no_other_job(self, database, jobs, key):

@@ -62,7 +62,12 @@ def test_a_scrape_is_answered(server):
 
 def test_the_request_is_read(server, answers):
     asked: list[Request] = []
-    answers[0] = lambda request: asked.append(request) or Response("200 OK", [], b"")
+
+    def answer(request):
+        asked.append(request)
+        return Response("200 OK", [], b"")
+
+    answers[0] = answer
     with connect(server) as client:
         client.sendall(b"GET /metrics?name[]=a HTTP/1.1\r\nHost: x\r\nAccept:  text/plain\r\n\r\n")
         assert read(client).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -141,7 +146,7 @@ def test_while_an_answer_is_made_others_are_received(server, answers):
 
 
 def test_where_the_system_has_no_file_left_it_is_tried_again(server, monkeypatch):
-    refused = []
+    refused: list[int] = []
     accept = socket.socket.accept
 
     def refusing(listener):
