@@ -146,6 +146,7 @@ def _read_ndjson(lines: list[bytes], position: Position, rows: Rows, *, last: bo
 def _read_csv(lines: list[bytes], position: Position, rows: Rows, *, last: bool) -> None:
     first, numbered = position.line, iter(enumerate(lines, position.line))
     for number, line in numbered:
+        require_short(line, number)
         if not _BLANK.fullmatch(line):
             record = complete(line, number, numbered) if b'"' in line else line
             require_short(record, number)

@@ -128,8 +128,11 @@ if EARLIER:
         with closing(Earlier(request.param, url, folder)) as process:
             yield process
 
-    @pytest.mark.parametrize("ask", [import_list, generate])
-    @pytest.mark.parametrize("first", [0, 1], ids=["old first", "new first"])
+    @pytest.mark.parametrize(
+        ("ask", "first"),
+        [(import_list, 0), (import_list, 1), (generate, 0)],
+        ids=["an import, the old first", "an import, the new first", "codes"],
+    )
     @pytest.mark.usefixtures("small_chunks")
     def test_versions_take_turns_with_a_job_to_its_end(database, earlier, ask, first):
         key, phases = ask(database), set()
@@ -147,7 +150,7 @@ if EARLIER:
             phases.add(json.loads(cursor)["phase"] if cursor else "none")
         assert ("succeeded", 0) == (find().state, find().failed)
         if ask is import_list:
-            assert {"read", "check", "store"} == phases
+            assert {"read", "check", "store"} <= phases
             with database.read() as connection:
                 codes = connection.execute(text("SELECT code FROM code ORDER BY 1")).scalars().all()
             assert sorted(CODES) == codes
