@@ -22,6 +22,7 @@ from service import open_files  # noqa: E402
 from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
 from service.observability.metrics import BuildCollector, WorkerCollector  # noqa: E402
+from service.observability.reserved_counters import reserve_counters  # noqa: E402
 from service.observability.sampling import keep_sampling  # noqa: E402
 from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
 from service.pipeline_logger import PipelineLogger  # noqa: E402
@@ -30,6 +31,7 @@ from service.settings import SettingsError, load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
 
 gc.enable()
+reserve_counters()
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended; this file is read again on SIGHUP."""
@@ -72,7 +74,7 @@ limit_request_field_size = 8190
 def when_ready(server):
     """Serve the metrics from the master, and let it drain before it stops."""
     parts = parts_of(server.app.wsgi())
-    status = SQLStatus(parts.database)
+    status = SQLStatus(parts.database, _settings.metrics_pools)
     watch = StoreWatch(status, parts.log)
     collectors = [
         StoreCollector(watch.look, status.wanted_revision()),
@@ -111,8 +113,11 @@ def post_worker_init(worker):
     parts.keyring.start()
     parts.readiness.start()
     keep_sampling(
-        parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
+        parts.metrics,
+        lambda: (parts.database.waiting_writes, *parts.database.connections),
+        parts.log,
     )
+    parts.store.vain.keep_writing()
     if parts.tracing:
         parts.tracing.start()
     if _settings.rate_limit_storage_url is None:  # the loop must not wait for Redis

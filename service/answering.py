@@ -38,6 +38,12 @@ class Outcome(NamedTuple):
 class AnswerCutError(Exception):
     """An answer could not be sent whole: the connection must be reset, or it would look whole."""
 
+    @property
+    def fault(self) -> BaseException | None:
+        """What failed on this side; `None` where it was the client that did."""
+        cause = self.__cause__
+        return cause.__cause__ if isinstance(cause, OSError) else cause
+
 
 class AnswerBuffer:
     """Stands in for the socket: keeps what gunicorn writes, or sends it at the client's pace."""
@@ -111,7 +117,7 @@ def _prepare(
     assert request is not None  # noqa: S101 - for the type checker
     assert body is not None  # noqa: S101
     response, environ = create(request, buffer, conn.client, conn.server, config)
-    del environ["gunicorn.socket"], environ["wsgi.early_hints"]  # nobody writes but us
+    del environ["wsgi.early_hints"]  # nobody writes but us
     environ["wsgi.multithread"] = True
     environ.update(incoming.kept)
     if incoming.is_whole:

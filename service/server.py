@@ -212,7 +212,9 @@ class ServiceWorker(ConnectionWorker):
         except BodyAwaited:
             self._want_body(conn, incoming)
             return
-        except AnswerCutError:
+        except AnswerCutError as error:
+            if error.fault is not None:
+                self.log.exception("the source of an answer failed", exc_info=error.fault)
             self._arrivals.release(incoming)
             self.cut(conn)
             return

@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -25,13 +26,35 @@ from tests.installation import (
 )
 from tests.tokens import bearer
 
+pytest_plugins = ["tests.leftovers", "tests.system_packages"]
+
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
 # being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
 # "explain" is left out: before Python 3.12 it traces every line that runs.
 PHASES = [phase for phase in Phase if phase is not Phase.explain]
-hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, phases=PHASES)
+hypothesis_settings.register_profile(
+    "quick",
+    derandomize=True,
+    deadline=None,
+    phases=PHASES,
+    max_examples=40,
+    stateful_step_count=30,
+)
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+LONGEST = ("monitoring", "history", "process", "browser", "deploy")
+"""Folders of tests that start processes."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, or the last worker would end long after the others."""
+    items.sort(key=lambda item: _rank(item.path.parent))
+
+
+def _rank(folder: Path) -> int:
+    return LONGEST.index(folder.name) if folder.name in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -83,12 +106,12 @@ def installed(
 
 
 @pytest.fixture
-def database_url(installed: Installation | None, engine: str) -> Iterator[str]:
+def database_url(installed: Installation | None, engine: str, tmp_path: Path) -> Iterator[str]:
     """A database without rows."""
     if installed:
         yield installed.settings.database_url
     else:
-        with database_of(engine) as url:
+        with database_of(engine, tmp_path) as url:
             yield url
 
 

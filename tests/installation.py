@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from service.app import create_app, parts_of
 from service.settings import Settings
+from service.store.database import Database
 from service.store.tables import metadata
 from tests.postgresql import fresh_database, migrated
 from tests.sqlite import migrated_copy
@@ -27,12 +28,13 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - each file there is in a folder of its 
 _QUEUE = "huey_task"
 _FIRST_IDS = "SELECT setval(pg_get_serial_sequence('brand', 'id'), 1, false)"
 _SCHEMA = {
-    "sqlite": "SELECT group_concat(sql) FROM sqlite_schema",
+    "sqlite": "SELECT version_num || group_concat(sql) FROM alembic_version, sqlite_schema",
     "postgresql": """
         SELECT string_agg(what, '; ' ORDER BY what) FROM (
             SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
             UNION ALL SELECT conrelid::regclass || conname || convalidated FROM pg_constraint
             WHERE connamespace = 'public'::regnamespace
+            UNION ALL SELECT version_num FROM alembic_version
             UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
             UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
         ) AS schema(what)
@@ -84,9 +86,9 @@ class Installation:
         self.schema = self.found_schema()
 
     def found_schema(self) -> str:
-        """Read the definitions of all tables, indexes and constraints."""
+        """Read the revision, and the definitions of all tables, indexes and constraints."""
         database = parts_of(self.app).database
-        with database.read() as connection:
+        with Database.read(database) as connection:  # a test may have broken the engine's own
             found: str = connection.exec_driver_sql(_SCHEMA[connection.dialect.name]).scalar_one()
         return found
 
@@ -113,15 +115,13 @@ class Installation:
 
 
 @contextmanager
-def database_of(engine: str) -> Iterator[str]:
-    """Make a database with the service's tables, and return its URL."""
+def database_of(engine: str, folder: Path) -> Iterator[str]:
+    """Make a database with the service's tables, and return its URL; SQLite's is in `folder`."""
     if engine == "postgresql":
         with fresh_database(migrated()) as url:
             yield url
-        return
-    memory = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="discount-", dir=memory) as folder:
-        yield migrated_copy(Path(folder) / "discount.db")
+    else:
+        yield migrated_copy(folder / "discount.db")
 
 
 @contextmanager
@@ -138,6 +138,10 @@ def application(settings: Settings, log: Lines) -> Iterator[Flask]:
 @contextmanager
 def installation(engine: str) -> Iterator[Installation]:
     """Build an application on a database of an engine."""
-    log = Lines()
-    with database_of(engine) as url, application(settings_for(url), log) as app:
+    log, memory = Lines(), MEMORY if MEMORY.is_dir() else None
+    with (
+        tempfile.TemporaryDirectory(prefix="discount-", dir=memory) as folder,
+        database_of(engine, Path(folder)) as url,
+        application(settings_for(url), log) as app,
+    ):
         yield Installation(app, settings_for(url), log)

@@ -42,7 +42,7 @@ class MetricsServer:
         watch: StoreWatch,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
-        note: Callable[[], None],
+        note: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._watch = watch
@@ -72,6 +72,10 @@ class MetricsServer:
         Raises:
             OSError: The port is taken.
         """
+        if self._settings.metrics_port is None and (
+            self._settings.worker_metrics_port == DEFAULT_METRICS_PORT
+        ):
+            return self._bind(0)  # in development; a worker wants that one
         try:
             return self._bind(self._settings.metrics_port or DEFAULT_METRICS_PORT)
         except OSError as error:

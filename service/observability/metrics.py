@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from service import __version__
-from service.domain.errors import AuthRefusal
+from service.domain.errors import AuthRefusal, StorageRefusal
 from service.observability.log_output import DROPPED
 
 OUTCOMES = ("new", "repeated", "exhausted")
@@ -81,6 +81,19 @@ class Metrics:
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
 
+        storage = Counter(
+            "discount_storage_refusals",
+            "Calls refused because the database may not grow by them, by the reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._storage = {reason: storage.labels(reason.value) for reason in StorageRefusal}
+
+        self._misses = Counter(
+            "discount_code_misses",
+            "Codes asked for that there are not.",
+            registry=self.registry,
+        )
         self._errors = Counter(
             "discount_database_errors",
             "Calls that failed because of the database, by its own name of what went wrong.",
@@ -161,6 +174,14 @@ class Metrics:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
 
+    def storage_refusal(self, reason: StorageRefusal) -> None:
+        """Count a call by which the database may not grow."""
+        self._storage[reason].inc()
+
+    def code_misses(self, count: int) -> None:
+        """Count codes that were asked for and are not there."""
+        self._misses.inc(count)
+
     def database_error(self, name: str) -> None:
         """Count a call that the database failed."""
         self._errors.labels(name).inc()
@@ -169,9 +190,11 @@ class Metrics:
         """Count a connection that the system refused us."""
         self._accepts_failed.inc()
 
-    def log_lines(self) -> None:
+    def log_lines(self) -> int:
         """Count the log lines that this process has dropped since the last time."""
-        self._log_lines_dropped.inc(DROPPED.take())
+        dropped = DROPPED.take()
+        self._log_lines_dropped.inc(dropped)
+        return dropped
 
     def saturation(self, waiting: int, in_use: int, idle: int, most: int) -> None:
         """Note how many writes wait now, and how many connections there are."""

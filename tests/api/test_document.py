@@ -11,9 +11,12 @@ from openapi_spec_validator import validate
 from service.api.arrival import template
 from service.domain.errors import PROBLEMS
 from tests.api.conftest import C
-from tests.engines import on_sqlite
 
-pytestmark = on_sqlite  # no database is reached
+
+@pytest.fixture
+def engine():
+    """No database is reached."""
+    return "sqlite"
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ CONTRACT_SLUGS = {
 SECRET_TEXT = "SELECT the-secret FROM /etc/passwd"  # noqa: S105
 
 
+@pytest.fixture
+def engine():
+    """Problems are written by one function, whatever they come from."""
+    return "sqlite"
+
+
 def test_every_slug_of_the_contract_has_a_problem():
     assert {problem.slug for problem in PROBLEMS} >= CONTRACT_SLUGS
     assert len(PROBLEMS) == len({problem.slug for problem in PROBLEMS})

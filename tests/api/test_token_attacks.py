@@ -16,17 +16,20 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from service.auth.tokens import MAX_TOKEN
-from tests.engines import on_sqlite
 from tests.installation import application
 from tests.tokens import SECRET, claims, forged, part, signed, token
-
-pytestmark = on_sqlite  # the guard reaches no database
 
 RSA = rsa.generate_private_key(65537, 2048)
 STRANGER = rsa.generate_private_key(65537, 2048)
 PUBLIC_JWK = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)
 STRANGER_JWK = RSAAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
 GOOD_HEADER = {"alg": "HS256", "typ": "JWT"}
+
+
+@pytest.fixture
+def engine():
+    """The guard reaches no database."""
+    return "sqlite"
 
 
 @pytest.fixture
