@@ -2,12 +2,16 @@
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 
 from service.domain.errors import InputError, InvalidRequest, NotFound
 from service.observability.requests import current_record
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 MALFORMED_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 """RFC 3986, section 2.1: decoders leave it as it is, drop it or guess."""
@@ -35,9 +39,14 @@ def refuse_encoded_slashes(app: Flask) -> None:
 
     @app.before_request
     def refuse() -> None:
-        path = str(request.environ.get("RAW_URI", "")).partition("?")[0]
-        if "%2f" in path.lower():
+        if has_encoded_slash(request.environ):
             raise NotFound
+
+
+def has_encoded_slash(environ: "WSGIEnvironment") -> bool:
+    """Say whether the path, as it was sent, has an encoded slash."""
+    target: str = environ.get("RAW_URI", "")
+    return "%" in target and "%2f" in target.partition("?")[0].lower()
 
 
 @cache
