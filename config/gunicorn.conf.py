@@ -25,7 +25,8 @@ from service.observability.metrics import BuildCollector, WorkerCollector  # noq
 from service.observability.reserved_counters import reserve_counters  # noqa: E402
 from service.observability.sampling import keep_sampling  # noqa: E402
 from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
-from service.server import PipelineLogger, ServiceWorker  # noqa: E402
+from service.pipeline_logger import PipelineLogger  # noqa: E402
+from service.server import ServiceWorker  # noqa: E402
 from service.settings import SettingsError, load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
 
@@ -73,7 +74,7 @@ limit_request_field_size = 8190
 def when_ready(server):
     """Serve the metrics from the master, and let it drain before it stops."""
     parts = parts_of(server.app.wsgi())
-    status = SQLStatus(parts.database)
+    status = SQLStatus(parts.database, _settings.metrics_pools)
     watch = StoreWatch(status, parts.log)
     collectors = [
         StoreCollector(watch.look, status.wanted_revision()),
@@ -116,6 +117,7 @@ def post_worker_init(worker):
         lambda: (parts.database.waiting_writes, *parts.database.connections),
         parts.log,
     )
+    parts.store.vain.keep_writing()
     if parts.tracing:
         parts.tracing.start()
     if _settings.rate_limit_storage_url is None:  # the loop must not wait for Redis

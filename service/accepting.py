@@ -35,8 +35,12 @@ class AcceptPause:
 
     def begin(self, error: OSError) -> None:
         """Accept nobody for a moment."""
+        self._ends = time.monotonic() + PAUSE_S
+        self.note(error)
+
+    def note(self, error: OSError) -> None:
+        """Count and log a refusal."""
         now = time.monotonic()
-        self._ends = now + PAUSE_S
         self._count()
         if now - self._told > TOLD_EVERY_S:
             self._told = now

@@ -18,12 +18,6 @@ def begin(arrived: float) -> None:
     _DEADLINE.set(arrived + ANSWER_WITHIN_S)
 
 
-def renew() -> None:
-    """Note that more of the call has just arrived: it has arrived when its last byte has."""
-    if _DEADLINE.get() != math.inf:
-        begin(time.monotonic())
-
-
 def lift() -> None:
     """Let the call take as long as it takes; what it moves has a pace and an end of its own."""
     _DEADLINE.set(math.inf)

@@ -34,19 +34,13 @@ class Worker(Protocol):
     def may_keep(self) -> bool:
         """Say whether a connection may stay open once it is answered."""
 
-    def keep(self, conn: TConn) -> None:
-        """Wait for the next request of a connection."""
-
-    def leave(self, conn: TConn) -> None:
-        """End a connection whose last answer is sent."""
-
-    def cut(self, conn: TConn) -> None:
-        """End a connection that did not take its answer."""
+    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
+        """Send an answer without waiting for the client, then keep the connection or end it."""
 
     def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
         """Answer a request that is not begun, and end its connection."""
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+    def fail(self, conn: TConn, error: Exception) -> None:
         """Answer a request that failed outside the application."""
 
 
@@ -107,19 +101,9 @@ class PlainCalls:
         try:
             answer, keep = answer_plain(worker.wsgi, call.environ, worker.may_keep)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-            worker.handle_error(None, conn.sock, conn.client, error)
-            worker.leave(conn)
-            return
-        try:
-            sent = conn.sock.send(answer)  # it does not block
-        except OSError:
-            sent = 0
-        if sent < len(answer):
-            worker.cut(conn)
-        elif keep:
-            worker.keep(conn)
+            worker.fail(conn, error)
         else:
-            worker.leave(conn)
+            worker.deliver(conn, answer, keep=keep)
 
 
 def _end_of(call: _Call) -> float:

@@ -90,9 +90,10 @@ class Express:
     ) -> Iterable[bytes]:
         """Answer a request."""
         path = environ["PATH_INFO"]
+        encoded = "%" in environ.get("RAW_URI", "")  # a slash, perhaps, which separates nothing
         if deadlines.is_over():
             environ[RAISED] = Unavailable()
-        elif path.isascii() and not environ.get("QUERY_STRING"):
+        elif path.isascii() and not encoded and not environ.get("QUERY_STRING"):
             for route in self._routes.get(environ["REQUEST_METHOD"], ()):
                 arguments = route.arguments(path)
                 if arguments is not None:

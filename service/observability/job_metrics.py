@@ -45,6 +45,11 @@ class JobMetrics:
             "Jobs ended because worker after worker died of them.",
             registry=self.registry,
         )
+        self._left = Counter(
+            "discount_jobs_left",
+            "Jobs that only a newer version of the service can do, and that this worker leaves.",
+            registry=self.registry,
+        )
         # Made at once, so that each is scraped as 0 before it first happens.
         for kind in JobKind:
             self._chunks.labels(kind)
@@ -65,6 +70,10 @@ class JobMetrics:
     def given_up(self) -> None:
         """Count a job that no worker survived."""
         self._given_up.inc()
+
+    def left(self) -> None:
+        """Count a job that is left for a newer version."""
+        self._left.inc()
 
     def waits(self) -> None:
         """Count a chunk that has to wait."""

@@ -170,10 +170,10 @@ def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
 def database_error(error: BaseException | None) -> str | None:
     """Find the database's own name of what went wrong; unlike its message it holds no data.
 
-    That is SQLite's, or PostgreSQL's SQLSTATE, or `reason` in a few fixed words.
+    That is SQLite's, or PostgreSQL's SQLSTATE, or a few fixed words of our pool's.
     """
     while error is not None:
-        for attribute in ("reason", "sqlite_errorname", "sqlstate"):
+        for attribute in ("pool_reason", "sqlite_errorname", "sqlstate"):
             name = getattr(error, attribute, None)
             if isinstance(name, str):
                 return name

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from service import __version__
-from service.domain.errors import AuthRefusal
+from service.domain.errors import AuthRefusal, StorageRefusal
 from service.observability.log_output import DROPPED
 
 OUTCOMES = ("new", "repeated", "exhausted")
@@ -81,6 +81,19 @@ class Metrics:
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
 
+        storage = Counter(
+            "discount_storage_refusals",
+            "Calls refused because the database may not grow by them, by the reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._storage = {reason: storage.labels(reason.value) for reason in StorageRefusal}
+
+        self._misses = Counter(
+            "discount_code_misses",
+            "Codes asked for that there are not.",
+            registry=self.registry,
+        )
         self._errors = Counter(
             "discount_database_errors",
             "Calls that failed because of the database, by its own name of what went wrong.",
@@ -160,6 +173,14 @@ class Metrics:
     def auth_refusal(self, reason: AuthRefusal) -> None:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
+
+    def storage_refusal(self, reason: StorageRefusal) -> None:
+        """Count a call by which the database may not grow."""
+        self._storage[reason].inc()
+
+    def code_misses(self, count: int) -> None:
+        """Count codes that were asked for and are not there."""
+        self._misses.inc(count)
 
     def database_error(self, name: str) -> None:
         """Count a call that the database failed."""

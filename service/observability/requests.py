@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
+from service.body_state import RECORD, BodyAwaited
 from service.observability.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class RequestObserver:
     ) -> Iterable[bytes]:
         """Answer a request, then count and log it."""
         started = time.perf_counter()
-        record = self.record(environ)
+        record = environ.get(RECORD) or self.record(environ)
         _CURRENT.set(record)
         status = 500
 
@@ -170,6 +171,9 @@ class RequestObserver:
 
         try:
             answer = self.app(environ, start)
+        except BodyAwaited:  # the same request comes again, with its body
+            environ[RECORD] = record
+            raise
         except BaseException:
             tell()
             raise

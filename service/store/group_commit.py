@@ -14,6 +14,7 @@ from typing import Generic, TypeVar, cast
 
 from service import deadlines
 from service.domain.errors import Unavailable
+from service.store.space import is_full
 from service.tasks import new_signal
 
 Job = TypeVar("Job")
@@ -138,7 +139,8 @@ class GroupCommit(Generic[Job, Result]):
             for waiter, result in zip(batch, results, strict=True):
                 waiter.result = result
         except Exception as error:  # noqa: BLE001 - it is handed to the caller whose it is
-            if len(batch) > 1 and not isinstance(error, Unavailable):
+            # What is too much for a disk may be one of them alone.
+            if len(batch) > 1 and (not isinstance(error, Unavailable) or is_full(error)):
                 for waiter in batch:
                     self._do([waiter])
                 return

@@ -155,8 +155,12 @@ CASES = {
         [
             {'discount_database_errors_total{error="SQLITE_FULL"}': "0 1 2 3x10"},
             {'discount_database_errors_total{error="53100"}': "0 1 2 3x10"},
+            {'discount_disk_low{instance="a"}': "0 1x10"},
         ],
-        [{'discount_database_errors_total{error="SQLITE_BUSY"}': "0 1 2 3x10"}],
+        [
+            {'discount_disk_low{instance="a"}': "0x10"},
+            {'discount_database_errors_total{error="SQLITE_BUSY"}': "0 1 2 3x10"},
+        ],
     ),
     ("DiscountMigrationMissing", "critical"): Case(
         "5m",

@@ -117,8 +117,14 @@ REQUESTS = [
     ("HEAD {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", False),
     ("GET {}?verbose=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", True),
     ("GET {} HTTP/1.0\r\n\r\n", True),
-    ("GET {} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", True),
-    ("GET {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", True),
+    ("GET {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc", True),
+    (
+        (
+            "GET {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        True,
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Plain calls: answered in turn, each connection kept, left or cut as its answer went."""
+"""Plain calls: answered in turn, each connection kept or left as its answer says."""
 
 import socket
 import time
@@ -28,21 +28,15 @@ class Worker:
     def may_keep(self):
         return self.stays
 
-    def keep(self, conn):
-        self.told.append(("keep", conn))
-
-    def leave(self, conn):
-        self.told.append(("leave", conn))
-
-    def cut(self, conn):
-        self.told.append(("cut", conn))
+    def deliver(self, conn, answer, *, keep):
+        conn.sock.send(answer)
+        self.told.append(("keep" if keep else "leave", conn))
 
     def refuse(self, conn, problem, environ):
         self.told.append(("refuse", conn, problem.status, environ["PATH_INFO"]))
 
-    def handle_error(self, _request, client, _address, error):
-        self.told.append(type(error).__name__)
-        client.send(b"HTTP/1.1 500 \r\n\r\n")
+    def fail(self, conn, error):
+        self.told.append((type(error).__name__, conn))
 
 
 @pytest.fixture
@@ -82,27 +76,11 @@ def test_a_connection_that_may_not_be_kept_is_left(calls, worker, client):
     assert [("leave", client.conn)] == worker.told
 
 
-def test_who_does_not_take_the_whole_answer_is_cut(calls, worker, client):
-    """More than the buffers between the two have room for."""
-    worker.body = b"x" * 10_000_000
-    calls.take(client.conn, HEAD)
-    calls.go_on()
-    assert [("cut", client.conn)] == worker.told
-
-
-def test_who_has_left_is_cut(calls, worker, client):
-    client.sock.close()
-    calls.take(client.conn, HEAD)
-    calls.go_on()
-    assert [("cut", client.conn)] == worker.told
-
-
-def test_what_fails_outside_the_application_is_told_and_the_connection_left(calls, worker, client):
+def test_what_fails_outside_the_application_is_told(calls, worker, client):
     worker.wsgi = lambda _environ, _start_response: 1 / 0
     calls.take(client.conn, HEAD)
     calls.go_on()
-    assert client.sock.recv(4096).startswith(b"HTTP/1.1 500 ")
-    assert ["ZeroDivisionError", ("leave", client.conn)] == worker.told
+    assert [("ZeroDivisionError", client.conn)] == worker.told
 
 
 @pytest.mark.parametrize("held", [b"PUT" + HEAD[3:], HEAD[:-2], HEAD + HEAD])

@@ -1,5 +1,6 @@
 """How SQLite is opened, how its transactions begin, and what its errors mean."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -14,9 +15,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from service import deadlines
 from service.domain.errors import Unavailable
-from service.settings import SettingsError, sqlite_file
+from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
+from service.store.space import Space
+from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
 from service.store.sqlite.turnstile import Turnstile
 from service.tasks import current_task
 
@@ -54,21 +57,23 @@ class SQLiteDatabase(Database):
     def __init__(
         self, app: Flask, url: str, threads: int, observer: Observer | None = None
     ) -> None:
-        file = _file_in_a_folder(url)
+        path = _file_in_a_folder(url)
+        self._files = DatabaseFiles(path)
         options = {
+            "creator": self._files.connect,  # which makes no file; `migration` does
             "pool_size": threads,
             "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
             "pool_use_lifo": True,  # few caches that are warm, not many that are cold
         }
         self._most = threads + EXTRA
-        super().__init__(app, URL.create("sqlite", database=str(file)), options, observer)
+        super().__init__(app, URL.create("sqlite", database=str(path)), options, observer)
         event.listen(self.engine, "connect", _set_up)
         event.listen(self.engine, "checkout", _keep_to_the_deadline)
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
-        self._turnstile = Turnstile(Path(f"{file}-writers"))
+        self._turnstile = Turnstile(Path(f"{path}-writers"))
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -114,9 +119,25 @@ class SQLiteDatabase(Database):
         """Run a transaction of one's own, that takes as long as it takes, and be seen to.
 
         Raises:
-            Unavailable: The database cannot answer now; nothing was done.
+            Unavailable: The database cannot answer now, and nothing was done; or its files were
+                taken away, and nobody will find what was done.
         """
-        with self._turnstile.passed(), super().transaction() as connection:
+        with self._as_unavailable():
+            self._files.require_main()
+            with self._turnstile.passed(), super().transaction() as connection:
+                self._files.require_all(connection.info)
+                yield connection
+            self._files.require_main()
+
+    @contextmanager
+    def migration(self) -> Iterator[Connection]:
+        """Run a transaction that changes tables, in a file that is made if there is none.
+
+        Raises:
+            Unavailable: The database cannot be written now.
+        """
+        make_file(self._files.path)
+        with self.transaction() as connection:
             yield connection
 
     def others_write(self) -> bool:
@@ -148,6 +169,21 @@ class SQLiteDatabase(Database):
             seconds = time.perf_counter() - began
             self._observer.commit(len(works), self.waiting_writes, seconds)
 
+    def space(self) -> Space | None:
+        """Look at the disk of the file, of which the write-ahead log is a neighbour.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        try:
+            disk = os.statvfs(self._files.path.resolve().parent)
+        except OSError:
+            return None
+        with self.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+            size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+        return disk.f_bavail * disk.f_frsize, pages * size
+
     @property
     def waiting_writes(self) -> int:
         """How many writes have not begun."""
@@ -161,13 +197,19 @@ class SQLiteDatabase(Database):
         return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
-        """Ask for a sign of life.
+        """Ask for a sign of life, and look whether the files are those that were opened.
 
         Raises:
             Unavailable: There is none.
         """
-        with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
+        if why := self._files.why_moved():
+            return why
+        with self.snapshot() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").all()
+            try:
+                self._files.require_all(connection.info)
+            except FileMovedError as moved:
+                return str(moved)
         return None
 
     def close(self) -> None:
@@ -203,13 +245,12 @@ def _file_in_a_folder(url: str) -> Path:
     """Return the file of a URL; insist on its folder, which SQLite itself does not make.
 
     Raises:
-        SettingsError: It is not there: a slip of the pen must not make a new, empty database.
+        SettingsError: It is not: a slip of the pen must not make a new, empty database.
     """
-    file = sqlite_file(url)
-    assert file  # noqa: S101 - the settings have looked
-    if not file.parent.is_dir():
-        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {file.parent}.")
-    return file
+    path = path_of(url)
+    if not path.parent.is_dir():
+        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {path.parent}.")
+    return path
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:

@@ -5,6 +5,7 @@ mode, takes no write lock, and sees one moment however long it looks. In SQLite'
 neither side waits for the other; but the write-ahead log grows as long as the view is open.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
 from service.settings import sqlite_file
 from service.store.errors import MaintenanceError
+from service.store.idempotency import ANSWER
+from service.store.sqlite.files import require_database_file
 
 
 def file_of(url: str) -> Path:
@@ -28,8 +31,7 @@ def file_of(url: str) -> Path:
     path = sqlite_file(url)
     if path is None:
         raise MaintenanceError(f"This works on SQLite files, not on {url.partition(':')[0]}.")
-    if not path.is_file():
-        raise MaintenanceError(f"There is no database file {path}.")
+    require_database_file(path)
     return path
 
 
@@ -45,7 +47,8 @@ def snapshot(url: str) -> Iterator[Connection]:
     try:
         connection = engine.connect()
     except DBAPIError as error:
-        raise MaintenanceError(f"The database {path} cannot be opened: {error.orig}.") from error
+        reason = _why_unreadable(path) or error.orig
+        raise MaintenanceError(f"The database {path} cannot be opened: {reason}.") from error
     with connection:
         try:
             connection.exec_driver_sql("BEGIN")
@@ -53,6 +56,15 @@ def snapshot(url: str) -> Iterator[Connection]:
         except DBAPIError as error:
             raise MaintenanceError(f"The database {path} cannot be read: {error.orig}.") from error
         yield connection
+
+
+def _why_unreadable(path: Path) -> str | None:
+    """Ask the system why a file cannot be opened; SQLite does not tell."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def open_file(path: Path) -> sqlite3.Connection:
@@ -69,6 +81,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         "is_code": is_code,
         "is_name": is_name,
         "is_user": lambda text: is_name(text, MAX_USER),
+        "is_answer": lambda text: re.fullmatch(ANSWER, text) is not None,
     }
     for name, rule in rules.items():
         connection.create_function(name, 1, _on_bytes(rule), deterministic=True)
