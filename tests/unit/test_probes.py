@@ -79,7 +79,7 @@ def test_a_thread_looks_and_answers_follow(readiness):
 
 
 def test_a_drain_shows_at_once(readiness):
-    drain = [None]
+    drain: list[str | None] = [None]
     watched = readiness(lambda: None, lambda: drain[0])
     watched.start()
     until(watched, b'"status":"ready"')
