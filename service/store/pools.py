@@ -106,7 +106,7 @@ def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> P
             _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
         )
         pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
-        move(connection, pool, 0, into=State.AVAILABLE)  # which begins the tally
+        move(connection, pool, 0, now, into=State.AVAILABLE)  # which begins the tally
         return pool
 
 
