@@ -26,7 +26,7 @@ from tests.installation import (
 )
 from tests.tokens import bearer
 
-pytest_plugins = ["tests.leftovers"]
+pytest_plugins = ["tests.leftovers", "tests.system_packages"]
 
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
 # being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
@@ -42,6 +42,19 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+LONGEST = ("monitoring", "history", "process", "browser", "deploy")
+"""Folders of tests that start processes."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, or the last worker would end long after the others."""
+    items.sort(key=lambda item: _rank(item.path.parent))
+
+
+def _rank(folder: Path) -> int:
+    return LONGEST.index(folder.name) if folder.name in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,7 @@ from service.domain.errors import (
     CodeNotFound,
     CodeSpaceExhausted,
     Conflict,
+    InsufficientStorage,
     TooManyMisses,
 )
 from service.domain.model import Code, State
@@ -66,7 +67,10 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         header=schemas.IdempotencyHeader,
         body=schemas.CreateCodes,
         answers={201: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
     )
     def create_campaign_codes(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None

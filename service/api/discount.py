@@ -12,6 +12,7 @@ from service.domain.errors import (
     CampaignNotFound,
     CodeSpaceExhausted,
     Conflict,
+    InsufficientStorage,
     NoCodesLeft,
 )
 from service.observability.metrics import Metrics
@@ -31,7 +32,10 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         header=schemas.IdempotencyHeader,
         body=schemas.CreateDiscount,
         answers={200: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
     )
     def post_v1_discount_create(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None

@@ -1,7 +1,6 @@
 """The OpenAPI document and `/apidocs/`: flasgger serves them with Swagger UI 5."""
 
 import functools
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, request
 
 from service.api.answers import JSON
 from service.api.document import OPENAPI_VERSION, build_document
+from service.api.kept_pages import KeptPage
 from service.observability.requests import LOCKED_DOWN, current_record
 
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -59,9 +59,14 @@ def serve_docs(app: Flask) -> None:
     app.add_url_rule("/openapi.json", "openapi", document)
     shown = app.view_functions["flasgger.apidocs"]
 
+    @functools.cache
+    def written() -> KeptPage:
+        return KeptPage.of(make_response(shown()).get_data())
+
     def page() -> Response:
         current_record().policy = PAGE_POLICY
-        return make_response(shown())
+        # Flasgger looks at the query.
+        return make_response(shown()) if request.args else written().answer()
 
     app.view_functions["flasgger.apidocs"] = page
     app.add_url_rule("/apidocs", "apidocs_without_slash", page)
@@ -72,15 +77,8 @@ def _document_view(app: Flask) -> Callable[[], Response]:
     """Make the view of the document, which is written once, when somebody first asks for it."""
 
     @functools.cache
-    def written() -> tuple[bytes, str]:
+    def written() -> KeptPage:
         body = orjson.dumps(build_document(app), option=orjson.OPT_NON_STR_KEYS)
-        return body, hashlib.sha256(body).hexdigest()
+        return KeptPage.of(body, JSON)
 
-    def document() -> Response:
-        body, digest = written()
-        response = Response(body, mimetype=JSON)
-        response.set_etag(digest)
-        response.cache_control.no_cache = True  # kept, but asked about each time: it is versioned
-        return response.make_conditional(request)
-
-    return document
+    return lambda: written().answer()

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from service.api import schemas, shapes
 from service.api.idempotency import idempotency
@@ -21,17 +21,21 @@ from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     Conflict,
+    ImportBudgetExceeded,
+    InsufficientStorage,
     JobNotFound,
     NotAcceptable,
     RequestTimeout,
     TooManyJobs,
     TooManyMisses,
+    TooManyOwnTransfers,
     TooManyTransfers,
 )
-from service.domain.refusals import Refusal
-from service.usecases.imports import Imports, import_codes, receive
+from service.domain.refusals import Reason, Refusal
+from service.usecases.imports import Imports, Received, digest, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job
+from service.usecases.ports import system_clock
 
 REPORT_COLUMNS = ("line", "reason", "detail")
 
@@ -74,7 +78,8 @@ def import_views(parts: ImportParts) -> Blueprint:
         answers={202: ACCEPTED},
         refusals=(
             *(BrandNotFound, CampaignNotFound, RequestTimeout),
-            *(Conflict, TooManyJobs, TooManyMisses, TooManyTransfers),
+            *(Conflict, TooManyJobs, TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
+            *(ImportBudgetExceeded, InsufficientStorage),
         ),
     )
     def import_list(
@@ -86,7 +91,8 @@ def import_views(parts: ImportParts) -> Blueprint:
     ) -> Response:
         """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
-        CSV needs no header if it has one column; other columns and members are ignored. A worker
+        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
         checks each row. If all are good, all become codes of the campaign; if one is refused, none
         does, and the report of the job says which lines were refused, and why. No code of the list
         can be reserved before all have been found good. With `dry_run`, nothing is stored.
@@ -96,10 +102,8 @@ def import_views(parts: ImportParts) -> Blueprint:
         """
         parts.misses.require(current_caller(), brand)
         form = sent_form(parts.max_bytes)
-        with parts.transfers.place(brand) as pace:
-            received = receive(
-                parts.imports, brand, campaign, paced_in(blocks(), pace), parts.max_bytes
-            )
+        with parts.transfers.place(brand, current_caller()) as pace:
+            received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
         once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
         job, new = import_codes(
             parts.imports,
@@ -127,8 +131,8 @@ def import_views(parts: ImportParts) -> Blueprint:
             )
         },
         refusals=(
-            *(BrandNotFound, CampaignNotFound, JobNotFound),
-            *(NotAcceptable, TooManyMisses, TooManyTransfers),
+            *(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable),
+            *(TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
         ),
         head=False,
     )
@@ -141,7 +145,7 @@ def import_views(parts: ImportParts) -> Blueprint:
         caller = current_caller()
         parts.misses.require(caller, brand)
         with ExitStack() as stack:
-            pace = stack.enter_context(parts.transfers.place(brand))
+            pace = stack.enter_context(parts.transfers.place(brand, current_caller()))
             refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
             counted = parts.misses.counting(caller, brand, refusals)
             lines = written(REPORT_COLUMNS, report_table(counted), list_type)
@@ -150,7 +154,18 @@ def import_views(parts: ImportParts) -> Blueprint:
     return views
 
 
+def _received(
+    parts: ImportParts, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
+) -> Received:
+    """Take a list in; nothing is kept of one that an earlier answer is for."""
+    once = idempotency(key, None)
+    if once and parts.imports.is_answered(once.key, system_clock()):
+        return digest(body, parts.max_bytes)
+    announced = request.content_length
+    return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)
+
+
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
     """Show refusals as a table with `REPORT_COLUMNS`."""
     for part in parts:
-        yield [(line, reason.value, reason.text) for line, reason in part]
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

@@ -64,7 +64,8 @@ def _secret(given: str | None, file: Path | None, name: str) -> str | None:
     try:
         text = file.read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{name}: {file} cannot be read.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"{name}: {file} cannot be read: {reason}.") from error
     if len(text) < MIN_SECRET_BYTES:
         raise SettingsError(f"{name}: {file} holds fewer than {MIN_SECRET_BYTES} characters.")
     return text
@@ -102,20 +103,30 @@ def development_secret(folder: Path) -> str:
     them or finds the other's, whole.
 
     Raises:
-        SettingsError: Its file was damaged.
+        SettingsError: Its file was damaged, or cannot be made or read.
     """
     path = folder / "development.key"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=folder) as draft:  # readable by its owner alone
-            draft.write(DEVELOPMENT_KEY + secrets.token_urlsafe(MIN_SECRET_BYTES))
-            draft.flush()
-            with suppress(FileExistsError):
-                path.hardlink_to(draft.name)
-    secret = path.read_text()
+    try:
+        if not path.exists():
+            _make_development_key(path)
+        secret = path.read_text()
+    except OSError as error:
+        raise SettingsError(
+            f"DISCOUNT_JWT_SECRET or DISCOUNT_PSEUDONYM_KEY is not set, and the development key "
+            f"{path} cannot be made or read: {error.strerror}."
+        ) from error
     if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(f"{path} holds no key; remove it, and another is made.")
     return secret
+
+
+def _make_development_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent) as draft:  # readable by its owner alone
+        draft.write(DEVELOPMENT_KEY + secrets.token_urlsafe(MIN_SECRET_BYTES))
+        draft.flush()
+        with suppress(FileExistsError):
+            path.hardlink_to(draft.name)
 
 
 def pseudonym_key(settings: Settings) -> bytes:

@@ -145,7 +145,7 @@ def as_caller(claims: dict[str, Any]) -> Caller:
         Unauthenticated: A claim is not of the form that the contract wants.
     """
     subject, scope, brands = claims["sub"], claims.get("scope", ""), claims.get("brands", [])
-    if not (0 < len(subject) <= MAX_SUBJECT and _STORABLE.fullmatch(subject)):
+    if not is_subject(subject):
         raise Unauthenticated("The token's sub is no text of fit length.", token_given=True)
     if not isinstance(scope, str):
         raise Unauthenticated("The token's scope is not a text.", token_given=True)
@@ -159,6 +159,11 @@ def as_caller(claims: dict[str, Any]) -> Caller:
         scopes=frozenset(scope.split(" ")),
         brands=None if brands == ALL_BRANDS else frozenset(brands),
     )
+
+
+def is_subject(text: str) -> bool:
+    """Say whether a text may be the `sub` of a token."""
+    return 0 < len(text) <= MAX_SUBJECT and _STORABLE.fullmatch(text) is not None
 
 
 def _is_brand(name: object) -> bool:

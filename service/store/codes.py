@@ -61,7 +61,7 @@ def add_codes(
         added += insert_codes(connection, pool, mint(count - len(added)), now)
     else:
         raise CodeSpaceExhausted
-    move(connection, pool, count, into=State.AVAILABLE)
+    move(connection, pool, count, now, into=State.AVAILABLE)
     return added
 
 

@@ -57,6 +57,12 @@ def recall(connection: Connection, once: Idempotency, now: Millis) -> Sequence[s
     return answered
 
 
+def is_known(connection: Connection, key: bytes, now: Millis) -> bool:
+    """Say whether a request with a key has been answered lately."""
+    row = connection.execute(_FIND, {"key": key}).one_or_none()
+    return row is not None and row.created_at > now - KEPT_MS
+
+
 def remember(
     connection: Connection,
     brand_id: int,

@@ -49,7 +49,7 @@ def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: 
         left -= insert_codes(connection, pool, part, mint(left), now)
     else:
         raise CodeSpaceExhausted
-    move(connection, pool, part.size, into=State.AVAILABLE)
+    move(connection, pool, part.size, now, into=State.AVAILABLE)
 
 
 def probes(part: Part) -> list[int]:

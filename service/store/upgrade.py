@@ -39,7 +39,7 @@ def upgrade_on(connection: Connection, to: str = "head") -> str | None:
     if standing is Standing.NEWER:
         return found
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # a template
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, to)

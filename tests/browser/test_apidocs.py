@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.running import running
+from tests.system_packages import require
 from tests.tokens import token
 
 FLAGS = [
@@ -35,9 +35,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian: chromium)")
+    chromium = os.environ.get("CHROMIUM") or require("chromium")
     expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(

@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
+from typing import Any
 
 import pytest
 import yaml
@@ -33,6 +35,29 @@ def test_every_dependency_has_its_hash(lock):
     assert "://" not in lock.read_text()
 
 
+def named(lock):
+    return set(parts(HOME / "config" / lock))
+
+
+def test_what_builds_packages_is_locked_too():
+    """Else a package that comes as source is built by what the registry has that day."""
+    pyproject = tomllib.loads((HOME / "pyproject.toml").read_text())
+    wanted = {re.split(r"[<>=~! ]", each)[0] for each in pyproject["build-system"]["requires"]}
+    assert wanted == {name for name, _ in named("requirements-build.txt")}
+    for path in (".ci/install.py", "Dockerfile"):
+        text = (HOME / path).read_text()
+        assert text.count("--require-hashes") >= 2, path
+        assert "requirements-build.txt" in text
+        assert "--no-build-isolation" in text
+
+
+def test_one_environment_can_have_what_runs_and_what_develops():
+    """`make run` and `make test` share it, so the locks must agree."""
+    assert named("requirements.txt") | named("requirements-build.txt") <= named(
+        "requirements-dev.txt"
+    )
+
+
 @pytest.mark.timeout(600)  # a fresh machine installs what makes it
 def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     file = tmp_path / "sbom.json"
@@ -54,8 +79,72 @@ def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     assert parts(HOME / "config/requirements.txt") == told
 
 
-def test_ci_runs_what_we_run():
-    (workflow,) = (HOME / ".github/workflows").iterdir()
-    jobs = yaml.safe_load(workflow.read_text())["jobs"]
+@pytest.fixture
+def workflow():
+    (file,) = (HOME / ".github/workflows").iterdir()
+    return yaml.safe_load(file.read_text())
+
+
+@pytest.fixture
+def jobs(workflow):
+    found: dict[str, Any] = workflow["jobs"]
+    return found
+
+
+def only_on_tags(job):
+    return job.get("if") == "startsWith(github.ref, 'refs/tags/v')"
+
+
+def test_ci_runs_what_we_run(jobs):
     commands = [step.get("run") for job in jobs.values() for step in job["steps"]]
-    assert {".ci/run", "make build sbom"} <= set(commands)
+    assert {".ci/run", "make attack", "make coverage", "make build sbom"} <= set(commands)
+
+
+def test_what_a_pull_request_runs_may_read_and_no_more(workflow, jobs):
+    """Its code is a stranger's: it must neither publish nor sign."""
+    assert "pull_request" in workflow[True]  # YAML 1.1 takes `on` for a boolean
+    assert "pull_request_target" not in workflow[True]
+    assert {} == workflow["permissions"]
+    for name, job in jobs.items():
+        if not only_on_tags(job):
+            assert {"contents": "read"} == job["permissions"], name
+            assert "environment" not in job, name
+            assert "github.token" not in str(job), name
+            assert "secrets." not in str(job), name
+
+
+def test_only_one_job_publishes_and_only_what_was_tested_and_scanned(jobs):
+    (name,) = (name for name, job in jobs.items() if only_on_tags(job))
+    publish, image = jobs[name], jobs["image"]
+    assert {"test", "image"} <= set(publish["needs"])
+    assert "test" == image["needs"]
+    assert publish["environment"]
+    assert {"packages": "write", "id-token": "write", "attestations": "write"} == publish[
+        "permissions"
+    ]
+    text = str(publish)
+    assert "actions/checkout" not in text  # nothing of the repository runs with these rights
+    assert "docker build" not in text
+    assert "make " not in text
+    assert "docker load" in text
+    assert "needs.image.outputs.id" in text
+    scan = next(step for step in image["steps"] if "scan-action" in step.get("uses", ""))
+    saved = next(step for step in image["steps"] if step.get("id") == "save")
+    assert f"docker save {scan['with']['image']} " in saved["run"]
+    assert image["steps"].index(scan) < image["steps"].index(saved)
+
+
+def test_every_action_is_pinned_to_a_commit(jobs):
+    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
+
+
+def test_the_verification_names_this_workflow_and_a_tag():
+    (file,) = (HOME / ".github/workflows").iterdir()
+    text = (HOME / "deploy/k8s/README.md").read_text()
+    assert f"WORKFLOW=$REPOSITORY/{file.relative_to(HOME)}\n" in text
+    assert '--certificate-identity "https://github.com/$WORKFLOW@refs/tags/v$VERSION"' in text
+    assert "--certificate-oidc-issuer https://token.actions.githubusercontent.com" in text
+    assert '--signer-workflow "$WORKFLOW" --source-ref "refs/tags/v$VERSION"' in text
+    assert "identity-regexp" not in text

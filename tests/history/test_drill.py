@@ -20,6 +20,8 @@ from tests.history.summary import summary
 SEED = "20262306"
 FAULTS = 6
 """With this seed, the first have a rolling restart and a kill -9 of whatever there is."""
+pytestmark = pytest.mark.timeout(600)
+
 CALLS = 1000
 """That must be answered, however long that takes."""
 RACY = (

@@ -65,7 +65,7 @@ def _load(database: Database, way: Callable[..., float], count: int) -> float:
         pool = open_default_pool(connection, f"raw-{now}", now)
     with database.transaction() as connection:
         seconds = way(connection.connection.driver_connection, pool, now, _chunks(count))
-        move(connection, pool, count, into=State.AVAILABLE)
+        move(connection, pool, count, now, into=State.AVAILABLE)
         began = time.perf_counter()
     return seconds + time.perf_counter() - began  # which is the commit
 

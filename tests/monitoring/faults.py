@@ -1,6 +1,7 @@
 """The faults of the drill, each caused for real; docs/alerts.md says what each must lead to."""
 
 import os
+import resource
 import signal
 import sqlite3
 import threading
@@ -184,6 +185,32 @@ def _no_worker(scene: Scene) -> Iterator[None]:
     yield
 
 
+@fault("the log cannot be written now and then")
+def _no_log(scene: Scene) -> Iterator[None]:
+    """A limit of the size of files, which a worker beside PostgreSQL meets in its log alone."""
+    over = threading.Event()
+
+    def limit(size: int) -> None:
+        for pid in scene.on_locked.workers:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def now_and_then() -> None:
+        while not over.is_set():
+            limit(1)
+            over.wait(2 * scene.pace_s)
+            limit(resource.RLIM_INFINITY)
+            over.wait(2 * scene.pace_s)
+
+    thread = threading.Thread(target=now_and_then)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
+        limit(resource.RLIM_INFINITY)
+
+
 TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
     "postgresql": [
         [
@@ -192,7 +219,10 @@ TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
         ],
         ["the issuer of tokens is down"],
     ],
-    "locked": [["somebody holds a lock on a table"]],
+    "locked": [
+        ["somebody holds a lock on a table"],
+        ["the log cannot be written now and then"],
+    ],
     "sqlite": [
         [
             "a pool is used up quickly",

@@ -161,7 +161,13 @@ def scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
             stack.enter_context(starting(folder, **own)),
             stack.enter_context(starting(folder, DISCOUNT_DATABASE_URL=locked)),
             stack.enter_context(starting(folder, WEB_CONCURRENCY="2")),
-            stack.enter_context(starting(folder, DISCOUNT_DATABASE_URL=f"sqlite:///{disk}/d.db")),
+            stack.enter_context(
+                starting(
+                    folder,
+                    DISCOUNT_DATABASE_URL=f"sqlite:///{disk}/d.db",
+                    DISCOUNT_DISK_RESERVE_BYTES="0",  # which is more than there is
+                )
+            ),
             database,
             database_url,
             issuer,
@@ -198,10 +204,10 @@ def _local(port: str) -> str:
 
 
 @contextmanager
-def small_disk() -> Iterator[Path]:
+def small_disk(size: str = SMALL_DISK) -> Iterator[Path]:
     """Make a file system of a few megabytes, in memory."""
     with tempfile.TemporaryDirectory() as place:
-        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", place]
+        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]
         if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
             pytest.skip("Only root can make a small disk to be filled.")
         try:

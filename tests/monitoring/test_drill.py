@@ -16,6 +16,7 @@ from service.settings import HOME
 from tests.monitoring.drill import Row, drilled, report, table
 from tests.monitoring.faults import FAULTS, TRACKS
 from tests.monitoring.rules import MONITORING, alerts, page_of
+from tests.system_packages import require
 
 FACTOR = 60
 """How many times shorter than in earnest the times of the rules are."""
@@ -29,6 +30,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def drill():
     """One drill for all of these tests; with the last of them, everything that it started ends."""
+    for executable in ("prometheus", "prometheus-alertmanager", "jq"):
+        require(executable)
     # No folder of pytest's: another run of it would close that to PostgreSQL, which is not root.
     with (
         tempfile.TemporaryDirectory(prefix="discount-drill-") as folder,

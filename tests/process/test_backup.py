@@ -31,7 +31,7 @@ CLIENTS = 4
 def discount(env, *words):
     """Run a command; return its exit status and what it says."""
     done = subprocess.run(
-        [DISCOUNT, *words], env=env, capture_output=True, text=True, timeout=60, check=False
+        [DISCOUNT, *words], env=env, capture_output=True, text=True, timeout=120, check=False
     )
     return done.returncode, done.stdout + done.stderr
 

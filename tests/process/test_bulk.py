@@ -73,7 +73,7 @@ def test_refused_lines_are_the_output_of_an_import(codes):
     assert 1 == refused.returncode
     assert refused.stdout.splitlines()[0] == "line,reason,detail"
     assert refused.stdout.splitlines()[1].startswith("2,length,")
-    assert refused.stderr.startswith("Error: 1 rows are good, 1 were refused. Nothing was stored")
+    assert refused.stderr.startswith("Error: 1 row is good, 1 was refused. Nothing was stored")
     dry = codes("import", "-", "--brand", "brand1", "--dry-run", input="SUMMER-1\n")
     assert 0 == dry.returncode
     assert "Nothing was stored" in dry.stderr
@@ -132,7 +132,7 @@ def test_ctrl_c_cancels_the_job_and_says_what_stays(env, count_codes):
     )
     wait_until(lambda: count_codes() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert 130 == process.returncode
     count = int(said.split("The ")[1].split()[0])
     assert f"Cancelled. The {count} codes that were made stay.\n" == said
@@ -155,7 +155,7 @@ def test_a_terminal_sees_a_bar_with_speed_and_time_left(env):
                 seen += part
         except OSError:
             pass  # how Linux says that the other side is closed
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(120)
     assert "━" in seen.decode()
     assert b"2000/2000" in seen
     assert b"/s" in seen

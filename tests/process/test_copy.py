@@ -409,7 +409,7 @@ def copying(source, target, moment):
     process = spawn.Process(target=copy_until, args=(source, target, moment, reached))
     process.start()
     try:
-        assert reached.wait(60)
+        assert reached.wait(120)
         yield process
     finally:
         process.kill()

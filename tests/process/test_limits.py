@@ -1,13 +1,12 @@
 """Rate limits in a real server of several workers, without a shared count and without harm."""
 
-import shutil
 import subprocess
 import time
 
-import pytest
 import requests
 
 from tests.running import running
+from tests.system_packages import require
 from tests.tokens import bearer
 
 CALLS = 20
@@ -22,9 +21,7 @@ def answers(service, number):
 
 
 def test_workers_share_a_limit_by_redis_and_serve_on_without_it(tmp_path):
-    server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("redis-server is not installed (Debian: redis-server)")
+    server = require("redis-server")
     place = tmp_path / "redis"
     redis = subprocess.Popen(
         [server, "--port", "0", "--unixsocket", place, "--save", ""], stdout=subprocess.DEVNULL

@@ -16,7 +16,10 @@ from tests.running import end, free_port
 from tests.waiting import wait_until
 
 MAKE = shutil.which("make") or "make"
-pytestmark = pytest.mark.xdist_group("make")  # one checkout, one development key
+pytestmark = [
+    pytest.mark.xdist_group("make"),  # one checkout, one development key
+    pytest.mark.timeout(600),
+]
 NEWCOMER = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 """The environment of somebody who has set nothing."""
 
@@ -35,7 +38,7 @@ def make_run(folder, **settings):
         yield output
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        process.wait(120)
 
 
 def wait_for(port):

@@ -5,7 +5,6 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
@@ -13,13 +12,10 @@ import requests
 from service.store.postgresql.pool import SERVER_SETTINGS
 from tests.history.engines.postgresql import postgresql
 from tests.running import end, free_port, running
+from tests.system_packages import require
 from tests.tokens import bearer
 
-PGBOUNCER = Path("/usr/sbin/pgbouncer")
-pytestmark = [
-    pytest.mark.skipif(not PGBOUNCER.exists(), reason="pgbouncer is not installed"),
-    pytest.mark.xdist_group("pgbouncer"),
-]
+pytestmark = pytest.mark.xdist_group("pgbouncer")
 
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""
@@ -46,7 +42,9 @@ def pgbouncer(folder, address):
     config.write_text(CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS))
     as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
     with (folder / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen([PGBOUNCER, *as_whom, str(config)], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [require("pgbouncer"), *as_whom, str(config)], stdout=log, stderr=log
+        )
         try:
             yield f"postgresql://postgres@127.0.0.1:{listen}/discount"
         finally:
@@ -56,6 +54,7 @@ def pgbouncer(folder, address):
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory):
     """A service behind PgBouncer, and the server behind that."""
+    require("pgbouncer")
     folder = tmp_path_factory.mktemp("pgbouncer")
     with postgresql(folder) as database:
         with database.connect() as connection:

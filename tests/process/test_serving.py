@@ -41,7 +41,7 @@ def start(folder, **settings):
         env=environment(folder, **settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -168,27 +168,32 @@ class TestMalformedRequests:
 
     def test_a_header_cannot_move_the_routes(self, service):
         answer = requests.get(
-            f"{service.url}/v1/brands", headers=bearer() | {"SCRIPT_NAME": "/v1"}, timeout=5
+            f"{service.url}/v1/brands", headers=bearer() | {"SCRIPT_NAME": "/v1"}, timeout=30
         )
         assert 200 == answer.status_code
 
     @pytest.mark.parametrize(
-        "raw",
+        ("raw", "status", "slug"),
         [
-            b"GET / HTTP/7\r\nHost: x\r\n\r\n",
-            b"nonsense\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
-            b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+            (b"GET / HTTP/7\r\nHost: x\r\n\r\n", 400, "invalid-request"),
+            (b"nonsense\r\n\r\n", 400, "invalid-request"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", 400, "invalid-request"),
+            (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "uri-too-long"),
+            (
+                b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
+                *(431, "headers-too-large"),
+            ),
+            (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400, "invalid-request"),
+            (b"GET / HTTP/1.1\r\n\r\n", 400, "invalid-request"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: y\r\n\r\n", 417, "expectation-failed"),
         ],
-        ids=lambda raw: raw[:30].decode(),
+        ids=lambda value: str(value)[:30],
     )
-    def test_gunicorns_own_refusals_are_problems_too(self, service, raw):
+    def test_the_servers_own_refusals_are_problems_too(self, service, raw, status, slug):
         answer = send(service, raw)
-        assert answer.startswith("HTTP/1.1 400 ")
+        assert answer.startswith(f"HTTP/1.1 {status} ")
         assert "application/problem+json" in answer
-        assert "/problems/invalid-request" in answer
+        assert f"/problems/{slug}" in answer
         assert "gunicorn" not in answer.lower()
         head = answer.partition("\r\n\r\n")[0]
         names = [line.partition(":")[0] for line in head.split("\r\n")[1:]]

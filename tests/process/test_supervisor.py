@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import DISCOUNT, end, environment, is_alive
+from tests.running import DISCOUNT, START_WITHIN_S, end, environment, is_alive
 from tests.tables import make_tables
 from tests.tokens import bearer
 from tests.waiting import wait_until
@@ -95,7 +95,7 @@ def test_a_signal_ends_both_with_status_0(tmp_path, signum):
         wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
         started = children(process.pid).values()
         process.send_signal(signum)
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(START_WITHIN_S)
         assert not any(map(is_alive, started))
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
         socket.create_server(("127.0.0.1", 0)) as taken,
         supervised(tmp_path, DISCOUNT_WORKER_METRICS_PORT=str(taken.getsockname()[1])) as (run, _),
     ):
-        assert 1 == run.wait(60)
+        assert 1 == run.wait(START_WITHIN_S)
     assert "DISCOUNT_WORKER_METRICS_PORT" in (tmp_path / "log").read_text()
 
 
@@ -123,13 +123,16 @@ def test_without_tables_it_makes_them_when_told_to(tmp_path):
         wait_until(lambda: answers(f"http://127.0.0.1:{env['PORT']}"))
     finally:
         process.terminate()
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(START_WITHIN_S)
 
 
 def test_what_cannot_be_upgraded_is_not_served(tmp_path):
     (tmp_path / "discount.db").write_bytes(b"no database" * 1000)
     done = subprocess.run(
-        [DISCOUNT, "run", "--upgrade"], check=False, env=environment(tmp_path), timeout=60
+        [DISCOUNT, "run", "--upgrade"],
+        check=False,
+        env=environment(tmp_path),
+        timeout=START_WITHIN_S,
     )
     assert 1 == done.returncode
 
@@ -138,4 +141,4 @@ def test_told_to_stop_before_they_have_begun_they_end_with_status_0(tmp_path):
     with supervised(tmp_path) as (process, _):
         wait_until(lambda: len(children(process.pid)) == 2)
         process.terminate()
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(START_WITHIN_S)

@@ -14,6 +14,8 @@ import psutil
 import pytest
 import requests
 
+from tests.attack.export import end_sessions, fill, kill_workers
+from tests.engines import on_postgresql
 from tests.running import DISCOUNT, end, running
 from tests.tokens import bearer
 from tests.waiting import wait_until
@@ -168,6 +170,38 @@ def test_an_export_that_is_cut_does_not_look_whole(service, version):
         wait_until(lambda: cut_exports(service) > before, "who stalls is not cut")
         with pytest.raises(ConnectionResetError):
             read_all(client)
+
+
+def is_reset_when(cause, service, version):
+    """Say that an export, as something happens in its middle, does not come to an end."""
+    with connect(service) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request_export(client, version)
+        assert f"HTTP/{version} 200".encode() == client.recv(12)
+        cause()
+        with pytest.raises(ConnectionResetError):
+            read_all(client)
+    return True
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_export_whose_worker_is_killed_does_not_look_whole(service, version):
+    assert is_reset_when(lambda: kill_workers(service), service, version)
+
+
+@on_postgresql
+@pytest.mark.own_database
+def test_an_export_whose_source_fails_does_not_look_whole(database_url, tmp_path):
+    with running(tmp_path, DISCOUNT_DATABASE_URL=database_url, WEB_CONCURRENCY="1") as service:
+        fill(database_url)
+        for version in ("1.0", "1.1"):
+            assert is_reset_when(lambda: end_sessions(database_url), service, version)
+            assert place_is_free(service)
+        lines = service.lines
+    exports = [line for line in lines if (line.get("route") or "").endswith("/export")]
+    assert 2 == [line["outcome"] for line in exports].count("cut")
+    assert 2 == len([line for line in lines if "source of an answer" in line["event"]])
+    assert TOKEN not in str(lines)
 
 
 @pytest.mark.parametrize(

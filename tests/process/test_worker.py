@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 # Jobs of many codes: to drop a database takes less than to delete its rows.
 pytestmark = pytest.mark.own_database
-KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 5
+KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 3
 
 
 @pytest.fixture
@@ -81,7 +81,14 @@ def let_leases_run_out(database):
         connection.exec_driver_sql("UPDATE job SET leased_until = 0")
 
 
-@pytest.mark.timeout(300)
+def set_clocks_back(database):
+    """Have all moments lie an hour later, as they do after clocks were set back by that."""
+    with database.transaction() as connection:
+        for moment in ("leased_until", "created_at"):
+            connection.exec_driver_sql(f"UPDATE job SET {moment} = {moment} + 3600000")
+
+
+@pytest.mark.timeout(600)
 def test_a_worker_killed_at_any_moment_leaves_neither_gap_nor_twin(ask, start, database, there):
     """At some moments; at twenty with HYPOTHESIS_PROFILE=long."""
     chance, count = random.Random(5), 20_000 * KILLS  # noqa: S311 - no secret
@@ -93,22 +100,24 @@ def test_a_worker_killed_at_any_moment_leaves_neither_gap_nor_twin(ask, start, d
         time.sleep(chance.uniform(0, 0.03))
         worker.kill()
         worker.wait()
-        assert (job().done, job().done) == there()
+        # PostgreSQL may be about to do the last that the worker has asked for.
+        wait_until(lambda: (job().done,) * 2 == there(), "not as many codes as the job says")
         let_leases_run_out(database)
     assert count > job().done
     start()
-    wait_until(lambda: job().finished_at is not None)
+    wait_until(lambda: job().finished_at is not None, within_s=400)
     assert ("succeeded", count, 0) == (job().state, job().done, job().failed)
     assert (count, count) == there()
 
 
-def test_a_dead_workers_job_is_taken_up_in_time_where_it_stood(ask, start, there):
+def test_a_dead_workers_job_is_taken_up_in_time_where_it_stood(ask, start, database):
     job = ask(3_000_000)
     first = start()
     wait_until(lambda: job().done > 0)
     start()
     first.kill()
     first.wait()
+    set_clocks_back(database)
     done = job().done
     wait_until(lambda: job().done > done)
 
@@ -174,9 +183,9 @@ def test_sigterm_ends_a_worker_after_its_chunk_and_the_next_goes_on_at_once(
     worker = start()
     wait_until(lambda: job().done > 0)
     worker.send_signal(signal.SIGTERM)
-    assert 0 == worker.wait(60)
+    assert 0 == worker.wait(120)
     assert (job().done, job().done) == there()
-    assert [job().id] == [key.id for key in SQLWork(database).due(system_clock(), 10)]
+    assert [job().id] == [key.id for key in SQLWork(database).due(10)]
 
 
 def test_a_cancelled_job_stops_under_its_worker(ask, start, database, there):

@@ -48,7 +48,7 @@ def test_newer_tables_serve_and_need_nothing(database, settings):
     put_at(database, "9999")
     assert "9999" == upgrade(database)
     assert why_not_ready(database) is None
-    assert [] == list(what_is_missing(settings))
+    assert [] == list(what_is_missing(settings, str))
     database.close()
     for command in (["db", "upgrade"], ["verify"], ["worker", "--check"]):
         done = cli(settings, *command)

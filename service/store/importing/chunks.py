@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from service.domain.code_lists import ListForm, Position, read_rows
 from service.domain.jobs import Chunk, JobState
 from service.domain.refusals import Reason, Refusal
+from service.domain.wording import counted
 from service.store.importing import staged_codes, staging
 from service.store.importing.storing import store_all, store_some
 from service.store.importing.tasks import CHECK, READ, Cursor, Task, note, verdict, written
@@ -93,7 +94,8 @@ def _keep_run(connection: Connection, task: Task, prepared: Prepared) -> Chunk:
     failed = len(prepared.refused)
     if prepared.fault:
         note(connection, task, [prepared.fault])
-        detail = f"Line {prepared.fault.line}: {prepared.fault.reason.text} Nothing was stored."
+        why = Reason.text_of(prepared.fault.reason)
+        detail = f"Line {prepared.fault.line}: {why} Nothing was stored."
         return Chunk(failed=failed + 1, ends=JobState.FAILED, detail=detail)
     if entries:
         parts = [
@@ -108,7 +110,9 @@ def _keep_run(connection: Connection, task: Task, prepared: Prepared) -> Chunk:
         connection.execute(insert(import_run), parts)
         cursor.parts.append(0)
     staging.drop_blocks(connection, task.file, cursor.block)
-    detail = f"{cursor.position['line'] - 1} lines were read, and are to be checked."
+    lines = cursor.position["line"] - 1
+    read = counted(lines, "line was read, and is", "lines were read, and are")
+    detail = f"{read} to be checked."
     if not prepared.ended:
         return Chunk(failed=failed, cursor=written(cursor), detail=detail)
     _change_total(connection, task, task.job.failed + failed + cursor.rows)

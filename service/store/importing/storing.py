@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
 from service.domain.refusals import Reason, Refusal
+from service.domain.wording import counted
 from service.store.importing import staged_codes
 from service.store.importing.tasks import STORE, Cursor, Task, note, verdict, written
 from service.store.loading import Part, insert_codes
@@ -27,7 +28,7 @@ class _ClashError(RuntimeError):
 def store_some(connection: Connection, task: Task, size: int) -> Chunk:
     """Store some of the codes; nothing can be in the way of the rest."""
     codes = _store_next(connection, task, 0, task.cursor.after, size)
-    move(connection, task.pool, len(codes), into=State.AVAILABLE)
+    move(connection, task.pool, len(codes), task.now, into=State.AVAILABLE)
     if len(codes) < size:
         return _stored(task, len(codes))
     return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
@@ -47,12 +48,12 @@ def store_all(connection: Connection, task: Task) -> Chunk:
         return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
     if stored != task.job.done:
         raise RuntimeError("Staged codes are missing.")
-    move(connection, task.pool, stored, into=State.AVAILABLE)
+    move(connection, task.pool, stored, task.now, into=State.AVAILABLE)
     return _stored(task, stored)
 
 
 def _stored(task: Task, last: int) -> Chunk:
-    detail = f"{task.job.done} codes were stored."
+    detail = f"{counted(task.job.done, 'code was', 'codes were')} stored."
     return Chunk(ends=JobState.SUCCEEDED, detail=detail, created=last)
 
 

@@ -80,7 +80,7 @@ def filling(url: str, *, restart: bool) -> Iterator[Connection]:
     if not url.startswith("postgresql"):
         raise MaintenanceError("TO is not postgresql://host/database.")
     try:
-        with maintenance_engine(url).begin() as connection:
+        with maintenance_engine(url, "TO").begin() as connection:
             set_locally(connection, _SETTINGS)
             _be_alone(connection, restart=restart)
             _require_utf8(connection)

@@ -6,15 +6,16 @@ for the whole of its patience, and those behind it would wait longer than anybod
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
+from psycopg.abc import ConnDict
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from service import deadlines
 from service.settings import SettingsError
 from service.store.database import Connections
 from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless
@@ -67,16 +68,7 @@ def conninfo_of(url: str) -> str:
         SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
             is not repeated.
     """
-    try:
-        said = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise SettingsError(
-            "DISCOUNT_DATABASE_URL is no connection URI of PostgreSQL, see "
-            "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
-        ) from None  # its text repeats parts of the URL
-    for port in str(said.get("port") or "").split(","):  # one a host
-        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
-            raise SettingsError("DISCOUNT_DATABASE_URL: a port is no number from 1 to 65535.")
+    said = parameters_of(url, "DISCOUNT_DATABASE_URL")
     options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",
@@ -89,11 +81,39 @@ def conninfo_of(url: str) -> str:
     return make_conninfo("", **{**defaults, **said, "options": both})
 
 
+def parameters_of(url: str, origin: str) -> ConnDict:
+    """Read a PostgreSQL URL.
+
+    Args:
+        url: As libpq takes it.
+        origin: The setting or argument that it comes from.
+
+    Raises:
+        SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
+            is not repeated.
+    """
+    try:
+        parameters = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise SettingsError(
+            f"{origin} is no connection URI of PostgreSQL, see "
+            "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
+        ) from None  # its text repeats parts of the URL
+    hosts = str(parameters.get("host") or "").split(",")
+    if any("@" in host[1:] for host in hosts):  # the end of a password; first, an abstract socket
+        raise SettingsError(f"{origin}: a host has an '@'; in a user or password it is %40.")
+    for port in str(parameters.get("port") or "").split(","):  # one a host
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+            raise SettingsError(f"{origin}: a port is no number from 1 to 65535.")
+    return parameters
+
+
 class NoConnection(PoolTimeout):
     """No connection could be had in time; `pool_reason` says why in a few words."""
 
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
+        self.trouble = trouble
         words = (said for found, said in _REASONS.items() if found in str(trouble))
         self.pool_reason = next(words, "no connection")
 
@@ -161,10 +181,10 @@ class Pool:
             psycopg.Error: There is none to be had now.
         """
         patience = self._patience_s if self._failures < LOST_AFTER else HASTE_S
-        deadline = time.monotonic() + patience
+        deadline = deadlines.until(patience)
         pool = self._open()
         while True:
-            connection = self._wait(pool, patience / 2)
+            connection = self._wait(pool, deadlines.left(patience / 2))
             connection.lent_by = pool
             if not is_useless(connection):
                 connection.deadline = deadline

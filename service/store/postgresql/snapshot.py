@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from service.settings import SettingsError
 from service.store.errors import MaintenanceError
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
-from service.store.postgresql.pool import CONNECT_S
+from service.store.postgresql.failures import unreachable
+from service.store.postgresql.pool import CONNECT_S, parameters_of
 
 AS_LONG_AS_IT_TAKES = {
     "statement_timeout": "0",
@@ -62,17 +64,22 @@ def snapshot(url: str) -> Iterator[Connection]:
         yield connection
 
 
-def maintenance_engine(url: str, **options: Any) -> Engine:
+def maintenance_engine(url: str, origin: str = "DISCOUNT_DATABASE_URL", **options: Any) -> Engine:
     """Make an engine for maintenance, with what SQLAlchemy's `create_engine` is told beside it.
 
     Its connections have what the URL says, and none of the haste of the service.
+
+    Args:
+        url: As libpq takes it.
+        origin: The setting or argument that it comes from.
+        options: What SQLAlchemy's `create_engine` takes.
 
     Raises:
         MaintenanceError: On connecting: the server cannot be reached, or does not let us in.
     """
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: _connect(url),
+        creator=lambda: _connect(url, origin),
         poolclass=NullPool,
         hide_parameters=True,
         use_native_hstore=False,
@@ -86,17 +93,16 @@ def set_locally(connection: Connection, settings: Mapping[str, str]) -> None:
     connection.execute(_SET, values)
 
 
-def _connect(url: str) -> PostgreSQLConnection:
+def _connect(url: str, origin: str) -> PostgreSQLConnection:
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",
         "connect_timeout": CONNECT_S,
     }
     try:
-        said = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:  # it may quote a password
-        raise MaintenanceError("The database's URL is none that libpq takes.") from error
+        parameters = parameters_of(url, origin)
+    except SettingsError as error:
+        raise MaintenanceError(str(error)) from error
     try:
-        return PostgreSQLConnection.connect(make_conninfo("", **{**defaults, **said}))
+        return PostgreSQLConnection.connect(make_conninfo("", **{**defaults, **parameters}))
     except psycopg.Error as error:
-        said_by_libpq = " ".join(str(error).split())
-        raise MaintenanceError(f"The database cannot be reached: {said_by_libpq}.") from error
+        raise MaintenanceError(unreachable(url, error, origin)) from error

@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from service.settings import Settings
+from service.settings import Settings, sqlite_file
 from service.store.errors import MaintenanceError
 
 BESIDE = ("-wal", "-shm")
@@ -61,8 +61,10 @@ def require_database_file(path: Path) -> None:
 
 
 def path_of(url: str) -> Path:
-    """Return the file that a URL names."""
-    return Path(url.removeprefix("sqlite:///")).absolute()
+    """Return the file that a URL of SQLite names."""
+    path = sqlite_file(url)
+    assert path  # noqa: S101 - the settings have looked
+    return path.absolute()
 
 
 def make_file(path: Path) -> None:

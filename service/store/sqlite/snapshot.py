@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, NullPool, create_engine, make_url
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
+from service.settings import sqlite_file
 from service.store.errors import MaintenanceError
 from service.store.idempotency import ANSWER
 from service.store.sqlite.files import require_database_file
@@ -27,10 +28,9 @@ def file_of(url: str) -> Path:
     Raises:
         MaintenanceError: There is no such file, or the database is of another kind.
     """
-    database = make_url(url).database if url.startswith("sqlite:") else None
-    if not database:
+    path = sqlite_file(url)
+    if path is None:
         raise MaintenanceError(f"This works on SQLite files, not on {url.partition(':')[0]}.")
-    path = Path(database).absolute()
     require_database_file(path)
     return path
 
@@ -47,7 +47,8 @@ def snapshot(url: str) -> Iterator[Connection]:
     try:
         connection = engine.connect()
     except DBAPIError as error:
-        raise MaintenanceError(f"The database {path} cannot be opened: {error.orig}.") from error
+        reason = _why_unreadable(path) or error.orig
+        raise MaintenanceError(f"The database {path} cannot be opened: {reason}.") from error
     with connection:
         try:
             connection.exec_driver_sql("BEGIN")
@@ -55,6 +56,15 @@ def snapshot(url: str) -> Iterator[Connection]:
         except DBAPIError as error:
             raise MaintenanceError(f"The database {path} cannot be read: {error.orig}.") from error
         yield connection
+
+
+def _why_unreadable(path: Path) -> str | None:
+    """Ask the system why a file cannot be opened; SQLite does not tell."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def open_file(path: Path) -> sqlite3.Connection:

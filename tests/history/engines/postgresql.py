@@ -77,7 +77,7 @@ class PostgreSQL:
         assert self.process
         children = psutil.Process(self.process.pid).children()
         self.process.send_signal(how)
-        self.process.wait(60)
+        self.process.wait(120)
         psutil.wait_procs(children, timeout=60)
 
     def pids(self) -> list[int]:

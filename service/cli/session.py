@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
+from types import FrameType
 from typing import IO, Any, Self
 
 import click
@@ -24,6 +25,9 @@ from rich.text import Text
 
 from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
+from service.cli import streams
+from service.cli.failures import sentence_of
+from service.cli.group import Terminated
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
 from service.settings import Settings, load_settings
@@ -35,7 +39,7 @@ from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready
 from service.store.sqlite.files import require_file
-from service.usecases.job_ports import JobKey, Step
+from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
@@ -43,6 +47,7 @@ from service.usecases.working import Worker
 LOOK_EVERY_S = 0.2
 """How often a job is looked at that another worker does."""
 BLOCK_BYTES = 64 * 1024
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Session:
@@ -51,12 +56,13 @@ class Session:
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
         require_file(self.settings)
-        self._brand, self._campaign = brand, campaign
+        self.brand, self.campaign = brand, campaign
         self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
         self._jobs = SQLJobs(self._database)
         self.imports = SQLImports(self._database)
         self._key: JobKey
         self._interrupted = threading.Event()
+        self._signal: signal.Signals | None = None
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -71,37 +77,62 @@ class Session:
         """Begin.
 
         Raises:
-            ClickException: The tables are not there.
+        ClickException: The tables are not there.
         """
         if why := why_not_ready(self._database):
-            raise click.ClickException(f"the database: {why}")
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
+            raise click.ClickException(f"The database is {why}.")
+        self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End."""
         self._progress.stop()
-        signal.signal(signal.SIGINT, self._before)
+        self._restore_signals()
         self._database.close()
 
-    def _interrupt(self, *_: object) -> None:
+    def _interrupt(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = signal.Signals(number)
         self._interrupted.set()
-        signal.signal(signal.SIGINT, self._before)
+        self._restore_signals()
+
+    def _restore_signals(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def end_if_terminated(self) -> None:
+        """End if it was SIGTERM that has interrupted the command.
+
+        Raises:
+            Terminated: It was.
+        """
+        if self._signal is signal.SIGTERM:
+            raise Terminated
+
+    def _end_if_interrupted(self) -> None:
+        """End what changes nothing any more once it is interrupted.
+
+        Raises:
+            Terminated: By SIGTERM.
+            KeyboardInterrupt: By Ctrl-C.
+        """
+        if self._interrupted.is_set():
+            self.end_if_terminated()
+            raise KeyboardInterrupt
 
     def ask(self, order: Order) -> tuple[Job, bool]:
         """Ask for the job that `do` then does; no other worker is told of it."""
-        self._key, job, new = self._jobs.add(self._brand, self._campaign, order, system_clock())
+        self._key, job, new = self._jobs.add(self.brand, self.campaign, order, system_clock())
         return job, new
 
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
-        find = partial(self._jobs.find, self._brand, self._campaign, job.id)
+        find = partial(self._jobs.find, self.brand, self.campaign, job.id)
         bar = Bar(self._progress, job)
         worker = Worker(SQLWork(self._database), lambda _key: None, bar, self._interrupted.wait)
         while (job := find()).finished_at is None:
             if self._interrupted.is_set():
-                return cancel_job(self._jobs, self._brand, self._campaign, job.id)
+                return cancel_job(self._jobs, self.brand, self.campaign, job.id)
             bar.show(job)
             if not worker.do(self._key):
                 self._interrupted.wait(LOOK_EVERY_S)
@@ -112,40 +143,39 @@ class Session:
         """Read a file.
 
         Raises:
-            Abort: On Ctrl-C.
+            KeyboardInterrupt, Terminated: It was interrupted.
         """
         size = os.fstat(file.fileno()).st_size if file.seekable() else None
         task = self._progress.add_task("sending bytes", total=size)
         while block := file.read(BLOCK_BYTES):
-            if self._interrupted.is_set():
-                raise click.Abort
+            self._end_if_interrupted()
             yield block
             self._progress.advance(task, len(block))
 
     def report(self, job: Job) -> None:
         """Print the lines that were refused."""
-        with self.imports.refusals(self._brand, self._campaign, job.id) as refusals:
+        with self.imports.refusals(self.brand, self.campaign, job.id) as refusals:
+            output = streams.Output()
             for part in written(REPORT_COLUMNS, report_table(refusals), ListType.CSV):
-                sys.stdout.buffer.write(part)
+                output.write(part)
 
     def purge(self) -> None:
         """Delete what the import has left."""
         while not self._interrupted.is_set() and self.imports.purge(system_clock()):
             pass
 
-    def export(self, state: State | None, list_type: ListType, target: IO[bytes]) -> None:
+    def export(self, state: State | None, list_type: ListType, target: streams.Target) -> None:
         """Write the campaign's codes.
 
         Raises:
-            Abort: On Ctrl-C.
+            KeyboardInterrupt, Terminated: It was interrupted.
         """
-        with SQLExports(self._database).codes(self._brand, self._campaign, state) as (count, rows):
+        with SQLExports(self._database).codes(self.brand, self.campaign, state) as (count, rows):
             task = self._progress.add_task("exporting", total=count)
 
             def counted() -> Iterator[Any]:
                 for part in rows:
-                    if self._interrupted.is_set():
-                        raise click.Abort
+                    self._end_if_interrupted()
                     yield part
                     self._progress.advance(task, len(part))
 
@@ -159,10 +189,11 @@ class Bar:
     def __init__(self, progress: Progress, job: Job) -> None:
         self._progress = progress
         self._task = progress.add_task("waiting", total=job.total)
+        self._reason: str | None = None
 
     def show(self, job: Job) -> None:
         """Show it."""
-        words = job.detail if job.kind is JobKind.IMPORT and job.detail else job.state.value
+        words = job.detail if job.kind == JobKind.IMPORT and job.detail else job.state.value
         self._progress.update(
             self._task, description=words, completed=job.done + job.failed, total=job.total
         )
@@ -177,12 +208,21 @@ class Bar:
     def ended(self, job: Job) -> None:
         """Note nothing."""
 
+    def newer(self, key: JobKey) -> None:
+        """Note nothing: it is another's job."""
+
     def lost(self, key: JobKey) -> None:
         """Note nothing: the job's row says why."""
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
-        """Say that the database cannot be had."""
-        self._progress.update(self._task, description="waiting for the database")
+        """Say, once, what the job waits for."""
+        low = isinstance(error, SpaceLow)
+        words = "waiting for space on the disk" if low else "waiting for the database"
+        self._progress.update(self._task, description=words)
+        reason = sentence_of(error)
+        if reason != self._reason:
+            click.echo(f"The job waits: {reason or words}", err=True)
+        self._reason = reason
 
     def broken(self, key: JobKey, error: Exception) -> None:
         """Name a fault of ours; its text may hold a code."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from service import supervisor
-from service.supervisor import Child, Supervisor
+from service.cli import supervisor
+from service.cli.supervisor import Child, Supervisor
 
 COUNTS = """
 import pathlib, signal, sys, time

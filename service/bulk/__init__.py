@@ -1,1 +1,0 @@
-"""`discount codes`: much work from the command line."""

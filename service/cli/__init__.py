@@ -1,0 +1,33 @@
+"""The `discount` command; it has the same settings and defaults as the service.
+
+A command is imported when it is called, and imports what it alone needs, so that `token` and
+`serve` start at once.
+"""
+
+import click
+
+from service import __version__
+from service.cli.group import CommandGroup
+
+MODULES = {
+    "codes": "service.cli.codes",
+    "db": "service.cli.database",
+    "openapi": "service.cli.document",
+    "run": "service.cli.serving",
+    "serve": "service.cli.serving",
+    "token": "service.cli.tokens",
+    "verify": "service.cli.database",
+    "worker": "service.cli.serving",
+}
+"""Where each command is, under its own name."""
+
+
+@click.group(
+    cls=CommandGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="discount")
+def main() -> None:
+    """Run and look after the Discount Service.
+
+    Settings come from the environment; config/example.env lists them.
+    """

@@ -1,0 +1,215 @@
+"""`discount codes`: much work from the command line, over the same use cases, with its progress.
+
+A command does its job itself, in the foreground, under the lease that keeps every other worker
+away from it; should another be faster, it watches. Data are on standard output, all else on
+standard error. Ctrl-C cancels the job; a second one does not wait for the chunk in hand.
+"""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from service.api.lists import ListType
+from service.cli import streams
+from service.cli.failures import sentence_of
+from service.cli.group import INTERRUPTED
+from service.cli.parameters import EnumValue, name
+from service.cli.session import Session
+from service.domain.code_lists import ListForm
+from service.domain.errors import InvalidRequest, TooLarge
+from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobState, Order
+from service.domain.model import State
+from service.domain.names import DEFAULT_CAMPAIGN
+from service.domain.wording import counted
+from service.usecases.imports import Received, import_codes, receive
+
+_LIST_TYPES = {ListForm.CSV: ListType.CSV, ListForm.NDJSON: ListType.NDJSON}
+_STANDARD = "-"
+
+_brand = click.option("--brand", required=True, callback=name, help="The brand of the codes.")
+_campaign = click.option(
+    "--campaign",
+    default=DEFAULT_CAMPAIGN,
+    show_default=True,
+    callback=name,
+    help="The campaign of the codes.",
+)
+
+
+@click.group()
+def codes() -> None:
+    """Make, import and export codes, any number of them."""
+
+
+@codes.command()
+@_brand
+@_campaign
+@click.option(
+    "--count", type=click.IntRange(1, MAX_GENERATED), required=True, help="How many codes to make."
+)
+def generate(brand: str, campaign: str, count: int) -> None:
+    """Make new codes."""
+    with Session(brand, campaign) as session:
+        job = session.do(session.ask(Order(JobKind.GENERATE, count, _who(), {}))[0])
+    _end(session, job, f"{counted(job.done, 'code was', 'codes were')} made.")
+
+
+@codes.command("import")
+@_brand
+@_campaign
+@click.option(
+    "--format",
+    "form",
+    type=EnumValue(ListForm),
+    help="How FILE is written.  [default: ndjson if its name ends in json or jsonl, else csv]",
+)
+@click.option("--dry-run", is_flag=True, help="Check the list, and store nothing.")
+@click.argument("file")
+def import_(brand: str, campaign: str, form: ListForm | None, file: str, *, dry_run: bool) -> None:
+    """Take the codes of FILE ('-' for standard input) in, all of them or none.
+
+    Lines that are refused are printed as CSV, and the exit status is 1.
+    """
+    form = form or (ListForm.NDJSON if file.endswith(("json", "jsonl")) else ListForm.CSV)
+    with _opened_list(file) as source, Session(brand, campaign) as session:
+        received = _received(session, source, file)
+        job, _ = import_codes(
+            session.imports, session.ask, received, form=form, dry_run=dry_run, requested_by=_who()
+        )
+        job = session.do(job)
+        try:
+            if job.failed:
+                session.report(job)
+        finally:
+            session.purge()
+    _end(session, job, job.detail or "")
+
+
+@contextmanager
+def _opened_list(file: str) -> Iterator[IO[bytes]]:
+    """Open a list of codes.
+
+    Raises:
+        ClickException: It cannot be read.
+    """
+    if file == _STANDARD:
+        yield streams.input_()
+        return
+    try:
+        source = Path(file).open("rb")  # noqa: SIM115 - what happens while it is open is not its fault
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+    with source:
+        yield source
+
+
+def _received(session: Session, source: IO[bytes], file: str) -> Received:
+    """Store a list as it is read.
+
+    Raises:
+        ClickException: It cannot be read, or is no list of codes.
+    """
+    try:
+        return receive(
+            session.imports,
+            session.brand,
+            session.campaign,
+            session.blocks(source),
+            session.settings.import_max_bytes,
+        )
+    except (InvalidRequest, TooLarge) as error:
+        raise click.ClickException(f"{_shown(file)}: {sentence_of(error)}") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: str, error: OSError | ValueError) -> click.ClickException:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return click.ClickException(f"{_shown(file)} cannot be read: {reason}.")
+
+
+def _shown(file: str) -> str:
+    return "Standard input" if file == _STANDARD else click.format_filename(file)
+
+
+@codes.command()
+@_brand
+@_campaign
+@click.option("--state", type=EnumValue(State), help="Only codes in this state.")
+@click.option(
+    "--format",
+    "form",
+    type=EnumValue(ListForm),
+    default=ListForm.CSV,
+    show_default=True,
+    help="How the codes are written.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="A new file for the codes.  [default: standard output]",
+)
+def export(
+    brand: str, campaign: str, state: State | None, form: ListForm, output: Path | None
+) -> None:
+    """Write all codes of a campaign, as they are at one moment.
+
+    They are secrets: nobody but you may read the file that is made.
+    """
+    with Session(brand, campaign) as session, _opened(output) as target:
+        session.export(state, _LIST_TYPES[form], target)
+
+
+def _end(session: Session, job: Job, result: str) -> None:
+    """Say how a job ended, and exit so that a shell knows it, too.
+
+    Raises:
+        ClickException: It failed, or rows were refused.
+        Exit: It was cancelled.
+    """
+    if job.state is JobState.CANCELLED:
+        click.echo(job.detail, err=True)
+        session.end_if_terminated()
+        raise click.exceptions.Exit(INTERRUPTED)
+    if job.state is not JobState.SUCCEEDED or job.failed:
+        raise click.ClickException(job.detail or "The job failed.")
+    click.echo(result, err=True)
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[streams.Target]:
+    """Open standard output, or a new file that is not there in the end unless it is whole.
+
+    Raises:
+        ClickException: The file cannot be made or written.
+    """
+    if output is None:
+        yield streams.Output()
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise click.ClickException(f"{output} cannot be made: {reason}.") from error
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            yield target
+    except OSError as error:
+        output.unlink()
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
+    except BaseException:
+        output.unlink()
+        raise
+
+
+def _who() -> str:
+    """Name whoever is at the command line, as the one who asked for a job."""
+    try:
+        return f"command line: {getpass.getuser()}"
+    except (KeyError, OSError):
+        return "command line"

@@ -1,0 +1,104 @@
+"""What a command says of an exception: the one place where it becomes a sentence."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from service.domain.errors import InvalidRequest, Problem, Unavailable
+from service.observability.logging import database_error
+from service.settings import Settings, SettingsError, load_settings, sqlite_file
+from service.store.errors import MaintenanceError
+
+SETTING = "DISCOUNT_DATABASE_URL"
+_HEADER = b"SQLite format 3\0"
+"""How every SQLite database begins: https://www.sqlite.org/fileformat2.html#magic_header_string"""
+_SQLITE = {
+    "SQLITE_BUSY": "is locked by another program",
+    "SQLITE_LOCKED": "is locked by another program",
+    "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
+    "SQLITE_FULL": "cannot be written: the disk is full",
+    "SQLITE_CORRUPT": "is damaged; docs/runbooks/restore.md says what to do",
+    "SQLITE_NOTADB": "is not an SQLite database",
+    "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
+    "SQLITE_CANTOPEN": "cannot be opened",
+}
+"""What is wrong with a file, by how SQLite's name of it begins."""
+_POSTGRESQL = {
+    "25006": "is read-only",
+    "42501": "does not allow this user what is needed",
+    "53100": "has no space left on its disk",
+    "53300": "has too many connections",
+    "55P03": "has a table that somebody else uses",
+    "57014": "took too long",
+}
+"""What is wrong with a server, by its SQLSTATE."""
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """Say what went wrong, and with which file, host or setting; `None` of a fault of ours."""
+    if isinstance(error, SettingsError | MaintenanceError):
+        return str(error)
+    if isinstance(error, InvalidRequest) and error.errors:
+        return " ".join(fault.detail for fault in error.errors)
+    if isinstance(error, Unavailable):
+        return database_failure(error) or error.detail
+    if isinstance(error, Problem):
+        return error.detail
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}."
+    return database_failure(error)
+
+
+def database_failure(error: BaseException) -> str | None:
+    """Say what is wrong with the database of the settings, `None` if that is not to blame."""
+    reason = database_error(error)
+    if reason is None:
+        return None
+    settings = load_settings()
+    if settings.on_postgresql:
+        return _of_postgresql(settings, error, reason)
+    file = sqlite_file(settings.database_url)
+    return _of_file(file, reason) if file else None
+
+
+def _of_file(path: Path, reason: str) -> str:
+    words = next((_SQLITE[name] for name in _SQLITE if reason.startswith(name)), None)
+    found = _state_of(path) or words or f"cannot be used ({reason})"
+    return f"The database {path} ({SETTING}) {found}."
+
+
+def _state_of(path: Path) -> str | None:
+    """Look at a file for what SQLite does not tell; `None` if it looks like a database."""
+    if path.is_dir():
+        return "is a directory, not a file"
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HEADER))
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            return f"does not exist, and neither does the folder {path.parent}"
+        return "does not exist; `discount db upgrade` makes it"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if start and start != _HEADER:
+        return "is not an SQLite database"
+    return None if os.access(path.parent, os.W_OK) else "cannot be used in a read-only folder"
+
+
+def _of_postgresql(settings: Settings, error: BaseException, reason: str) -> str:
+    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.failures import server, unreachable
+    from service.store.postgresql.pool import NoConnection
+
+    conninfo = conninfo_of_settings(settings)()
+    for cause in _causes(error):
+        if isinstance(cause, NoConnection):
+            return unreachable(conninfo, cause.trouble, SETTING)
+    found = _POSTGRESQL.get(reason, f"does not answer as expected ({reason})")
+    return f"The database, {server(conninfo, SETTING)}, {found}."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

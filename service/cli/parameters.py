@@ -1,0 +1,41 @@
+"""Types and checks of what is written on a command line."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeVar
+
+import click
+
+from service.domain.names import MAX_NAME, is_name
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+class EnumValue(click.Choice[Member]):
+    """Takes a member of an enumeration by its value; click itself takes the member's name."""
+
+    def __init__(self, members: type[Member]) -> None:
+        super().__init__(members, case_sensitive=False)
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Write a member as it is written on the command line."""
+        return super().normalize_choice(str(choice), ctx)
+
+
+def name(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Return the name of a brand or campaign.
+
+    Raises:
+        BadParameter: It is none.
+    """
+    if not is_name(text):
+        raise click.BadParameter(f"{text!r} {NOT_A_NAME}")
+    return text
+
+
+NOT_A_NAME = f"is not a name of 1 to {MAX_NAME} characters, without '/'."
+
+
+def unique(words: Iterable[str]) -> list[str]:
+    """Return each word once, in their order."""
+    return list(dict.fromkeys(words))

@@ -1,0 +1,101 @@
+"""`discount run`, `serve` and `worker`: the service itself."""
+
+import gc
+import os
+import socket
+import subprocess
+import sys
+
+import click
+
+from service.auth.keys import load_keys
+from service.cli.failures import sentence_of
+from service.open_files import connections
+from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
+from service.store.revision import Standing, fit_revision, standing_of, upgraded
+from service.store.sqlite.files import require_file
+
+SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
+DISCOUNT = [sys.executable, "-m", "service.cli"]
+
+
+@click.command()
+@click.option("--upgrade", is_flag=True, help="First do what `db upgrade` does.")
+def run(*, upgrade: bool) -> None:
+    """Serve over HTTP and do jobs, each in processes that are started again if they die."""
+    from service.cli.supervisor import Child, Supervisor
+    from service.observability.logging import build_logger
+
+    settings = _ready_to_serve(makes_file=upgrade)
+    fit = fit_revision(settings) if upgrade else None
+    if fit and standing_of(fit) is Standing.NEWER:
+        click.echo(upgraded(fit), err=True)
+    if upgrade and not fit:
+        # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
+        done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
+        if done.returncode:
+            sys.exit(done.returncode)
+    children = [Child("server", SERVER), Child("worker", [*DISCOUNT, "worker"])]
+    sys.exit(Supervisor(children, build_logger(settings)).run())
+
+
+@click.command()
+def serve() -> None:
+    """Serve over HTTP until told to stop."""
+    _ready_to_serve()
+    os.execv(SERVER[0], SERVER)  # noqa: S606 - no shell, and every word is ours
+
+
+def _ready_to_serve(*, makes_file: bool = False) -> Settings:
+    """Read the settings, and fail early and clearly where they cannot be used.
+
+    Raises:
+        SettingsError: One is missing or wrong, or a port is taken.
+        MaintenanceError: There is no database file, and nobody is to make it.
+    """
+    settings = load_settings()
+    load_keys(settings)
+    connections(settings)
+    if not makes_file:
+        require_file(settings)
+    _require_free("PORT", settings.host, settings.port)
+    if settings.insists_on_metrics_port:
+        metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
+        _require_free("METRICS_PORT", settings.host, metrics_port)
+    return settings
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only say whether a worker has what it needs.")
+def worker(*, check: bool) -> None:
+    """Do jobs until told to stop, one at a time.
+
+    Any number of workers may run beside each other, each for as long as it likes.
+    """
+    gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
+    from service.worker import run_worker, what_is_missing
+
+    gc.enable()
+    settings = load_settings()
+    require_file(settings)
+    if not check:
+        run_worker(settings)
+    elif missing := what_is_missing(settings, sentence_of):
+        raise click.ClickException("\n".join(missing))
+
+
+def _require_free(name: str, host: str, port: int) -> None:
+    """Fail early and clearly where somebody else listens already.
+
+    Raises:
+        SettingsError: The port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"{name}={port} on {host} cannot be listened on: {error.strerror}."
+            ) from error

@@ -1,0 +1,142 @@
+"""Standard input, output and error of a command, whatever they are connected to.
+
+They may be closed, full, a pipe that nobody reads any more, or of an encoding without the
+characters of a name.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Protocol
+
+import click
+
+OUTPUT = "Standard output"
+_NAMES = ("stdin", "stdout", "stderr")
+_missing: set[str] = set()
+"""Which of the three are closed."""
+
+
+class Target(Protocol):
+    """What bytes can be written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write some."""
+
+
+class OutputError(click.ClickException):
+    """What a command was asked for cannot be written."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(f"{OUTPUT} cannot be written: {reason}.")
+
+
+def prepare() -> None:
+    """Make all three usable."""
+    _missing.clear()
+    for descriptor, name in enumerate(_NAMES):
+        stream = getattr(sys, name)
+        if stream is None:
+            _missing.add(name)
+            _open_missing(descriptor, name)
+        elif descriptor and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may have any character
+
+
+def _open_missing(descriptor: int, name: str) -> None:
+    """Put /dev/null where nothing is, so that no file we open takes its number."""
+    mode = "w" if descriptor else "r"
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != descriptor:
+        os.dup2(null, descriptor)
+        os.close(null)
+    os.set_inheritable(descriptor, True)  # noqa: FBT003 - the system's signature
+    setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
+class Output:
+    """Standard output for bytes.
+
+    Raises:
+        OutputError: It is closed.
+    """
+
+    def __init__(self) -> None:
+        if "stdout" in _missing:
+            raise OutputError("it is closed")
+
+    def write(self, data: bytes) -> None:
+        """Write to it.
+
+        Raises:
+            OutputError: It cannot be written.
+            BrokenPipeError: Nobody reads it any more.
+        """
+        with _output_errors():
+            sys.stdout.buffer.write(data)
+
+
+def write_line(text: str) -> None:
+    """Write a line to standard output, at once.
+
+    Raises:
+        OutputError: It cannot be written.
+        BrokenPipeError: Nobody reads it any more.
+    """
+    Output().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
+    flush()
+
+
+def input_() -> IO[bytes]:
+    """Return standard input for bytes.
+
+    Raises:
+        ClickException: It is closed.
+    """
+    if "stdin" in _missing:
+        raise click.ClickException("Standard input cannot be read: it is closed.")
+    return sys.stdin.buffer
+
+
+def flush() -> None:
+    """Have standard output take what was written to it.
+
+    Raises:
+        OutputError: It does not.
+        BrokenPipeError: Nobody reads it any more.
+    """
+    with _output_errors():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror) from error
+
+
+def report(sentence: str) -> None:
+    """Write to standard error, if it can be written."""
+    with suppress(OSError):
+        click.echo(sentence, err=True)
+
+
+def settle() -> None:
+    """Drop what standard output and error do not take: Python would complain of it at its end.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
