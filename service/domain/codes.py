@@ -42,7 +42,7 @@ def is_code(text: str) -> bool:
 
 
 def mint(count: int) -> Sequence[str]:
-    """Make `count` random codes, up to some thousand, sorted, so that an index takes them in order.
+    """Make `count` random codes, up to some thousand.
 
     They are distinct from each other only as far as chance makes them; whoever stores them
     finds out which are new.
@@ -55,10 +55,10 @@ def mint(count: int) -> Sequence[str]:
     clusters = _clusters() if count >= _SCATTERED else [""]
     length = LENGTH - len(clusters[0])
     letters = _letters(count * length)
-    return sorted(
+    return [
         cluster + letters[at : at + length]
         for cluster, at in zip(cycle(clusters), range(0, count * length, length), strict=False)
-    )
+    ]
 
 
 def _clusters() -> Sequence[str]:

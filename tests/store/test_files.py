@@ -20,6 +20,8 @@ from service.store.status import SQLStatus
 from service.store.upgrade import upgrade
 from tests.tokens import SECRET
 
+pytestmark = pytest.mark.own_database  # its files are moved away
+
 
 @pytest.fixture
 def engine():

@@ -13,6 +13,8 @@ from service.worker import what_is_missing
 from tests.engines import on_sqlite
 from tests.postgresql import fresh_database, migrated
 
+pytestmark = pytest.mark.own_database  # commands have connections of their own
+
 
 def cli(settings, *arguments):
     """Run the command on the settings' database."""

@@ -8,6 +8,7 @@ from service.domain.codes import mint
 from tests.api.conftest import C
 from tests.working import do_all
 
+pytestmark = pytest.mark.own_database
 NOW = 1_800_000_000_000
 MANY = 200
 
