@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.domain.errors import InvalidRequest, Problem, Unavailable
-from service.observability.logging import database_error
 from service.settings import Settings, SettingsError, load_settings
 from service.store.errors import MaintenanceError
 
@@ -51,6 +50,8 @@ def sentence_of(error: BaseException) -> str | None:
 
 def database_failure(error: BaseException) -> str | None:
     """Say what is wrong with the database of the settings, `None` if that is not to blame."""
+    from service.observability.logging import database_error
+
     reason = database_error(error)
     if reason is None:
         return None
@@ -58,6 +59,19 @@ def database_failure(error: BaseException) -> str | None:
     if settings.on_postgresql:
         return _of_postgresql(settings, error, reason)
     return _of_file(Path(settings.database_url.removeprefix("sqlite:///")), reason)
+
+
+def require_no_other_file(settings: Settings) -> None:
+    """Insist that a file, if there is one, is a database.
+
+    SQLite takes a short text for an empty database, and an upgrade would overwrite it.
+
+    Raises:
+        MaintenanceError: It is something else, or cannot be read.
+    """
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    if not settings.on_postgresql and path.exists() and (found := _state_of(path)):
+        raise MaintenanceError(f"The database {path} ({SETTING}) {found}.")
 
 
 def _of_file(path: Path, reason: str) -> str:

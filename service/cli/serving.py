@@ -9,7 +9,7 @@ import sys
 import click
 
 from service.auth.keys import load_keys
-from service.cli.failures import sentence_of
+from service.cli.failures import require_no_other_file, sentence_of
 from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
 from service.store.revision import is_surely_newest
 
@@ -68,6 +68,7 @@ def worker(*, check: bool) -> None:
 
     gc.enable()
     settings = load_settings()
+    require_no_other_file(settings)
     if not check:
         run_worker(settings)
     elif missing := what_is_missing(settings, sentence_of):

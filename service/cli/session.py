@@ -1,5 +1,6 @@
 """What the commands need: the database, a progress bar, and an ear for Ctrl-C."""
 
+import io
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ from rich.text import Text
 from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
 from service.cli import streams
-from service.cli.failures import sentence_of
+from service.cli.failures import require_no_other_file, sentence_of
 from service.cli.group import Terminated
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
@@ -81,6 +82,7 @@ class Session:
         """
         if not self.settings.on_postgresql:
             file_of(self.settings.database_url)
+        require_no_other_file(self.settings)
         if why := why_not_ready(self._database):
             raise click.ClickException(f"The database is {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
@@ -147,8 +149,7 @@ class Session:
         Raises:
             KeyboardInterrupt, Terminated: It was interrupted.
         """
-        size = os.fstat(file.fileno()).st_size if file.seekable() else None
-        task = self._progress.add_task("sending bytes", total=size)
+        task = self._progress.add_task("sending bytes", total=_size_of(file))
         while block := file.read(BLOCK_BYTES):
             self._end_if_interrupted()
             yield block
@@ -183,6 +184,14 @@ class Session:
 
             for part in written(CODE_COLUMNS, code_table(counted()), list_type):
                 target.write(part)
+
+
+def _size_of(file: IO[bytes]) -> int | None:
+    """Return how long a file is, `None` if that is not known, as of a pipe."""
+    try:
+        return os.fstat(file.fileno()).st_size if file.seekable() else None
+    except io.UnsupportedOperation:
+        return None
 
 
 class Bar:

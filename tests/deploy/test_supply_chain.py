@@ -92,7 +92,7 @@ def test_only_one_job_publishes_and_only_what_was_tested_and_scanned(jobs):
     (name,) = (name for name, job in jobs.items() if only_on_tags(job))
     publish, image = jobs[name], jobs["image"]
     assert {"test", "image"} <= set(publish["needs"])
-    assert "test" in [image["needs"]]
+    assert "test" == image["needs"]
     assert publish["environment"]
     assert {"packages": "write", "id-token": "write", "attestations": "write"} == publish[
         "permissions"
