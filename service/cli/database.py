@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from service.cli import streams
+from service.cli.failures import require_no_other_file
 from service.domain.wording import counted
 from service.settings import as_database_url, load_settings
 from service.store.revision import fit_revision, upgraded
@@ -20,6 +21,7 @@ def db() -> None:
 def upgrade_tables() -> None:
     """Make the database and its tables, or bring the tables up to date."""
     settings = load_settings()
+    require_no_other_file(settings)
     revision = fit_revision(settings)
     if revision is None:
         from flask import Flask
@@ -42,7 +44,9 @@ def back_up(file: Path) -> None:
     """
     from service.store.sqlite.backup import backup
 
-    size = counted(backup(load_settings().database_url, file), "byte")
+    settings = load_settings()
+    require_no_other_file(settings)
+    size = counted(backup(settings.database_url, file), "byte")
     click.echo(f"{file} has the database as it was when this began, {size}.", err=True)
 
 
@@ -76,8 +80,9 @@ def verify() -> None:
     """
     from service.store.verify import verify as findings_in
 
-    broken = []
-    for found in findings_in(load_settings().database_url):
+    settings, broken = load_settings(), []
+    require_no_other_file(settings)
+    for found in findings_in(settings.database_url):
         line = f"{found.breaches:9}  {found.name:17}  {found.meaning}"
         if found.breaches:
             line = f"{line}, but not here: {found.where}"

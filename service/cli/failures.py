@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.domain.errors import InvalidRequest, Problem, Unavailable
-from service.observability.logging import database_error
 from service.settings import Settings, SettingsError, load_settings, sqlite_file
 from service.store.errors import MaintenanceError
+from service.store.sqlite.files import require_file
 
 SETTING = "DISCOUNT_DATABASE_URL"
 _HEADER = b"SQLite format 3\0"
@@ -51,6 +51,8 @@ def sentence_of(error: BaseException) -> str | None:
 
 def database_failure(error: BaseException) -> str | None:
     """Say what is wrong with the database of the settings, `None` if that is not to blame."""
+    from service.observability.logging import database_error
+
     reason = database_error(error)
     if reason is None:
         return None
@@ -59,6 +61,29 @@ def database_failure(error: BaseException) -> str | None:
         return _of_postgresql(settings, error, reason)
     file = sqlite_file(settings.database_url)
     return _of_file(file, reason) if file else None
+
+
+def require_database(settings: Settings) -> None:
+    """Insist on the file of an SQLite database, before anything is opened.
+
+    Raises:
+        MaintenanceError: There is none, it is something else, or cannot be read.
+    """
+    require_no_other_file(settings)
+    require_file(settings)
+
+
+def require_no_other_file(settings: Settings) -> None:
+    """Insist that a file, if there is one, is a database.
+
+    SQLite takes a short text for an empty database, and an upgrade would overwrite it.
+
+    Raises:
+        MaintenanceError: It is something else, or cannot be read.
+    """
+    path = sqlite_file(settings.database_url)
+    if path and path.exists() and (found := _state_of(path)):
+        raise MaintenanceError(f"The database {path} ({SETTING}) {found}.")
 
 
 def _of_file(path: Path, reason: str) -> str:

@@ -9,11 +9,10 @@ import sys
 import click
 
 from service.auth.keys import load_keys
-from service.cli.failures import sentence_of
+from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
 from service.store.revision import Standing, fit_revision, standing_of, upgraded
-from service.store.sqlite.files import require_file
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
@@ -56,8 +55,10 @@ def _ready_to_serve(*, makes_file: bool = False) -> Settings:
     settings = load_settings()
     load_keys(settings)
     connections(settings)
-    if not makes_file:
-        require_file(settings)
+    if makes_file:
+        require_no_other_file(settings)
+    else:
+        require_database(settings)
     _require_free("PORT", settings.host, settings.port)
     if settings.insists_on_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
@@ -77,7 +78,7 @@ def worker(*, check: bool) -> None:
 
     gc.enable()
     settings = load_settings()
-    require_file(settings)
+    require_database(settings)
     if not check:
         run_worker(settings)
     elif missing := what_is_missing(settings, sentence_of):

@@ -1,5 +1,6 @@
 """What the commands need: the database, a progress bar, and an ear for Ctrl-C."""
 
+import io
 import os
 import signal
 import sys
@@ -38,7 +39,6 @@ from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready
-from service.store.sqlite.files import require_file
 from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
 from service.usecases.ports import system_clock
@@ -55,7 +55,7 @@ class Session:
 
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
-        require_file(self.settings)
+        require_database(self.settings)
         self.brand, self.campaign = brand, campaign
         self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
         self._jobs = SQLJobs(self._database)
@@ -145,8 +145,7 @@ class Session:
         Raises:
             KeyboardInterrupt, Terminated: It was interrupted.
         """
-        size = os.fstat(file.fileno()).st_size if file.seekable() else None
-        task = self._progress.add_task("sending bytes", total=size)
+        task = self._progress.add_task("sending bytes", total=_size_of(file))
         while block := file.read(BLOCK_BYTES):
             self._end_if_interrupted()
             yield block
@@ -181,6 +180,14 @@ class Session:
 
             for part in written(CODE_COLUMNS, code_table(counted()), list_type):
                 target.write(part)
+
+
+def _size_of(file: IO[bytes]) -> int | None:
+    """Return how long a file is, `None` if that is not known, as of a pipe."""
+    try:
+        return os.fstat(file.fileno()).st_size if file.seekable() else None
+    except io.UnsupportedOperation:
+        return None
 
 
 class Bar:

@@ -1,0 +1,41 @@
+"""What the tests of the command line share: commands run in this process."""
+
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+
+from service.cli import main
+from service.settings import Settings
+from service.store.engines import open_database
+from service.store.upgrade import upgrade
+from tests.tokens import SECRET
+
+
+@pytest.fixture
+def engine(request):
+    """SQLite, where a test does not say otherwise."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def discount(monkeypatch, database_url):
+    """Run a command on a database of its own."""
+    monkeypatch.setenv("DISCOUNT_DATABASE_URL", database_url)
+    monkeypatch.setenv("DISCOUNT_JWT_SECRET", SECRET)
+    monkeypatch.setenv("DISCOUNT_PSEUDONYM_KEY", SECRET)
+
+    def run(*words, **options):
+        return CliRunner().invoke(main, [str(word) for word in words], **options)
+
+    return run
+
+
+@pytest.fixture
+def tables(database_url):
+    """A database with its tables."""
+    settings = Settings(database_url=database_url, jwt_secret=SECRET)
+    with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+        upgrade(database)
+    return database_url

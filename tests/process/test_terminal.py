@@ -1,0 +1,109 @@
+"""The command in a shell: full disks, closed pipes and streams, signals, a bare environment."""
+
+import os
+import signal
+import stat
+import subprocess
+
+import pytest
+
+from tests.engines import on_sqlite
+from tests.running import DISCOUNT, environment
+
+pytestmark = on_sqlite
+TOKEN = f"{DISCOUNT} token --subject me --brand '*'"
+EXPORT = f"{DISCOUNT} codes export --brand b1"
+FULL = "Error: Standard output cannot be written: No space left on device.\n"
+
+
+@pytest.fixture
+def env(tmp_path, settings, store):
+    """A service with codes for more than any pipe holds."""
+    store.add_codes("b1", "default", 5000, lambda n: [f"CODE-{i:05}" for i in range(n)], 1)
+    return environment(tmp_path)
+
+
+@pytest.fixture
+def shell(env, tmp_path):
+    """Run a line of a shell, which must not end in a traceback."""
+
+    def run(line, **changed):
+        done = subprocess.run(
+            ["/bin/bash", "-o", "pipefail", "-c", line],
+            env={name: value for name, value in (env | changed).items() if value is not None},
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        said = done.stderr.decode()
+        for fault in ("Traceback", "Exception ignored", "BrokenPipe"):
+            assert fault not in said
+        return done.returncode, done.stdout.decode(), said
+
+    return run
+
+
+def test_a_full_disk_is_told(shell):
+    for command in (TOKEN, EXPORT, f"{DISCOUNT} verify", f"{DISCOUNT} --help"):
+        assert (1, "", FULL) == shell(f"{command} > /dev/full")
+    assert 1 == shell(f"{DISCOUNT} verify > /dev/full 2> /dev/full")[0]
+
+
+def test_whoever_reads_no_more_is_told_nothing(shell):
+    status, line, said = shell(f"{EXPORT} | head -1")
+    assert (1, "code,state,created_at,reserved_at,expires_at\n", "") == (status, line, said)
+    for command in (TOKEN, f"{DISCOUNT} openapi", f"{DISCOUNT} --help"):
+        assert "" == shell(f"{command} | true")[2]
+
+
+def test_a_closed_stream_is_told(shell):
+    assert "Standard output cannot be written: it is closed" in shell(f"{TOKEN} >&-")[2]
+    assert "Standard output cannot be written: it is closed" in shell(f"{EXPORT} >&-")[2]
+    taken = shell(f"{DISCOUNT} codes import - --brand b1 <&-")
+    assert (1, "Error: Standard input cannot be read: it is closed.\n") == (taken[0], taken[2])
+    assert 1 == len(shell(f"{TOKEN} <&- 2>&-")[1].splitlines())
+
+
+def test_a_bare_environment_is_enough(shell):
+    bare = {"HOME": None, "LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    assert 0 == shell(TOKEN, **bare)[0]
+    status, _, said = shell(f"{DISCOUNT} codes export --brand 'grün😀'", **bare)
+    assert (1, True) == (status, said.startswith("Error: "))
+    assert 0 == shell(f"{DISCOUNT} codes generate --brand 'grün😀' --count 1", **bare)[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_an_interrupted_export_leaves_no_file(number, status, env, tmp_path):
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [DISCOUNT, "codes", "export", "--brand", "b1"],
+        env=env,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    try:
+        assert os.read(reading, 1)  # it is at work, and waits for us
+        process.send_signal(number)
+        with os.fdopen(reading, "rb") as rest:
+            rest.read()
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert status == process.returncode
+    assert "Traceback" not in said
+
+
+def test_new_files_are_for_their_owner_alone(shell, tmp_path):
+    url = f"sqlite:///{tmp_path}/new.db"
+    generate = f"{DISCOUNT} codes generate --brand b1 --count 1"
+    backup = f"{DISCOUNT} db backup {tmp_path}/new.db-backup"
+    upgrade = f"umask 0; {DISCOUNT} db upgrade && {generate} && {backup}"
+    assert 0 == shell(upgrade, DISCOUNT_DATABASE_URL=url)[0]
+    files = list(tmp_path.glob("new.db*"))
+    assert {"new.db", "new.db-backup"} <= {file.name for file in files}
+    assert {0o600} == {stat.S_IMODE(file.stat().st_mode) for file in files}
