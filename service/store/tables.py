@@ -140,7 +140,7 @@ idempotency = Table(
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
 )
 """What requests with an Idempotency-Key were answered: a JSON array of codes, or of the id of a
-job, as `kind` says; versions before revision 7 write none."""
+job, as `kind` says; versions before revision 9 write none."""
 
 job = Table(
     "job",
