@@ -27,7 +27,7 @@ from rich.text import Text
 from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
 from service.cli import streams
-from service.cli.failures import sentence_of
+from service.cli.failures import require_database, sentence_of
 from service.cli.group import Terminated
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
