@@ -7,11 +7,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 RUN python -m venv .venv
 # The locks before the code: a change of code alone takes the dependencies from Docker's cache.
-COPY config/requirements.txt config/requirements-dev.txt config/
+COPY config/requirements.txt config/requirements-build.txt config/
 # What comes as source is built by the locked setuptools, not by whatever the registry has today.
-RUN awk '/^[^ ]/ { wanted = /^setuptools==/ } wanted' config/requirements-dev.txt > /tmp/build.txt \
-    && .venv/bin/pip install --require-hashes --requirement /tmp/build.txt \
-    && .venv/bin/pip install --require-hashes --no-build-isolation \
+RUN .venv/bin/pip install --require-hashes --requirement config/requirements-build.txt \
+    && .venv/bin/pip install --require-hashes --no-build-isolation --use-pep517 \
         --requirement config/requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY config/gunicorn.conf.py config/

@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 PORT ?= 5000
+TEST_WORKERS ?= 4
 URL ?= http://localhost:$(PORT)
 DOCKER ?= docker
 IMAGE ?= discount-service
@@ -10,35 +11,74 @@ CONTAINER ?= discount-service
 METRICS_PORT ?= 5001
 SBOM ?= build/sbom.cdx.json
 export PORT
+# Or every interpreter that a test starts would compile what it imports, seconds of work, anew.
+unexport PYTHONDONTWRITEBYTECODE
+# Prints what runs side by side one after the other; GNU make older than 4 mixes it.
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --jobs 2 \
+	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# Most tests of processes wait rather than work; a file that shares a service stays in one worker.
+IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-bench run test lint format drill bench bench-quick bench-growth \
-	bench-bulk monitor alert-drill run-tests-api lock smoke sbom clean build start stop restart \
-	start-interactive run-shell container-keys container-tables
+.PHONY: help install install-runtime install-bench system-packages run check test test-random \
+	coverage lint lint-style lint-types lint-imports lint-dockerfile lint-workflows lint-manifests \
+	test-unit format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
+	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
+	container-keys container-tables
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: ## Install into .venv what the lock names
+install: ## Install into .venv what runs, tests and lints
 	@$(PYTHON) .ci/install.py
 
-run: install ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
+install-runtime: # what is there for tests and lint stays
+	@$(PYTHON) .ci/install.py run
+
+system-packages: ## Install what tests need beside Python packages (Debian, as root or by sudo)
+	@.ci/system-packages
+
+run: install-runtime ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
 	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
 	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
 	@exec $(VENV)/discount run --upgrade
 
-test: install ## Run every test
-	$(VENV)/pytest
+check: install ## Style, types, imports and unit tests, in seconds: before each commit
+	@$(SIDE_BY_SIDE) lint-style lint-types lint-imports test-unit
 
-lint: install ## Check style, types, imports, manifests and the Dockerfile
+test: install ## Run every test (TESTS='tests/store -k sqlite')
+	$(VENV)/pytest $(IN_PARALLEL) --durations=20 $(TESTS)
+
+test-random: install ## Run every test, in an order that the first line tells (SEED= repeats one)
+	$(VENV)/pytest $(IN_PARALLEL) --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(TESTS)
+
+test-unit:
+	$(VENV)/pytest tests/unit --quiet --hypothesis-profile=check
+
+coverage: install ## Run every test, and say which lines and branches none reaches; takes long (TESTS=)
+	.ci/coverage $(TESTS)
+
+lint: install ## Check style, types, imports, the Dockerfile, workflows and manifests
+	@$(SIDE_BY_SIDE) lint-manifests lint-types lint-style lint-imports lint-dockerfile lint-workflows
+
+lint-style:
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+
+lint-types:
 	$(VENV)/mypy
+
+lint-imports:
 	$(VENV)/lint-imports
+
+lint-dockerfile:
 	$(VENV)/hadolint Dockerfile
+
+lint-workflows:
 	$(VENV)/zizmor --quiet --offline .github
+
+lint-manifests:
 	.ci/checkov
-	$(VENV)/pytest tests/deploy
 
 format: install ## Rewrite the code as the linter wants it
 	$(VENV)/ruff check --fix .
@@ -58,7 +98,7 @@ bench-growth: install-bench ## What calls of the store cost in pools of up to 10
 
 install-bench: install
 	@$(VENV)/pip --quiet --disable-pip-version-check install --require-hashes \
-		--requirement config/requirements-bench.txt || \
+		--no-build-isolation --requirement config/requirements-bench.txt || \
 		echo "Not everything could be installed: the table will say what was not measured." >&2
 
 bench-bulk: install ## Measure bulk work beside the limit of each engine (COUNT=1000000)
@@ -70,6 +110,9 @@ monitor: install ## Watch the service on this machine with Prometheus and Alertm
 alert-drill: install ## Cause every fault and wait for its alert, as long as that takes (DRILL_FACTOR=1)
 	$(VENV)/python -m tests.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
 
+attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed
+	$(VENV)/python -m tests.attack --seconds $(or $(SECONDS),4)
+
 run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox
 
@@ -79,6 +122,9 @@ lock: ## Renew the locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml --extra tracing --group dev --constraint config/requirements.txt \
 		--output-file config/requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --group build --constraint config/requirements-dev.txt \
+		--output-file config/requirements-build.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --group bench --constraint config/requirements-dev.txt \
 		--output-file config/requirements-bench.txt
@@ -97,7 +143,8 @@ sbom: ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
 		--output-file $(SBOM) config/requirements.txt
 
 clean: ## Remove what was installed and made, but not var/
-	rm -rf .venv* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The container way. DOCKER=podman works as well. Keys and data are in volumes of their own.

@@ -1,81 +1,204 @@
-"""Make `.venv` hold exactly what the lock names; safe to run many times at once.
+"""Make a virtual environment hold exactly what a lock names; safe to run many times at once.
 
-`install.py NAME` makes `.venv-NAME` of `config/requirements-NAME.txt`, with nothing of ours.
+    install.py          what runs and what develops it, into `.venv`
+    install.py run      what runs; what an earlier install added for development stays
+    install.py NAME     config/requirements-NAME.txt, into `.venv-NAME`, without this package
 
-Needs nothing but Python's standard library: it is what a bare machine runs first.
-A lock file serialises concurrent `make run`s of one checkout, and a stamp with the
-digest of the inputs lets every run but the first return at once: what takes time to
-import is imported where it is used.
+Needs nothing but Python's standard library: it is what a bare machine runs first. A lock file
+serialises concurrent runs in one checkout, and a stamp with digests of the inputs lets every run
+but the first return at once, so that what takes time to import is imported where it is used.
 """
 
+import contextlib
 import fcntl
 import hashlib
+import os
 import pathlib
 import re
 import sys
+from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-APART = sys.argv[1] if len(sys.argv) > 1 else None
-VENV = ROOT / (f".venv-{APART}" if APART else ".venv")
-STAMP = VENV / "installed"
-LOCK = ROOT / f"config/requirements-{APART or 'dev'}.txt"
-INPUTS = (LOCK,) if APART else (LOCK, ROOT / "pyproject.toml")
-MADE = f"{sys.version.split()[0]} {VENV}"
-"""By which Python the environment was made, and where: its scripts name both."""
+CONFIG = ROOT / "config"
+BUILD = CONFIG / "requirements-build.txt"
+"""What builds the packages that come as source, this one among them."""
+RUNTIME = CONFIG / "requirements.txt"
+DEVELOPMENT = CONFIG / "requirements-dev.txt"
+"""All of `RUNTIME` and `BUILD`, and the tools."""
 MINIMUM = (3, 11)
-NAME = r"^[\w.-]+(?=[\[=])"
-"""What is installed, on a line of a lock or of pip's."""
+REQUIREMENT = r"^[\w.-]+(?=[\[=])"
+"""The name of a package, on a line of a lock."""
 
 
-def wanted() -> str:
-    """Return what the stamp says when all is done: a digest of the inputs, and `MADE`."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in INPUTS)).hexdigest()
-    return f"{digest} {MADE}"
+class Target:
+    """An environment, and what this run wants in it."""
+
+    def __init__(self, argument: str) -> None:
+        self.ours = argument in {"", "run"}
+        self.venv = ROOT / (".venv" if self.ours else f".venv-{argument}")
+        self.stamp = self.venv / "installed"
+        self.made = f"{sys.version.split()[0]} {self.venv}"
+        """By which Python it was made, and where: its scripts name both."""
+        if self.ours:
+            self.lock = RUNTIME if argument else DEVELOPMENT
+            self.keep: tuple[pathlib.Path, ...] = (DEVELOPMENT,)
+        else:
+            self.lock = CONFIG / f"requirements-{argument}.txt"
+            self.keep = (self.lock, BUILD)
+
+    def expected(self) -> set[str]:
+        """Return the lines that the stamp has when nothing is left to do."""
+        lines = {self.made, self.line(self.lock)}
+        if self.lock == DEVELOPMENT:
+            lines.add(self.line(RUNTIME))
+        return lines
+
+    def line(self, lock: pathlib.Path) -> str:
+        """Return what the stamp says of a lock: its digest, with everything that goes with it."""
+        inputs = [lock, BUILD, *([ROOT / "pyproject.toml"] if self.ours else [])]
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
+        return f"{lock.name} {digest}"
+
+    def found(self) -> set[str]:
+        """Return the lines of the stamp; none where the environment cannot be what it says."""
+        if not (self.venv / "bin/python").exists() or not self.stamp.is_file():
+            return set()
+        return set(self.stamp.read_text().splitlines())
+
+    def is_done(self) -> bool:
+        """Tell whether the environment has what this run wants."""
+        return self.expected() <= self.found()
 
 
-def pip(*arguments: str) -> str:
-    """Run the environment's own pip, return what it says; its complaints reach the terminal."""
+def install(target: Target) -> None:
+    """Bring the environment to what the locks say."""
+    found = target.found()
+    announce(target)
+    if target.made not in found:
+        create(target)
+    target.stamp.write_text(f"{target.made}\n")  # whoever is interrupted has installed nothing
+    pip(target, "install", "--require-hashes", "--requirement", str(BUILD))
+    pip(target, "install", *AS_LOCKED, "--requirement", str(target.lock))
+    uninstall_others(target)
+    if target.ours:
+        pip(target, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    target.stamp.write_text("".join(f"{line}\n" for line in sorted(target.expected())))
+
+
+AS_LOCKED = ("--require-hashes", "--no-build-isolation", "--use-pep517")
+"""Sources are built by the locked tools; the option after it makes pip 23 do so, too."""
+
+
+def announce(target: Target) -> None:
+    """Say what takes so long."""
+    times = {RUNTIME: "half a minute or so", DEVELOPMENT: "a minute or two"}
+    took = times.get(target.lock, "a minute or so")
+    print(f"Installing into {target.venv.name} (once; {took}) ...", file=sys.stderr, flush=True)
+
+
+def create(target: Target) -> None:
+    """Make an empty environment, with pip."""
+    import importlib.util
+
+    if importlib.util.find_spec("ensurepip") is None:
+        sys.exit(
+            "This Python cannot make a virtual environment with pip: it lacks the module ensurepip."
+            " On Debian and Ubuntu, `apt-get install python3-venv` brings it."
+        )
+    import venv
+
+    venv.create(target.venv, with_pip=True, symlinks=True, clear=True)
+
+
+def pip(target: Target, *arguments: str) -> str:
+    """Run the environment's own pip and return its output; its errors reach the terminal."""
     import subprocess
 
-    command = [VENV / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    command = [target.venv / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*command, *arguments], check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"Not installed: pip ended with status {done.returncode}; its reason is above.")
     return done.stdout
 
 
-def uninstall_the_rest() -> None:
-    """Take away what an earlier lock has left: what only lies there may be imported, too."""
-    there = re.findall(NAME, pip("freeze", "--exclude-editable"), flags=re.MULTILINE)
-    named = re.findall(NAME, LOCK.read_text(), flags=re.MULTILINE)
-    if rest := {normal(name) for name in there} - {normal(name) for name in named}:
-        pip("uninstall", "--yes", *sorted(rest))
+def uninstall_others(target: Target) -> None:
+    """Uninstall what no lock names (any more): as long as it is there, it may be imported."""
+    text = "\n".join(lock.read_text() for lock in target.keep)
+    named = {normalized(name) for name in re.findall(REQUIREMENT, text, re.MULTILINE)}
+    if others := installed(target) - named - {"pip"}:
+        pip(target, "uninstall", "--yes", *sorted(others))
 
 
-def normal(name: str) -> str:
-    """Write a package's name as every spelling of it is compared."""
+def installed(target: Target) -> set[str]:
+    """Return the names of what is installed, but for this package (`pip freeze` takes a second)."""
+    from importlib.metadata import distributions
+
+    places = [str(place) for place in target.venv.glob("lib/python*/site-packages")]
+    return {
+        normalized(found.name)
+        for found in distributions(path=places)
+        if '"editable": true' not in (found.read_text("direct_url.json") or "")
+    }
+
+
+def normalized(name: str) -> str:
+    """Return the one spelling by which names of packages are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def main() -> None:
+@contextlib.contextmanager
+def locked(target: Target) -> Iterator[None]:
+    """Keep others of this checkout from installing at the same time."""
+    path = ROOT / f"{target.venv.name}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def inaccessible(error: OSError) -> str:
+    """Say what cannot be read or written, whose it is, and what helps."""
+    path = pathlib.Path(os.fsdecode(error.filename)) if error.filename else ROOT
+    existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    return (
+        f"Cannot install into this checkout: {path}: {error.strerror}. {existing} belongs to"
+        f" {owner(existing)}, and this is {user(os.geteuid())}. Make the checkout your own"
+        f" (`sudo chown -R $(id -un) '{ROOT}'`), or work in a copy that you may write to."
+    )
+
+
+def owner(path: pathlib.Path) -> str:
+    """Return the name of the user that a file belongs to."""
+    return user(path.lstat().st_uid)
+
+
+def user(uid: int) -> str:
+    """Return a user's name, or the number of one without."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def ensure(target: Target) -> None:
     """Install, unless the stamp says that it is done."""
+    if target.is_done():  # needs no lock, so a checkout that is read-only will do
+        return
+    with locked(target):
+        if not target.is_done():
+            install(target)
+
+
+def main() -> None:
+    """Install what the command line names."""
     if sys.version_info < MINIMUM:
         sys.exit(f"Python {MINIMUM[0]}.{MINIMUM[1]} or newer is needed, this is {sys.version}.")
-    with (ROOT / f"{VENV.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = STAMP.read_text() if STAMP.is_file() else ""
-        if found == wanted():
-            return
-        print(
-            f"Installing into {VENV.name} (once; a minute or less) ...", file=sys.stderr, flush=True
-        )
-        if not found.endswith(f" {MADE}"):
-            import venv
-
-            venv.create(VENV, with_pip=True, symlinks=True, clear=True)
-        pip("install", "--require-hashes", "--requirement", str(LOCK))
-        uninstall_the_rest()
-        if not APART:
-            pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-        STAMP.write_text(wanted())
+    target = Target(sys.argv[1] if len(sys.argv) > 1 else "")
+    try:
+        ensure(target)
+    except OSError as error:
+        sys.exit(inaccessible(error))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ Settings: https://gunicorn.org/reference/settings/
 
 import gc
 import os
-import resource
 import shutil
 import signal
+import sys
 import threading
 
 gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
@@ -18,16 +18,20 @@ _COUNTERS = make_folder()  # before anything imports prometheus-client
 
 from prometheus_client import multiprocess  # noqa: E402
 
+from service import open_files  # noqa: E402
 from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
 from service.observability.metrics import BuildCollector, WorkerCollector  # noqa: E402
+from service.observability.reserved_counters import reserve_counters  # noqa: E402
 from service.observability.sampling import keep_sampling  # noqa: E402
 from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
-from service.server import PipelineLogger, ServiceWorker  # noqa: E402
-from service.settings import load_settings  # noqa: E402
+from service.pipeline_logger import PipelineLogger  # noqa: E402
+from service.server import ServiceWorker  # noqa: E402
+from service.settings import SettingsError, load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
 
 gc.enable()
+reserve_counters()
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended; this file is read again on SIGHUP."""
@@ -36,13 +40,11 @@ _settings = load_settings()
 _master = os.getpid()
 
 
-def _allow_files():
-    """Allow as many open files as the system lets us; return how many connections that is."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = 10_000 if most == resource.RLIM_INFINITY else min(most, 10_000)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
-    return files
-
+try:
+    _connections = open_files.connections(_settings)
+except SettingsError as error:
+    sys.exit(f"discount: {error}")
+open_files.allow()
 
 wsgi_app = "service.wsgi:app"
 proc_name = "discount"
@@ -62,7 +64,7 @@ forwarder_headers = ""
 
 timeout = 30  # seconds without a heartbeat until a worker is killed
 graceful_timeout = 25  # seconds that accepted requests get after the drain
-worker_connections = _allow_files() - 100  # idle ones cost a file each, and no thread
+worker_connections = _connections  # idle ones cost a file each, and no thread
 keepalive = 75  # longer than the idle timeout of the usual load balancer (60 s)
 limit_request_line = 8190  # three names of 64, 64 and 128 characters, percent-encoded, and a cursor
 limit_request_fields = 64
@@ -72,7 +74,7 @@ limit_request_field_size = 8190
 def when_ready(server):
     """Serve the metrics from the master, and let it drain before it stops."""
     parts = parts_of(server.app.wsgi())
-    status = SQLStatus(parts.database)
+    status = SQLStatus(parts.database, _settings.metrics_pools)
     watch = StoreWatch(status, parts.log)
     collectors = [
         StoreCollector(watch.look, status.wanted_revision()),
@@ -80,7 +82,7 @@ def when_ready(server):
         BuildCollector(),
         WorkerCollector(lambda: tuple(server.WORKERS), lambda: getattr(server, ENDED, 0)),
     ]
-    MetricsServer(_settings, watch, collectors, parts.log).start()
+    MetricsServer(_settings, watch, collectors, parts.log, parts.metrics.log_lines).start()
     _drain_first(server, parts.drain, parts.log)
     gc.collect()
     gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write to it
@@ -109,9 +111,13 @@ def post_worker_init(worker):
     """Fetch keys before the first caller needs them; the master's threads do not come along."""
     parts = parts_of(worker.wsgi)
     parts.keyring.start()
+    parts.readiness.start()
     keep_sampling(
-        parts.metrics, lambda: (parts.database.waiting_writes, *parts.database.connections)
+        parts.metrics,
+        lambda: (parts.database.waiting_writes, *parts.database.connections),
+        parts.log,
     )
+    parts.store.vain.keep_writing()
     if parts.tracing:
         parts.tracing.start()
     if _settings.rate_limit_storage_url is None:  # the loop must not wait for Redis

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from flask import Flask
 from structlog.typing import FilteringBoundLogger
 
-from service.api.arrival import receive
+from service.api.arrival import receive, refuse_encoded_slashes
 from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
@@ -18,6 +18,7 @@ from service.api.express import Express
 from service.api.imports import ImportParts, import_views
 from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
+from service.api.misses import Misses
 from service.api.operation import PlainRule
 from service.api.paging import Cursors
 from service.api.problem_pages import problem_pages
@@ -33,7 +34,7 @@ from service.auth.watched import Watched
 from service.observability.drain import Drain
 from service.observability.logging import build_logger
 from service.observability.metrics import Metrics
-from service.observability.probes import probe_views
+from service.observability.probes import Probes, Readiness, probe_routes
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.observability.slow import SlowLog
 from service.settings import Settings, SettingsError
@@ -41,6 +42,7 @@ from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
+from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
@@ -56,11 +58,13 @@ class Parts:
 
     store: SQLStore
     jobs: SQLJobs
+    imports: SQLImports
     queue: LateQueue
     database: Database
     metrics: Metrics
     observer: RequestObserver
     drain: Drain
+    readiness: Readiness
     log: FilteringBoundLogger
     keyring: KeyRing
     express: Express
@@ -99,40 +103,58 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file},
         log,
     )
+    misses = Misses(settings.miss_limit, metrics)
     cursors = Cursors(cursor_key(settings))  # those that are under way outlive a change of the key
 
     write_problems(app, log, metrics)
     receive(app)
     recognise = recognition(verifier, _reception(build_limits(settings, log)))
     require_tokens(app, recognise)
+    refuse_encoded_slashes(app)
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
-    app.register_blueprint(code_views(store, metrics, cursors))
+    app.register_blueprint(code_views(store, metrics, cursors, misses))
     announce = announcer(queue.put, log)
     app.register_blueprint(job_views(jobs, announce, cursors))
     app.register_blueprint(brand_views(store, cursors))
     transfers = Transfers(settings.threads, settings.transfer_timeout_s)
     app.register_blueprint(export_views(SQLExports(database), transfers))
-    imports = SQLImports(database)
+    budgets = Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes)
+    imports = SQLImports(database, budgets)
     limit = settings.import_max_bytes
-    app.register_blueprint(import_views(ImportParts(imports, jobs, announce, transfers, limit)))
+    import_parts = ImportParts(imports, jobs, announce, transfers, limit, misses)
+    app.register_blueprint(import_views(import_parts))
     app.register_blueprint(problem_pages())
     drain = Drain()
-    checks = {
-        # What may take long comes last: after a second, nobody waits for the rest.
-        "drain": drain.why_not_ready,
-        "keys": lambda: None if keyring.current() else "unavailable",
-        "database": database.why_not_ready,
-        "tables": lambda: why_not_ready(database),
-    }
-    app.register_blueprint(probe_views(checks, log))
+    readiness = Readiness(
+        {"drain": drain.why_not_ready},
+        {
+            "keys": lambda: None if keyring.current() else "unavailable",
+            "database": database.why_not_ready,
+            "tables": lambda: why_not_ready(database),
+        },
+        log,
+    )
+    app.register_blueprint(probe_routes())
     serve_docs(app)
     tracing = _tracing(settings, database)
-    express = Express(app.wsgi_app, operations_of(app), recognise)
+    express = Express(Probes(app.wsgi_app, readiness), operations_of(app), recognise)
     observer = RequestObserver(express, Pseudonyms(secret_key), metrics, log, tracing)
     app.wsgi_app = observer  # type: ignore[method-assign]
     app.extensions["discount"] = Parts(
-        *(store, jobs, queue, database, metrics, observer, drain, log, keyring, express, tracing)
+        store=store,
+        jobs=jobs,
+        imports=imports,
+        queue=queue,
+        database=database,
+        metrics=metrics,
+        observer=observer,
+        drain=drain,
+        readiness=readiness,
+        log=log,
+        keyring=keyring,
+        express=express,
+        tracing=tracing,
     )
     return app
 

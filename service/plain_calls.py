@@ -4,12 +4,15 @@ Handing a request to a thread, and its connection back, costs more than answerin
 calls, and threads that fight for the interpreter. `docs/adr/0011-tasks-in-the-loop.md` has figures.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gunicorn.workers.gthread import TConn
 
+from service import deadlines
+from service.domain.errors import Problem, Unavailable
 from service.plain_http import answer_plain, read_plain
 from service.tasks import Tasks
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Calls that may have begun and not ended; the others wait in the order in which they came."""
+TURN_S = 0.05
+"""How long calls are begun until the loop looks for events again: probes must not wait for all."""
 
 
 class Worker(Protocol):
@@ -29,16 +34,13 @@ class Worker(Protocol):
     def may_keep(self) -> bool:
         """Say whether a connection may stay open once it is answered."""
 
-    def keep(self, conn: TConn) -> None:
-        """Wait for the next request of a connection."""
+    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
+        """Send an answer without waiting for the client, then keep the connection or end it."""
 
-    def leave(self, conn: TConn) -> None:
-        """End a connection whose last answer is sent."""
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+        """Answer a request that is not begun, and end its connection."""
 
-    def cut(self, conn: TConn) -> None:
-        """End a connection that did not take its answer."""
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+    def fail(self, conn: TConn, error: Exception) -> None:
         """Answer a request that failed outside the application."""
 
 
@@ -47,6 +49,7 @@ class _Call(NamedTuple):
 
     conn: TConn
     environ: "WSGIEnvironment"
+    arrived: float
 
 
 class PlainCalls:
@@ -67,35 +70,41 @@ class PlainCalls:
         environ = read_plain(held, conn) if self._looks_plain(held) else None
         if environ is None:
             return False
-        self._queue.append(_Call(conn, environ))
+        self._queue.append(_Call(conn, environ, time.monotonic()))
         return True
 
     def patience(self, seconds: float) -> float:
         """Return for how long, up to `seconds`, the loop may wait for anything to happen."""
+        if self._queue and self._tasks.running < AT_ONCE:
+            return 0.0
+        if self._queue:
+            seconds = max(0.0, min(seconds, _end_of(self._queue[0]) - time.monotonic()))
         return self._tasks.patience(seconds)
 
     def go_on(self) -> None:
         """See to who has waited for too long, and begin what was taken."""
         self._tasks.expire()
-        while self._queue and self._tasks.running < AT_ONCE:
-            self._tasks.start(self._answer, self._queue.popleft())
+        ends = time.monotonic() + TURN_S
+        while self._queue and (now := time.monotonic()) < ends:
+            if now >= _end_of(self._queue[0]):
+                late = self._queue.popleft()
+                self._worker.refuse(late.conn, Unavailable(), late.environ)
+            elif self._tasks.running < AT_ONCE:
+                self._tasks.start(self._answer, self._queue.popleft())
+            else:
+                return
 
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""
         worker, conn = self._worker, call.conn
+        deadlines.begin(call.arrived)
         try:
             answer, keep = answer_plain(worker.wsgi, call.environ, worker.may_keep)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-            worker.handle_error(None, conn.sock, conn.client, error)
-            worker.leave(conn)
-            return
-        try:
-            sent = conn.sock.send(answer)  # it does not block
-        except OSError:
-            sent = 0
-        if sent < len(answer):
-            worker.cut(conn)
-        elif keep:
-            worker.keep(conn)
+            worker.fail(conn, error)
         else:
-            worker.leave(conn)
+            worker.deliver(conn, answer, keep=keep)
+
+
+def _end_of(call: _Call) -> float:
+    return call.arrived + deadlines.ANSWER_WITHIN_S

@@ -1,112 +1,145 @@
-"""Receiving requests: a thread gets one only once it need not wait for the client any more.
+"""Receiving: the event loop collects a request, and nothing waits for a client.
 
-A thread that reads from a slow client serves nobody else, and sixteen half-sent requests
-would be a service that is down. So the worker's event loop collects what arrives, and hands
-over what is whole. What is too long to hold is handed over early, with time limits on the
-socket; the guard has refused strangers before a byte of a body is read.
+A head without its end is never handed over. A body is collected as well, and only if the
+application wants it (`body_state.py`); what it does not want, it answers from the head.
 """
 
-import re
-import socket
-import struct
-import time
-from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any
 
-from gunicorn.workers.gthread import TConn
+from service.http_body import Body
+from service.http_head import MAX_HEAD, HttpRequest, check_beginning
+from service.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
 
-READ_WITHIN_S = 10.0
-"""How long a client may take to send a request."""
-STALLED_AFTER_S = 5
-"""How long a thread waits for more of a long body, or for a client to take an answer."""
-MAX_HELD = 32 * 1024
-"""Bytes of a request that are held for it; with its head, most JSON bodies are far shorter."""
-
-MIN_BYTES_PER_S = 32 * 1024
-"""How fast a body must come that takes longer than `READ_WITHIN_S`, on the average."""
+SMALL_BODY = 16 * 1024
+"""Bytes of a body that are collected before the application is asked whether it wants it."""
+MAX_BODY = 1024 * 1024
+"""Bytes of a body that are collected: one more than this is too large for every call."""
+READ_WITHIN_S = PACE_AFTER_S
+"""How long a client may take to send a request; longer if a body comes at a decent pace."""
 
 _END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n")
-_STREAMED = (b"\r\ntransfer-encoding:", b"\r\nexpect:")
 
 
-class Arrival:
-    """A request that is still arriving."""
+class Progress(Enum):
+    """How far a request has arrived."""
 
-    __slots__ = ("expires", "held")
-
-    def __init__(self, held: bytes = b"") -> None:
-        self.held = bytearray(held)
-        self.expires = time.monotonic() + READ_WITHIN_S
-
-    def take_from(self, client: socket.socket) -> bool:
-        """Take what has come, and say whether a thread need not wait for more.
-
-        That is so when the request is whole, and when the client has left.
-        """
-        try:
-            part = client.recv(MAX_HELD)
-        except BlockingIOError:
-            return is_whole(self.held)
-        except OSError:
-            part = b""
-        self.held += part
-        return not part or is_whole(self.held)
+    HEAD_AWAITED = auto()
+    HEAD_WHOLE = auto()
+    BODY_AWAITED = auto()
+    HEAD_SUFFICES = auto()
+    """The body is long, or its sender waits to be asked for it."""
+    WHOLE = auto()
 
 
-class PacedSource:
-    """Reads a body in a thread, as long as it comes at a decent pace.
+class Incoming:
+    """A request that is arriving.
 
-    The kernel's time limit alone would let a byte every few seconds keep the thread for ever.
+    Args:
+        begun: When, on the clock `time.monotonic`.
     """
 
-    __slots__ = ("_got", "_read", "_waited")
+    __slots__ = (
+        "_checked",
+        "awaits_continue",
+        "begun",
+        "body",
+        "buffer",
+        "head",
+        "kept",
+        "received",
+        "request",
+        "wanted",
+    )
 
-    def __init__(self, read: Callable[[int | None], bytes]) -> None:
-        """Read with `read`, which is told how much is wanted."""
-        self._read = read
-        self.begin()
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        self.buffer = bytearray()
+        """What has arrived of the head, and with its last bytes what is behind it."""
+        self.head = b""
+        self.request: HttpRequest | None = None
+        self.body: Body | None = None
+        self.awaits_continue = False
+        """Whether the client waits to be asked for the body."""
+        self.received = 0
+        """Bytes of the body as it was transferred."""
+        self.wanted = False
+        """Whether the application wants the body."""
+        self.kept: dict[str, Any] = {}
+        """What the application has found out before it wanted the body."""
+        self._checked = 0
 
-    def begin(self) -> None:
-        """Begin a new request."""
-        self._waited, self._got = 0.0, 0
+    @property
+    def size(self) -> int:
+        """How much memory it takes, nearly."""
+        return len(self.buffer) + (len(self.body.content) if self.body else 0)
 
-    def __call__(self, size_hint: int | None = None) -> bytes:
-        """Read what has come.
+    @property
+    def begun_to_arrive(self) -> bool:
+        """Whether anything of it has arrived."""
+        return bool(self.head or self.buffer)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether its method is HEAD, so that its answer has no content."""
+        return (self.head or self.buffer).startswith(b"HEAD ")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all has arrived that anybody will read."""
+        return self.body is not None and (self.body.ended or len(self.body.content) > MAX_BODY)
+
+    def feed(self, data: bytes | memoryview) -> Progress:
+        """Take what has arrived.
 
         Raises:
-            TimeoutError: It comes too slowly.
+            Problem: It cannot become a good request.
         """
-        began = time.monotonic()
-        part = self._read(size_hint)
-        self._waited += time.monotonic() - began
-        self._got += len(part)
-        if self._waited > READ_WITHIN_S and self._got < self._waited * MIN_BYTES_PER_S:
-            raise TimeoutError
-        return part
+        if self.body is not None:
+            self.received += len(data)
+            self.body.feed(bytes(data))
+            return self.progress()
+        self.buffer += data
+        end = self.buffer.find(_END, max(0, self._checked - len(_END)))
+        if end < 0 or end > MAX_HEAD:
+            check_beginning(self.buffer, self._checked)
+            self._checked = len(self.buffer)
+            return Progress.HEAD_AWAITED
+        self.head = bytes(self.buffer[: end + len(_END)])
+        del self.buffer[: end + len(_END)]
+        return Progress.HEAD_WHOLE
 
+    def begin_body(self, request: HttpRequest) -> Progress:
+        """Take the head as it was read; what is behind it belongs to the body.
 
-def is_whole(held: bytes | bytearray) -> bool:
-    """Say whether a thread can take a request, of which `held` has arrived, without waiting."""
-    end = held.find(_END)
-    if end < 0:
-        return len(held) >= MAX_HELD
-    head = bytes(held[: end + 2]).lower()
-    if any(name in head for name in _STREAMED):
-        return True
-    length = _LENGTH.search(head)
-    wanted = end + len(_END) + (int(length[1]) if length else 0)
-    return len(held) >= wanted or wanted > MAX_HELD
+        Raises:
+            Problem: The body is malformed.
+        """
+        self.request = request
+        self.awaits_continue = request.take_expectation()
+        self.body = request.new_body()
+        data = bytes(self.buffer)
+        self.buffer.clear()
+        return self.feed(data)
 
+    def progress(self) -> Progress:
+        """Say how far it has arrived, once its head is whole."""
+        assert self.body is not None  # noqa: S101 - for the type checker
+        if self.is_whole:
+            return Progress.WHOLE
+        if self.wanted:
+            return Progress.BODY_AWAITED
+        if self.awaits_continue or self.body.exceeds(SMALL_BODY):
+            return Progress.HEAD_SUFFICES
+        return Progress.BODY_AWAITED
 
-def prepare(connection: TConn) -> None:
-    """Make a new connection ready: reads in the event loop never wait, those in threads not long.
+    def want_body(self, now: float) -> None:
+        """Note that the application wants the body; the client was not waited for until now."""
+        self.wanted, self.begun = True, now
 
-    The limits are the kernel's (socket(7), SO_RCVTIMEO): gunicorn sets Python's anew for each
-    request.
-    """
-    connection.init()
-    connection.data_ready = True
-    connection.parser.unreader.chunk = PacedSource(connection.parser.unreader.chunk)
-    limit = struct.pack("ll", STALLED_AFTER_S, 0)
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        connection.sock.setsockopt(socket.SOL_SOCKET, option, limit)
+    def is_late(self, now: float, allowance: float) -> bool:
+        """Say whether it has taken too long; after `allowance`, only a body at its pace has not."""
+        seconds = now - self.begun
+        return seconds > allowance and (
+            self.body is None or self.received < seconds * MIN_BYTES_PER_S
+        )

@@ -1,66 +1,68 @@
-"""What the service changes about gunicorn: its log lines, and how workers receive, refuse, stop.
+"""What the service changes about gunicorn: its log lines, and how workers receive, answer, stop.
 
 `config/gunicorn.conf.py` puts these in place; `docs/adr/0005-threads-get-whole-requests.md` says
 what they mend.
 """
 
-import logging
-import struct
 import time
-from concurrent.futures import Future
-from contextlib import suppress
-from errno import ECONNRESET
+from concurrent.futures import Executor, Future
 from functools import partial
-from http import HTTPStatus
-from select import select
 from selectors import EVENT_READ
-from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
-from typing import Any
+from socket import socket
+from typing import TYPE_CHECKING, Any
 
-import orjson
-from gunicorn import util
-from gunicorn.config import Config
-from gunicorn.glogging import Logger
-from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
-from service.api.problems import PROBLEM_JSON, problem_object
+from service.answering import AnswerCutError, Outcome, answer_request
 from service.app import parts_of
-from service.domain.errors import InternalError, InvalidRequest, Problem, RequestTimeout
-from service.observability.logging import route_stdlib_logging
-from service.observability.requests import RequestRecord
+from service.arrivals import Arrivals
+from service.body_state import BodyAwaited
+from service.connections import ConnectionWorker
+from service.domain.errors import (
+    InputError,
+    InternalError,
+    InvalidRequest,
+    Problem,
+    RequestTimeout,
+    Unavailable,
+)
+from service.http_head import read_head
 from service.plain_calls import PlainCalls
-from service.receiving import MAX_HELD, READ_WITHIN_S, Arrival, prepare
-from service.settings import load_settings
+from service.probe_calls import take_probe
+from service.receiving import READ_WITHIN_S, Incoming, Progress
+from service.refusing import known_of, refusal
+from service.streaming import CONTINUE
 from service.tasks import Tasks
+from service.thread_queue import ThreadQueue
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_TO_ANSWER = {Progress.HEAD_SUFFICES, Progress.WHOLE}
 
 
-class PipelineLogger(Logger):
-    """Sends gunicorn's own messages down the service's log pipeline, and no access log."""
+class ServiceWorker(ConnectionWorker):
+    """A worker that receives, answers, refuses and stops as the service promises.
 
-    def setup(self, cfg: Config) -> None:
-        """Take gunicorn's handlers away; its messages reach the root's.
-
-        Never below `info`: gunicorn's debug messages hold paths, and heads with their tokens.
-        """
-        self.cfg = cfg
-        self._access_log_enabled = False
-        self.loglevel = max(logging.INFO, self.LOG_LEVELS[cfg.loglevel])
-        self.error_log.handlers = []
-        self.error_log.propagate = True
-        route_stdlib_logging(load_settings())
-        self.error_log.setLevel(self.loglevel)
-
-
-class ServiceWorker(ThreadWorker):
-    """A worker that receives, refuses and stops as the service promises."""
+    The event loop reads and writes; a thread gets a request that is whole (ADR 5), or whose body it
+    may not wait for.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._arriving: dict[TConn, Arrival] = {}
-        self._leaving: dict[TConn, float] = {}
-        """Both in the order in which they began, and so in that in which they end."""
+        self._arrivals = Arrivals()
         self._plain: PlainCalls | None = None
+
+    def get_thread_pool(self) -> Executor:
+        """Make the threads, and the queue before them."""
+        threads: Executor = super().get_thread_pool()
+        self._queue = ThreadQueue(
+            threads,
+            self._answer,
+            lambda conn, done: self.method_queue.defer(self._answered, conn, done),
+            self._give_up,
+        )
+        return threads
 
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
@@ -68,12 +70,14 @@ class ServiceWorker(ThreadWorker):
         self._plain = PlainCalls(self, tasks, parts_of(self.wsgi).express.looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and see to plain calls."""
+        """Wait for events, and see to plain calls and to who waits for a thread."""
+        timeout = self._queue.patience(timeout)
         if self._plain is None:
             super().wait_for_and_dispatch_events(timeout)
         else:
             super().wait_for_and_dispatch_events(self._plain.patience(timeout))
             self._plain.go_on()
+        self._queue.expire()
 
     def is_parent_alive(self) -> bool:
         """Stop when the master is gone: whoever starts another needs the port.
@@ -85,208 +89,189 @@ class ServiceWorker(ThreadWorker):
             self.alive = False
         return alive
 
-    def enqueue_req(self, conn: TConn) -> None:
-        """Wait, in the event loop, until the next request of a connection is whole."""
-        if not conn.initialized:
-            prepare(conn)
-        conn.sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-        arrival = Arrival(conn.parser.unreader.take_buffered())
-        if arrival.take_from(conn.sock):
-            self._hand_over(conn, arrival)
-        else:
-            self._arriving[conn] = arrival
-            self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn, arrival))
-
-    def _go_on(self, conn: TConn, arrival: Arrival, _socket: socket) -> None:
-        if arrival.take_from(conn.sock):
-            del self._arriving[conn]
+    def make_room(self) -> bool:
+        """End the connection that is missed least, and return whether there was one."""
+        if (conn := self._arrivals.oldest_without_head()) is not None:
+            self._turn_away(conn)
+        elif self.keepalived_conns:
+            conn = self.keepalived_conns.popleft()
             self.poller.unregister(conn.sock)
-            self._hand_over(conn, arrival)
-
-    def _hand_over(self, conn: TConn, arrival: Arrival) -> None:
-        """Have a request answered; a client that left without a word sent none."""
-        held = bytes(arrival.held)
-        if not held:
-            self._drop(conn)
-        elif self._plain is None or not self._plain.take(conn, held):
-            self.give_to_thread(conn, held)
-
-    def give_to_thread(self, conn: TConn, held: bytes) -> None:
-        """Have a thread answer a request, of which `held` has arrived."""
-        conn.parser.unreader.chunk.begin()
-        conn.parser.unreader.unread(held)
-        super().enqueue_req(conn)
-
-    def handle_request(self, req: Any, conn: TConn) -> bool:
-        """Answer a request; reset the connection if the answer could not be sent whole.
-
-        Before HTTP/1.1, the end of the connection is the end of the answer: one that was cut must
-        not look whole. While draining, the client is told to come back on another connection:
-        else it might use this one to the end, and send a call when it is just being closed.
-
-        Raises:
-            ConnectionResetError: The answer was cut; its log line says so.
-        """
-        if parts_of(self.wsgi).drain.begun:
-            req.force_close()
-        try:
-            return bool(super().handle_request(req, conn))
-        except OSError as error:
-            _reset(conn.sock)
-            raise ConnectionResetError(ECONNRESET, "The answer was cut.") from error
-
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Keep a connection, or close it without waiting for its client.
-
-        gunicorn waits in the event loop, for seconds, for a client to stop sending; meanwhile
-        nobody else is served.
-        """
-        if not fs.cancelled() and fs.exception() is None and fs.result():
-            super().finish_request(conn, fs)
+            self.drop(conn)
+        elif (conn := self._arrivals.oldest()) is not None:
+            self._turn_away(conn)
         else:
-            self.leave(conn)
+            return self.end_farewell() or self.pending.end_oldest()
+        return True
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Read the next request of a connection, which is new or has become readable."""
+        data = self.receive(conn)
+        if data:
+            self.begin(conn, data)
+        elif data is None:
+            self._await(conn, Incoming(time.monotonic()))
+        else:
+            self.drop(conn)
+
+    def begin(self, conn: TConn, data: bytes) -> None:
+        """Begin a request with what has arrived of it."""
+        if self._plain is None or not self._plain.take(conn, data):
+            self._feed(conn, Incoming(time.monotonic()), data)
+
+    def _await(self, conn: TConn, incoming: Incoming) -> None:
+        """Wait for more of a request."""
+        self._arrivals.add(conn, incoming)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn, incoming))
+
+    def _forget(self, conn: TConn) -> Incoming:
+        self.poller.unregister(conn.sock)
+        return self._arrivals.remove(conn)
+
+    def _go_on(self, conn: TConn, incoming: Incoming, _socket: socket) -> None:
+        data = self.receive(conn)
+        if data:
+            self._feed(conn, incoming, data)
+        elif data is not None:
+            self._forget(conn)
+            self._arrivals.release(incoming)
+            if incoming.body is None:
+                self.drop(conn)
+            else:
+                problem = InvalidRequest([InputError("", "The body ends too soon.")])
+                self.refuse(conn, problem, known_of(incoming))
+
+    def _feed(self, conn: TConn, incoming: Incoming, data: bytes) -> None:
+        """Take what has arrived, and do what can be done with it."""
+        waited = conn in self._arrivals
+        try:
+            progress = incoming.feed(data)
+            if progress is Progress.HEAD_WHOLE:
+                if self._take_plain(conn, incoming, waited=waited):
+                    return
+                progress = incoming.begin_body(read_head(incoming.head, self.cfg, conn.client))
+        except Problem as problem:
+            if waited:
+                self._forget(conn)
+            self._arrivals.release(incoming)
+            self.refuse(conn, problem, known_of(incoming))
+            return
+        self._arrivals.measure(incoming)
+        if progress in _TO_ANSWER:
+            if waited:
+                self._forget(conn)
+            self._dispatch(conn, incoming)
+        elif not waited:
+            self._await(conn, incoming)
+        while self._arrivals.over_limit and (oldest := self._arrivals.oldest()) is not None:
+            self._turn_away(oldest)
+
+    def _take_plain(self, conn: TConn, incoming: Incoming, *, waited: bool) -> bool:
+        """Have the event loop answer a plain call that came in pieces, or with others behind it."""
+        if self._plain is None or not self._plain.take(conn, incoming.head):
+            return False
+        if waited:
+            self._forget(conn)
+        self._arrivals.release(incoming)
+        conn.rest = bytes(incoming.buffer)
+        return True
+
+    def _turn_away(self, conn: TConn) -> None:
+        """End a connection whose request is not whole, as there is no room for it."""
+        incoming = self._forget(conn)
+        self._arrivals.release(incoming)
+        if incoming.begun_to_arrive:
+            problem = Unavailable("There is no room for a request that arrives so slowly.")
+            self.refuse(conn, problem, known_of(incoming))
+        else:
+            self.drop(conn)
+
+    def _dispatch(self, conn: TConn, incoming: Incoming) -> None:
+        """Have a request answered: a probe by the loop, all others by a thread."""
+        if take_probe(self, conn, incoming):
+            self._arrivals.release(incoming)
+        else:
+            conn.incoming = incoming
+            self._queue.put(conn)
+
+    def _answer(self, conn: TConn) -> Outcome:
+        return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
+
+    def _give_up(self, conn: TConn) -> None:
+        """Refuse a request that has waited for a thread for too long."""
+        incoming, conn.incoming = conn.incoming, None
+        self._arrivals.release(incoming)
+        self.refuse(conn, Unavailable(), known_of(incoming))
+
+    def _answered(self, conn: TConn, future: "Future[Outcome]") -> None:
+        """Go on with a connection whose request a thread has answered, or wants the body of."""
+        if future.cancelled():
+            return
+        incoming, conn.incoming = conn.incoming, None
+        try:
+            outcome = future.result()
+        except BodyAwaited:
+            self._want_body(conn, incoming)
+            return
+        except AnswerCutError as error:
+            if error.fault is not None:
+                self.log.exception("the source of an answer failed", exc_info=error.fault)
+            self._arrivals.release(incoming)
+            self.cut(conn)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
+            self._arrivals.release(incoming)
+            self.fail(conn, error)
+            return
+        self._arrivals.release(incoming)
+        if outcome.keep and incoming.body is not None:
+            conn.rest = incoming.body.rest
+        self.finish_sending(conn, outcome.unsent, keep=outcome.keep)
+
+    def _want_body(self, conn: TConn, incoming: Incoming) -> None:
+        """Collect the body of a request that the application does not refuse."""
+        incoming.want_body(time.monotonic())
+        try:
+            if incoming.awaits_continue and not incoming.received:
+                conn.sock.send(CONTINUE)
+        except OSError:
+            self._arrivals.release(incoming)
+            self.drop(conn)
+        else:
+            self._await(conn, incoming)
 
     def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered."""
+        """Say whether a connection may stay open once it is answered.
+
+        While draining, the client is told to come back on another connection: else it might use
+        this one to the end, and send a call when it is just being closed.
+        """
         return (
             self.alive
             and len(self.keepalived_conns) < self.max_keepalived
             and not parts_of(self.wsgi).drain.begun
         )
 
-    def keep(self, conn: TConn) -> None:
-        """Wait for the next request of a connection, as gunicorn does."""
-        conn.set_timeout()
-        if not self.alive:
-            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
-        self.keepalived_conns.append(conn)
-        readable = partial(self.on_client_socket_readable, conn)
-        self.poller.register(conn.sock, EVENT_READ, readable)
-
-    def cut(self, conn: TConn) -> None:
-        """End a connection that did not take its answer."""
-        _reset(conn.sock)
-        self._drop(conn)
-
-    def leave(self, conn: TConn) -> None:
-        """Say goodbye, and discard what still comes.
-
-        Closing at once would cut the answer off (RFC 9112, section 9.6).
-        """
-        try:
-            conn.sock.shutdown(SHUT_WR)
-            conn.sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
-        except (OSError, ValueError):
-            self._drop(conn)
-        else:
-            self._leaving[conn] = time.monotonic() + STOP_KEEPALIVE_LINGER
-
-    def _discard(self, conn: TConn, _socket: socket) -> None:
-        try:
-            ended = not conn.sock.recv(MAX_HELD)
-        except BlockingIOError:
-            return
-        except OSError:
-            ended = True
-        if ended:
-            del self._leaving[conn]
-            self.poller.unregister(conn.sock)
-            self._drop(conn)
-
-    def _drop(self, conn: TConn) -> None:
-        self.nr_conns -= 1
-        conn.close()
-
     def murder_pending(self) -> None:
-        """Close the connections whose request, or whose end, has not come in time."""
-        super().murder_pending()
+        """End the connections whose request, answer or end has not gone its way in time."""
         now = time.monotonic()
-        patience = READ_WITHIN_S - STOP_KEEPALIVE_LINGER if not self.alive else 0
-        while (conn := next(iter(self._arriving), None)) is not None:
-            if self._arriving[conn].expires > now + patience:
-                break
-            begun = self._arriving.pop(conn).held
-            self.poller.unregister(conn.sock)
-            if begun:
-                self._refuse(conn.sock, RequestTimeout())
-                self.leave(conn)
+        for conn in self._arrivals.late(
+            now, READ_WITHIN_S if self.alive else STOP_KEEPALIVE_LINGER
+        ):
+            incoming = self._forget(conn)
+            self._arrivals.release(incoming)
+            if incoming.begun_to_arrive:
+                self.refuse(conn, RequestTimeout(), known_of(incoming))
             else:
-                self._drop(conn)
-        while (conn := next(iter(self._leaving), None)) is not None:
-            if self._leaving[conn] > now:
-                break
-            del self._leaving[conn]
-            self.poller.unregister(conn.sock)
-            self._drop(conn)
+                self.drop(conn)
+        self.pending.end_slow()
+        self.end_farewells(now)
 
-    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:  # noqa: FBT001
-        """Keep a connection only if its body was read, or has come: nobody waits for the rest.
+    def fail(self, conn: TConn, error: Exception) -> None:
+        """Answer a request that failed outside the application."""
+        self.log.error("a request failed outside the application", exc_info=error)
+        self.refuse(conn, InternalError(), {})
 
-        No clock is asked: on a busy machine, it would end connections that are good.
-        """
-        try:
-            conn.sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-            return bool(keepalive and conn.parser.finish_body(max_bytes=MAX_HELD))
-        except OSError:
-            return False
-
-    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
-        """Once stopping, take what the kernel has accepted for us, and listen no more.
-
-        gunicorn would keep listening while it finishes: connections that nobody will accept
-        would hang, and be reset in the end.
-        """
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                while select([listener], [], [], 0)[0]:
-                    self.accept(listener)
-                listener.close()
-
-    def handle_error(self, req: Any, client: socket, addr: Any, exc: BaseException) -> None:
-        """Answer a request that could not be read, or that failed outside the application.
-
-        With a problem, as everything else: gunicorn's own page would repeat what it could not
-        read, and its log line the path.
-        """
-        if isinstance(exc, ParseException):
-            problem: Problem = InvalidRequest(
-                detail="The request is not well-formed HTTP, or too long."
-            )
-        else:
-            problem = InternalError()
-            self.log.error("a request failed outside the application", exc_info=exc)
-        self._refuse(client, problem)
-
-    def _refuse(self, client: socket, problem: Problem) -> None:
-        """Answer a request that the application does not see; count and log it all the same."""
-        observer = parts_of(self.wsgi).observer
-        record = observer.record({})
-        record.problem = problem.slug
-        observer.tell("other", problem.status, 0.0, record)
-        with suppress(OSError):  # the client may have left
-            util.write_nonblock(client, _response(problem, record))
-
-
-def _reset(client: socket) -> None:
-    """End a connection so that a part of an answer does not look like the whole."""
-    with suppress(OSError):
-        client.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
-
-
-def _response(problem: Problem, record: RequestRecord) -> bytes:
-    body = orjson.dumps(problem_object(problem, "/", record.request_id))
-    headers = [
-        ("Content-Type", PROBLEM_JSON),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Connection", "close"),
-        *record.answer_headers(),
-    ]
-    lines = [
-        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
-        *(f"{name}: {value}" for name, value in headers),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+        """Answer a request that the application does not see, and end the connection."""
+        answer = refusal(problem, parts_of(self.wsgi).observer, environ)
+        self.deliver(conn, answer, keep=False)

@@ -10,6 +10,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PRODUCTION_DRAIN_S = 5
 """Longer than it takes an orchestrator to hear that a server is not ready."""
 DEFAULT_METRICS_PORT = 5001
+DEFAULT_DISK_RESERVE_BYTES = 256 * 1024**2
+"""Some ten times what a long write-ahead log needs while codes are reserved."""
+DEFAULT_METRICS_POOLS = 2000
 DEVELOPMENT_KEY = "development-"
 """How keys begin that development made up, so that production knows them."""
 MIN_SECRET_BYTES = 32
@@ -94,8 +98,23 @@ class Settings:
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)
     """It may hold a password. `None`: each process counts for itself."""
+    miss_limit: int = 600
+    """How many unknown codes a caller may look up in a brand within a minute. 0: any number."""
     import_max_bytes: int = 2 * 1024**3
     """Longest list of codes that an import takes."""
+    import_brand_budget_bytes: int = 4 * 1024**3
+    """How many bytes the open imports of one brand may have."""
+    import_total_budget_bytes: int = 16 * 1024**3
+    """How many bytes all open imports may have."""
+    disk_reserve_bytes: int | None = None
+    """Free bytes below which nothing grows but reservations; 0: none are kept. `None`:
+    `DEFAULT_DISK_RESERVE_BYTES` on SQLite, and none on PostgreSQL."""
+    database_capacity_bytes: int | None = None
+    """How large a database on PostgreSQL may become. `None`: nobody knows."""
+    job_retention_days: float = 30
+    """How long jobs that have ended are kept, with their reports."""
+    metrics_pools: int = DEFAULT_METRICS_POOLS
+    """Of how many campaigns a scrape shows the codes."""
     transfer_timeout_s: float = 600
     """Seconds that an import's body or an export's answer may take."""
     otlp_endpoint: str | None = field(default=None, repr=False)
@@ -108,6 +127,13 @@ class Settings:
     def on_postgresql(self) -> bool:
         """Whether the database is a PostgreSQL server, and not an SQLite file."""
         return not self.database_url.startswith(_SQLITE)
+
+    @property
+    def reserve_bytes(self) -> int:
+        """Free bytes below which nothing grows but reservations, 0 for none."""
+        if self.disk_reserve_bytes is not None:
+            return self.disk_reserve_bytes
+        return 0 if self.on_postgresql else DEFAULT_DISK_RESERVE_BYTES
 
     @property
     def production(self) -> bool:
@@ -147,6 +173,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
         min=MIN_SECRET_BYTES, error=f"Shorter than {MIN_SECRET_BYTES} characters."
     )
     drain = validate.Range(min=0, max=600)
+    size = validate.Range(min=1, max=2**60)
     try:
         environment = env.str(
             "DISCOUNT_ENV", default.environment, validate=validate.OneOf(ENVIRONMENTS)
@@ -183,10 +210,41 @@ def read_settings(env: FileAwareEnv) -> Settings:
             rate_limit_storage_url=env.str(
                 "DISCOUNT_RATE_LIMIT_STORAGE_URL", None, validate=_is_redis
             ),
+            miss_limit=env.int(
+                "DISCOUNT_MISS_LIMIT",
+                default.miss_limit,
+                validate=validate.Range(min=0, max=10**9),
+            ),
             import_max_bytes=env.int(
                 "DISCOUNT_IMPORT_MAX_BYTES",
                 default.import_max_bytes,
                 validate=validate.Range(min=1, max=2**40),
+            ),
+            import_brand_budget_bytes=env.int(
+                "DISCOUNT_IMPORT_BRAND_BUDGET_BYTES",
+                default.import_brand_budget_bytes,
+                validate=size,
+            ),
+            import_total_budget_bytes=env.int(
+                "DISCOUNT_IMPORT_TOTAL_BUDGET_BYTES",
+                default.import_total_budget_bytes,
+                validate=size,
+            ),
+            disk_reserve_bytes=env.int(
+                "DISCOUNT_DISK_RESERVE_BYTES", None, validate=validate.Range(min=0, max=2**60)
+            ),
+            database_capacity_bytes=env.int(
+                "DISCOUNT_DATABASE_CAPACITY_BYTES", None, validate=size
+            ),
+            job_retention_days=env.float(
+                "DISCOUNT_JOB_RETENTION_DAYS",
+                default.job_retention_days,
+                validate=validate.Range(min=2, max=36_500),  # keys are good for a day
+            ),
+            metrics_pools=env.int(
+                "DISCOUNT_METRICS_POOLS",
+                default.metrics_pools,
+                validate=validate.Range(min=1, max=1_000_000),
             ),
             transfer_timeout_s=env.float(
                 "DISCOUNT_TRANSFER_TIMEOUT_S",
@@ -295,16 +353,40 @@ def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
     raise SettingsError(f"{name}: neither {_SQLITE}path/to/file nor postgresql://host/database.")
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that an SQLite URL names, `None` for another URL.
+
+    What follows the prefix is the path as it is: its `%`, `?` and `#` are characters of names.
+    """
+    path = url.removeprefix(_SQLITE)
+    return Path(path) if path and path != url else None
+
+
+def _require_different_ports(settings: Settings) -> None:
+    """Insist on a port for each that listens; a default that is not insisted on may move away.
+
+    Raises:
+        SettingsError: Two are the same.
+    """
+    default = DEFAULT_METRICS_PORT if settings.insists_on_metrics_port else None
+    ports = {
+        "PORT": settings.port,
+        "METRICS_PORT": settings.metrics_port or default,
+        "DISCOUNT_WORKER_METRICS_PORT": settings.worker_metrics_port,
+    }
+    for (first, port), (second, other) in combinations(ports.items(), 2):
+        if port is not None and port == other:
+            raise SettingsError(f"{first} and {second} are both {port}; use two ports.")
+
+
 def _complete(settings: Settings) -> None:
     """Insist on what fits together, and on what production must be told.
 
     Raises:
         SettingsError: Something is missing, or two settings contradict each other.
     """
-    if settings.port == (settings.metrics_port or DEFAULT_METRICS_PORT) and (
-        settings.insists_on_metrics_port
-    ):
-        raise SettingsError(f"PORT and METRICS_PORT are both {settings.port}; use two ports.")
+    _require_different_ports(settings)
+    _complete_storage(settings)
     url = settings.jwt_jwks_url
     if url and (settings.jwt_secret or settings.jwt_keys_file):
         raise SettingsError(
@@ -333,3 +415,22 @@ def _complete(settings: Settings) -> None:
             raise SettingsError(f"{name} is a development key; production needs its own.")
     if os.environ.get("FLASK_DEBUG", "0").lower() not in {"", "0", "false", "no"}:
         raise SettingsError("FLASK_DEBUG is set; production shows nobody its insides.")
+
+
+def _complete_storage(settings: Settings) -> None:
+    """Insist on what is needed to tell how much space is left.
+
+    Raises:
+        SettingsError: It cannot be told.
+    """
+    capacity = settings.database_capacity_bytes
+    if capacity and not settings.on_postgresql:
+        raise SettingsError(
+            "DISCOUNT_DATABASE_CAPACITY_BYTES is for PostgreSQL alone: the disk of an SQLite file "
+            "is looked at."
+        )
+    if settings.on_postgresql and settings.disk_reserve_bytes and not capacity:
+        raise SettingsError(
+            "DISCOUNT_DISK_RESERVE_BYTES needs DISCOUNT_DATABASE_CAPACITY_BYTES on PostgreSQL: "
+            "the disk of its server cannot be seen from here."
+        )

@@ -1,8 +1,9 @@
 """What all tests share: settings of their own, an application, its client, its tokens."""
 
-import io
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,49 @@ from flask.testing import FlaskClient
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 
-from service.app import create_app, parts_of
+from service.app import parts_of
 from service.settings import Settings
 from service.store.database import Database
 from service.store.store import SQLStore
-from service.store.upgrade import upgrade
-from tests.postgresql import fresh_database, migrated
-from tests.tokens import SECRET, bearer
+from tests.installation import (
+    Installation,
+    Lines,
+    application,
+    database_of,
+    installation,
+    settings_for,
+)
+from tests.tokens import bearer
+
+pytest_plugins = ["tests.leftovers", "tests.system_packages"]
 
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
 # being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.
 # "explain" is left out: before Python 3.12 it traces every line that runs.
 PHASES = [phase for phase in Phase if phase is not Phase.explain]
-hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, phases=PHASES)
+hypothesis_settings.register_profile(
+    "quick",
+    derandomize=True,
+    deadline=None,
+    phases=PHASES,
+    max_examples=40,
+    stateful_step_count=30,
+)
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+LONGEST = ("monitoring", "history", "process", "browser", "deploy")
+"""Folders of tests that start processes."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits longest, or the last worker would end long after the others."""
+    items.sort(key=lambda item: _rank(item.path.parent))
+
+
+def _rank(folder: Path) -> int:
+    return LONGEST.index(folder.name) if folder.name in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -53,60 +82,59 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def installations() -> Iterator[Callable[[str], Installation]]:
+    """Return the application that tests share on an engine; it is built when first asked for."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda engine: stack.enter_context(installation(engine)))
+
+
 @pytest.fixture
-def database_url(engine: str, tmp_path: Path) -> Iterator[str]:
-    """A database of the test's own."""
-    if engine == "sqlite":
-        yield f"sqlite:///{tmp_path}/discount.db"
+def installed(
+    request: pytest.FixtureRequest, engine: str, installations: Callable[[str], Installation]
+) -> Installation | None:
+    """The application that tests share, as if nobody had used it; `None` for a test with its own.
+
+    What a test does to rows is undone before the next, and nothing else may be done to it.
+    """
+    if request.node.get_closest_marker("own_database"):
+        return None
+    found = installations(engine)
+    found.clear()
+    found.log.forget()
+    return found
+
+
+@pytest.fixture
+def database_url(installed: Installation | None, engine: str, tmp_path: Path) -> Iterator[str]:
+    """A database without rows."""
+    if installed:
+        yield installed.settings.database_url
     else:
-        with fresh_database(migrated()) as url:
+        with database_of(engine, tmp_path) as url:
             yield url
 
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return Settings(
-        database_url=database_url,
-        jwt_secret=SECRET,
-        pseudonym_key="the pseudonym key of the test suite",
-        threads=4,
-    )
-
-
-class Lines(io.TextIOWrapper):
-    """A stream that keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
-
-    @property
-    def text(self) -> str:
-        return self._bytes.getvalue().decode()
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._bytes.seek(0)
-        self._bytes.truncate()
-
-    @property
-    def _bytes(self) -> io.BytesIO:
-        assert isinstance(self.buffer, io.BytesIO)
-        return self.buffer
+    return settings_for(database_url)
 
 
 @pytest.fixture
-def log() -> Lines:
-    return Lines()
+def log(installed: Installation | None) -> Lines:
+    """What the application logs."""
+    return installed.log if installed else Lines()
 
 
 @pytest.fixture
-def app(settings: Settings, log: Lines) -> Iterator[Flask]:
-    """An application on a database of its own."""
-    made = create_app(settings, log)
-    upgrade(parts_of(made).database)
-    yield made
-    parts_of(made).queue.close()
-    parts_of(made).store.close()
+def app(installed: Installation | None, settings: Settings, log: Lines) -> Iterator[Flask]:
+    """An application: the one that is shared, unless a test has other settings."""
+    if installed and installed.settings == settings:
+        yield installed.app
+        installed.check()
+    else:
+        with application(settings, log) as made:
+            yield made
 
 
 @pytest.fixture

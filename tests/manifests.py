@@ -1,14 +1,13 @@
 """The manifests in deploy/k8s, as `kubectl apply -k` would send them."""
 
 import functools
-import shutil
 import subprocess
 from typing import Any
 
-import pytest
 import yaml
 
 from service.settings import HOME
+from tests.system_packages import require
 
 Manifest = dict[str, Any]
 K8S = HOME / "deploy/k8s"
@@ -58,10 +57,7 @@ class Rendered(list[Manifest]):
 @functools.cache
 def render(overlay: str) -> Rendered:
     """Render an overlay."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("There is no kubectl here to render the manifests with.")
-    command = [kubectl, "kustomize", str(K8S / "overlays" / overlay)]
+    command = [require("kubectl"), "kustomize", str(K8S / "overlays" / overlay)]
     rendered = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     return Rendered(yaml.safe_load_all(rendered.stdout))
 

@@ -49,10 +49,17 @@ def migrated() -> str:
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
+    if NAMED:  # our own server goes with all that it has
+        atexit.register(_drop, name)
     database = open_database(Flask(name), Settings(database_url=url_of(name)))
     upgrade(database)
     database.close()
     return name
+
+
+def _drop(name: str) -> None:
+    with psycopg.connect(server_url(), autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def url_of(name: str) -> str:
@@ -69,4 +76,4 @@ def fresh_database(template: str = "template0") -> Iterator[str]:
         try:
             yield url_of(name)
         finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            _drop(name)

@@ -26,7 +26,7 @@ def follow(name, env, **changed):
         env={**env, "PATH": f"{DISCOUNT.parent}:{env['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr

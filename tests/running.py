@@ -2,31 +2,42 @@
 
 import json
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 
+from tests.tables import make_tables
 from tests.tokens import SECRET
 
 DISCOUNT = Path(sys.executable).parent / "discount"
-START_WITHIN_S = 30
+START_WITHIN_S = 120
+"""Generous, as is each limit on a wait: a busy machine is no fault of the service."""
+_PORTS = range(10_000, 32_768)
+"""Below those that the kernel gives to clients (`net.ipv4.ip_local_port_range`), one of which could
+take a port before the service that it is meant for."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no other worker of pytest-xdist returns."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        port = random.choice(_PORTS[worker::workers])  # noqa: S311 - no secret
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def environment(folder: Path, **changed: str | None) -> dict[str, str]:
@@ -60,9 +71,16 @@ class Running:
         return f"http://127.0.0.1:{self.environment['METRICS_PORT']}/metrics"
 
     @property
+    def workers(self) -> set[int]:
+        """The process ids of the workers that are alive."""
+        booted = re.findall(r"Booting worker with pid: (\d+)", self.log.read_text())
+        return {pid for pid in map(int, booted) if is_alive(pid)}
+
+    @property
     def lines(self) -> list[dict[str, Any]]:
         """Every line that it has logged so far; each must be a JSON object."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last may be half written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def stop(self) -> int:
         """Tell it to stop, and return its exit status."""
@@ -73,21 +91,33 @@ class Running:
 @contextmanager
 def running(folder: Path, **changed: str | None) -> Iterator[Running]:
     """Run a service on a database of its own, from ready to gone."""
+    with starting(folder, **changed) as service:
+        wait_until_ready(service)
+        yield service
+
+
+@contextmanager
+def starting(folder: Path, **changed: str | None) -> Iterator[Running]:
+    """Start a service on a database of its own; when the block is left, it is gone."""
     env = environment(folder, **changed)
-    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    make_tables(env)
     log = folder / f"log-{env['PORT']}"
     with log.open("wb") as output:
         process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=output, stderr=output)
-        service = Running(process, env, log)
         try:
-            wait_until_ready(service)
-            yield service
+            yield Running(process, env, log)
         finally:
-            process.terminate()
-            try:
-                process.wait(START_WITHIN_S)
-            finally:
-                process.kill()
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Let a process end in order, and at last by force."""
+    process.terminate()
+    try:
+        process.wait(START_WITHIN_S)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def wait_until_ready(service: Running) -> None:
@@ -99,9 +129,15 @@ def wait_until_ready(service: Running) -> None:
     deadline = time.monotonic() + START_WITHIN_S
     while time.monotonic() < deadline:
         assert service.process.poll() is None, service.log.read_text()
-        try:
-            if requests.get(f"{service.url}/readyz", timeout=2).ok:
+        with suppress(requests.RequestException):
+            if requests.get(f"{service.url}/readyz", timeout=10).ok:
                 return
-        except requests.RequestException:
-            time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError(service.log.read_text())
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that nobody has waited for yet does not."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

@@ -1,5 +1,6 @@
 """A worker for tests that need no process of its own: it does what is due, and returns."""
 
+import math
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -8,7 +9,7 @@ from service.domain.jobs import Job
 from service.store.database import Database
 from service.store.importing.files import SQLImports
 from service.store.leases import SQLWork
-from service.usecases.job_ports import JobKey, Step
+from service.usecases.job_ports import LEASE_S, JobKey, Step
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 
@@ -32,6 +33,9 @@ class Heard:
     def ended(self, job: Job) -> None:
         self.events.append(("ended", job))
 
+    def newer(self, key: JobKey) -> None:
+        self.events.append(("newer", key))
+
     def lost(self, key: JobKey) -> None:
         self.events.append(("lost", key))
 
@@ -43,6 +47,24 @@ class Heard:
 
     def given_up(self, key: JobKey, attempts: int) -> None:
         self.events.append(("given_up", key))
+
+
+class FakeClock:
+    """Tells seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watch(work: SQLWork, clock: FakeClock, seconds: float = LEASE_S) -> None:
+    """Let time pass while a worker looks for jobs, as it does every second."""
+    work.due(10)
+    for _ in range(math.ceil(seconds)):
+        clock.now += 1
+        work.due(10)
 
 
 def worker(

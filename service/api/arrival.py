@@ -2,13 +2,19 @@
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 
-from service.domain.errors import InputError, InvalidRequest
+from service.domain.errors import InputError, InvalidRequest, NotFound
 from service.observability.requests import current_record
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MALFORMED_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+"""RFC 3986, section 2.1: decoders leave it as it is, drop it or guess."""
 RAISED = "discount.raised"
 """Where, in a WSGI environment, stands what was raised before Flask: problems are written there."""
 
@@ -25,6 +31,24 @@ def receive(app: Flask) -> None:
         check_encoding(request.environ["PATH_INFO"], request.environ.get("QUERY_STRING", ""))
 
 
+def refuse_encoded_slashes(app: Flask) -> None:
+    """Refuse a path that has an encoded slash, once it is known who calls.
+
+    PEP 3333 hands on a decoded path, in which it would separate one name into two.
+    """
+
+    @app.before_request
+    def refuse() -> None:
+        if has_encoded_slash(request.environ):
+            raise NotFound
+
+
+def has_encoded_slash(environ: "WSGIEnvironment") -> bool:
+    """Say whether the path, as it was sent, has an encoded slash."""
+    target: str = environ.get("RAW_URI", "")
+    return "%" in target and "%2f" in target.partition("?")[0].lower()
+
+
 @cache
 def template(rule: str) -> str:
     """Write a rule of Flask's as the contract does, with parameters in braces."""
@@ -32,7 +56,7 @@ def template(rule: str) -> str:
 
 
 def check_encoding(path: str, query: str) -> None:
-    """Refuse a path or query (as WSGI has them, PEP 3333) that is not UTF-8.
+    """Refuse a path or query (as WSGI has them, PEP 3333) that is malformed or not UTF-8.
 
     Werkzeug would replace what it cannot decode, and so make one name out of many.
 
@@ -41,6 +65,8 @@ def check_encoding(path: str, query: str) -> None:
     """
     if path.isascii() and "%" not in query and query.isascii():
         return
+    if MALFORMED_PERCENT.search(query):
+        raise InvalidRequest([InputError("", "The query's percent-encoding is malformed.")])
     try:
         path.encode("latin-1").decode()
         unquote_to_bytes(query.encode("latin-1")).decode()

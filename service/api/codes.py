@@ -5,11 +5,21 @@ from flask import Blueprint, Response
 from service.api import schemas, shapes
 from service.api.answers import answer, code_object
 from service.api.idempotency import REPLAYED, answer_once, idempotency
+from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.paging import Cursors
 from service.auth.caller import Scope
+from service.auth.guard import current_caller
 from service.domain.codes import ALPHABET, LENGTH
-from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound, Conflict
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeNotFound,
+    CodeSpaceExhausted,
+    Conflict,
+    InsufficientStorage,
+    TooManyMisses,
+)
 from service.domain.model import Code, State
 from service.observability.metrics import Metrics
 from service.observability.requests import current_record
@@ -43,7 +53,7 @@ def create(
     return answer_once(codes, status, new=new)
 
 
-def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
+def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses) -> Blueprint:
     """Make the views over `store`."""
     views = Blueprint("codes", __name__)
 
@@ -57,7 +67,10 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
         header=schemas.IdempotencyHeader,
         body=schemas.CreateCodes,
         answers={201: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
     )
     def create_campaign_codes(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
@@ -93,11 +106,20 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors) -> Blueprint:
         scope=Scope.READ,
         parameters=schemas.CodePath,
         answers={200: Answer("The code.", shapes.CodeObject)},
-        refusals=(BrandNotFound, CampaignNotFound, CodeNotFound),
+        refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
     )
     def show_code(brand: str, campaign: str, code: str) -> Response:
-        """Its state, and since when."""
-        return answer(code_object(store.code(brand, campaign, code)))
+        """Its state, and since when.
+
+        Who asks for many codes that there are not is refused for a while.
+        """
+        misses.require(current_caller(), brand)
+        try:
+            return answer(code_object(store.code(brand, campaign, code)))
+        except CodeNotFound:
+            misses.add(current_caller(), brand)
+            misses.require(current_caller(), brand)  # the one too many is told nothing either
+            raise
 
     return views
 

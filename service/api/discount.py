@@ -7,7 +7,14 @@ from service.api.codes import CODES_ANSWER, create
 from service.api.operation import Answer, Said, operation
 from service.api.reservations import reserve
 from service.auth.caller import Scope
-from service.domain.errors import BrandNotFound, CampaignNotFound, Conflict, NoCodesLeft
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeSpaceExhausted,
+    Conflict,
+    InsufficientStorage,
+    NoCodesLeft,
+)
 from service.observability.metrics import Metrics
 from service.usecases.ports import Store
 
@@ -25,7 +32,10 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         header=schemas.IdempotencyHeader,
         body=schemas.CreateDiscount,
         answers={200: CODES_ANSWER},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
     )
     def post_v1_discount_create(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None

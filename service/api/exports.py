@@ -9,7 +9,14 @@ from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, stre
 from service.api.operation import Answer, operation
 from service.api.transfers import Transfers
 from service.auth.caller import Scope
-from service.domain.errors import BrandNotFound, CampaignNotFound, NotAcceptable, TooManyTransfers
+from service.auth.guard import current_caller
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    NotAcceptable,
+    TooManyOwnTransfers,
+    TooManyTransfers,
+)
 from service.domain.model import State
 from service.usecases.exports import Exports
 
@@ -34,19 +41,23 @@ def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
                 columns=CODE_COLUMNS,
             )
         },
-        refusals=(BrandNotFound, CampaignNotFound, NotAcceptable, TooManyTransfers),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, NotAcceptable),
+            *(TooManyTransfers, TooManyOwnTransfers),
+        ),
         head=False,
     )
     def export_codes(brand: str, campaign: str, state: State | None) -> Response:
         """As CSV with a header, or NDJSON, whichever `Accept` prefers.
 
-        The answer is sent while it is read. One that ends without the last chunk of its
-        chunked transfer coding is not whole: the client was too slow, or the service was stopped.
+        The answer is sent while it is read. One that cannot be finished ends with a reset of the
+        connection, and without the last chunk of its chunked transfer coding: the client was too
+        slow, the database failed, or the service was stopped.
         It shows secrets that nobody holds yet.
         """
         list_type = accepted()
         with ExitStack() as stack:
-            pace = stack.enter_context(transfers.place(brand))
+            pace = stack.enter_context(transfers.place(brand, current_caller()))
             _, rows = stack.enter_context(exports.codes(brand, campaign, state))
             parts = written(CODE_COLUMNS, code_table(rows), list_type)
             return streamed(parts, pace, list_type, stack.pop_all().close)

@@ -14,12 +14,14 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
+from service import deadlines
 from service.api.answers import JSON, NOT_CACHED, as_json
-from service.api.arrival import RAISED
+from service.api.arrival import RAISED, has_encoded_slash
 from service.api.fields import Name
 from service.api.operation import Operation, Said
 from service.auth.caller import Scope
 from service.auth.guard import Recognise
+from service.domain.errors import Unavailable
 from service.domain.names import is_name
 from service.observability.requests import current_record
 
@@ -88,7 +90,9 @@ class Express:
     ) -> Iterable[bytes]:
         """Answer a request."""
         path = environ["PATH_INFO"]
-        if path.isascii() and not environ.get("QUERY_STRING"):
+        if deadlines.is_over():
+            environ[RAISED] = Unavailable()
+        elif path.isascii() and not environ.get("QUERY_STRING") and not has_encoded_slash(environ):
             for route in self._routes.get(environ["REQUEST_METHOD"], ()):
                 arguments = route.arguments(path)
                 if arguments is not None:

@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from service.api import schemas, shapes
 from service.api.idempotency import idempotency
 from service.api.jobs import ACCEPTED, PATH, accept
 from service.api.lists import ListType, Table, accepted, streamed, written
+from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.transfers import Transfers, paced_in
 from service.api.uploads import blocks, sent_form
@@ -20,16 +21,21 @@ from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     Conflict,
+    ImportBudgetExceeded,
+    InsufficientStorage,
     JobNotFound,
     NotAcceptable,
     RequestTimeout,
     TooManyJobs,
+    TooManyMisses,
+    TooManyOwnTransfers,
     TooManyTransfers,
 )
-from service.domain.refusals import Refusal
-from service.usecases.imports import Imports, import_codes, receive
+from service.domain.refusals import Reason, Refusal
+from service.usecases.imports import Imports, Received, digest, import_codes, receive
 from service.usecases.job_ports import Announce, Jobs
 from service.usecases.jobs import request_job
+from service.usecases.ports import system_clock
 
 REPORT_COLUMNS = ("line", "reason", "detail")
 
@@ -44,6 +50,7 @@ class ImportParts:
         announce: Tells a worker of a job.
         transfers: How many there may be at once.
         max_bytes: How long a list may be.
+        misses: Counts the codes that a report tells of.
     """
 
     imports: Imports
@@ -51,6 +58,7 @@ class ImportParts:
     announce: Announce
     transfers: Transfers
     max_bytes: int
+    misses: Misses
 
 
 def import_views(parts: ImportParts) -> Blueprint:
@@ -70,7 +78,8 @@ def import_views(parts: ImportParts) -> Blueprint:
         answers={202: ACCEPTED},
         refusals=(
             *(BrandNotFound, CampaignNotFound, RequestTimeout),
-            *(Conflict, TooManyJobs, TooManyTransfers),
+            *(Conflict, TooManyJobs, TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
+            *(ImportBudgetExceeded, InsufficientStorage),
         ),
     )
     def import_list(
@@ -82,7 +91,8 @@ def import_views(parts: ImportParts) -> Blueprint:
     ) -> Response:
         """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
-        CSV needs no header if it has one column; other columns and members are ignored. A worker
+        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
         checks each row. If all are good, all become codes of the campaign; if one is refused, none
         does, and the report of the job says which lines were refused, and why. No code of the list
         can be reserved before all have been found good. With `dry_run`, nothing is stored.
@@ -90,11 +100,10 @@ def import_views(parts: ImportParts) -> Blueprint:
         The job belongs to the brand and its campaign. Where `default` is not there yet, both are
         made with the job, and stay without codes if none is stored.
         """
+        parts.misses.require(current_caller(), brand)
         form = sent_form(parts.max_bytes)
-        with parts.transfers.place(brand) as pace:
-            received = receive(
-                parts.imports, brand, campaign, paced_in(blocks(), pace), parts.max_bytes
-            )
+        with parts.transfers.place(brand, current_caller()) as pace:
+            received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
         once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
         job, new = import_codes(
             parts.imports,
@@ -121,7 +130,10 @@ def import_views(parts: ImportParts) -> Blueprint:
                 columns=REPORT_COLUMNS,
             )
         },
-        refusals=(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable, TooManyTransfers),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable),
+            *(TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
+        ),
         head=False,
     )
     def show_report(brand: str, campaign: str, job: str) -> Response:
@@ -130,16 +142,30 @@ def import_views(parts: ImportParts) -> Blueprint:
         Of a job that is open, it has what was found so far.
         """
         list_type = accepted()
+        caller = current_caller()
+        parts.misses.require(caller, brand)
         with ExitStack() as stack:
-            pace = stack.enter_context(parts.transfers.place(brand))
+            pace = stack.enter_context(parts.transfers.place(brand, current_caller()))
             refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
-            lines = written(REPORT_COLUMNS, report_table(refusals), list_type)
+            counted = parts.misses.counting(caller, brand, refusals)
+            lines = written(REPORT_COLUMNS, report_table(counted), list_type)
             return streamed(lines, pace, list_type, stack.pop_all().close)
 
     return views
 
 
+def _received(
+    parts: ImportParts, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
+) -> Received:
+    """Take a list in; nothing is kept of one that an earlier answer is for."""
+    once = idempotency(key, None)
+    if once and parts.imports.is_answered(once.key, system_clock()):
+        return digest(body, parts.max_bytes)
+    announced = request.content_length
+    return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)
+
+
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
     """Show refusals as a table with `REPORT_COLUMNS`."""
     for part in parts:
-        yield [(line, reason.value, reason.text) for line, reason in part]
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

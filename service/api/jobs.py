@@ -16,6 +16,7 @@ from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     Conflict,
+    InsufficientStorage,
     JobNotFound,
     TooManyJobs,
 )
@@ -74,7 +75,7 @@ def job_views(jobs: Jobs, announce: Announce, cursors: Cursors) -> Blueprint:
         header=schemas.IdempotencyHeader,
         body=schemas.CreateJob,
         answers={202: ACCEPTED},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs),
+        refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs, InsufficientStorage),
     )
     def create_job(
         brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None

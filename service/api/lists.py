@@ -9,13 +9,15 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
+from socket import socket
 from typing import Any
 
 import orjson
 from flask import Response, request, stream_with_context
 
 from service.api.answers import timestamp
-from service.api.transfers import Pace, paced_out
+from service.api.transfers import Pace, cut_unless_whole, paced_out
 from service.domain.errors import NotAcceptable
 from service.domain.model import CodeRow
 from service.observability.requests import current_record
@@ -41,12 +43,35 @@ def accepted() -> ListType:
     Raises:
         NotAcceptable: In none of the ways that there are.
     """
-    if not request.accept_mimetypes:
+    ranges = list(request.accept_mimetypes)
+    if not ranges:
         return ListType.CSV
-    best = request.accept_mimetypes.best_match(list(ListType))
-    if best is None:
+    preferences = {each: _preference(each, ranges) for each in ListType}
+    best = max(ListType, key=lambda each: preferences[each])
+    if not preferences[best][0]:
         raise NotAcceptable
-    return ListType(best)
+    return best
+
+
+def _preference(list_type: ListType, ranges: Sequence[tuple[str, float]]) -> tuple[float, int, int]:
+    """Return how much a type is wanted: by the most specific range that it is in.
+
+    Parameters of a range, such as `charset`, are no matter: there is one way to write each type.
+
+    Returns:
+        Its quality, 0 for not at all; then how specific and how early the range is.
+    """
+    kind = list_type.partition("/")[0]
+    names = ["*/*", f"{kind}/*", list_type.value]
+    found = [
+        (names.index(name), quality, -place)
+        for place, (text, quality) in enumerate(ranges)
+        if (name := text.partition(";")[0].strip().lower()) in names
+    ]
+    if not found:
+        return 0.0, 0, 0
+    specific, quality, place = max(found)
+    return quality, specific, place
 
 
 def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:
@@ -68,8 +93,9 @@ def written(columns: Sequence[str], table: Table, list_type: ListType) -> Iterat
                 for row in part
             )
         return
-    yield _as_csv([columns])
-    for part in table:
+    parts = iter(table)
+    yield _as_csv([columns, *next(parts, ())])
+    for part in parts:
         yield _as_csv(part)
 
 
@@ -79,6 +105,15 @@ def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
         row if not str(row[0]).startswith(FORMULA) else (f"'{row[0]}", *row[1:]) for row in rows
     )
     return text.getvalue().encode()
+
+
+def _first_of(parts: Iterator[bytes], close: Callable[[], None]) -> bytes:
+    """Read the first part before the answer begins: what fails here is answered with a problem."""
+    try:
+        return next(parts, b"")
+    except BaseException:
+        close()
+        raise
 
 
 def streamed(
@@ -92,10 +127,13 @@ def streamed(
         list_type: What the list is written as.
         close: Called when the answer ends, whole or not; once more does no harm.
     """
+    first = _first_of(parts, close)
+    client: socket | None = request.environ.get("gunicorn.socket")
 
     def whole() -> Iterator[bytes]:
-        yield from paced_out(parts, pace)
-        close()  # before its end is sent: who then comes again finds everything free
+        with cut_unless_whole(client):
+            yield from paced_out(chain([first], parts), pace)
+            close()  # before its end is sent: who then comes again finds everything free
 
     response = Response(stream_with_context(whole()), mimetype=list_type)
     response.headers["Cache-Control"] = "no-store"

@@ -1,10 +1,12 @@
 """`/problems/<slug>`: what a problem's `type` points to, for people."""
 
+import functools
 import re
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
 
+from service.api.kept_pages import KeptPage
 from service.domain.errors import PROBLEMS, NotFound
 
 _BY_SLUG = {problem.slug: problem for problem in PROBLEMS}
@@ -16,13 +18,18 @@ def problem_pages() -> Blueprint:
     pages.add_app_template_filter(_marked, "marked")
 
     @pages.get("/problems/<slug>")
-    def show(slug: str) -> str:
+    def show(slug: str) -> Response:
         """Explain one problem."""
         if slug not in _BY_SLUG:
             raise NotFound
-        return render_template("problem.html", problem=_BY_SLUG[slug])
+        return _written(slug).answer()
 
     return pages
+
+
+@functools.cache
+def _written(slug: str) -> KeptPage:
+    return KeptPage.of(render_template("problem.html", problem=_BY_SLUG[slug]).encode())
 
 
 def _marked(text: str) -> Markup:

@@ -40,10 +40,15 @@ def write_problems(app: Flask, log: FilteringBoundLogger, metrics: Metrics) -> N
 
     @app.errorhandler(Problem)
     def ours(problem: Problem) -> Response:
-        if isinstance(problem, errors.InternalError | errors.Unavailable):
+        if (
+            isinstance(problem, errors.InternalError | errors.Unavailable)
+            or problem.storage is errors.StorageRefusal.DISK_FULL
+        ):
             tell(problem)
         if problem.refusal:
             metrics.auth_refusal(problem.refusal)
+        if problem.storage:
+            metrics.storage_refusal(problem.storage)
         return problem_answer(problem)
 
     @app.errorhandler(HTTPException)

@@ -15,6 +15,7 @@ from service.usecases.codes import MAX_PER_CALL
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_CURSOR = 1024
+MAX_IDEMPOTENCY_KEY = 255
 
 
 class Input(Schema):
@@ -141,13 +142,16 @@ class IdempotencyHeader(Input):
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
         load_default=_nothing,
-        validate=validate.Regexp(r"^[\x21-\x7e]{1,255}\Z", error="Not 1 to 255 visible ASCII."),
+        validate=validate.Regexp(
+            rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}\Z",
+            error=f"Not 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII.",
+        ),
         metadata={
             "description": "A key of yours for this request. The same key and body within 24 "
             "hours get the first answer again; another body is a conflict.",
             "minLength": 1,
-            "maxLength": 255,
-            "pattern": "^[\\x21-\\x7e]{1,255}$",
+            "maxLength": MAX_IDEMPOTENCY_KEY,
+            "pattern": rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}$",
         },
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flask import request
 
 from service.api.lists import ListType
+from service.body_state import stream_body
 from service.domain.code_lists import ListForm
 from service.domain.errors import (
     InputError,
@@ -51,6 +52,7 @@ def blocks() -> Iterator[bytes]:
         RequestTimeout: It comes too slowly.
         InvalidRequest: It ends too soon, or its chunks are malformed.
     """
+    stream_body(request.environ)
     stream, left = request.environ["wsgi.input"], request.content_length
     while left is None or left:
         try:

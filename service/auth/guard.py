@@ -10,9 +10,10 @@ from flask import Flask, current_app, g, request
 
 from service.auth.caller import Caller, Scope
 from service.auth.tokens import Verifier
+from service.body_state import CALLER
 from service.domain.errors import InternalError, Unauthenticated
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/apidocs", "/apispec_1.json"})
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
 """What answers without a token: the contract's short list."""
 
@@ -47,7 +48,8 @@ def require_tokens(app: Flask, recognise: Recognise) -> None:
     def guard() -> None:
         if is_open(request.path):
             return
-        caller = g.caller = recognise(request.headers.get("Authorization", ""))
+        caller = request.environ.get(CALLER) or recognise(request.headers.get("Authorization", ""))
+        g.caller = request.environ[CALLER] = caller
         if request.endpoint is not None:
             caller.require_scope(_declared_scope(request.endpoint))
             if request.view_args and "brand" in request.view_args:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from service.auth.fetch import fetch
 from service.auth.handed_down import HandedDown
-from service.auth.keys import NO_KEYS, KeySet, KeysRefused, load_keys, read_published_keys
+from service.auth.jwk_sets import NO_KEYS, IgnoredKey, KeySet, KeysRefused
+from service.auth.keys import load_keys, read_published_keys
 from service.auth.since import Since
 from service.auth.watched import Watched
 from service.settings import Settings
@@ -52,6 +53,11 @@ def open_keyring(settings: Settings, log: "FilteringBoundLogger") -> KeyRing:
     return HeldKeys(settings, log)
 
 
+def tell_ignored(log: "FilteringBoundLogger", setting: str, ignored: IgnoredKey) -> None:
+    """Log that an entry of a set is passed over."""
+    log.warning("key_ignored", settings=[setting], kid=ignored.kid, reason=ignored.reason)
+
+
 class HeldKeys:
     """Keys from the settings; those from files as the files are now."""
 
@@ -61,8 +67,12 @@ class HeldKeys:
         Raises:
             SettingsError: A key cannot be used, or both families are there.
         """
+
+        def tell(ignored: IgnoredKey) -> None:
+            tell_ignored(log, "DISCOUNT_JWT_KEYS_FILE", ignored)
+
         self.current = Watched(
-            lambda: load_keys(settings),
+            lambda: load_keys(settings, tell),
             {
                 "DISCOUNT_JWT_SECRET_FILE": settings.jwt_secret_file,
                 "DISCOUNT_JWT_KEYS_FILE": settings.jwt_keys_file,
@@ -123,6 +133,7 @@ class PublishedKeys:
         self._handed_down = HandedDown()
         self._bad = Since()
         self._keys = NO_KEYS
+        self._ignored: list[IgnoredKey] = []
         self._starting = threading.Lock()
         self._asked = threading.Event()
         self._process: int | None = None
@@ -179,16 +190,25 @@ class PublishedKeys:
         """Fetch the set once, and say whether that went well."""
         try:
             document = self._fetch()
-            keys = read_published_keys(document)
+            ignored: list[IgnoredKey] = []
+            keys = read_published_keys(document, ignored.append)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever is wrong
             reason = str(error) if isinstance(error, KeysRefused) else type(error).__name__
             self._bad.begin()
             self._log.warning("keys_not_renewed", settings=[URL_SETTING], reason=reason)
             return False
         self._bad.end()
+        self._tell_ignored(ignored)
         self._handed_down.put(document)
         self._use(keys)
         return True
+
+    def _tell_ignored(self, ignored: list[IgnoredKey]) -> None:
+        """Log each entry that is passed over, once for as long as they are the same."""
+        if ignored != self._ignored:
+            for each in ignored:
+                tell_ignored(self._log, URL_SETTING, each)
+        self._ignored = ignored
 
     def _take_over(self) -> None:
         """Use what a process of this service has fetched last."""

@@ -4,22 +4,24 @@ import hashlib
 import re
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 import jwt
 from jwt import PyJWTError
 
 from service.auth.caller import Caller
+from service.auth.jwk_sets import NO_KEYS, Key, KeySet, keys_for
 from service.auth.keyring import KeyRing
-from service.auth.keys import NO_KEYS, Key, KeySet
 from service.auth.verified import LEEWAY_S, VerifiedTokens
 from service.domain.errors import AuthRefusal, Unauthenticated, Unavailable
 from service.domain.names import is_name
 from service.settings import Settings, SettingsError
 
 REQUIRED = ("sub", "exp", "iat", "iss", "aud")
-TYPES = ("jwt", "at+jwt", "application/at+jwt")
-"""Values of `typ` (RFC 7519, section 5.1; RFC 9068, section 4), lower case."""
+TYPES = ("jwt", "at+jwt")
+"""Values of `typ` (RFC 7519, section 5.1; RFC 9068, section 4), lower case, without the prefix
+`application/`, which may be left out (RFC 7515, section 4.1.9)."""
 ALL_BRANDS = ["*"]
 MAX_SUBJECT = 255
 MAX_TOKEN = 8192
@@ -73,16 +75,11 @@ class Verifier:
             Unauthenticated: They are not.
         """
         try:
-            key = self._key_of(jwt.get_unverified_header(token), keys)
-            claims = jwt.decode(
-                token,
-                key.material,
-                algorithms=[key.algorithm],
-                issuer=self._issuer,
-                audience=self._audience,
-                leeway=LEEWAY_S,
-                options={"require": list(REQUIRED)},
-            )
+            *others, last = self._keys_of(jwt.get_unverified_header(token), keys)
+            for key in others:
+                with suppress(jwt.InvalidSignatureError):
+                    return self._decode(token, key)
+            return self._decode(token, last)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated(
                 "The token has expired.", token_given=True, reason=AuthRefusal.EXPIRED
@@ -97,17 +94,37 @@ class Verifier:
             ) from error
         except (PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise Unauthenticated("The token is not valid.", token_given=True) from error
+
+    def _decode(self, token: str, key: Key) -> dict[str, Any]:
+        """Check a token with one key.
+
+        Raises:
+            PyJWTError: The signature or a claim is not right.
+        """
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.material,
+            algorithms=[key.algorithm],
+            issuer=self._issuer,
+            audience=self._audience,
+            leeway=LEEWAY_S,
+            options={"require": list(REQUIRED)},
+        )
         return claims
 
-    def _key_of(self, header: dict[str, Any], keys: KeySet) -> Key:
-        """Return the key that a header names; its `alg` has no say (RFC 8725, section 3.1).
+    def _keys_of(self, header: dict[str, Any], keys: KeySet) -> list[Key]:
+        """Return the keys that a header names, at least one.
+
+        Its `alg` only chooses among them: each key has one algorithm (RFC 8725, section 3.1).
 
         Raises:
             Unauthenticated: There is none, or the token wants another treatment.
         """
         kid = header.get("kid")
-        key = keys.get(kid)
-        if key is None:
+        found = keys_for(keys, kid, header.get("alg"))
+        if not found and kid in keys:
+            raise Unauthenticated("The token is not valid.", token_given=True)
+        if not found:
             if kid is not None:
                 self._keyring.ask_again()
             raise Unauthenticated(
@@ -115,9 +132,10 @@ class Verifier:
                 token_given=True,
                 reason=AuthRefusal.UNKNOWN_KEY,
             )
-        if "crit" in header or str(header.get("typ") or "jwt").lower() not in TYPES:
+        typ = str(header.get("typ") or "jwt").lower().removeprefix("application/")
+        if "crit" in header or typ not in TYPES:
             raise Unauthenticated("The token is not of a kind known here.", token_given=True)
-        return key
+        return found
 
 
 def as_caller(claims: dict[str, Any]) -> Caller:

@@ -1,5 +1,6 @@
 """`discount db` and `discount verify`: looking after the database."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ from service.cli import streams
 from service.cli.failures import require_no_other_file
 from service.domain.wording import counted
 from service.settings import as_database_url, load_settings
-from service.store.revision import is_surely_newest, newest_revision
+from service.store.revision import fit_revision, upgraded
 
 
 @click.group()
@@ -21,15 +22,16 @@ def upgrade_tables() -> None:
     """Make the database and its tables, or bring the tables up to date."""
     settings = load_settings()
     require_no_other_file(settings)
-    revision: str | None = newest_revision()
-    if not is_surely_newest(settings):
+    revision = fit_revision(settings)
+    if revision is None:
         from flask import Flask
 
         from service.store.engines import open_database
         from service.store.upgrade import upgrade
 
-        revision = upgrade(open_database(Flask(__name__), settings, threads=1))
-    click.echo(f"The database is at revision {revision}.", err=True)
+        with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+            revision = upgrade(database)
+    click.echo(upgraded(revision), err=True)
 
 
 @db.command("backup")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.domain.errors import InvalidRequest, Problem, Unavailable
-from service.settings import Settings, SettingsError, load_settings
+from service.settings import Settings, SettingsError, load_settings, sqlite_file
 from service.store.errors import MaintenanceError
+from service.store.sqlite.files import require_file
 
 SETTING = "DISCOUNT_DATABASE_URL"
 _HEADER = b"SQLite format 3\0"
@@ -58,7 +59,18 @@ def database_failure(error: BaseException) -> str | None:
     settings = load_settings()
     if settings.on_postgresql:
         return _of_postgresql(settings, error, reason)
-    return _of_file(Path(settings.database_url.removeprefix("sqlite:///")), reason)
+    file = sqlite_file(settings.database_url)
+    return _of_file(file, reason) if file else None
+
+
+def require_database(settings: Settings) -> None:
+    """Insist on the file of an SQLite database, before anything is opened.
+
+    Raises:
+        MaintenanceError: There is none, it is something else, or cannot be read.
+    """
+    require_no_other_file(settings)
+    require_file(settings)
 
 
 def require_no_other_file(settings: Settings) -> None:
@@ -69,8 +81,8 @@ def require_no_other_file(settings: Settings) -> None:
     Raises:
         MaintenanceError: It is something else, or cannot be read.
     """
-    path = Path(settings.database_url.removeprefix("sqlite:///"))
-    if not settings.on_postgresql and path.exists() and (found := _state_of(path)):
+    path = sqlite_file(settings.database_url)
+    if path and path.exists() and (found := _state_of(path)):
         raise MaintenanceError(f"The database {path} ({SETTING}) {found}.")
 
 

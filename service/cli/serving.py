@@ -9,9 +9,10 @@ import sys
 import click
 
 from service.auth.keys import load_keys
-from service.cli.failures import require_no_other_file, sentence_of
+from service.cli.failures import require_database, require_no_other_file, sentence_of
+from service.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
-from service.store.revision import is_surely_newest
+from service.store.revision import Standing, fit_revision, standing_of, upgraded
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
@@ -24,8 +25,11 @@ def run(*, upgrade: bool) -> None:
     from service.cli.supervisor import Child, Supervisor
     from service.observability.logging import build_logger
 
-    settings = _ready_to_serve()
-    if upgrade and not is_surely_newest(settings):
+    settings = _ready_to_serve(makes_file=upgrade)
+    fit = fit_revision(settings) if upgrade else None
+    if fit and standing_of(fit) is Standing.NEWER:
+        click.echo(upgraded(fit), err=True)
+    if upgrade and not fit:
         # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
         done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
         if done.returncode:
@@ -41,14 +45,20 @@ def serve() -> None:
     os.execv(SERVER[0], SERVER)  # noqa: S606 - no shell, and every word is ours
 
 
-def _ready_to_serve() -> Settings:
+def _ready_to_serve(*, makes_file: bool = False) -> Settings:
     """Read the settings, and fail early and clearly where they cannot be used.
 
     Raises:
         SettingsError: One is missing or wrong, or a port is taken.
+        MaintenanceError: There is no database file, and nobody is to make it.
     """
     settings = load_settings()
     load_keys(settings)
+    connections(settings)
+    if makes_file:
+        require_no_other_file(settings)
+    else:
+        require_database(settings)
     _require_free("PORT", settings.host, settings.port)
     if settings.insists_on_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
@@ -68,7 +78,7 @@ def worker(*, check: bool) -> None:
 
     gc.enable()
     settings = load_settings()
-    require_no_other_file(settings)
+    require_database(settings)
     if not check:
         run_worker(settings)
     elif missing := what_is_missing(settings, sentence_of):

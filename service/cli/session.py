@@ -27,7 +27,7 @@ from rich.text import Text
 from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
 from service.cli import streams
-from service.cli.failures import require_no_other_file, sentence_of
+from service.cli.failures import require_database, sentence_of
 from service.cli.group import Terminated
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
@@ -39,8 +39,7 @@ from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.store.schema import why_not_ready
-from service.store.sqlite.snapshot import file_of
-from service.usecases.job_ports import JobKey, Step
+from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
@@ -56,6 +55,7 @@ class Session:
 
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
+        require_database(self.settings)
         self.brand, self.campaign = brand, campaign
         self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
         self._jobs = SQLJobs(self._database)
@@ -77,12 +77,8 @@ class Session:
         """Begin.
 
         Raises:
-            MaintenanceError: There is no such file.
         ClickException: The tables are not there.
         """
-        if not self.settings.on_postgresql:
-            file_of(self.settings.database_url)
-        require_no_other_file(self.settings)
         if why := why_not_ready(self._database):
             raise click.ClickException(f"The database is {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
@@ -204,7 +200,7 @@ class Bar:
 
     def show(self, job: Job) -> None:
         """Show it."""
-        words = job.detail if job.kind is JobKind.IMPORT and job.detail else job.state.value
+        words = job.detail if job.kind == JobKind.IMPORT and job.detail else job.state.value
         self._progress.update(
             self._task, description=words, completed=job.done + job.failed, total=job.total
         )
@@ -219,15 +215,20 @@ class Bar:
     def ended(self, job: Job) -> None:
         """Note nothing."""
 
+    def newer(self, key: JobKey) -> None:
+        """Note nothing: it is another's job."""
+
     def lost(self, key: JobKey) -> None:
         """Note nothing: the job's row says why."""
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
         """Say, once, what the job waits for."""
-        self._progress.update(self._task, description="waiting for the database")
+        low = isinstance(error, SpaceLow)
+        words = "waiting for space on the disk" if low else "waiting for the database"
+        self._progress.update(self._task, description=words)
         reason = sentence_of(error)
         if reason != self._reason:
-            click.echo(f"The job waits: {reason}", err=True)
+            click.echo(f"The job waits: {reason or words}", err=True)
         self._reason = reason
 
     def broken(self, key: JobKey, error: Exception) -> None:

@@ -4,10 +4,10 @@ A list is read in constant memory and can be put down after any block and taken 
 another process: `Position` is all that is remembered. What is wrong with one row refuses that
 row; what makes all rows after it doubtful refuses the list.
 
-CSV may begin with a header. A first row with a field `code`, in capitals or not, is one: its
-other columns are ignored, and every row must have as many fields. Without a header there is one
-column. In NDJSON each line is an object with the member `code`; others are ignored. So what the
-service exports can be imported. Blank lines are skipped, and a byte order mark is.
+CSV may begin with a header, see `headers.py`: other columns than that of the codes are ignored,
+and every row must have as many fields. Without a header there is one column. In NDJSON each line
+is an object with the member `code`; others are ignored. So what the service exports can be
+imported. Blank lines are skipped, also those of commas alone, and a byte order mark is.
 """
 
 import base64
@@ -19,8 +19,8 @@ from functools import partial
 from typing import TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
+from service.domain.headers import code_column, names_the_comma, require_code, require_lines_of_json
 from service.domain.records import (
-    COLUMN,
     PLAIN_OBJECTS,
     complete,
     fields_of,
@@ -33,6 +33,8 @@ from service.domain.refusals import Reason, Refusal, RefusedRow, UnreadableList
 
 MAX_LINES = 10_000_001
 """Most lines in one list: as many codes as one job makes, and a header."""
+
+_BLANK = re.compile(rb"[, \t]*\r?")
 
 
 class ListForm(StrEnum):
@@ -60,7 +62,7 @@ class Position:
     rest: bytes = b""
     """The beginning of a row whose end has not been read."""
     column: int | None = None
-    """Where the code is; `None` until the first row has been read."""
+    """Where the code is, 0 in NDJSON; `None` until the first row has been read."""
     width: int = 1
     """How many fields a row has."""
 
@@ -71,8 +73,9 @@ class Position:
 
     @classmethod
     def from_object(cls, written: PositionObject) -> "Position":
-        """Read what `as_object` wrote."""
-        return cls(**(written | {"rest": base64.b64decode(written["rest"])}))  # type: ignore[arg-type] # the rest is typed
+        """Read what `as_object` wrote; what else a later version may write is ignored."""
+        rest = base64.b64decode(written["rest"])
+        return cls(written["line"], rest, written["column"], written["width"])
 
 
 @dataclass(slots=True)
@@ -124,6 +127,7 @@ def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) ->
     if position.line + len(codes) != end:
         return False
     rows.good = list(zip(codes, range(position.line, end), strict=True))
+    position.column = position.column or 0
     position.line = end
     return True
 
@@ -132,6 +136,9 @@ def _read_ndjson(lines: list[bytes], position: Position, rows: Rows, *, last: bo
     for number, line in enumerate(lines, position.line):
         if line.strip():
             require_short(line, number)
+            if position.column is None:
+                require_lines_of_json(line, number)
+                position.column = 0
             _judge(rows, number, line, member_of)
     position.line += len(lines)
 
@@ -139,33 +146,37 @@ def _read_ndjson(lines: list[bytes], position: Position, rows: Rows, *, last: bo
 def _read_csv(lines: list[bytes], position: Position, rows: Rows, *, last: bool) -> None:
     first, numbered = position.line, iter(enumerate(lines, position.line))
     for number, line in numbered:
-        if line not in {b"", b"\r"}:
+        require_short(line, number)
+        if not _BLANK.fullmatch(line):
             record = complete(line, number, numbered) if b'"' in line else line
             require_short(record, number)
             if record is not line and not last and is_open(record):
                 position.line, position.rest = number, record + b"\n" + position.rest
                 return
-            if position.column is not None or not _is_header(record, number, position):
+            if position.column is None:
+                _read_first(rows, number, record, position)
+            else:
                 _judge(rows, number, record, partial(_field_of, position))
     position.line = first + len(lines)
 
 
-def _is_header(record: bytes, number: int, position: Position) -> bool:
-    """Learn from the first row where the code is, and say whether it is a header.
+def _read_first(rows: Rows, number: int, record: bytes, position: Position) -> None:
+    """Learn from the first row where the code is, and judge the row unless it is a header.
 
     Raises:
         UnreadableList: It does not say where.
     """
-    try:
-        names = [name.strip().casefold() for name in fields_of(record)]
-    except RefusedRow as error:
-        raise UnreadableList(number, error.reason) from error
-    if names.count(COLUMN) != 1 and len(names) > 1:
-        raise UnreadableList(number, Reason.NO_COLUMN)
-    header = COLUMN in names
-    position.column = names.index(COLUMN) if header else 0
-    position.width = len(names)
-    return header
+    if names_the_comma(record, number):
+        return
+    position.column, position.width, header = code_column(record, number)
+    if not header:
+        _judge(rows, number, record, _first_code)
+
+
+def _first_code(record: bytes) -> str:
+    (code,) = fields_of(record)
+    require_code(code)
+    return code
 
 
 def _field_of(position: Position, record: bytes) -> str:

@@ -8,10 +8,14 @@ pool a guess hits one with a probability of 10^7 / 2^60, less than one in 10^11.
 
 import os
 import re
+from array import array
 from collections.abc import Sequence
 from functools import cache
 from itertools import cycle, product
 from random import SystemRandom
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 letters and digits, none of which is read as another (no 0/O, no 1/I)."""
@@ -38,7 +42,7 @@ def is_code(text: str) -> bool:
 
 
 def mint(count: int) -> Sequence[str]:
-    """Make `count` random codes, up to some thousand, sorted, so that an index takes them in order.
+    """Make `count` random codes, up to some thousand.
 
     They are distinct from each other only as far as chance makes them; whoever stores them
     finds out which are new.
@@ -51,10 +55,10 @@ def mint(count: int) -> Sequence[str]:
     clusters = _clusters() if count >= _SCATTERED else [""]
     length = LENGTH - len(clusters[0])
     letters = _letters(count * length)
-    return sorted(
+    return [
         cluster + letters[at : at + length]
         for cluster, at in zip(cycle(clusters), range(0, count * length, length), strict=False)
-    )
+    ]
 
 
 def _clusters() -> Sequence[str]:
@@ -64,10 +68,11 @@ def _clusters() -> Sequence[str]:
 
 
 def mint_part(at: int, total: int, count: int) -> Sequence[str]:
-    """Make `count` random codes, sorted: those from number `at` on, of `total` made in parts.
+    """Make `count` random codes: those from number `at` on, of `total` made in parts.
 
     The space of codes is cut into as many cells as leave a cell some dozens of codes, and the codes
-    fill one cell after the other, so that an index grows at one place only. No guess is better
+    fill one cell after the other, so that an index grows at one place only. Within a cell they are
+    in no order: whoever knows the codes before and after another knows its cell. No guess is better
     than another: each hits with a probability of the number of codes by the size of the space.
     """
     cells = _cells(_letters_of_cell(total))
@@ -78,8 +83,17 @@ def mint_part(at: int, total: int, count: int) -> Sequence[str]:
         place = (at + len(codes)) * len(cells) // total
         ends = -(-(place + 1) * total // len(cells))  # the first number of the next cell
         starts = range(len(codes) * length, min(ends - at, count) * length, length)
-        codes += sorted([cells[place] + letters[start : start + length] for start in starts])
+        codes += [cells[place] + letters[start : start + length] for start in starts]
     return codes
+
+
+def shuffled(items: Sequence[Item]) -> list[Item]:
+    """Return items in a random order, from the system's random source.
+
+    To sort by random numbers takes a third of the time of `SystemRandom.shuffle`.
+    """
+    numbers = array("Q", os.urandom(8 * len(items)))
+    return [items[place] for place in sorted(range(len(items)), key=numbers.__getitem__)]
 
 
 def _letters(count: int) -> str:

@@ -33,6 +33,19 @@ class AuthRefusal(StrEnum):
     BRAND = "brand"
 
 
+class StorageRefusal(StrEnum):
+    """Why a call that would make the database grow was refused."""
+
+    DISK_RESERVE = "disk_reserve"
+    """There is less free space than is kept for reservations."""
+    DISK_FULL = "disk_full"
+    """The database itself has said so."""
+    BRAND_BUDGET = "brand_budget"
+    """The brand's open imports have as many bytes as they may."""
+    TOTAL_BUDGET = "total_budget"
+    """All open imports have as many bytes as they may."""
+
+
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
     """A refusal or failure that a caller is told about.
 
@@ -52,6 +65,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
     """Seconds to wait before the call is tried again."""
     refusal: AuthRefusal | None = None
     """Why the guard refused the call; `None` where it was not the guard."""
+    storage: StorageRefusal | None = None
+    """Why the database may not grow by the call; `None` where it is not about that."""
 
     def __init__(self, detail: str | None = None) -> None:
         """Take the detail, by default the class's meaning."""
@@ -248,6 +263,19 @@ class Conflict(Problem):
     )
 
 
+class CodeSpaceExhausted(Problem):
+    """There are hardly any new codes to be had."""
+
+    slug = "code-space-exhausted"
+    status = 409
+    title = "No new codes to be had"
+    meaning = (
+        "Nearly every code of this form is taken in the brand, so that no new one could be found. "
+        "Nothing was changed."
+    )
+    remedy = "Use codes of a longer form, or with more letters; sending the same again is no help."
+
+
 class TooLarge(Problem):
     """The body is too long."""
 
@@ -256,6 +284,45 @@ class TooLarge(Problem):
     title = "Body too large"
     meaning = "The body is longer than this call takes. Nothing was changed."
     remedy = "Split the request."
+
+
+class UriTooLong(Problem):
+    """The request target is too long."""
+
+    slug = "uri-too-long"
+    status = 414
+    title = "URI too long"
+    meaning = "Path and query together are longer than a request line may be. Nothing was changed."
+    remedy = (
+        "A request line has at most 8190 bytes: room for the longest names, percent-encoded, and a "
+        "cursor. Check what was put into the path or the query."
+    )
+
+
+class HeadersTooLarge(Problem):
+    """The head of the request is too large."""
+
+    slug = "headers-too-large"
+    status = 431
+    title = "Header fields too large"
+    meaning = (
+        "The header fields of the request, one of them or all together, are too large or too many. "
+        "Nothing was changed."
+    )
+    remedy = (
+        "A field has at most 8190 bytes, a request at most 64 fields, and its head at most 32 KiB. "
+        "Look for a token with too many brands, or for cookies that are not ours."
+    )
+
+
+class ExpectationFailed(Problem):
+    """The request expects what the service does not do."""
+
+    slug = "expectation-failed"
+    status = 417
+    title = "Expectation failed"
+    meaning = "The request has an Expect field other than `100-continue`. Nothing was changed."
+    remedy = "Send no Expect field, or `Expect: 100-continue` (RFC 9110, section 10.1.1)."
 
 
 class UnsupportedMediaType(Problem):
@@ -287,6 +354,28 @@ class RateLimited(Problem):
         self.retry_after = retry_after
 
 
+class TooManyMisses(Problem):
+    """Too many codes that there are not."""
+
+    slug = "too-many-misses"
+    status = 429
+    title = "Too many unknown codes"
+    meaning = (
+        "This caller has asked for so many codes of the brand that there are not, as one who "
+        "guesses would. Its look-ups of the brand's codes are refused for a while."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says. Find out why codes are asked for that there are not: "
+        "a list of another brand, or somebody at your service who guesses. In a report of an "
+        "import, each row that the brand has already counts as well."
+    )
+
+    def __init__(self, retry_after: int = 60) -> None:
+        """Take how many seconds are left until look-ups are answered again."""
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class TooManyJobs(Problem):
     """The brand has as many open jobs as it may."""
 
@@ -298,6 +387,74 @@ class TooManyJobs(Problem):
     )
     remedy = "Wait for a job to end, or cancel one, and send the call again."
     retry_after = 10
+
+
+class ImportBudgetExceeded(Problem):
+    """Open imports have as many bytes as they may."""
+
+    slug = "import-budget-exceeded"
+    status = 429
+    title = "Import budget exceeded"
+    meaning = (
+        "The open imports of the brand, or of all brands, have as many bytes as they may have. "
+        "Nothing was changed."
+    )
+    remedy = (
+        "Wait until imports have ended, or cancel one, and repeat the call with the same "
+        "Idempotency-Key. A list that is longer than the whole budget has to be split."
+    )
+    retry_after = 30
+
+    def __init__(
+        self, storage: StorageRefusal = StorageRefusal.BRAND_BUDGET, budget: int = 4 * 1024**3
+    ) -> None:
+        """Say whose budget of so many bytes it is."""
+        whose = "this brand" if storage is StorageRefusal.BRAND_BUDGET else "all brands together"
+        super().__init__(
+            f"The open imports of {whose} may have {budget} bytes, and this one would exceed that. "
+            "Nothing was changed."
+        )
+        self.storage = storage
+
+
+class TooManyOwnTransfers(Problem):
+    """The caller's own imports and exports take up what one caller may have."""
+
+    slug = "too-many-own-transfers"
+    status = 429
+    title = "Too many transfers of this caller"
+    meaning = (
+        "This caller has as many imports and exports under way as one caller may have: half of "
+        "what one process takes at once. Nothing was changed."
+    )
+    remedy = (
+        "Wait until one of your transfers has ended, then repeat the call, an import with the "
+        "same Idempotency-Key."
+    )
+    retry_after = 5
+
+
+class InsufficientStorage(Problem):
+    """The database may not grow now."""
+
+    slug = "insufficient-storage"
+    status = 507
+    title = "Insufficient storage"
+    meaning = (
+        "The database has so little space left that it is kept for reservations. Codes, jobs and "
+        "imports are not taken in until there is more. Nothing was changed."
+    )
+    remedy = (
+        "Wait as long as `Retry-After` says, then repeat the call with the same Idempotency-Key. "
+        "Reservations go on meanwhile, and jobs can be cancelled. Whoever operates the service "
+        "has to make room."
+    )
+    retry_after = 30
+
+    def __init__(self, storage: StorageRefusal = StorageRefusal.DISK_RESERVE) -> None:
+        """Say how it was found out."""
+        super().__init__()
+        self.storage = storage
 
 
 class Unavailable(Problem):

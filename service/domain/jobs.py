@@ -54,7 +54,8 @@ class Job:
 
     id: str
     """Sorts by the moment when the job was asked for."""
-    kind: JobKind
+    kind: str
+    """A `JobKind`, unless a newer version of the service has made the job."""
     state: JobState
     total: int
     done: int

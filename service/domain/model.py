@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
@@ -76,9 +76,66 @@ class Idempotency:
     """Digest of what is asked for."""
 
 
+class AnswerKind(StrEnum):
+    """What a stored answer names."""
+
+    CODES = "codes"
+    JOB = "job"
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """A part of a listing; `more` says that another part follows its last item."""
 
     items: Sequence[Item]
     more: bool
+
+
+class Level(NamedTuple):
+    """How many codes a campaign has left."""
+
+    brand: str
+    campaign: str
+    available: int
+    taken: int
+    """Those that are not available any more."""
+
+
+class Levels(NamedTuple):
+    """The levels that matter most, and the sums of all."""
+
+    shown: Sequence[Level]
+    pools: int
+    """How many campaigns there are."""
+    available: int
+    taken: int
+
+    @property
+    def left_out(self) -> int:
+        """How many campaigns are not shown."""
+        return self.pools - len(self.shown)
+
+
+class Room(NamedTuple):
+    """How much the database may still grow, in bytes."""
+
+    disk: int
+    """Free on its disk."""
+    reusable: int
+    """In the database itself, where something was deleted."""
+    reserve: int
+    """What is kept for reservations."""
+
+    @property
+    def low(self) -> bool:
+        """Whether there is less than the reserve."""
+        return self.lacks(0)
+
+    def lacks(self, wanted: int) -> bool:
+        """Say whether there would be less than the reserve without `wanted` bytes.
+
+        SQLite never gives space back to its disk, so what it can use again counts as well; but
+        half of the reserve has to be free on the disk, for the write-ahead log.
+        """
+        left = self.disk + self.reusable - wanted
+        return left < self.reserve or self.disk < self.reserve // 2

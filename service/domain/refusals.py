@@ -23,6 +23,19 @@ class Reason(StrEnum):
     IN_OTHER_IMPORT = "in-other-import"
     ROW_TOO_LONG = "row-too-long"
     NO_COLUMN = "no-column"
+    UNKNOWN_HEADER = "unknown-header"
+    SEMICOLONS = "semicolons"
+    TABS = "tabs"
+    BARS = "bars"
+    SEPARATOR = "separator"
+    JSON = "json"
+    ARRAY = "array"
+    SEVERAL_LINES = "several-lines"
+
+    @classmethod
+    def text_of(cls, slug: str) -> str:
+        """Say it in a sentence, also of what only a newer version of the service knows."""
+        return cls(slug).text if slug in set(cls) else "The row was refused."
 
     @property
     def text(self) -> str:
@@ -42,7 +55,17 @@ _TEXTS = {
     Reason.IN_BRAND: "The brand has this code already.",
     Reason.IN_OTHER_IMPORT: "Another import of the brand, which is not finished, has this code.",
     Reason.ROW_TOO_LONG: f"It is longer than {MAX_ROW_BYTES} bytes; what follows was not read.",
-    Reason.NO_COLUMN: "The first row has several fields, and not one of them is `code`.",
+    Reason.NO_COLUMN: "The first row has several fields, and not exactly one of them is `code`.",
+    Reason.UNKNOWN_HEADER: f"The first row is neither a code of {MIN_LENGTH} to {MAX_LENGTH} "
+    "characters (A-Z, a-z, 0-9 and '-') nor a known header. Name the column `code`.",
+    Reason.SEMICOLONS: "Fields are separated by semicolons. Separate them by commas.",
+    Reason.TABS: "Fields are separated by tabs. Separate them by commas.",
+    Reason.BARS: "Fields are separated by vertical bars. Separate them by commas.",
+    Reason.SEPARATOR: "The row `sep=` names another separator than the comma, which alone is read.",
+    Reason.JSON: "The list is JSON, and was sent as CSV. Send it as `application/x-ndjson`.",
+    Reason.ARRAY: "The list is one JSON array. Write each object on a line of its own, without "
+    "brackets around them or commas between.",
+    Reason.SEVERAL_LINES: "The JSON object goes on in the next line. Write each on one line.",
 }
 
 
@@ -50,7 +73,8 @@ class Refusal(NamedTuple):
     """A line of the list, counted from 1, and why it was refused."""
 
     line: int
-    reason: Reason
+    reason: str
+    """A `Reason`, unless a newer version of the service has refused it."""
 
 
 class UnreadableList(Exception):  # noqa: N818 - it is the list's state

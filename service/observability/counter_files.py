@@ -36,7 +36,10 @@ def make_folder() -> Path:
     if Path(named).name.startswith(mine):
         return Path(named)
     _sweep(shared_memory())
-    folder = Path(tempfile.mkdtemp(prefix=mine, dir=shared_memory()))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=mine, dir=shared_memory()))
+    except OSError:  # full
+        folder = Path(tempfile.mkdtemp(prefix=mine))
     fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
     os.environ[VARIABLE] = str(folder)
     return folder

@@ -1,29 +1,28 @@
-"""`/metrics`, served from a thread of gunicorn's master, however busy the workers are.
+"""`/metrics`, served from threads of gunicorn's master, however busy the workers are.
 
-The master forks workers, and a fork must not find this thread holding a lock or an open
+The master forks workers, and a fork must not find a thread here holding a lock or an open
 SQLite connection (https://www.sqlite.org/howtocorrupt.html, section 2.6): so a scrape keeps
-forks waiting for its few milliseconds, and whatever it opens it closes before it ends.
+forks waiting for its few milliseconds, and whatever it opens it closes before it ends. The thread
+that waits for clients (`scrapes.py`) holds no lock; a child closes what it has open.
 """
 
 import errno
 import os
 import threading
-from collections.abc import Iterable
-from socket import AF_INET, AF_INET6
-from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
+from service.observability.scrapes import Request, Response, ScrapeServer
 from service.observability.state import StoreWatch
 from service.settings import DEFAULT_METRICS_PORT, Settings
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+_READ = {"accept": "HTTP_ACCEPT", "accept-encoding": "HTTP_ACCEPT_ENCODING"}
+"""The header fields that prometheus-client reads."""
 
 
 class MetricsServer:
@@ -34,6 +33,7 @@ class MetricsServer:
         watch: Looks at the store, perhaps for longer than a scrape takes.
         collectors: Find out the rest, and leave nothing open.
         log: Hears where metrics are.
+        note: Counts what this process has to count, just before it is shown.
     """
 
     def __init__(
@@ -42,35 +42,40 @@ class MetricsServer:
         watch: StoreWatch,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
+        note: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._watch = watch
         self._log = log
+        self._note = note
         self._scraping = threading.Lock()
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         for collector in collectors:
             registry.register(collector)
-        self._app = make_wsgi_app(registry)
+        self._show = answers_of(registry)
 
     def start(self) -> None:
-        """Listen, and serve from a thread of its own until the process ends."""
+        """Listen, and serve from threads of its own until the process ends."""
         # The last registered is the first to wait: nobody begins to ask while a fork is due.
         for lock in (self._watch.busy, self._scraping):
             os.register_at_fork(
                 before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
             )
         server = self._listen()
-        os.register_at_fork(after_in_child=server.socket.close)  # else workers keep the port
-        self._log.info("metrics_listening", port=server.server_port)
-        threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+        server.start()
+        self._log.info("metrics_listening", port=server.port)
 
-    def _listen(self) -> ThreadingWSGIServer:
+    def _listen(self) -> ScrapeServer:
         """Bind the port; in development, any port where the default one is taken.
 
         Raises:
             OSError: The port is taken.
         """
+        if self._settings.metrics_port is None and (
+            self._settings.worker_metrics_port == DEFAULT_METRICS_PORT
+        ):
+            return self._bind(0)  # in development; a worker wants that one
         try:
             return self._bind(self._settings.metrics_port or DEFAULT_METRICS_PORT)
         except OSError as error:
@@ -78,25 +83,35 @@ class MetricsServer:
                 raise
             return self._bind(0)
 
-    def _bind(self, port: int) -> ThreadingWSGIServer:
-        class Listener(ThreadingWSGIServer):
-            address_family = AF_INET6 if ":" in self._settings.host else AF_INET
+    def _bind(self, port: int) -> ScrapeServer:
+        return ScrapeServer(self._settings.host, port, self._answer, self._log)
 
-        return make_server(self._settings.host, port, self._answer, Listener, SilentHandler)
-
-    def _answer(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != "/metrics":
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"Metrics are at /metrics.\n"]
+    def _answer(self, request: Request) -> Response:
         with self._scraping:
-            shown: Iterable[bytes] = self._app(environ, start_response)
-            return shown
+            self._note()
+            return self._show(request)
 
 
-class SilentHandler(WSGIRequestHandler):
-    """Logs no scrapes."""
+def answers_of(registry: CollectorRegistry) -> Callable[[Request], Response]:
+    """Return what shows a registry at `/metrics`, in the format that a scraper asks for."""
+    app: Any = make_wsgi_app(registry)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-        """Say nothing."""
+    def show(request: Request) -> Response:
+        if request.path != "/metrics":
+            text = [("Content-Type", "text/plain")]
+            return Response("404 Not Found", text, b"Metrics are at /metrics.\n")
+        started: list[Any] = []
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": request.path,
+            "QUERY_STRING": request.query,
+            **{
+                name: request.fields[field]
+                for field, name in _READ.items()
+                if field in request.fields
+            },
+        }
+        body = b"".join(app(environ, lambda *said: started.extend(said)))
+        return Response(started[0], started[1], body)
+
+    return show

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from service.domain.jobs import Job, JobKind, JobState
-from service.observability.metrics import BuildCollector
+from service.observability.metrics import BuildCollector, LogCollector
 from service.usecases.job_ports import Step
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -17,6 +17,7 @@ class JobMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(BuildCollector())
+        self.registry.register(LogCollector())
         self._chunks = Histogram(
             "discount_job_chunk_seconds",
             "Time of a chunk's transaction with its commit.",
@@ -44,6 +45,11 @@ class JobMetrics:
             "Jobs ended because worker after worker died of them.",
             registry=self.registry,
         )
+        self._left = Counter(
+            "discount_jobs_left",
+            "Jobs that only a newer version of the service can do, and that this worker leaves.",
+            registry=self.registry,
+        )
         # Made at once, so that each is scraped as 0 before it first happens.
         for kind in JobKind:
             self._chunks.labels(kind)
@@ -64,6 +70,10 @@ class JobMetrics:
     def given_up(self) -> None:
         """Count a job that no worker survived."""
         self._given_up.inc()
+
+    def left(self) -> None:
+        """Count a job that is left for a newer version."""
+        self._left.inc()
 
     def waits(self) -> None:
         """Count a chunk that has to wait."""

@@ -16,7 +16,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from service import __version__
-from service.domain.errors import AuthRefusal
+from service.domain.errors import AuthRefusal, StorageRefusal
+from service.observability.log_output import DROPPED
 
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -28,6 +29,7 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 SLOW_S = 0.25
 """From so many seconds on an operation of the database is slow: a call that waits for it misses
 the objective for latency."""
+LOG_LINES_DROPPED = "Log lines that could not be written, or that nobody read in time."
 FORESEEN_ERRORS = ("SQLITE_FULL", "SQLITE_BUSY", "53100")
 """Errors of the database that are alerted on; 53100 is PostgreSQL's full disk."""
 
@@ -79,6 +81,19 @@ class Metrics:
         )
         self._refusals = {reason: refusals.labels(reason.value) for reason in AuthRefusal}
 
+        storage = Counter(
+            "discount_storage_refusals",
+            "Calls refused because the database may not grow by them, by the reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._storage = {reason: storage.labels(reason.value) for reason in StorageRefusal}
+
+        self._misses = Counter(
+            "discount_code_misses",
+            "Codes asked for that there are not.",
+            registry=self.registry,
+        )
         self._errors = Counter(
             "discount_database_errors",
             "Calls that failed because of the database, by its own name of what went wrong.",
@@ -121,6 +136,15 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._accepts_failed = Counter(
+            "discount_accept_failures",
+            "Times that the system refused a new connection.",
+            registry=self.registry,
+        )
+        self._log_lines_dropped = Counter(
+            "discount_log_lines_dropped", LOG_LINES_DROPPED, registry=self.registry
+        )
+
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count an answered request."""
         kind = (method, route, status)
@@ -150,9 +174,27 @@ class Metrics:
         """Count a call that the guard refused."""
         self._refusals[reason].inc()
 
+    def storage_refusal(self, reason: StorageRefusal) -> None:
+        """Count a call by which the database may not grow."""
+        self._storage[reason].inc()
+
+    def code_misses(self, count: int) -> None:
+        """Count codes that were asked for and are not there."""
+        self._misses.inc(count)
+
     def database_error(self, name: str) -> None:
         """Count a call that the database failed."""
         self._errors.labels(name).inc()
+
+    def accept_failed(self) -> None:
+        """Count a connection that the system refused us."""
+        self._accepts_failed.inc()
+
+    def log_lines(self) -> int:
+        """Count the log lines that this process has dropped since the last time."""
+        dropped = DROPPED.take()
+        self._log_lines_dropped.inc(dropped)
+        return dropped
 
     def saturation(self, waiting: int, in_use: int, idle: int, most: int) -> None:
         """Note how many writes wait now, and how many connections there are."""
@@ -190,6 +232,16 @@ class BuildCollector(Collector):
         yield family
         yield GaugeMetricFamily(
             "discount_start_time_seconds", "When it was started, Unix time.", value=self._started
+        )
+
+
+class LogCollector(Collector):
+    """Tells how many log lines this process has dropped, where it alone is shown."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counter."""
+        yield CounterMetricFamily(
+            "discount_log_lines_dropped", LOG_LINES_DROPPED, value=DROPPED.total
         )
 
 

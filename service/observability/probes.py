@@ -1,53 +1,158 @@
-"""Liveness and readiness, as Kubernetes asks for them."""
+"""Liveness and readiness, as Kubernetes asks for them.
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
+In a server, a thread looks every second whether calls can be served, and whoever asks hears its
+last word: an answer waits for nothing that it judges.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from flask import Blueprint, Response
 from structlog.typing import FilteringBoundLogger
 
+from service.observability.requests import current_record
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 READY_WITHIN_S = 1.0
-"""How long all the checks of one probe may take together."""
+"""How long a check may take to answer."""
+EVERY_S = 1.0
+"""How often the thread looks, unless a look takes longer."""
+TIMED_OUT = "timed out"
+_STALE_S = EVERY_S + READY_WITHIN_S
+"""After this, an answer should have been followed by another."""
+_REST_S = 0.1
 
 Check = Callable[[], str | None]
 """Returns what is wrong in a word or two, `None` for nothing; anything raised is wrong too."""
 
 
-def probe_views(checks: Mapping[str, Check], log: FilteringBoundLogger) -> Blueprint:
-    """Make the two probes; `checks` are what readiness needs, by name; `log` hears of failures."""
-    views = Blueprint("probes", __name__)
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readyz")
+class Probe(NamedTuple):
+    """The answer to a probe."""
 
-    @views.get("/livez")
-    def livez() -> Response:
-        """The process answers; it touches nothing."""
-        return _answer({"status": "ok"}, 200)
-
-    @views.get("/readyz")
-    def readyz() -> Response:
-        """Calls can be served: every check says so in time."""
-        found = dict.fromkeys(checks, "timed out")
-        running = executor.submit(_run_all, checks, found)
-        try:
-            running.result(READY_WITHIN_S)
-        except TooLate:
-            running.cancel()
-            found = found.copy()  # what is still running may write on
-        ready = all(word == "ok" for word in found.values())
-        if not ready:
-            log.warning("not_ready", checks=found)
-        content = {"status": "ready" if ready else "not ready", "checks": found}
-        return _answer(content, 200 if ready else 503)
-
-    return views
+    status: str
+    body: bytes
+    headers: list[tuple[str, str]]
 
 
-def _run_all(checks: Mapping[str, Check], found: dict[str, str]) -> None:
-    for name, check in checks.items():
-        found[name] = _run(check)
+class Readiness:
+    """What the checks have said lately.
+
+    Args:
+        at_once: Checks that take no time, by name; they are asked for each answer.
+        checks: The others, in the order in which they are asked; what may take long comes last.
+        log: Hears of failures.
+    """
+
+    def __init__(
+        self, at_once: Mapping[str, Check], checks: Mapping[str, Check], log: FilteringBoundLogger
+    ) -> None:
+        self._at_once, self._checks, self._log = at_once, checks, log
+        self._words = dict.fromkeys(checks, TIMED_OUT)
+        self._heard = dict.fromkeys(checks, -math.inf)
+        """When each check answered."""
+        self._watcher: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._said: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
+
+    def start(self) -> None:
+        """Look from now on, from a thread of this process, until the process ends."""
+        self._watcher = threading.Thread(target=self._watch, name="readiness", daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Look no more; from now on nothing is ready."""
+        self._stopping.set()
+        if self._watcher:
+            self._watcher.join()
+
+    def answer(self) -> Probe:
+        """Say whether calls can be served; look first where no thread does."""
+        if self._watcher is None:
+            self._look_in_time()
+        now = time.monotonic()
+        words = {name: _run(check) for name, check in self._at_once.items()}
+        for name in self._checks:
+            fresh = now - self._heard[name] < _STALE_S
+            words[name] = self._words[name] if fresh else TIMED_OUT
+        return self._told(words)
+
+    def _told(self, words: dict[str, str]) -> Probe:
+        """Write an answer, unless it is the last one once more."""
+        key = tuple(words.values())
+        if key != self._said[0]:
+            ready = set(key) <= {"ok"}
+            content = {"status": "ready" if ready else "not ready", "checks": words}
+            self._said = key, _probe(content, 200 if ready else 503)
+        if set(key) - {"ok"}:
+            self._log.warning("not_ready", checks=words)
+        return self._said[1]
+
+    def _watch(self) -> None:
+        rest_s = 0.0
+        while not self._stopping.wait(rest_s):
+            began = time.monotonic()
+            self._look()
+            rest_s = max(_REST_S, began + EVERY_S - time.monotonic())
+
+    def _look(self) -> None:
+        for name, check in self._checks.items():
+            self._words[name] = _run(check)
+            self._heard[name] = time.monotonic()
+
+    def _look_in_time(self) -> None:
+        """Look, in a thread that may take longer than anybody waits."""
+        self._heard = dict.fromkeys(self._checks, -math.inf)
+        looking = threading.Thread(target=self._look, name="readyz", daemon=True)
+        looking.start()
+        looking.join(READY_WITHIN_S)
+
+
+class Probes:
+    """A WSGI middleware that answers the probes, and hands all else on.
+
+    Args:
+        app: Answers all else.
+        readiness: Knows whether calls can be served.
+    """
+
+    def __init__(self, app: "WSGIApplication", readiness: Readiness) -> None:
+        self._app = app
+        self._probes: dict[str, Callable[[], Probe]] = {
+            "/livez": lambda: _ALIVE,
+            "/readyz": readiness.answer,
+        }
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request."""
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        probe = self._probes.get(path) if method in {"GET", "HEAD"} else None
+        if probe is None:
+            return self._app(environ, start_response)
+        current_record().route = path
+        answer = probe()
+        start_response(answer.status, answer.headers)
+        return () if method == "HEAD" else (answer.body,)
+
+
+def probe_routes() -> Blueprint:
+    """Make the routes of the probes, so that other methods are refused as everywhere."""
+    routes = Blueprint("probes", __name__)
+    for name in ("livez", "readyz"):
+        routes.add_url_rule(f"/{name}", name, _answered_before)
+    return routes
+
+
+def _answered_before() -> Response:
+    raise AssertionError("The middleware answers the probes.")
 
 
 def _run(check: Check) -> str:
@@ -57,9 +162,16 @@ def _run(check: Check) -> str:
         return "unavailable"
 
 
-def _answer(content: object, status: int) -> Response:
-    response = Response(orjson.dumps(content), status, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
+def _probe(content: object, status: int) -> Probe:
+    body = orjson.dumps(content)
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = "1"
-    return response
+        headers.append(("Retry-After", "1"))
+    return Probe(f"{status} {HTTPStatus(status).phrase.upper()}", body, headers)
+
+
+_ALIVE = _probe({"status": "ok"}, 200)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
+from service.body_state import RECORD, BodyAwaited
 from service.observability.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class RequestObserver:
     ) -> Iterable[bytes]:
         """Answer a request, then count and log it."""
         started = time.perf_counter()
-        record = self.record(environ)
+        record = environ.get(RECORD) or self.record(environ)
         _CURRENT.set(record)
         status = 500
 
@@ -170,6 +171,9 @@ class RequestObserver:
 
         try:
             answer = self.app(environ, start)
+        except BodyAwaited:  # the same request comes again, with its body
+            environ[RECORD] = record
+            raise
         except BaseException:
             tell()
             raise
@@ -187,9 +191,12 @@ class RequestObserver:
 
     def tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
         """Count, trace and log a request that was answered."""
-        if record.trace:
-            record.trace.end(method, status, record)
-        self._metrics.request(method, record.route, status, seconds)
+        try:
+            if record.trace:
+                record.trace.end(method, status, record)
+            self._metrics.request(method, record.route, status, seconds)
+        except Exception as error:  # noqa: BLE001 - to watch a call must not fail it
+            self._log.warning("request_not_observed", exc_info=error)
         say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
         say(
             "request",

@@ -7,7 +7,7 @@ long, and would then lose every other number, too.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import JobState
+from service.domain.model import Levels, Room
 from service.usecases.job_ports import JobsNow
 
 ASK_WITHIN_S = 0.7
@@ -25,9 +26,6 @@ FRESH_S = 60.0
 """How long an answer that came late is good for: until the next scrape, at the usual pace."""
 JOB_WAITS_S = 15.0
 """After so long a job should have a worker: one takes up within this what another left behind."""
-
-Level = tuple[str, str, int, int]
-"""Brand, campaign, how many codes are available, and how many are not any more."""
 
 
 class Store(Protocol):
@@ -42,8 +40,11 @@ class Store(Protocol):
     def wanted_revision(self) -> int:
         """Return the revision that this version wants."""
 
-    def levels(self) -> Sequence[Level]:
-        """Return the level of every campaign."""
+    def levels(self) -> Levels:
+        """Return the levels of campaigns."""
+
+    def room(self) -> Room | None:
+        """Return how much space there is; `None` where nobody knows."""
 
     def open_jobs(self) -> JobsNow:
         """Return the jobs that have not ended."""
@@ -58,7 +59,8 @@ class StoreNow:
 
     up: bool = False
     revision: int | None = None
-    levels: Sequence[Level] | None = None
+    levels: Levels | None = None
+    room: Room | None = None
     jobs: JobsNow | None = None
 
 
@@ -122,6 +124,7 @@ class StoreWatch:
         if found.revision < wanted:
             self._log.warning("migration_missing", revision=found.revision, wanted=wanted)
         if found.revision:
+            found.room = self._store.room()
             found.levels = self._store.levels()
             found.jobs = self._store.open_jobs()
             self._tell_of_waiting(found.jobs)
@@ -154,6 +157,8 @@ class StoreCollector(Collector):
             yield _gauge("discount_schema_revision", "Revision of the tables.", now.revision)
         if now.levels is not None:
             yield from _show_levels(now.levels)
+        if now.room is not None:
+            yield from _show_room(now.room)
         if now.jobs is not None:
             yield from _show_jobs(now.jobs)
 
@@ -171,7 +176,7 @@ class KeysCollector(Collector):
         yield _gauge("discount_keys_stale_seconds", text, self._stale_s())
 
 
-def _show_levels(levels: Sequence[Level]) -> Iterator[GaugeMetricFamily]:
+def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
     names = ["brand", "campaign"]
     available = GaugeMetricFamily(
         "discount_codes_available", "Codes that can still be reserved.", labels=names
@@ -179,11 +184,34 @@ def _show_levels(levels: Sequence[Level]) -> Iterator[GaugeMetricFamily]:
     taken = GaugeMetricFamily(
         "discount_codes_taken", "Codes that cannot be reserved any more.", labels=names
     )
-    for brand, campaign, free, gone in levels:
-        available.add_metric([brand, campaign], free)
-        taken.add_metric([brand, campaign], gone)
+    for level in levels.shown:
+        available.add_metric([level.brand, level.campaign], level.available)
+        taken.add_metric([level.brand, level.campaign], level.taken)
     yield available
     yield taken
+    yield _gauge("discount_pools", "Campaigns.", levels.pools)
+    yield _gauge("discount_pools_left_out", "Campaigns whose codes are not shown.", levels.left_out)
+    yield _gauge(
+        "discount_all_codes_available",
+        "Codes of all campaigns that can still be reserved.",
+        levels.available,
+    )
+    yield _gauge(
+        "discount_all_codes_taken",
+        "Codes of all campaigns that cannot be reserved any more.",
+        levels.taken,
+    )
+
+
+def _show_room(room: Room) -> Iterator[GaugeMetricFamily]:
+    yield _gauge("discount_disk_free_bytes", "Free on the disk of the database.", room.disk)
+    yield _gauge(
+        "discount_disk_reusable_bytes",
+        "Free in the database, where something was deleted.",
+        room.reusable,
+    )
+    yield _gauge("discount_disk_reserve_bytes", "What is kept for reservations.", room.reserve)
+    yield _gauge("discount_disk_low", "Whether there is less than the reserve.", room.low)
 
 
 def _show_jobs(jobs: JobsNow) -> Iterator[GaugeMetricFamily]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
+from service import deadlines
 from service.settings import Settings
 from service.usecases.job_ports import Announce, JobKey
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 PUT_WITHIN_S = 0.5
 """How long a caller waits while others tell workers of their jobs."""
+
+ANNOUNCE_S = 2.5
+"""How long it may take to tell workers, this wait included; who has waited longer tells nobody."""
 
 
 def announcer(put: Callable[[JobKey], None], log: FilteringBoundLogger) -> Announce:
@@ -49,6 +53,8 @@ class LateQueue:
         Raises:
             Exception: Whatever kept it from being told.
         """
+        if deadlines.left(ANNOUNCE_S) < ANNOUNCE_S:
+            raise TimeoutError("Its caller waits for an answer.")
         # The queue serves one at a time. While it is slow, one caller waits for it, not all.
         if not self._putting.acquire(timeout=PUT_WITHIN_S):
             raise TimeoutError("Others have been waiting for the queue.")

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, column, select, text
 
-from service.domain.errors import CodeNotFound
+from service.domain.codes import shuffled
+from service.domain.errors import CodeNotFound, CodeSpaceExhausted
 from service.domain.model import Code, Millis, State
 from service.store.pools import Pool, move
 from service.store.tables import code
@@ -51,7 +52,7 @@ def add_codes(
     """Add exactly `count` new codes, making up for those that the brand already has.
 
     Raises:
-        RuntimeError: There are hardly any new codes to be had.
+        CodeSpaceExhausted: There are hardly any new codes to be had.
     """
     added: list[str] = []
     for _ in range(MAX_ROUNDS):
@@ -59,8 +60,8 @@ def add_codes(
             break
         added += insert_codes(connection, pool, mint(count - len(added)), now)
     else:
-        raise RuntimeError("Nearly every code of this form is taken.")
-    move(connection, pool, count, into=State.AVAILABLE)
+        raise CodeSpaceExhausted
+    move(connection, pool, count, now, into=State.AVAILABLE)
     return added
 
 
@@ -69,17 +70,20 @@ def insert_codes(
 ) -> Sequence[str]:
     """Insert codes in one statement, and return those that the brand did not have.
 
-    They are sorted, so that neighbours in the batch are neighbours in the index, and so that two
-    who insert the same codes wait for each other in the same order. PostgreSQL claims go
-    by a random `probe`; sorted as well, they spread any codes evenly and load as fast.
+    On SQLite they are handed out as they are inserted, so they are shuffled: else whoever knows
+    two codes would know that those handed out between lie between. PostgreSQL claims go by a
+    random `probe`, in no order of the codes; these are sorted, so that neighbours in the batch are
+    neighbours in the index, and two who insert the same codes wait for each other in the same
+    order.
     """
-    ordered = sorted(texts)
     if connection.dialect.name == "sqlite":
-        added = insert_on_sqlite(connection, pool, ordered, now)
-        if added == len(ordered):
-            return ordered
+        mixed = shuffled(texts)
+        added = insert_on_sqlite(connection, pool, mixed, now)
+        if added == len(mixed):
+            return mixed
         return connection.execute(_LAST, {"count": added}).scalars().all()  # nobody else writes
-    probes = sorted(array("i", os.urandom(4 * len(ordered))))
+    ordered = sorted(texts)
+    probes = array("i", os.urandom(4 * len(ordered))).tolist()
     values = {**pool._asdict(), "now": now, "codes": ordered, "probes": probes}
     return connection.execute(_ADD_ON_POSTGRESQL, values).scalars().all()
 

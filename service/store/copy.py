@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, func, select
 from service.store.checksums import checksum, shared_columns
 from service.store.errors import MaintenanceError
 from service.store.postgresql.filling import Report, filling, load, without_keys
-from service.store.revision import newest_revision
+from service.store.revision import Standing, newest_revision, standing_of, why_unfit
 from service.store.schema import current_revision
 from service.store.sqlite.database import driver_of
 from service.store.sqlite.snapshot import file_of, open_file, snapshot
@@ -52,10 +52,14 @@ def _require_newest(old: Connection) -> None:
         MaintenanceError: It has others.
     """
     found, wanted = current_revision(old), newest_revision()
-    if found != wanted:
+    standing = standing_of(found)
+    if standing is Standing.NEWER:
         raise MaintenanceError(
-            f"The SQLite file is at revision {found}, wanted {wanted}: run db upgrade on it first."
+            f"The SQLite file is at revision {found}, newer than {wanted}, and may hold what this "
+            "version does not know: copy it with the version that made its tables."
         )
+    if standing is not Standing.SAME:
+        raise MaintenanceError(f"The SQLite file is {why_unfit(found)}.")
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
+from service.store.space import Reserve, Space
 from service.store.tables import metadata
 
 _BEGIN = "discount_begin"
@@ -77,7 +78,7 @@ class Database(ABC):
     """The statement that begins one which sees one moment only."""
 
     def __init__(
-        self, app: Flask, url: str, options: Mapping[str, Any], observer: Observer | None
+        self, app: Flask, url: str | URL, options: Mapping[str, Any], observer: Observer | None
     ) -> None:
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         # Error texts reach the log; codes and users must not.
@@ -89,6 +90,8 @@ class Database(ABC):
         self._reader = self.engine.execution_options(**{_BEGIN: None})
         self._observer = observer or Nobody()
         self._round_trip: RoundTrip | None = None
+        self.reserve = Reserve(self.space, 0)
+        """What of its space is kept for reservations; none unless whoever opens it says so."""
 
     def _begin(self, connection: Connection) -> None:
         """Begin where we want it: drivers, left alone, begin too late or when none is asked for."""
@@ -176,6 +179,14 @@ class Database(ABC):
     def others_write(self) -> bool:
         """Say whether others write or wait to, where only one can at a time."""
         return False
+
+    @abstractmethod
+    def space(self) -> Space | None:
+        """Return by how much the database may grow; `None` where nobody knows.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
 
     @property
     @abstractmethod

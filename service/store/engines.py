@@ -12,6 +12,7 @@ from flask import Flask
 from service.settings import Settings
 from service.store.database import Database, Observer
 from service.store.reservations import Reservations
+from service.store.space import Reserve
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
 
@@ -31,14 +32,24 @@ def open_database(
         SettingsError: There is no folder for the file of an SQLite database, or libpq does not
             take the URL of a PostgreSQL one.
     """
-    threads = threads or settings.threads
+    database = _open(app, settings, observer, threads or settings.threads)
+    database.reserve = Reserve(database.space, settings.reserve_bytes)
+    return database
+
+
+def _open(app: Flask, settings: Settings, observer: Observer | None, threads: int) -> Database:
     if settings.on_postgresql:
         from service.store.postgresql.database import PostgreSQLDatabase
 
         conninfo = conninfo_of_settings(settings)
         conninfo()  # a mistake in it shows now
         return PostgreSQLDatabase(
-            app, conninfo, threads, observer, prepared=settings.prepared_statements
+            app,
+            conninfo,
+            threads,
+            observer,
+            prepared=settings.prepared_statements,
+            capacity=settings.database_capacity_bytes,
         )
     return SQLiteDatabase(app, settings.database_url, threads, observer)
 

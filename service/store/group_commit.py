@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
+from service import deadlines
 from service.domain.errors import Unavailable
+from service.store.space import is_full
 from service.tasks import new_signal
 
 Job = TypeVar("Job")
@@ -33,7 +35,7 @@ class Waiter(Generic[Job, Result]):
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.expires = time.monotonic() + DEADLINE_S
+        self.expires = deadlines.until(DEADLINE_S)
         self.result: Result | None = None
         self.error: Exception | None = None
         self._done = new_signal()
@@ -137,7 +139,8 @@ class GroupCommit(Generic[Job, Result]):
             for waiter, result in zip(batch, results, strict=True):
                 waiter.result = result
         except Exception as error:  # noqa: BLE001 - it is handed to the caller whose it is
-            if len(batch) > 1 and not isinstance(error, Unavailable):
+            # What is too much for a disk may be one of them alone.
+            if len(batch) > 1 and (not isinstance(error, Unavailable) or is_full(error)):
                 for waiter in batch:
                     self._do([waiter])
                 return

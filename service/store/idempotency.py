@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, insert, select, text
 
 from service.domain.errors import Conflict
-from service.domain.model import Idempotency, Millis
+from service.domain.model import AnswerKind, Idempotency, Millis
 from service.store.tables import idempotency
 from service.usecases.ports import KEPT_MS
 
+ANSWER = r'\["[A-Za-z0-9-]+"(, ?"[A-Za-z0-9-]+")*\]'
+"""What a stored answer looks like, as a regular expression: an array of codes, or of one job."""
 PURGED_AT_ONCE = 10
 """More than a request adds, so that a brand's old keys come to an end."""
 
@@ -55,8 +57,19 @@ def recall(connection: Connection, once: Idempotency, now: Millis) -> Sequence[s
     return answered
 
 
+def is_known(connection: Connection, key: bytes, now: Millis) -> bool:
+    """Say whether a request with a key has been answered lately."""
+    row = connection.execute(_FIND, {"key": key}).one_or_none()
+    return row is not None and row.created_at > now - KEPT_MS
+
+
 def remember(
-    connection: Connection, brand_id: int, once: Idempotency, answer: Sequence[str], now: Millis
+    connection: Connection,
+    brand_id: int,
+    once: Idempotency,
+    kind: AnswerKind,
+    answer: Sequence[str],
+    now: Millis,
 ) -> None:
     """Keep the answer for a retry, and purge a few of the brand's keys that are too old."""
     old = connection.execute(_OLD, {"brand_id": brand_id, "until": now - KEPT_MS}).mappings().all()
@@ -70,5 +83,6 @@ def remember(
             "content": once.content,
             "answer": json.dumps(answer),
             "created_at": now,
+            "kind": kind,
         },
     )

@@ -9,13 +9,14 @@ and a look at `created_at`, which no index has, keeps one from standing in for t
 INDEXED is SQLite's alone, and does neither on a table WITHOUT ROWID.) A test reads the plans.
 
 `{legal_name}` and its like are the domain's rules as each engine has them; `{answered}` is a table
-of the codes that stored answers name: a brand's id, a code.
+of what stored answers name: a brand's id, the kind of the answer, a code or the id of a job.
 """
 
 from typing import NamedTuple
 
 from service.domain.jobs import JobKind, JobState
-from service.domain.model import Millis, State
+from service.domain.model import AnswerKind, Millis, State
+from service.domain.names import DEFAULT_CAMPAIGN
 from service.store.importing.invariants import INVARIANTS as OF_IMPORTS
 
 
@@ -40,6 +41,7 @@ _KEYS = {
     "campaign": "brand_id, id",
     "code": "brand_id + 0, campaign_id + 0",
     "job": "brand_id + 0, campaign_id + 0",
+    "idempotency": "brand_id + 0, NULL",
 }
 _TWINS = """
     SELECT brand_id, campaign_id, count(*) FROM (
@@ -62,21 +64,51 @@ _TALLY_OF_NOTHING = """
         WHERE campaign.brand_id = tally.brand_id AND campaign.id = tally.campaign_id
     ) GROUP BY brand_id, campaign_id
 """
-_ANSWERED = """
+_JOBS = "SELECT brand_id, id || '' FROM job WHERE coalesce(created_at, 0) IS NOT NULL"
+# An answer without a kind is an older version's: what is no job is a code.
+_ANSWERED = f"""
     SELECT brand_id, NULL, count(*) FROM (
-        SELECT brand_id, code FROM ({answered}) AS answered
+        SELECT brand_id, name FROM ({{answered}}) AS answered
+        WHERE kind = '{AnswerKind.CODES}' OR kind IS NULL AND (brand_id, name) NOT IN ({_JOBS})
         EXCEPT SELECT brand_id, code FROM code WHERE coalesce(created_at, 0) IS NOT NULL
     ) AS unknown GROUP BY brand_id
+"""  # noqa: S608 - constants
+_ANSWERED_JOB = f"""
+    SELECT brand_id + 0, NULL, count(*) FROM ({{answered}}) AS answered
+    WHERE kind = '{AnswerKind.JOB}' AND (brand_id, name) NOT IN ({_JOBS}) GROUP BY 1
+"""  # noqa: S608 - constants
+_ANSWERED_TWICE = """
+    SELECT brand_id, NULL, count(*) FROM (
+        SELECT min(brand_id) AS brand_id FROM ({answered}) AS answered
+        GROUP BY brand_id + 0, name HAVING count(*) > 1
+    ) AS twice GROUP BY brand_id
 """
+_ANSWER_KINDS = ", ".join(f"'{kind}'" for kind in AnswerKind)
+_ANSWER_UNTRUE = f"""
+    NOT {{legal_answer}} OR kind NOT IN ({_ANSWER_KINDS})
+    OR kind = '{AnswerKind.JOB}' AND answer LIKE '%,%'
+"""
+_ANSWER_NO_BRAND = """length(content) IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM brand WHERE brand.id = idempotency.brand_id)"""
+
 _NO_CAMPAIGN = """NOT EXISTS (
     SELECT 1 FROM campaign
     WHERE campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
 )"""
 _NO_BRAND = "NOT EXISTS (SELECT 1 FROM brand WHERE brand.id = campaign.brand_id)"
-_NO_TALLY = """NOT EXISTS (
-    SELECT 1 FROM tally
-    WHERE tally.brand_id = campaign.brand_id AND tally.campaign_id = campaign.id
-)"""
+# Older versions made the tally of a new brand's `default` with its first code.
+_NO_TALLY = f"""
+    SELECT campaign.brand_id, id, count(coalesce(created_at, 0)) FROM campaign LEFT JOIN (
+        SELECT min(brand_id) AS brand_id, min(campaign_id) AS campaign_id,
+            count(coalesce(created_at, 0)) AS codes
+        FROM code GROUP BY brand_id + 0, campaign_id + 0
+    ) AS counted ON counted.brand_id = campaign.brand_id AND campaign_id = id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM tally
+        WHERE tally.brand_id = campaign.brand_id AND tally.campaign_id = campaign.id
+    ) AND (name || '' <> '{DEFAULT_CAMPAIGN}' OR codes > 0)
+    GROUP BY 1, 2
+"""  # noqa: S608 - constants
 _NO_MOMENT = f"coalesce({{0}}, 0) NOT BETWEEN 1 AND {LAST_MOMENT}"
 _SEVERAL = "count(coalesce(created_at, 0)) > 1"
 _JOB_NO_CAMPAIGN = """NOT EXISTS (
@@ -162,7 +194,7 @@ INVARIANTS = (
     Invariant(
         "job-true", "jobs count no more than all, and end complete", _rows("job", _JOB_UNTRUE)
     ),
-    Invariant("campaign-tally", "each campaign has a tally", _rows("campaign", _NO_TALLY)),
+    Invariant("campaign-tally", "each campaign has a tally", _NO_TALLY),
     Invariant("tally-campaign", "each tally is of a campaign that there is", _TALLY_OF_NOTHING),
     Invariant("tally-true", "a tally is what counting the codes finds", _tally()),
     Invariant(
@@ -209,5 +241,22 @@ INVARIANTS = (
         ),
     ),
     Invariant("answered", "what an Idempotency-Key was answered is there", _ANSWERED),
+    Invariant("answered-job", "each job that a stored answer names is there", _ANSWERED_JOB),
+    Invariant("answered-once", "no two stored answers name the same", _ANSWERED_TWICE),
+    Invariant(
+        "answer-form",
+        "each stored answer names codes, or one job",
+        _rows("idempotency", _ANSWER_UNTRUE),
+    ),
+    Invariant(
+        "answer-brand",
+        "each stored answer is of a brand that there is",
+        _rows("idempotency", _ANSWER_NO_BRAND),
+    ),
+    Invariant(
+        "answer-time",
+        "answers were stored at some moment",
+        _rows("idempotency", f"length(content) IS NOT NULL AND {_NO_MOMENT.format('created_at')}"),
+    ),
     *(Invariant(*of_imports) for of_imports in OF_IMPORTS),
 )

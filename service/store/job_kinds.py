@@ -57,12 +57,12 @@ def _import_task(progress: Progress) -> Task:
     return task_of(progress.pool, progress.job, progress.cursor, progress.now)
 
 
-KINDS: Mapping[JobKind, DoChunk] = {JobKind.GENERATE: generate, JobKind.IMPORT: import_list}
+KINDS: Mapping[str, DoChunk] = {JobKind.GENERATE: generate, JobKind.IMPORT: import_list}
 
 Prepare = Callable[[Connection, Progress, int], Any]
 """Reads and works out what the chunk is to write, before its transaction begins."""
 
-PREPARATIONS: Mapping[JobKind, Prepare] = {
+PREPARATIONS: Mapping[str, Prepare] = {
     JobKind.IMPORT: lambda connection, progress, size: chunks.prepare(
         connection, _import_task(progress), size
     )

@@ -1,15 +1,15 @@
 """Jobs as callers see them: asking for one, watching it, cancelling it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from service.domain.errors import Conflict, JobNotFound, TooManyJobs
+from service.domain.errors import Conflict, JobNotFound, TooManyJobs, Unavailable
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job_id
-from service.domain.model import Idempotency, Millis, Page
+from service.domain.model import AnswerKind, Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.domain.wording import counted
 from service.store import idempotency
@@ -17,9 +17,10 @@ from service.store.database import Database
 from service.store.importing import staging
 from service.store.importing.tasks import is_storing
 from service.store.pools import Pool, find_pool, open_default_pool
+from service.store.space import growing
 from service.store.tables import brand, job
 from service.usecases.imports import FileKey
-from service.usecases.job_ports import JobKey, JobsNow
+from service.usecases.job_ports import JobKey
 
 COLUMNS = (
     *(job.c.id, job.c.kind, job.c.state, job.c.total, job.c.done, job.c.failed),
@@ -40,12 +41,9 @@ _OPEN = select(func.count()).where(
 _LOCK_BRAND = (
     select(brand.c.id).where(brand.c.id == bindparam("brand_id")).with_for_update(key_share=True)
 )
-_OPEN_BY_STATE = (
-    select(job.c.state, func.count(), func.min(job.c.created_at), func.min(job.c.leased_until))
-    .where(job.c.finished_at.is_(None))
-    .group_by(job.c.state)
-)
-_STAYS = {
+FIRST_TOTAL = "first_total"
+"""The parameter that keeps how many rows there seemed to be when the job was asked for."""
+_STAYS: Mapping[str, str] = {
     JobKind.GENERATE: "Cancelled. The {codes}.",
     JobKind.IMPORT: "Cancelled. No code of the file was taken.",
 }
@@ -73,16 +71,19 @@ class SQLJobs:
                 pool = find_pool(connection, brand, campaign)
                 first = _as_begun(_find(connection, pool, answered[0]))
                 return JobKey(pool.brand_id, first.id), first, False
+            self._database.reserve.require()
             if campaign == DEFAULT_CAMPAIGN:
                 pool = open_default_pool(connection, brand, now)
             else:
                 pool = find_pool(connection, brand, campaign)
             added = _add(connection, pool, order, now)
             if once:
-                idempotency.remember(connection, pool.brand_id, once, [added.id], now)
+                kind = AnswerKind.JOB
+                idempotency.remember(connection, pool.brand_id, once, kind, [added.id], now)
             return JobKey(pool.brand_id, added.id), added, True
 
-        return self._database.write(add_job)
+        with growing():
+            return self._database.write(add_job)
 
     def find(self, brand: str, campaign: str, job_id: str) -> Job:
         with self._database.read() as connection:
@@ -110,18 +111,11 @@ class SQLJobs:
             _refuse_storing(connection, pool, found)
             stay = ("code that was made stays", "codes that were made stay")
             codes = counted(found.done, *stay)
-            detail = _STAYS[found.kind].format(codes=codes)
+            detail = _STAYS.get(found.kind, "Cancelled.").format(codes=codes)
             finish(connection, JobKey(pool.brand_id, job_id), JobState.CANCELLED, detail, now)
             return _find(connection, pool, job_id)
 
         return self._database.write(cancel_job)
-
-    def open_jobs(self, now: Millis) -> JobsNow:
-        with self._database.read() as connection:
-            rows = {row[0]: row for row in connection.execute(_OPEN_BY_STATE)}
-        _, queued, since, _ = rows.get(JobState.QUEUED, (None, 0, now, now))
-        _, running, _, due = rows.get(JobState.RUNNING, (None, 0, now, now))
-        return JobsNow(queued, running, max(0, now - since) / 1000, max(0, now - due) / 1000)
 
 
 def finish(
@@ -140,7 +134,7 @@ def as_job(row: Sequence[Any]) -> Job:
     (id_, kind, state, total, done, failed, requested_by, parameters, *rest) = row
     return Job(
         id_,
-        JobKind(kind),
+        _kind_of(kind),
         JobState(state),
         total,
         done,
@@ -149,6 +143,11 @@ def as_job(row: Sequence[Any]) -> Job:
         json.loads(parameters),
         *rest,
     )
+
+
+def _kind_of(kind: str) -> str:
+    """Return a kind of job; one that only a newer version knows stays what it is called."""
+    return JobKind(kind) if kind in set(JobKind) else kind
 
 
 def _find(connection: Connection, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
@@ -165,7 +164,7 @@ def _refuse_storing(connection: Connection, pool: Pool, found: Job) -> None:
     Raises:
         Conflict: It is one.
     """
-    if found.kind is not JobKind.IMPORT or found.finished_at is not None:
+    if found.kind != JobKind.IMPORT or found.finished_at is not None:
         return
     if is_storing(connection, pool, found.id):
         raise Conflict("Every row was good, and the codes are being stored.")
@@ -180,10 +179,21 @@ def require_job(connection: Connection, pool: Pool, job_id: str) -> None:
     _find(connection, pool, job_id)
 
 
+def require_place(connection: Connection, brand_id: int) -> None:
+    """Insist that a brand may have another open job.
+
+    Raises:
+        TooManyJobs: It has as many as it may.
+    """
+    if connection.execute(_OPEN, {"brand_id": brand_id}).scalar_one() >= MAX_OPEN:
+        raise TooManyJobs
+
+
 def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
     connection.execute(_LOCK_BRAND, {"brand_id": pool.brand_id})
-    if connection.execute(_OPEN, {"brand_id": pool.brand_id}).scalar_one() >= MAX_OPEN:
-        raise TooManyJobs
+    require_place(connection, pool.brand_id)
+    if order.kind is JobKind.IMPORT and "file" not in order.parameters:
+        raise Unavailable  # its key was known when the list came, and is too old by now
     job_id = new_job_id()
     connection.execute(
         insert(job),
@@ -192,7 +202,7 @@ def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
             "id": job_id,
             "kind": order.kind,
             "state": JobState.QUEUED,
-            "parameters": json.dumps(order.parameters),
+            "parameters": json.dumps({**order.parameters, FIRST_TOTAL: order.total}),
             "requested_by": order.requested_by,
             "total": order.total,
             "done": 0,
@@ -208,9 +218,10 @@ def _add(connection: Connection, pool: Pool, order: Order, now: Millis) -> Job:
 
 
 def _as_begun(found: Job) -> Job:
-    """Return a job as it was when it was asked for."""
+    """Return a job as it was when it was asked for; a version before stored no first total."""
     return replace(
         found,
+        total=found.parameters.get(FIRST_TOTAL, found.total),
         state=JobState.QUEUED,
         done=0,
         failed=0,

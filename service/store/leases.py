@@ -1,13 +1,14 @@
 """Jobs as workers see them: taking one, doing a chunk, letting go.
 
-A job belongs to the worker whose token is in its row. A chunk and its progress are one
-transaction that begins with a look at the token, under a lock: so what is counted is done, what
-is done is counted, and a worker that was thought dead and comes back changes nothing.
+A job belongs to the worker whose token is in its row; `due_jobs.py` says for how long. A chunk and
+its progress are one transaction that begins with a look at the token, under a lock: so what is
+counted is done, what is done is counted, and a worker that was thought dead and comes back changes
+nothing.
 """
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,50 +17,39 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.store.database import Database
+from service.store.due_jobs import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
 from service.store.job_kinds import KINDS, PREPARATIONS, Progress
+from service.store.job_state import STATE_VERSION
 from service.store.jobs import COLUMNS, as_job, finish
 from service.store.pools import Pool
 from service.store.reservations import RESERVE_BEGINS
 from service.store.tables import job
-from service.usecases.job_ports import JobKey, Lease, LeaseLost, Step
+from service.usecases.job_ports import LEASE_MS, JobKey, Lease, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
-_OPEN = job.c.finished_at.is_(None)
-_DUE = (_OPEN, job.c.leased_until <= bindparam("now"))
-# A worker that is in the middle of a transaction, however long, has the row locked: others pass it
-# by, when they look for jobs and when they take one.
-_ALL_DUE = (
-    select(job.c.brand_id, job.c.id)
-    .where(*_DUE)
-    .order_by(job.c.leased_until, job.c.id)
-    .with_for_update(read=True, key_share=True, skip_locked=True)
-)
-SILENT_S = 5
-"""For how long a worker whose lease has run out may be in the middle of sending codes."""
-# PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
-# one would keep its job locked for as long as its machine answers.
-_END_SILENT = text("""
-    SELECT pg_terminate_backend(pid)
-    FROM job JOIN pg_locks ON transactionid = job.xmax AND locktype = 'transactionid' AND granted
-    JOIN pg_stat_activity USING (pid)
-    WHERE finished_at IS NULL AND leased_until <= :now
-    AND application_name = 'discount' AND usename = current_user
-    AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
-    AND state_change < now() - :silent * interval '1 s'
-""")
+PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
+"""The `detail` of a job that waits for space."""
 RESERVING_S = 1.0
 """For how long sessions that have reserved are taken to go on with it."""
 # https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+# What lies ahead is from before the server's clock was set back.
 _RESERVING = text("""
     SELECT EXISTS (
         SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND starts_with(query, :reserve)
-        AND (state = 'active' OR state_change > clock_timestamp() - :seconds * interval '1 s')
+        AND (
+            state = 'active' OR state_change
+            BETWEEN clock_timestamp() - :seconds * interval '1 s' AND clock_timestamp()
+        )
     )
 """)
-_TAKE = select(*COLUMNS, job.c.attempts).where(*_KEY, *_DUE).with_for_update(skip_locked=True)
+_TAKE = (
+    select(*COLUMNS, job.c.attempts, FREE.label("free"), *BEAT)
+    .where(*_KEY, OPEN, UNDERSTOOD)
+    .with_for_update(skip_locked=True)
+)
 _HELD = select(*COLUMNS, job.c.campaign_id, job.c.cursor).where(
-    *_KEY, _OPEN, job.c.lease == bindparam("token")
+    *_KEY, OPEN, job.c.lease == bindparam("token")
 )
 _ONE = select(*COLUMNS).where(*_KEY)
 
@@ -67,50 +57,62 @@ _ONE = select(*COLUMNS).where(*_KEY)
 class SQLWork:
     """Implements `service.usecases.job_ports.Work`, which documents the methods."""
 
-    def __init__(self, database: Database) -> None:
-        """Take jobs from `database`."""
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take jobs from `database`; `clock` never goes back."""
         self._database = database
+        self._due = DueJobs(database, clock)
 
-    def due(self, now: Millis, limit: int) -> Sequence[JobKey]:
-        with self._database.read() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(_END_SILENT, {"now": now, "silent": SILENT_S})
-            rows = connection.execute(_ALL_DUE.limit(limit), {"now": now})
-            return [JobKey(*row) for row in rows]
+    def due(self, limit: int) -> Sequence[JobKey]:
+        return self._due.find(limit)
 
-    def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
+    def newer(self) -> Sequence[JobKey]:
+        return self._due.newer()
+
+    def take(self, key: JobKey, now: Millis) -> tuple[Lease, Job] | None:
         with self._database.transaction() as connection:
             if connection.dialect.name == "sqlite":
                 _saw_others(connection)  # whatever was written until now is of no importance
-            row = connection.execute(_TAKE, {**_of(key), "now": now}).one_or_none()
-            if row is None:
+            row = connection.execute(_TAKE, _of(key)).one_or_none()
+            if row is None or not self._may_take(key, row):
                 return None
-            *seen, attempts = row
-            lease = Lease(key, secrets.token_hex(16), as_job(seen).kind, attempts + 1)
+            found, attempts = as_job(row[: len(COLUMNS)]), row.attempts
+            lease = Lease(key, secrets.token_hex(16), found.kind, attempts + 1)
             _change(
                 connection,
                 key,
                 state=JobState.RUNNING,
                 started_at=func.coalesce(job.c.started_at, now),
                 lease=lease.token,
-                leased_until=until,
                 attempts=lease.attempt,
+                **_sign_of_life(now),
             )
             return lease, _read(connection, key)
 
-    def renew(self, lease: Lease, until: Millis) -> None:
-        self._database.write(partial(_let_go_on, held=lease, until=until))
+    def _may_take(self, key: JobKey, row: Any) -> bool:
+        return bool(row.free) or self._due.is_abandoned(key, row[-len(BEAT) :])
 
-    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
+    def pause(self, lease: Lease, now: Millis) -> None:
+        with self._database.transaction() as connection:
+            _held(connection, lease)
+            _change_held(connection, lease, detail=PAUSED, **_sign_of_life(now))
+
+    def renew(self, lease: Lease, now: Millis) -> None:
+        self._database.write(partial(_change_held, held=lease, **_sign_of_life(now)))
+
+    def step(self, lease: Lease, size: int, now: Millis) -> Step:
+        self._require_space()
         prepared = self._prepare(lease, size, now)
         with self._database.transaction() as connection:
             began = time.perf_counter()
             progress = _progress(_held(connection, lease), lease, now)
             found = progress.job
             chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
-            _record(connection, lease.key, chunk, until)
+            if found.detail == PAUSED:
+                _change(connection, lease.key, detail=None)
+            _record(connection, lease.key, chunk, now)
             if chunk.ends is not None:
-                finish(connection, lease.key, chunk.ends, chunk.detail or found.detail, now)
+                detail = chunk.detail or (None if found.detail == PAUSED else found.detail)
+                finish(connection, lease.key, chunk.ends, detail, now)
             reached = _read(connection, lease.key)
             others = _saw_others(connection)
         held = time.perf_counter() - began
@@ -118,6 +120,16 @@ class SQLWork:
         rows = max(chunk.done + chunk.failed, chunk.created)
         others = others or self._database.others_write()
         return Step(reached, rows, chunk.created, held, others, free)
+
+    def _require_space(self) -> None:
+        """Insist on space for a chunk, which may have some 20 MB.
+
+        Raises:
+            SpaceLow: What is left is kept for reservations.
+        """
+        self._database.reserve.forget()
+        if self._database.reserve.is_low():
+            raise SpaceLow
 
     def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""
@@ -138,17 +150,19 @@ class SQLWork:
             with self._database.transaction() as connection:
                 connection.exec_driver_sql("ANALYZE code")
 
-    def give_back(self, lease: Lease, now: Millis) -> None:
+    def give_back(self, lease: Lease) -> None:
         with self._database.transaction() as connection:
-            _let_go_on(connection, lease, now, lease=None)
+            _change_held(connection, lease, lease=None, leased_until=LAST_TURN)
 
 
-def _let_go_on(connection: Connection, held: Lease, until: Millis, **changed: Any) -> None:
-    """Say of a job that its worker is alive; nothing if it is another's by now."""
+def _sign_of_life(now: Millis) -> dict[str, Any]:
+    return {"heartbeat": job.c.heartbeat + 1, "leased_until": now + LEASE_MS}
+
+
+def _change_held(connection: Connection, held: Lease, **changed: Any) -> None:
+    """Change the job of a worker that is alive; nothing if it is another's by now."""
     connection.execute(
-        update(job)
-        .where(*_KEY, job.c.lease == bindparam("token"))
-        .values(leased_until=until, attempts=0, **changed),
+        update(job).where(*_KEY, job.c.lease == bindparam("token")).values(attempts=0, **changed),
         {**_of(held.key), "token": held.token},
     )
 
@@ -189,13 +203,14 @@ def _held(connection: Connection, lease: Lease, *, lock: bool = True) -> Sequenc
     return row
 
 
-def _record(connection: Connection, key: JobKey, chunk: Chunk, until: Millis) -> None:
+def _record(connection: Connection, key: JobKey, chunk: Chunk, now: Millis) -> None:
     changed: dict[str, Any] = {
         "done": job.c.done + chunk.done,
         "failed": job.c.failed + chunk.failed,
         "cursor": chunk.cursor,
-        "leased_until": until,
+        "state_version": STATE_VERSION,
         "attempts": 0,
+        **_sign_of_life(now),
     }
     if chunk.detail is not None:
         changed["detail"] = chunk.detail

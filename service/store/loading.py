@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from service.domain.codes import shuffled
+from service.domain.errors import CodeSpaceExhausted
 from service.domain.model import Millis, State
 from service.store.codes import MAX_ROUNDS, insert_on_sqlite
 from service.store.pools import Pool, move
@@ -38,7 +40,7 @@ def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: 
     """Add exactly as many new codes as a part has, making up for those that the brand has already.
 
     Raises:
-        RuntimeError: There are hardly any new codes to be had.
+        CodeSpaceExhausted: There are hardly any new codes to be had.
     """
     left = part.size
     for _ in range(MAX_ROUNDS):
@@ -46,8 +48,8 @@ def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: 
             break
         left -= insert_codes(connection, pool, part, mint(left), now)
     else:
-        raise RuntimeError("Nearly every code of this form is taken.")
-    move(connection, pool, part.size, into=State.AVAILABLE)
+        raise CodeSpaceExhausted
+    move(connection, pool, part.size, now, into=State.AVAILABLE)
 
 
 def probes(part: Part) -> list[int]:
@@ -68,14 +70,25 @@ def probes(part: Part) -> list[int]:
 
 
 def insert_codes(
-    connection: Connection, pool: Pool, part: Part, codes: Sequence[str], now: Millis
+    connection: Connection,
+    pool: Pool,
+    part: Part,
+    codes: Sequence[str],
+    now: Millis,
+    *,
+    shuffle: bool = False,
 ) -> int:
-    """Add those codes that are new, and return how many that is."""
+    """Add those codes that are new, and return how many that is.
+
+    With `shuffle`, they are handed out in another order than they come in.
+    """
     if connection.dialect.name == "sqlite":
-        return insert_on_sqlite(connection, pool, codes, now)
+        return insert_on_sqlite(connection, pool, shuffled(codes) if shuffle else codes, now)
     from psycopg.errors import UniqueViolation
 
     places = probes(part)[: len(codes)]
+    if shuffle:  # and not the codes, of whose order locks are taken
+        places = shuffled(places)
     try:
         with connection.begin_nested():
             _copy(connection, pool, codes, places, now)

@@ -46,11 +46,6 @@ _CAMPAIGN = (
     .where(campaign.c.brand_id == bindparam("brand_id"), campaign.c.id == bindparam("campaign_id"))
     .group_by(campaign.c.brand_id, campaign.c.id)
 )
-_LEVELS = (
-    select(brand.c.name, campaign.c.name, *_COUNTS)
-    .select_from(_WITH_TALLY.join(brand, brand.c.id == campaign.c.brand_id))
-    .group_by(brand.c.id, campaign.c.brand_id, campaign.c.id)
-)
 _ADD_BRAND = text("""
     INSERT INTO brand (name, created_at) VALUES (:name, :created_at) ON CONFLICT DO NOTHING
 """)
@@ -110,11 +105,19 @@ def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> P
         connection.execute(
             _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
         )
-        return find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        move(connection, pool, 0, now, into=State.AVAILABLE)  # which begins the tally
+        return pool
 
 
 def move(
-    connection: Connection, pool: Pool, count: int, *, out_of: State | None = None, into: State
+    connection: Connection,
+    pool: Pool,
+    count: int,
+    now: Millis,
+    *,
+    out_of: State | None = None,
+    into: State,
 ) -> None:
     """Keep the tally when `count` codes of a pool change their state, or (no `out_of`) begin.
 
@@ -126,10 +129,13 @@ def move(
         changes[out_of] = -count
     if connection.dialect.name == "sqlite":
         own = (tally.c.brand_id == pool.brand_id) & (tally.c.campaign_id == pool.campaign_id)
-        changed = {state: tally.c[state] + change for state, change in changes.items()}
+        changed: dict[str, Any] = {
+            state: tally.c[state] + change for state, change in changes.items()
+        }
+        changed["touched_at"] = now
         if connection.execute(update(tally).where(own).values(changed)).rowcount:
             return
-    connection.execute(insert(tally), {**pool._asdict(), **changes})
+    connection.execute(insert(tally), {**pool._asdict(), **changes, "touched_at": now})
 
 
 def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, Counts]:
@@ -155,15 +161,6 @@ def campaign_with_counts(
     pool = find_pool(connection, brand_name, campaign_name)
     row = connection.execute(_CAMPAIGN, pool._asdict()).one()
     return Campaign(brand_name, campaign_name, row[0]), _counts(row)
-
-
-def levels(connection: Connection) -> Sequence[tuple[str, str, int, int]]:
-    """Return of every campaign its names, and how many codes are available and are not."""
-    rows = connection.execute(_LEVELS)
-    return [
-        (brand_name, campaign_name, free, sum(rest))
-        for brand_name, campaign_name, free, *rest in rows
-    ]
 
 
 def _counts(row: Sequence[int]) -> Counts:

@@ -16,9 +16,8 @@ from huey.consumer import Consumer, Worker
 from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import BaseStorage, PostgresStorage, SqliteStorage
-from sqlalchemy import make_url
 
-from service.settings import Settings
+from service.settings import Settings, sqlite_file
 from service.store.engines import conninfo_of_settings
 from service.store.postgresql.connection import Connection
 from service.usecases.job_ports import JobKey
@@ -118,7 +117,7 @@ class JobQueue:
 def _storage(name: str, settings: Settings) -> BaseStorage:
     if not settings.on_postgresql:
         # The file may be deleted at any time: whoever comes first makes it again.
-        file = f"{make_url(settings.database_url).database}-queue"
+        file = f"{sqlite_file(settings.database_url)}-queue"
         return SqliteStorage(name, filename=file, fsync=False, timeout=BUSY_TIMEOUT_S)
     conninfo = conninfo_of_settings(settings)
 

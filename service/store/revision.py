@@ -1,38 +1,92 @@
-"""Which revision this code wants, and whether a file has it: known without SQLAlchemy.
+"""Which revision this code wants, and what another one means: known without SQLAlchemy.
 
 To import that, and Alembic, is most of what the upgrade of a database that needs none would take.
 """
 
 import sqlite3
 from contextlib import closing
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 
 from service.settings import Settings
+from service.store.sqlite.files import connect, path_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 
 
+class Standing(StrEnum):
+    """What the revision of a database means to this code."""
+
+    NO_TABLES = "no tables"
+    OLDER = "older"
+    SAME = "same"
+    NEWER = "newer"
+    """Good: every step is safe for the version before it, and a roll-out migrates while the old
+    version still serves; so a roll-back may leave newer tables behind."""
+    UNKNOWN = "unknown"
+    """No version of this service has it."""
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    """Return the revisions that this code has steps to: their numbers."""
+    steps = MIGRATIONS.glob("versions/[0-9]*.py")
+    return frozenset(path.name.partition("_")[0] for path in steps)
+
+
 @cache
 def newest_revision() -> str:
     """Return the revision that this code wants: the number of the last step."""
-    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+    return max(known_revisions())
 
 
-def is_surely_newest(settings: Settings) -> bool:
-    """Say whether an upgrade would find nothing to do.
+def standing_of(found: str | None) -> Standing:
+    """Say what a revision means."""
+    if found is None:
+        return Standing.NO_TABLES
+    wanted = newest_revision()
+    if found in known_revisions():
+        return Standing.SAME if found == wanted else Standing.OLDER
+    numbered = found.isascii() and found.isdigit() and len(found) == len(wanted)
+    return Standing.NEWER if numbered and found > wanted else Standing.UNKNOWN
 
-    `False` may also mean that this cannot be told here: of PostgreSQL, or because the file cannot
+
+def why_unfit(found: str | None) -> str | None:
+    """Say why this code cannot serve tables of a revision, `None` if it can."""
+    standing, wanted = standing_of(found), newest_revision()
+    if standing in {Standing.SAME, Standing.NEWER}:
+        return None
+    if standing is Standing.UNKNOWN:
+        return f"at revision {found}, wanted {wanted}: no version of this service has it"
+    there = "no tables yet" if found is None else f"at revision {found}"
+    return f"{there}, wanted {wanted}: run db upgrade"
+
+
+def upgraded(found: str | None) -> str:
+    """Say that an upgrade has nothing more to do."""
+    if standing_of(found) is Standing.NEWER:
+        return (
+            f"Nothing to do: the database is at revision {found}, newer than {newest_revision()}, "
+            "which this version wants and newer tables serve as well."
+        )
+    return f"The database is at revision {found}."
+
+
+def fit_revision(settings: Settings) -> str | None:
+    """Return the revision of a database whose upgrade would find nothing to do.
+
+    `None` may also mean that this cannot be told here: of PostgreSQL, or because the file cannot
     be read. Whoever upgrades then finds out, and says what is wrong.
     """
     if settings.on_postgresql:
-        return False
-    path = settings.database_url.removeprefix("sqlite:///")
+        return None
     query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True)) as connection:
-            return bool(connection.execute(query).fetchall() == [(newest_revision(),)])
+        with closing(connect(path_of(settings.database_url))) as connection:
+            rows = connection.execute(query).fetchall()
     except sqlite3.Error:
-        return False
+        return None
+    found = rows[0][0] if len(rows) == 1 else None
+    return found if isinstance(found, str) and not why_unfit(found) else None

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, inspect
 
 from service.store.database import Database
-from service.store.revision import VERSION_TABLE, newest_revision
+from service.store.revision import VERSION_TABLE, why_unfit
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -18,16 +18,8 @@ def current_revision(connection: Connection) -> str | None:
 def why_not_ready(database: Database) -> str | None:
     """Say what is wrong with the tables, `None` if nothing is.
 
-    Newer tables are good: every step is safe for the version before it, and a roll-out
-    migrates while the old version still serves.
-
     Raises:
         Unavailable: The database cannot be read.
     """
     with database.probe() as connection:
-        found = current_revision(connection)
-    wanted = newest_revision()
-    if found is not None and found >= wanted:
-        return None
-    there = f"at revision {found}" if found else "no tables yet"
-    return f"{there}, wanted {wanted}: run discount db upgrade"
+        return why_unfit(current_revision(connection))

@@ -1,10 +1,10 @@
 """What a scrape asks of the database."""
 
-from collections.abc import Sequence
-
+from service.domain.model import Levels, Room
+from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
-from service.store.jobs import SQLJobs
-from service.store.pools import levels
+from service.store.levels import PoolLevels
+from service.store.open_jobs import OpenJobs
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
 from service.usecases.job_ports import JobsNow
@@ -14,26 +14,32 @@ from service.usecases.ports import system_clock
 class SQLStatus:
     """Implements `service.observability.state.Store`, which documents the methods."""
 
-    def __init__(self, database: Database) -> None:
-        """Ask `database`."""
+    def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
+        """Ask `database`; of the levels of campaigns show so many."""
         self._database = database
+        self._levels = PoolLevels(pools)
+        self._open_jobs = OpenJobs(database)
 
     def why_not_ready(self) -> str | None:
         return self._database.why_not_ready()
 
     def revision(self) -> int:
         with self._database.read() as connection:
-            return int(current_revision(connection) or 0)
+            found = current_revision(connection) or ""
+        return int(found) if found.isdecimal() else 0
 
     def wanted_revision(self) -> int:
         return int(newest_revision())
 
-    def levels(self) -> Sequence[tuple[str, str, int, int]]:
+    def levels(self) -> Levels:
         with self._database.read() as connection:
-            return levels(connection)
+            return self._levels.look(connection, system_clock())
+
+    def room(self) -> Room | None:
+        return self._database.reserve.look()
 
     def open_jobs(self) -> JobsNow:
-        return SQLJobs(self._database).open_jobs(system_clock())
+        return self._open_jobs.look()
 
     def close(self) -> None:
         self._database.close()

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from service.domain.errors import NoCodesLeft
 from service.domain.model import (
+    AnswerKind,
     Brand,
     Campaign,
     Code,
@@ -21,6 +22,8 @@ from service.store import codes, idempotency, listings, pools
 from service.store.database import Database
 from service.store.importing import staged_codes
 from service.store.reservations import Reservations
+from service.store.space import growing
+from service.store.vain_requests import VainRequests
 from service.usecases.ports import Mint
 
 
@@ -31,6 +34,7 @@ class SQLStore:
         """Keep everything in `database`, and make reservations as its engine does."""
         self._database = database
         self._reservations = reservations
+        self.vain = VainRequests(database)
 
     def add_codes(
         self,
@@ -46,6 +50,7 @@ class SQLStore:
             answered = idempotency.recall(connection, once, now) if once else None
             if answered is not None:
                 return answered, False
+            self._database.reserve.require()
             if campaign == DEFAULT_CAMPAIGN:
                 pool = pools.open_default_pool(connection, brand, now)
             else:
@@ -53,10 +58,12 @@ class SQLStore:
             new = staged_codes.avoiding(connection, pool.brand_id, mint)
             added = codes.add_codes(connection, pool, count, new, now)
             if once:
-                idempotency.remember(connection, pool.brand_id, once, added, now)
+                kind = AnswerKind.CODES
+                idempotency.remember(connection, pool.brand_id, once, kind, added, now)
             return added, True
 
-        return self._database.write(add)
+        with growing():
+            return self._database.write(add)
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         return self._reservations.find(brand, campaign, user)
@@ -66,6 +73,7 @@ class SQLStore:
     ) -> tuple[Reservation, bool]:
         reservation, new = self._reservations.reserve(brand, campaign, user, now)
         if reservation is None:
+            self.vain.note(brand, campaign)
             raise NoCodesLeft
         return reservation, new
 

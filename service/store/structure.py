@@ -16,7 +16,7 @@ from sqlalchemy import (
     inspect,
 )
 
-from service.store.revision import newest_revision
+from service.store.revision import why_unfit
 from service.store.schema import current_revision
 from service.store.tables import belongs, metadata
 
@@ -39,9 +39,8 @@ class Structure(NamedTuple):
 
 
 def _other_revision(connection: Connection) -> Iterator[Breach]:
-    found, wanted = current_revision(connection), newest_revision()
-    if found != wanted:
-        yield f"at revision {found}, wanted {wanted}: run db upgrade", 1
+    if why := why_unfit(current_revision(connection)):
+        yield why, 1
 
 
 def missing_keys(connection: Connection) -> Iterator[Breach]:
@@ -116,7 +115,7 @@ def _list(columns: Iterable[str | None]) -> str:
 
 
 STRUCTURE = (
-    Structure("revision", "the tables are at the newest revision", _other_revision),
+    Structure("revision", "the tables are at the newest revision, or a newer one", _other_revision),
     Structure("keys", "the tables have all their keys, indexes and rules", missing_keys),
 )
 

@@ -77,6 +77,7 @@ tally = Table(
     Column("brand_id", Integer, nullable=False),
     Column("campaign_id", Integer, nullable=False),
     *(Column(state, BigInteger, nullable=False, server_default=text("0")) for state in State),
+    Column("touched_at", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "campaign_id", info=SQLITE_ONLY),
     ForeignKeyConstraint(
         ["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"], info=SQLITE_ONLY
@@ -90,7 +91,8 @@ tally = Table(
 )
 """How many codes of a campaign are in each state, so that nobody counts rows.
 
-On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`.
+On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`. `touched_at` says when
+codes were last added or taken, or asked for in vain; the newest row has it.
 """
 
 code = Table(
@@ -133,10 +135,12 @@ idempotency = Table(
     Column("content", LargeBinary, nullable=False),
     Column("answer", PlainText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("kind", PlainText),
     PrimaryKeyConstraint("brand_id", "key"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
 )
-"""What requests with an Idempotency-Key were answered."""
+"""What requests with an Idempotency-Key were answered: a JSON array of codes, or of the id of a
+job, as `kind` says; versions before revision 7 write none."""
 
 job = Table(
     "job",
@@ -159,6 +163,8 @@ job = Table(
     Column("lease", PlainText),
     Column("leased_until", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("heartbeat", BigInteger, nullable=False, server_default=text("0")),
+    Column("state_version", BigInteger, nullable=False, server_default=text("1")),
     PrimaryKeyConstraint("brand_id", "id"),
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
     CheckConstraint(f"state IN ({_JOB_STATES})", name="job_state"),
@@ -168,8 +174,12 @@ job = Table(
         name="job_finished",
     ),
 )
-"""Long work: how far it is, which worker may go on with it until when, and how many workers have
-taken it since one of them got any further."""
+"""Long work: how far it is, which worker may go on with it, and how many workers have taken it
+since one of them got any further.
+
+A worker that lives changes `heartbeat`, see `due_jobs.py`; `leased_until` is for versions before
+revision 7. Where no worker has the job, `leased_until` is its turn among those that wait, 0 being
+the first. `state_version` says how `parameters` and `cursor` are written, see `job_state.py`."""
 
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
 # data are split by brand, a key is unique within its part.
@@ -221,10 +231,14 @@ import_file = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("job_brand_id", Integer),
     Column("job_id", PlainText),
+    Column("brand", PlainText, nullable=False, server_default=text("''")),
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "id"),
 )
 """A list of codes on its way in. Where the brand is not there yet, `brand_id` is 0; so it is in
-the two tables that follow. What belongs to a file is purged when its job has ended."""
+the two tables that follow; `brand` is its name all the same. `bytes` is what it has in the budget
+of open imports: what was announced, or has come. What belongs to a file is purged when its job has
+ended."""
 
 import_block = Table(
     "import_block",

@@ -5,7 +5,8 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from service.store.database import Database
-from service.store.revision import MIGRATIONS
+from service.store.errors import MaintenanceError
+from service.store.revision import MIGRATIONS, Standing, standing_of, why_unfit
 from service.store.schema import current_revision
 
 
@@ -17,15 +18,28 @@ def upgrade(database: Database, to: str = "head") -> str | None:
 
     Raises:
         Unavailable: The database cannot be written.
+        MaintenanceError: It is at a revision that no version of this service has.
     """
     with database.migration() as connection:
         return upgrade_on(connection, to)
 
 
 def upgrade_on(connection: Connection, to: str = "head") -> str | None:
-    """Run the steps that are missing inside a transaction, and return the revision reached."""
+    """Run the steps that are missing inside a transaction, and return the revision reached.
+
+    Newer tables stay as they are: a version that was rolled back has nothing to do.
+
+    Raises:
+        MaintenanceError: The tables are at a revision that no version of this service has.
+    """
+    found = current_revision(connection)
+    standing = standing_of(found)
+    if standing is Standing.UNKNOWN:
+        raise MaintenanceError(f"The database is {why_unfit(found)}.")
+    if standing is Standing.NEWER:
+        return found
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # a template
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, to)

@@ -1,10 +1,12 @@
 """Taking a list of codes in, as it comes, and asking for the job that checks and stores it."""
 
+import codecs
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
 from service.domain.code_lists import MAX_LINES, ListForm
 from service.domain.errors import InputError, InvalidRequest, TooLarge
@@ -15,6 +17,7 @@ from service.usecases.ports import Clock, system_clock
 
 BLOCKS_AT_ONCE = 4
 """How many blocks are kept in one step."""
+_UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 
 
 class FileKey(NamedTuple):
@@ -32,14 +35,31 @@ class Imports(Protocol):
         Unavailable: The store cannot answer now.
     """
 
-    def begin(self, brand: str, campaign: str, now: Millis) -> FileKey:
-        """Make a file for a campaign. On `default` it is no matter if the campaign is not there."""
+    def is_answered(self, key: bytes, now: Millis) -> bool:
+        """Say whether a request with this idempotency key has been answered before."""
 
-    def keep(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
-        """Add blocks, the first of which has the number `first`."""
+    def begin(self, brand: str, campaign: str, now: Millis, announced: int = 0) -> FileKey:
+        """Make a file for a campaign. On `default` it is no matter if the campaign is not there.
+
+        The bytes that are announced have their place in the budgets from now on.
+
+        Raises:
+            TooManyJobs: The brand has as many open jobs as it may.
+            ImportBudgetExceeded, InsufficientStorage: There is no room for so many bytes.
+        """
+
+    def keep(self, file: FileKey, first: int, blocks: Sequence[bytes], more: int = 0) -> None:
+        """Add blocks, the first of which has the number `first`.
+
+        Of their bytes, so many `more` had not been announced, and have to have a place in the
+        budgets, too.
+
+        Raises:
+            ImportBudgetExceeded, InsufficientStorage: There is no room for them.
+        """
 
     def drop(self, file: FileKey) -> None:
-        """Say that no job will need a file; it is purged by and by."""
+        """Say that no job will need a file, and delete it, or what would take long later."""
 
     def purge(self, now: Millis) -> bool:
         """Delete a little of what no open job needs; say whether there may be more."""
@@ -58,7 +78,8 @@ class Imports(Protocol):
 class Received:
     """A file that has come, whole."""
 
-    file: FileKey
+    file: FileKey | None
+    """`None` if nothing was kept: the request is a repeated one."""
     size: int
     """Bytes."""
     lines: int
@@ -75,6 +96,9 @@ class Intake:
         self._size = 0
         self._ends = 0
         self._in_row = 0
+        self._first_bytes = b""
+        self._returns = 0
+        """Carriage returns, for as long as no line has ended."""
 
     def check(self, block: bytes) -> None:
         """Count and digest a block.
@@ -86,21 +110,26 @@ class Intake:
         self._size += len(block)
         if self._size > self._max_bytes:
             raise TooLarge(f"A list has at most {self._max_bytes} bytes. Nothing was changed.")
+        self._first_bytes = (self._first_bytes + block)[:2]
+        if self._first_bytes in _UTF16:
+            raise _unreadable("The list is in UTF-16. Send it in UTF-8.")
         self._digest.update(block)
         if b"\0" in block:
-            raise _unreadable("The list holds a NUL: it is no text in UTF-8.")
+            raise _unreadable("The list holds a NUL: it is no text in UTF-8, but perhaps UTF-16.")
         ends = block.count(b"\n")
         if ends:
             self._in_row = 0
         self._ends += ends
+        self._returns += 0 if self._ends else block.rstrip(b"\r").count(b"\r")
         self._in_row += len(block) - 1 - block.rfind(b"\n")
         if self._in_row > MAX_ROW_BYTES:
             line = self._ends + 1
+            self._require_line_feeds()
             raise _unreadable(f"Line {line} is longer than {MAX_ROW_BYTES} bytes.")
         if self._ends > MAX_LINES:
             raise TooLarge(f"A list has at most {MAX_LINES} lines. Nothing was changed.")
 
-    def received(self, file: FileKey) -> Received:
+    def received(self, file: FileKey | None) -> Received:
         """Sum up.
 
         Raises:
@@ -108,8 +137,13 @@ class Intake:
         """
         if not self._size:
             raise _unreadable("The list is empty.")
+        self._require_line_feeds()
         lines = self._ends + bool(self._in_row)
         return Received(file, self._size, lines, self._digest.hexdigest())
+
+    def _require_line_feeds(self) -> None:
+        if self._returns and not self._ends:
+            raise _unreadable("Lines end in a carriage return (CR) alone. End them in LF or CRLF.")
 
 
 def receive(
@@ -119,36 +153,53 @@ def receive(
     blocks: Iterable[bytes],
     max_bytes: int,
     clock: Clock = system_clock,
+    *,
+    announced: int | None = None,
 ) -> Received:
-    """Keep a list as it comes.
+    """Keep a list as it comes, if there is room for it.
 
     Args:
         imports: Where it is kept.
         brand: Whose it is to be.
         campaign: Where its codes are to be.
-        blocks: The list.
+        blocks: The list; none is taken before all else is known to be well.
         max_bytes: How long it may be.
         clock: Tells the time.
+        announced: How many bytes it is said to have; `None`: not said.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
+        TooManyJobs: The brand has as many open jobs as it may.
+        ImportBudgetExceeded, InsufficientStorage: There is no room for the list.
         TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
     """
-    intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock())
+    intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock(), announced or 0)
     try:
         number, held = 0, list[bytes]()
-        for block in blocks:
-            intake.check(block)
-            held.append(block)
-            if len(held) == BLOCKS_AT_ONCE:
-                imports.keep(file, number, held)
+        for block in chain(blocks, [None]):
+            if block is not None:
+                intake.check(block)
+                held.append(block)
+            if held and (block is None or len(held) == BLOCKS_AT_ONCE):
+                more = sum(map(len, held)) if announced is None else 0
+                imports.keep(file, number, held, more)
                 number, held = number + len(held), []
-        if held:
-            imports.keep(file, number, held)
         return intake.received(file)
     except BaseException:
         imports.drop(file)
         raise
+
+
+def digest(blocks: Iterable[bytes], max_bytes: int) -> Received:
+    """Read a list that came before, and keep nothing of it.
+
+    Raises:
+        TooLarge, InvalidRequest: The list cannot be read.
+    """
+    intake = Intake(max_bytes)
+    for block in blocks:
+        intake.check(block)
+    return intake.received(None)
 
 
 def import_codes(
@@ -177,14 +228,18 @@ def import_codes(
         BrandNotFound, CampaignNotFound: There is no such campaign.
         Conflict: The idempotency key was used for something else.
         TooManyJobs: The brand has as many open jobs as it may.
+        InsufficientStorage: The database has no room for another job.
+        Unavailable: The answer to a repeated request was forgotten meanwhile.
     """
     file = received.file
-    parameters = {"form": form, "dry_run": dry_run, "file": file.id, "file_of": file.brand_id}
+    parameters: dict[str, Any] = {"form": form, "dry_run": dry_run}
+    if file is not None:
+        parameters |= {"file": file.id, "file_of": file.brand_id}
     new = False
     try:
         job, new = ask(Order(JobKind.IMPORT, received.lines, requested_by, parameters))
     finally:
-        if not new:
+        if file is not None and not new:
             imports.drop(file)
     return job, new
 

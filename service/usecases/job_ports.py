@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from service.domain.jobs import Job, JobKind, Order
+from service.domain.errors import Unavailable
+from service.domain.jobs import Job, Order
 from service.domain.model import Idempotency, Millis, Page
 
 
@@ -18,19 +19,28 @@ class JobKey(NamedTuple):
     id: str
 
 
+LEASE_MS = 8_000
+"""For how long a worker that gives no sign of life keeps its job."""
+LEASE_S = LEASE_MS / 1000
+
+
 class JobsNow(NamedTuple):
     """The jobs that have not ended."""
 
     queued: int
     running: int
     oldest_queued_s: float
-    """For how many seconds the oldest of those queued has waited."""
+    """For how many seconds one of those queued has been seen waiting, at most."""
     overdue_s: float
-    """For how many seconds one of those running has been without a worker, at most."""
+    """For how many seconds one of those running has been seen without a worker, at most."""
 
 
 Announce = Callable[[JobKey], None]
 """Tells workers of a job. It never fails: a job that nobody was told of is found a little later."""
+
+
+class SpaceLow(Unavailable):
+    """What space is left is kept for reservations: jobs wait until there is more."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - it is no error of anybody's
@@ -39,7 +49,7 @@ class LeaseLost(Exception):  # noqa: N818 - it is no error of anybody's
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to go on with a job, for as long as it is renewed in time.
+    """A worker's right to go on with a job, for as long as it gives signs of life.
 
     Each time that a job is taken it gets another token, so that whoever lost the job without
     knowing it, and however much later, changes nothing any more (a fencing token).
@@ -47,7 +57,7 @@ class Lease:
 
     key: JobKey
     token: str
-    kind: JobKind
+    kind: str
     attempt: int
     """How many workers, this one included, have taken the job since it last got further."""
 
@@ -93,9 +103,6 @@ class Jobs(Protocol):
             Conflict: It has succeeded or failed.
         """
 
-    def open_jobs(self, now: Millis) -> JobsNow:
-        """Count the jobs that have not ended."""
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -123,17 +130,31 @@ class Work(Protocol):
         Unavailable: The store cannot answer now.
     """
 
-    def due(self, now: Millis, limit: int) -> Sequence[JobKey]:
-        """Name open jobs that no worker has, those first that have waited longest for one."""
+    def due(self, limit: int) -> Sequence[JobKey]:
+        """Name open jobs that no worker has, those first that have waited longest for one.
 
-    def take(self, key: JobKey, now: Millis, until: Millis) -> tuple[Lease, Job] | None:
+        A worker has its job until it has given no sign of life for `LEASE_S` while this was called
+        again and again: so call it about once a second.
+        """
+
+    def newer(self) -> Sequence[JobKey]:
+        """Name open jobs that only a newer version of the service understands; none is due here."""
+
+    def take(self, key: JobKey, now: Millis) -> tuple[Lease, Job] | None:
         """Take a job that is due; `None` if it is not, or not there."""
 
-    def step(self, lease: Lease, size: int, now: Millis, until: Millis) -> Step:
-        """Do a chunk of about `size` rows, and renew the lease, in one transaction."""
+    def step(self, lease: Lease, size: int, now: Millis) -> Step:
+        """Do a chunk of about `size` rows, a sign of life with it, in one transaction.
 
-    def renew(self, lease: Lease, until: Millis) -> None:
-        """Say that a worker is alive that cannot go on; a lost lease is no matter."""
+        Raises:
+            SpaceLow: The database may not grow now. Nothing was changed.
+        """
+
+    def pause(self, lease: Lease, now: Millis) -> None:
+        """Give a sign of life of a worker that waits for space, and tell the job's caller of it."""
+
+    def renew(self, lease: Lease, now: Millis) -> None:
+        """Give a sign of life of a worker that cannot go on; a lost lease is no matter."""
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         """End the job as failed; `detail` is for the caller's eyes."""
@@ -141,5 +162,5 @@ class Work(Protocol):
     def refresh(self, key: JobKey) -> None:
         """Let the database look anew at what it has, after many rows have come."""
 
-    def give_back(self, lease: Lease, now: Millis) -> None:
-        """Let any worker go on at once; a lost lease is no matter."""
+    def give_back(self, lease: Lease) -> None:
+        """Let any worker go on, after the jobs that wait already; a lost lease is no matter."""

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Protocol
 
-from service.domain.errors import Unavailable
+from service.domain.errors import CodeSpaceExhausted, Unavailable
 from service.domain.jobs import Job
-from service.domain.model import Millis
-from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, Step, Work
+from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, SpaceLow, Step, Work
 from service.usecases.pacing import Pace
 from service.usecases.ports import Clock, system_clock
 
-LEASE_MS = 8_000
-"""How long a job waits for its worker, which renews this with each chunk."""
-SLICE_S = 5.0
+SLICE_S = 4.0
 """How long a worker goes on with one job while others wait."""
+LOOK_EVERY_S = 1.0
+"""How often a worker looks for others that wait: it must see whose workers have died."""
 REFRESH_ROWS = 1_000_000
 """After so many new rows the database refreshes its statistics."""
 REFRESH_AT_END_ROWS = 10_000
@@ -32,6 +31,7 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Rests after failures in a row; the last again and again."""
 
 BROKEN = "The service failed in a way that it did not foresee. What is done stays."
+_STAYS = "{}: nearly every code of this form is taken. What is done stays."
 DEADLY = "Again and again, what worked on it ended without a word. What is done stays."
 
 Wait = Callable[[float], bool]
@@ -50,6 +50,9 @@ class JobObserver(Protocol):
     def ended(self, job: Job) -> None:
         """Note that a job has ended, by this worker."""
 
+    def newer(self, key: JobKey) -> None:
+        """Note, at each look, a job that is left for a newer version of the service."""
+
     def lost(self, key: JobKey) -> None:
         """Note that a job was cancelled, or is another worker's."""
 
@@ -63,6 +66,10 @@ class JobObserver(Protocol):
         """Note that a job is ended because so many workers in a row did not survive it."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Does jobs, one at a time.
@@ -73,6 +80,8 @@ class Worker:
         observer: Hears what happens.
         wait: How to rest.
         clock: Tells the time.
+        upkeep: What is to be done beside jobs, a little at a time: called between the slices of
+            one, and again and again while one waits for space.
     """
 
     work: Work
@@ -80,6 +89,7 @@ class Worker:
     observer: JobObserver
     wait: Wait
     clock: Clock = system_clock
+    upkeep: Callable[[], None] = _nothing
 
     def do(self, key: JobKey) -> bool:
         """Work on a job until it ends, or others wait, or the worker is to stop.
@@ -90,7 +100,7 @@ class Worker:
         Raises:
             Unavailable: The store cannot answer now. What was taken is found again in time.
         """
-        taken = self.work.take(key, self.clock(), self._until())
+        taken = self.work.take(key, self.clock())
         if taken is None:
             return False
         lease, job = taken
@@ -100,12 +110,14 @@ class Worker:
                 self.observer.given_up(key, MAX_ATTEMPTS)
                 self.observer.ended(self.work.fail(lease, DEADLY, self.clock()))
             elif self._slice(lease):
-                self.work.give_back(lease, self.clock())
+                self.work.give_back(lease)
                 self.announce(key)
         except LeaseLost:
             self.observer.lost(key)
         except Unavailable:
             raise
+        except CodeSpaceExhausted as full:
+            self.observer.ended(self.work.fail(lease, _STAYS.format(full.title), self.clock()))
         except Exception as error:  # noqa: BLE001 - a fault ends its job, and no other
             self._end_broken(lease, error)
         return True
@@ -116,11 +128,14 @@ class Worker:
         Raises:
             Unavailable: The store cannot answer now.
         """
-        return any(self.do(key) for key in self.work.due(self.clock(), limit=10))
+        for key in self.work.newer():
+            self.observer.newer(key)
+        return any(self.do(key) for key in self.work.due(limit=10))
 
     def _slice(self, lease: Lease) -> bool:
         """Do chunks; say whether there is more to do."""
-        pace, ends_at, fresh = Pace(), time.monotonic() + SLICE_S, 0
+        pace, fresh, began = Pace(), 0, time.monotonic()
+        look_at = began + min(SLICE_S, LOOK_EVERY_S)
         while (step := self._step(lease, pace.size)) is not None:
             self.observer.chunk(step)
             fresh += step.rows
@@ -136,16 +151,17 @@ class Worker:
             pace.note(step, now)
             if self.wait(pace.rest_s):
                 return True
-            if now > ends_at:
-                if self._others_wait():
+            if now >= look_at:
+                look_at = now + LOOK_EVERY_S
+                if self._others_wait() and now > began + SLICE_S:
                     return True
-                ends_at = now + SLICE_S
+                self.upkeep()
         return True
 
     def _others_wait(self) -> bool:
         """Say whether there is a job that no worker has."""
         try:
-            return bool(self.work.due(self.clock(), limit=1))
+            return bool(self.work.due(limit=1))
         except Unavailable:
             return False  # the next chunk waits until the database is back
 
@@ -157,11 +173,18 @@ class Worker:
         """
         for rest in chain(RETRY_S, repeat(RETRY_S[-1])):
             try:
-                return self.work.step(lease, size, self.clock(), self._until())
+                return self.work.step(lease, size, self.clock())
+            except SpaceLow as error:
+                self.observer.waits(lease.key, error, rest)
+                with suppress(Unavailable):
+                    self.work.pause(lease, self.clock())
+                self.upkeep()
+                if self.wait(rest):
+                    return None
             except Unavailable as error:
                 self.observer.waits(lease.key, error, rest)
                 with suppress(Unavailable):  # it may be the chunk alone that is too much
-                    self.work.renew(lease, self._until())
+                    self.work.renew(lease, self.clock())
                 if self.wait(rest):
                     return None
         raise AssertionError
@@ -170,6 +193,3 @@ class Worker:
         self.observer.broken(lease.key, error)
         with suppress(LeaseLost):
             self.observer.ended(self.work.fail(lease, BROKEN, self.clock()))
-
-    def _until(self) -> Millis:
-        return self.clock() + LEASE_MS

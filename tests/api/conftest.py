@@ -5,9 +5,6 @@ from urllib.parse import unquote
 
 import pytest
 
-from service.api.express import Express
-from service.app import parts_of
-
 pytest.register_assert_rewrite("tests.api.compared", "tests.api.model")
 
 C = "/v1/brands/brand1/campaigns/default"
@@ -21,15 +18,6 @@ def codes(client, auth):
         "/v1/discount/create", json={"brand": "brand1", "number_to_create": 10}, headers=auth
     )
     return answer.json
-
-
-@pytest.fixture(params=["express", "flask"])
-def either_way(request, app):
-    """Have what follows answered by both ways that plain calls can go, one after the other."""
-    if request.param == "flask":
-        observer = parts_of(app).observer
-        assert isinstance(observer.app, Express)
-        observer.app = observer.app.app
 
 
 @pytest.fixture

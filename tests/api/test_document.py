@@ -14,6 +14,12 @@ from tests.api.conftest import C
 
 
 @pytest.fixture
+def engine():
+    """No database is reached."""
+    return "sqlite"
+
+
+@pytest.fixture
 def document(client):
     return client.get("/apispec_1.json").json
 
@@ -165,3 +171,20 @@ def test_swagger_ui_is_version_5_and_our_own(client):
 def test_files_outside_the_docs_are_out_of_reach(client, refused):
     for path in ("..%2F..%2FLICENSE", "static/..%2f..%2fLICENSE", "nothing.js"):
         refused(client.get(f"/apidocs/{path}"), 404, "not-found")
+
+
+class TestServing:
+    def test_it_is_written_once_and_not_sent_again_to_who_has_it(self, client, monkeypatch):
+        first = client.get("/openapi.json")
+        monkeypatch.setattr("service.api.docs.build_document", None)
+        again = client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+        assert (304, b"") == (again.status_code, again.data)
+        assert first.headers["ETag"] == client.get("/openapi.json").headers["ETag"]
+        assert "no-cache" == first.headers["Cache-Control"]
+
+    def test_both_paths_lead_to_it(self, client):
+        assert client.get("/apispec_1.json").data == client.get("/openapi.json").data
+
+    def test_the_root_leads_to_the_page(self, client):
+        answer = client.get("/")
+        assert (302, "/apidocs/") == (answer.status_code, answer.headers["Location"])

@@ -14,8 +14,8 @@ from service.api.express import Express
 from service.app import create_app, parts_of
 from service.settings import Settings
 from service.store.upgrade import upgrade
-from tests.conftest import Lines
 from tests.engines import on_sqlite
+from tests.installation import Lines
 from tests.tokens import SECRET, token
 
 FETCH = "/v1/discount/fetch/{brand}/{user}"

@@ -31,6 +31,12 @@ PATHS = [
 ]
 
 
+@pytest.fixture
+def engine():
+    """Every answer passes the same middleware."""
+    return "sqlite"
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("known", [True, False])
 def test_every_answer_carries_them_once(client, auth, path, known):

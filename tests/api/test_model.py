@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 
 from tests.api.compared import Compared, Walk, pool_path, segment
 from tests.api.model import DEFAULT, Caller, Refused
+from tests.engines import on_sqlite
 from tests.names import illegal_names, legal_names, look_alikes
 from tests.tokens import ALL_SCOPES
 
@@ -307,6 +308,7 @@ def shows_every_brand(brands, among, after, limit):
     return brands(None, after, limit)
 
 
+@on_sqlite  # it is the model that is tried
 @pytest.mark.parametrize(
     ("method", "broken"),
     [

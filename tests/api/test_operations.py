@@ -114,6 +114,7 @@ class TestLog:
         assert not [secret for secret in secrets if secret in log.text]
 
 
+@pytest.mark.own_database
 class TestMetrics:
     @pytest.fixture
     def samples(self, app):
@@ -178,6 +179,7 @@ class TestMetrics:
         } == dict(counted)
 
 
+@pytest.mark.own_database
 class TestProbes:
     def test_liveness_touches_nothing(self, client, database, monkeypatch):
         monkeypatch.setattr(type(database), "read", None)

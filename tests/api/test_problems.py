@@ -5,6 +5,7 @@ import json
 import pytest
 from werkzeug.exceptions import HTTPException
 
+from service.app import parts_of
 from service.domain.errors import PROBLEMS, Unavailable
 
 CONTRACT_SLUGS = {
@@ -27,6 +28,12 @@ CONTRACT_SLUGS = {
     "internal-error",
 }
 SECRET_TEXT = "SELECT the-secret FROM /etc/passwd"  # noqa: S105
+
+
+@pytest.fixture
+def engine():
+    """Problems are written by one function, whatever they come from."""
+    return "sqlite"
 
 
 def test_every_slug_of_the_contract_has_a_problem():
@@ -119,3 +126,10 @@ class TestRequestId:
             for path in ("/livez", "/v1/brands", "/nothing", "/apidocs/", "/problems/conflict")
         }
         assert 5 == len(seen)
+
+
+def test_what_fails_to_watch_a_call_does_not_fail_it(app, client, log, monkeypatch):
+    monkeypatch.setattr(parts_of(app).metrics, "request", lambda *_: 1 / 0)
+    assert 200 == client.get("/livez").status_code
+    events = [json.loads(line)["event"] for line in log.text.splitlines()]
+    assert ["request_not_observed", "request"] == events[-2:]

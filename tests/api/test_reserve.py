@@ -7,8 +7,6 @@ import pytest
 
 from tests.api.conftest import C
 
-pytestmark = pytest.mark.usefixtures("either_way")
-
 FETCH = "/v1/discount/fetch/brand1/user1"
 PUT = f"{C}/reservations/user1"
 ODD_USERS = [

@@ -7,6 +7,7 @@ two services is shown first to take a token that is good.
 import base64
 import json
 import time
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -14,8 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from service.app import create_app, parts_of
 from service.auth.tokens import MAX_TOKEN
+from tests.installation import application
 from tests.tokens import SECRET, claims, forged, part, signed, token
 
 RSA = rsa.generate_private_key(65537, 2048)
@@ -23,6 +24,12 @@ STRANGER = rsa.generate_private_key(65537, 2048)
 PUBLIC_JWK = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)
 STRANGER_JWK = RSAAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
 GOOD_HEADER = {"alg": "HS256", "typ": "JWT"}
+
+
+@pytest.fixture
+def engine():
+    """The guard reaches no database."""
+    return "sqlite"
 
 
 @pytest.fixture
@@ -43,20 +50,15 @@ def attack(client, refused, changes):
     return send
 
 
-@pytest.fixture
-def rs_client(settings, tmp_path, log, app):
+@pytest.fixture(scope="module")
+def rs_client(tmp_path_factory, installations):
     """A client of a service on the same database that trusts one public RSA key, "k"."""
-    file = tmp_path / "keys.json"
+    file = tmp_path_factory.mktemp("keys") / "keys.json"
     file.write_text(json.dumps({"keys": [PUBLIC_JWK | {"kid": "k"}]}))
-    changed = {"jwt_secret": None, "jwt_keys_file": file}
-    made = create_app(
-        type(settings)(
-            database_url=settings.database_url, pseudonym_key=settings.pseudonym_key, **changed
-        ),
-        log,
-    )
-    yield made.test_client()
-    parts_of(made).store.close()
+    shared = installations("sqlite")
+    trusting = replace(shared.settings, jwt_secret=None, jwt_keys_file=file)
+    with application(trusting, shared.log) as app:
+        yield app.test_client()
 
 
 def rs_token(private=RSA, header=None, **changed):

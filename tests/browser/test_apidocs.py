@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.running import running
+from tests.system_packages import require
 from tests.tokens import token
 
 FLAGS = [
@@ -19,8 +19,12 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+WITHIN_MS = 60_000
 CREATE = "/apidocs/#/discount/post_v1_discount_create"
 FETCH = "/apidocs/#/discount/get_v1_discount_fetch__brand___user_"
+
+
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")
@@ -29,31 +33,37 @@ def service(tmp_path_factory):
         yield running_service
 
 
-@pytest.fixture
-def page(service):
-    """A page whose console and network must stay clean."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian: chromium)")
+@pytest.fixture(scope="module")
+def browser():
+    chromium = os.environ.get("CHROMIUM") or require("chromium")
+    expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page()
-        complaints, foreign = [], []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith((service.url, "data:"))
-                else foreign.append(request.url)
-            ),
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=FLAGS, timeout=WITHIN_MS
         )
-        page.set_default_timeout(20_000)
-        yield page
-        browser.close()
-        assert [] == complaints
-        assert [] == foreign
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(service, browser):
+    """A page of a profile of its own, whose console and network must stay clean."""
+    context = browser.new_context()
+    page = context.new_page()
+    complaints, foreign = [], []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith((service.url, "data:")) else foreign.append(request.url)
+        ),
+    )
+    page.set_default_timeout(WITHIN_MS)
+    yield page
+    context.close()
+    assert [] == complaints
+    assert [] == foreign
 
 
 def authorize(page):

@@ -22,7 +22,7 @@ COMMANDS = {
 }
 ON_POSTGRESQL = {name: words for name, words in COMMANDS.items() if name != "backup"}
 READERS = {name: words for name, words in COMMANDS.items() if name != "upgrade"}
-PASSWORD = "pass-of-the-database"  # noqa: S105 - of no database
+PASSWORD = "pass-of-the-database"  # noqa: S105 - of nobody
 
 
 @pytest.fixture(autouse=True)

@@ -48,11 +48,11 @@ class Nemesis(threading.Thread):
         self._round = [evil for evil in evils for _ in range(evil.often)]
         self._chance = Random(seed)  # noqa: S311 - an order, not a secret
         self._rest_s = rest_s
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
 
     def run(self) -> None:
         coming: list[Evil] = []
-        while not self._stopped.wait(self._chance.uniform(0, 2 * self._rest_s)):
+        while not self.stopped.wait(self._chance.uniform(0, 2 * self._rest_s)):
             coming = coming or self._chance.sample(self._round, len(self._round))
             evil = coming.pop()
             began = time.monotonic()
@@ -71,7 +71,7 @@ class Nemesis(threading.Thread):
         Raises:
             AssertionError: Something did not come back after it.
         """
-        self._stopped.set()
+        self.stopped.set()
         self.join(within_s)
         assert self.error is None, self.error
         assert not self.is_alive(), "the nemesis hangs"

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
@@ -18,6 +18,8 @@ from tests.history.connection import Address, CallError, Connection
 from tests.history.history import Fault
 from tests.history.proxy import Proxy, proxying
 from tests.running import DISCOUNT, START_WITHIN_S, environment
+from tests.tables import make_tables
+from tests.waiting import wait_until
 
 Command = Sequence[str | Path]
 SERVE: Command = (DISCOUNT, "serve")
@@ -119,6 +121,7 @@ class Replica:
             self.process.wait(START_WITHIN_S)
         finally:
             self.process.kill()
+            self.process.wait()
 
     def _listens(self) -> bool:
         try:
@@ -164,18 +167,6 @@ class Replicas:
         return chance.choice(workers) if workers else None
 
 
-def wait_until(holds: Callable[[], bool], otherwise: str, within_s: float = 60.0) -> None:
-    """Wait for something.
-
-    Raises:
-        AssertionError: It did not come true in time.
-    """
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.05)
-
-
 def send(pid: int, signal_number: signal.Signals) -> None:
     """Send a signal to a process, which may be gone."""
     with suppress(ProcessLookupError):
@@ -187,8 +178,7 @@ def serving(
     folder: Path, count: int, settings: dict[str, str], command: Command = SERVE
 ) -> Iterator[Replicas]:
     """Make the tables and run replicas, from ready to gone."""
-    env = environment(folder, **settings)
-    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    make_tables(environment(folder, **settings))
     with ExitStack() as stack:
         replicas = [Replica(folder, number, settings, command) for number in range(count)]
         proxies = [stack.enter_context(proxying(replica.address)) for replica in replicas]

@@ -2,6 +2,8 @@
 
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,8 @@ class Plan:
     """Seconds of peace between two evils, on average."""
     faults: int = 0
     """It goes on until there were as many."""
+    calls: int = 0
+    """It goes on until as many were answered."""
     clients: int = 16
     hasty: int = 4
     """How many of the clients are."""
@@ -72,13 +76,12 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
             )
             for number in range(plan.clients)
         ]
-        for thread in [*clients, nemesis]:
-            thread.start()
-        _watch(nemesis, clients, plan)
-        nemesis.stop()
-        replicas.wait_until_ready()
-        time.sleep(1)
-        stop(clients, STOP_WITHIN_S)
+        with _under_way(nemesis, clients):
+            _watch(nemesis, clients, notebook, plan)
+            nemesis.stop()
+            replicas.wait_until_ready()
+            time.sleep(1)
+            stop(clients, STOP_WITHIN_S)
         auditor = Recorder("auditor", partial(replicas.where, 0), notebook.keep)
         audit(auditor, _some(world, plan))
         auditor.close()
@@ -86,6 +89,21 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
     rows, brands = read(engine)
     rolls = [done for done in nemesis.done if done.name == ROLL]
     return Drilled(History(notebook.calls, rows, brands, rolls), nemesis.done, verify)
+
+
+@contextmanager
+def _under_way(nemesis: Nemesis, clients: list[Client]) -> Iterator[None]:
+    """Start all threads; none outlives the block, however it is left."""
+    threads = [*clients, nemesis]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.stopped.set()
+        for thread in threads:
+            thread.join(STOP_WITHIN_S)
 
 
 def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
@@ -97,10 +115,14 @@ def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
     ]
 
 
-def _watch(nemesis: Nemesis, clients: list[Client], plan: Plan) -> None:
+def _watch(nemesis: Nemesis, clients: list[Client], notebook: Notebook, plan: Plan) -> None:
     """Wait for the end, but no longer than everything is well."""
     deadline = time.monotonic() + plan.seconds
-    while time.monotonic() < deadline or len(nemesis.done) < plan.faults:
+    while (
+        time.monotonic() < deadline
+        or len(nemesis.done) < plan.faults
+        or sum(call.done for call in notebook.calls) < plan.calls
+    ):
         time.sleep(0.2)
         assert nemesis.error is None, nemesis.error
         for client in clients:

@@ -70,7 +70,8 @@ def drain(parts: Parts, brand: str, count: int) -> None:
         with parts.database.transaction() as connection:
             pool = find_pool(connection, brand, DEFAULT)
             connection.execute(statement, {**pool._asdict(), "count": size})
-            move(connection, pool, size, out_of=State.AVAILABLE, into=State.RESERVED)
+            now = system_clock()
+            move(connection, pool, size, now, out_of=State.AVAILABLE, into=State.RESERVED)
 
 
 def late_code(parts: Parts, brand: str, rest: int) -> str:

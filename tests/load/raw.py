@@ -65,7 +65,7 @@ def _load(database: Database, way: Callable[..., float], count: int) -> float:
         pool = open_default_pool(connection, f"raw-{now}", now)
     with database.transaction() as connection:
         seconds = way(connection.connection.driver_connection, pool, now, _chunks(count))
-        move(connection, pool, count, into=State.AVAILABLE)
+        move(connection, pool, count, now, into=State.AVAILABLE)
         began = time.perf_counter()
     return seconds + time.perf_counter() - began  # which is the commit
 
@@ -75,7 +75,7 @@ def _chunks(count: int) -> Iterator[Chunk]:
         most = min(AT_ONCE, count - at)
         first, end = (-(2**31) + 2**32 * edge // count for edge in (at, at + most))
         drawn = array("Q", urandom(8 * most))
-        yield list(mint_part(at, count, most)), sorted(first + x % (end - first) for x in drawn)
+        yield sorted(mint_part(at, count, most)), sorted(first + x % (end - first) for x in drawn)
 
 
 def _row_by_row(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:

@@ -155,8 +155,12 @@ CASES = {
         [
             {'discount_database_errors_total{error="SQLITE_FULL"}': "0 1 2 3x10"},
             {'discount_database_errors_total{error="53100"}': "0 1 2 3x10"},
+            {'discount_disk_low{instance="a"}': "0 1x10"},
         ],
-        [{'discount_database_errors_total{error="SQLITE_BUSY"}': "0 1 2 3x10"}],
+        [
+            {'discount_disk_low{instance="a"}': "0x10"},
+            {'discount_database_errors_total{error="SQLITE_BUSY"}': "0 1 2 3x10"},
+        ],
     ),
     ("DiscountMigrationMissing", "critical"): Case(
         "5m",
@@ -204,6 +208,14 @@ CASES = {
         "13m",
         [refusals("not_yet", "0+1x20", "0x20")],
         [refusals("not_yet", "0 0 0 0 0+1x3 3x20", "0x20"), refusals("expired", "0+9x20", "0x20")],
+    ),
+    ("DiscountLogLinesDropped", "warning"): Case(
+        "13m",
+        [{"discount_log_lines_dropped_total": "0+1x20"}],
+        [
+            {"discount_log_lines_dropped_total": "7x20"},
+            {"discount_log_lines_dropped_total": "0 1 2x20"},  # it is over
+        ],
     ),
     ("DiscountRestartLoop", "warning"): Case(
         "6m",

@@ -1,6 +1,7 @@
 """The faults of the drill, each caused for real; docs/alerts.md says what each must lead to."""
 
 import os
+import resource
 import signal
 import sqlite3
 import threading
@@ -12,7 +13,7 @@ import requests
 
 from service.store.revision import newest_revision
 from tests.history.proxy import Mode
-from tests.monitoring.scene import LOCKED, STEADY, Callers, Scene, workers
+from tests.monitoring.scene import LOCKED, STEADY, Callers, Scene
 from tests.monitoring.stack import until
 from tests.tokens import bearer, forged
 
@@ -80,8 +81,11 @@ def _no_issuer(scene: Scene) -> Iterator[None]:
 @fault("a pool is used up quickly")
 def _running_dry(scene: Scene) -> Iterator[None]:
     service = scene.on_sqlite
-    for _ in range(max(1, round(30 / scene.factor))):
-        scene.create(service, "dry", 1000).raise_for_status()
+    # Two callers take 10 a second, and where the machine is busy 3: that is quick as well.
+    left = round(24_000 / scene.factor)
+    while left > 0:
+        scene.create(service, "dry", min(left, 1000)).raise_for_status()
+        left -= 1000
     with Callers(service, bearer(), "dry", number=2):
         yield
 
@@ -108,11 +112,11 @@ def _write_lock(scene: Scene) -> Iterator[None]:
 @fault("worker processes are killed again and again")
 def _kills(scene: Scene) -> Iterator[None]:
     for _ in range(3):
-        killed = workers(scene.on_sqlite)
+        killed = scene.on_sqlite.workers
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         until(
-            lambda killed=killed: len(set(workers(scene.on_sqlite)) - set(killed)) == 2,  # type: ignore[misc]
+            lambda killed=killed: len(scene.on_sqlite.workers - killed) == 2,  # type: ignore[misc]
             "gunicorn does not replace its workers",
         )
     yield
@@ -161,7 +165,7 @@ def _full(scene: Scene) -> Iterator[None]:
     finally:
         over = True
         filler.unlink()
-        thread.join(30)
+        thread.join()
 
 
 @fault("the tables are of an earlier version")
@@ -181,6 +185,32 @@ def _no_worker(scene: Scene) -> Iterator[None]:
     yield
 
 
+@fault("the log cannot be written now and then")
+def _no_log(scene: Scene) -> Iterator[None]:
+    """A limit of the size of files, which a worker beside PostgreSQL meets in its log alone."""
+    over = threading.Event()
+
+    def limit(size: int) -> None:
+        for pid in scene.on_locked.workers:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def now_and_then() -> None:
+        while not over.is_set():
+            limit(1)
+            over.wait(2 * scene.pace_s)
+            limit(resource.RLIM_INFINITY)
+            over.wait(2 * scene.pace_s)
+
+    thread = threading.Thread(target=now_and_then)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
+        limit(resource.RLIM_INFINITY)
+
+
 TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
     "postgresql": [
         [
@@ -189,7 +219,10 @@ TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
         ],
         ["the issuer of tokens is down"],
     ],
-    "locked": [["somebody holds a lock on a table"]],
+    "locked": [
+        ["somebody holds a lock on a table"],
+        ["the log cannot be written now and then"],
+    ],
     "sqlite": [
         [
             "a pool is used up quickly",

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import re
 import subprocess
 import tempfile
 import threading
@@ -19,7 +18,7 @@ import requests
 from tests.history.engines.postgresql import Drilled, postgresql, url_of
 from tests.issuer import Issuer, serving
 from tests.monitoring.stack import Target
-from tests.running import DISCOUNT, Running, free_port, running
+from tests.running import DISCOUNT, Running, end, free_port, starting, wait_until_ready
 from tests.tokens import bearer
 
 STEADY = "steady"
@@ -56,7 +55,9 @@ class Callers:
         self._headers = headers
         self._pause_s = pause_s
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(number)]
+        self._threads = [
+            threading.Thread(target=self._call, name="caller", daemon=True) for _ in range(number)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -66,7 +67,7 @@ class Callers:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join(20)
+            thread.join()
 
     def _call(self) -> None:
         users = itertools.count()
@@ -157,10 +158,16 @@ def scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
         made = Scene(
             factor,
             pace_s,
-            stack.enter_context(running(folder, **own)),
-            stack.enter_context(running(folder, DISCOUNT_DATABASE_URL=locked)),
-            stack.enter_context(running(folder, WEB_CONCURRENCY="2")),
-            stack.enter_context(running(folder, DISCOUNT_DATABASE_URL=f"sqlite:///{disk}/d.db")),
+            stack.enter_context(starting(folder, **own)),
+            stack.enter_context(starting(folder, DISCOUNT_DATABASE_URL=locked)),
+            stack.enter_context(starting(folder, WEB_CONCURRENCY="2")),
+            stack.enter_context(
+                starting(
+                    folder,
+                    DISCOUNT_DATABASE_URL=f"sqlite:///{disk}/d.db",
+                    DISCOUNT_DISK_RESERVE_BYTES="0",  # which is more than there is
+                )
+            ),
             database,
             database_url,
             issuer,
@@ -172,6 +179,7 @@ def scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
         job = {"kind": "generate", "count": 2000}
         url = f"{made.on_sqlite.url}/v1/brands/{STEADY}/campaigns/default/jobs"
         for service in made.services.values():
+            wait_until_ready(service)
             for _ in range(5):
                 made.create(service, STEADY, 1000).raise_for_status()
             stack.enter_context(Callers(service, made.headers(service)))
@@ -188,8 +196,7 @@ def worker(service: Running, port: str) -> Iterator[None]:
         try:
             yield
         finally:
-            process.terminate()
-            process.wait(30)
+            end(process)
 
 
 def _local(port: str) -> str:
@@ -197,19 +204,13 @@ def _local(port: str) -> str:
 
 
 @contextmanager
-def small_disk() -> Iterator[Path]:
+def small_disk(size: str = SMALL_DISK) -> Iterator[Path]:
     """Make a file system of a few megabytes, in memory."""
     with tempfile.TemporaryDirectory() as place:
-        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", place]
+        mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]
         if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
             pytest.skip("Only root can make a small disk to be filled.")
         try:
             yield Path(place)
         finally:
             subprocess.run(["/bin/umount", "--lazy", place], check=True)
-
-
-def workers(service: Running) -> list[int]:
-    """Return the process ids of the workers that are alive."""
-    booted = re.findall(r"Booting worker with pid: (\d+)", service.log.read_text())
-    return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]

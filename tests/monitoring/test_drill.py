@@ -6,17 +6,39 @@ Real services, a real Prometheus and a real Alertmanager; only the times of the 
 import json
 import re
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from service.settings import HOME
-from tests.monitoring.drill import Row, table
+from tests.monitoring.drill import Row, drilled, report, table
 from tests.monitoring.faults import FAULTS, TRACKS
 from tests.monitoring.rules import MONITORING, alerts, page_of
+from tests.system_packages import require
 
-pytestmark = pytest.mark.timeout(400)  # the first waits for the whole drill
+FACTOR = 60
+"""How many times shorter than in earnest the times of the rules are."""
 RUNBOOKS = HOME / "docs/runbooks"
+pytestmark = [
+    pytest.mark.xdist_group("alert drill"),
+    pytest.mark.timeout(600),  # the first waits for the whole drill
+]
+
+
+@pytest.fixture(scope="module")
+def drill():
+    """One drill for all of these tests; with the last of them, everything that it started ends."""
+    for executable in ("prometheus", "prometheus-alertmanager", "jq"):
+        require(executable)
+    # No folder of pytest's: another run of it would close that to PostgreSQL, which is not root.
+    with (
+        tempfile.TemporaryDirectory(prefix="discount-drill-") as folder,
+        drilled(Path(folder), FACTOR, 1) as left,
+    ):
+        print(report(left.outcomes))  # noqa: T201 - with `pytest -rP`, or when a test fails
+        yield left
 
 
 def name_of(row: Row) -> str:

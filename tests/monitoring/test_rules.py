@@ -1,7 +1,6 @@
 """The alert rules: each fires when it should and only then, and leads to its runbook."""
 
 import re
-import shutil
 import subprocess
 import tomllib
 
@@ -11,6 +10,7 @@ import yaml
 from service.settings import HOME
 from tests.monitoring.cases import CASES
 from tests.monitoring.rules import alerts, load, page_of, shortened, write
+from tests.system_packages import require
 
 HEADINGS = [
     "What it means",
@@ -23,10 +23,7 @@ HEADINGS = [
 
 @pytest.fixture(scope="session")
 def promtool():
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not installed (Debian: prometheus)")
-    return found
+    return require("promtool")
 
 
 def names():

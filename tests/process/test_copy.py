@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pty
 import re
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing, contextmanager, suppress
@@ -21,6 +22,7 @@ from service.app import create_app, parts_of
 from service.cli import main
 from service.domain.errors import Unavailable
 from service.domain.model import State
+from service.settings import Settings
 from service.store.checksums import checksum, shared_columns
 from service.store.copy import copy
 from service.store.engines import open_database
@@ -31,8 +33,11 @@ from service.store.tables import metadata
 from service.store.verify import inspection_of, verify
 from tests.postgresql import fresh_database, migrated, url_of
 from tests.runbooks import blocks_of, follow
-from tests.running import DISCOUNT, running
-from tests.tokens import bearer
+from tests.running import DISCOUNT, environment, running
+from tests.tables import make_tables
+from tests.tokens import SECRET, bearer
+
+pytestmark = pytest.mark.xdist_group("copy")
 
 BRANDS = ("brand1", "caf\u00e9", "cafe\u0301", "a\\b", "\U0001f642 \u05d0\u200d", "%20")
 USERS = ("user1", "\u00e9", "e\u0301", "\\N", "\\.", "a\u00a0b", "\U0010ffff" * 128)
@@ -59,12 +64,6 @@ BY_HAND = """
 """States that no call leads to yet."""
 
 
-@pytest.fixture
-def engine():
-    """The application is on SQLite before it moves."""
-    return "sqlite"
-
-
 class Answers:
     """What callers are told, by what they asked."""
 
@@ -89,15 +88,34 @@ def key_for(brand):
     return f"key-{BRANDS.index(brand)}"
 
 
-@pytest.fixture
-def source(app, database_url):
+@pytest.fixture(scope="module")
+def used(tmp_path_factory):
     """A file with every state, in use until just now; beside it, what callers were told."""
+    file = tmp_path_factory.mktemp("used") / "discount.db"
+    env = environment(file.parent)
+    make_tables(env)
+    url = env["DISCOUNT_DATABASE_URL"]
+    app = create_app(Settings(database_url=url, jwt_secret=SECRET))
     answers = Answers(app)
     created = {brand: answers.create(brand, key_for(brand))[0] for brand in BRANDS}
     held = {(brand, user): answers.fetch(brand, user) for brand in BRANDS for user in USERS}
+    parts_of(app).queue.close()
     parts_of(app).store.close()
-    by_hand(database_url, BY_HAND)
-    return database_url, created, held
+    by_hand(url, BY_HAND)
+    return file, created, held
+
+
+@pytest.fixture
+def source(used, tmp_path):
+    """A copy of it, of the test's own."""
+    file, created, held = used
+    shutil.copyfile(file, tmp_path / "discount.db")
+    return f"sqlite:///{tmp_path}/discount.db", created, held
+
+
+@pytest.fixture
+def settings():
+    return Settings(jwt_secret=SECRET)
 
 
 @pytest.fixture
@@ -188,6 +206,7 @@ class TestTheCopy:
             taken = set(held.values())
             new = {answers.fetch(brand, "user-2") for brand in BRANDS if brand != BRANDS[2]}
             assert not taken & new
+            parts_of(app).queue.close()
             parts_of(app).store.close()
             assert [] == [found for found in verify(target) if found.breaches]
 
@@ -269,12 +288,12 @@ def test_the_runbook_moves_a_service(tmp_path):
 
 
 def post(service, path, body):
-    answer = requests.post(f"{service.url}{path}", json=body, headers=bearer(), timeout=10)
+    answer = requests.post(f"{service.url}{path}", json=body, headers=bearer(), timeout=60)
     assert 200 == answer.status_code
 
 
 def get(service, path):
-    answer = requests.get(f"{service.url}{path}", headers=bearer(), timeout=10)
+    answer = requests.get(f"{service.url}{path}", headers=bearer(), timeout=60)
     assert 200 == answer.status_code
     return answer.json()["discount_code"]
 
@@ -320,20 +339,20 @@ class TestRefusals:
         assert (1, True) == (status, "Error: The database cannot be reached: " in said)
 
     def test_a_user_without_the_right_is_told(self, source, target):
+        guest = f"guest_{uuid4().hex}"
         with psycopg.connect(target, autocommit=True) as connection:
-            connection.execute("DROP ROLE IF EXISTS guest")
-            connection.execute("CREATE ROLE guest LOGIN")
+            connection.execute(f"CREATE ROLE {guest} LOGIN")
             connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         try:
-            status, said = run(source[0], target.replace("://postgres", "://guest"))
+            status, said = run(source[0], target.replace("://postgres", f"://{guest}"))
         finally:
             with psycopg.connect(target, autocommit=True) as connection:
-                connection.execute("DROP ROLE guest")
+                connection.execute(f"DROP ROLE {guest}")
         assert (1, True) == (status, "permission denied for schema public" in said)
         assert is_untouched(target)
 
     def test_an_encoding_without_names_is_refused(self, source, target):
-        name = "discount_latin"
+        name = f"discount_{uuid4().hex}"
         with psycopg.connect(target, autocommit=True) as server:
             server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING latin1 LOCALE 'C'")
             try:
@@ -390,7 +409,7 @@ def copying(source, target, moment):
     process = spawn.Process(target=copy_until, args=(source, target, moment, reached))
     process.start()
     try:
-        assert reached.wait(60)
+        assert reached.wait(120)
         yield process
     finally:
         process.kill()
@@ -408,10 +427,18 @@ def seems_ready(url, settings):
 
 
 class TestInterruptions:
-    @pytest.mark.parametrize("moment", ["copy brand", "copy code", "compare tally"])
-    def test_a_killed_copy_leaves_nothing_and_another_succeeds(self, source, template, moment):
+    @pytest.mark.parametrize(
+        ("moment", "tables"),
+        [
+            ("copy brand", False),
+            ("copy code", False),
+            ("copy code", True),
+            ("compare tally", True),
+        ],
+    )
+    def test_a_killed_copy_leaves_nothing_and_another_succeeds(self, source, moment, tables):
         url, *_ = source
-        with fresh_database(template) as target:
+        with fresh_database(migrated() if tables else "template0") as target:
             with copying(url, target, moment) as process:
                 process.kill()
                 process.join()
@@ -426,10 +453,10 @@ class TestInterruptions:
             assert 0 == run(url, target)[0]
             assert seems_ready(target, settings)
 
-    def test_a_copy_waits_for_no_other_but_can_end_it(self, source, template):
+    def test_a_copy_waits_for_no_other_but_can_end_it(self, source):
         """Such as one whose terminal is gone, or one that the server has not noticed to be dead."""
         url, *_ = source
-        with fresh_database(template) as target, copying(url, target, "copy code"):
+        with fresh_database() as target, copying(url, target, "copy code"):
             status, said = run(url, target)
             assert (1, True) == (status, "Somebody copies into this database" in said)
             assert 0 == run(url, target, "--restart")[0]

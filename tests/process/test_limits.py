@@ -1,13 +1,12 @@
 """Rate limits in a real server of several workers, without a shared count and without harm."""
 
-import shutil
 import subprocess
 import time
 
-import pytest
 import requests
 
 from tests.running import running
+from tests.system_packages import require
 from tests.tokens import bearer
 
 CALLS = 20
@@ -16,15 +15,13 @@ CALLS = 20
 def answers(service, number):
     """Make calls on connections of their own, so that every worker gets some."""
     return [
-        requests.get(f"{service.url}/v1/nothing", headers=bearer(), timeout=5).status_code
+        requests.get(f"{service.url}/v1/nothing", headers=bearer(), timeout=30).status_code
         for _ in range(number)
     ]
 
 
 def test_workers_share_a_limit_by_redis_and_serve_on_without_it(tmp_path):
-    server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("redis-server is not installed (Debian: redis-server)")
+    server = require("redis-server")
     place = tmp_path / "redis"
     redis = subprocess.Popen(
         [server, "--port", "0", "--unixsocket", place, "--save", ""], stdout=subprocess.DEVNULL
@@ -41,7 +38,7 @@ def test_workers_share_a_limit_by_redis_and_serve_on_without_it(tmp_path):
             redis.wait()
             started = time.monotonic()
             after = answers(service, CALLS)
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < CALLS, "nobody waits for it a second"
             assert [404] * CALLS == after
             warnings = [line for line in service.lines if line["event"] == "rate_limits_not_shared"]
             assert 1 <= len(warnings) <= 2  # at most one a worker

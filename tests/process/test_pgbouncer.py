@@ -5,18 +5,17 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
 
 from service.store.postgresql.pool import SERVER_SETTINGS
 from tests.history.engines.postgresql import postgresql
-from tests.running import free_port, running
+from tests.running import end, free_port, running
+from tests.system_packages import require
 from tests.tokens import bearer
 
-PGBOUNCER = Path("/usr/sbin/pgbouncer")
-pytestmark = pytest.mark.skipif(not PGBOUNCER.exists(), reason="pgbouncer is not installed")
+pytestmark = pytest.mark.xdist_group("pgbouncer")
 
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""
@@ -43,17 +42,19 @@ def pgbouncer(folder, address):
     config.write_text(CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS))
     as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
     with (folder / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen([PGBOUNCER, *as_whom, str(config)], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [require("pgbouncer"), *as_whom, str(config)], stdout=log, stderr=log
+        )
         try:
             yield f"postgresql://postgres@127.0.0.1:{listen}/discount"
         finally:
-            process.terminate()
-            process.wait(20)
+            end(process)
 
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory):
     """A service behind PgBouncer, and the server behind that."""
+    require("pgbouncer")
     folder = tmp_path_factory.mktemp("pgbouncer")
     with postgresql(folder) as database:
         with database.connect() as connection:
@@ -79,7 +80,7 @@ def create(service, count, **headers):
 def test_every_user_gets_one_code_and_keeps_it(behind):
     service, database = behind
     assert 200 == create(service, 200).status_code
-    users = [f"user{number % 150}" for number in range(600)]
+    users = [f"user{number % 150}" for number in range(450)]
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda user: fetch(service, user), users))
     assert {200} == {answer.status_code for answer in answers}
@@ -111,5 +112,5 @@ def test_the_time_limits_hold(behind):
         connection.execute("LOCK TABLE code")
         began = time.monotonic()
         assert 503 == fetch(service, "somebody").status_code
-        assert time.monotonic() - began < 5 + 2  # what a busy machine may add
+        assert time.monotonic() - began < 5 + 8  # what a busy machine may add
     assert 200 == fetch(service, "somebody").status_code

@@ -4,6 +4,7 @@
 allows is accepted and what it does not is refused, no call without a token, 405 with `Allow`.
 """
 
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -17,8 +18,11 @@ from tests.tokens import bearer
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 HOOKS = Path(__file__).parent / "schemathesis_hooks.py"
-MAX_EXAMPLES = "30"
-"""For each operation; some 1000 calls in all."""
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+MAX_EXAMPLES = "300" if LONG else "10"
+"""For each operation, beside those of the phase "coverage", which takes no chance."""
+
+pytestmark = pytest.mark.timeout(3600 if LONG else 400)
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def service(tmp_path):
             f"{running_service.url}/v1/discount/create",
             json={"brand": "brand1", "number_to_create": 1000},  # the examples' brand
             headers=bearer(),
-            timeout=10,
+            timeout=60,
         )
         assert 200 == created.status_code
         yield running_service
@@ -58,7 +62,7 @@ def report(service, tmp_path):
         capture_output=True,
         check=False,
         text=True,
-        timeout=150,
+        timeout=3500 if LONG else 380,
     )
 
 
@@ -70,7 +74,7 @@ def test_it_finds_nothing_in_any_phase(service, report):
     seen = defaultdict(set)
     for line in service.lines:
         seen[line.get("method"), line.get("route")].add(line.get("status"))
-    document = requests.get(f"{service.url}/apispec_1.json", timeout=10).json()
+    document = requests.get(f"{service.url}/apispec_1.json", timeout=60).json()
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             good = {int(status) for status in call["responses"] if status < "300"}

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from service.settings import HOME
-from tests.running import DISCOUNT, environment
+from tests.running import environment
+from tests.tables import make_tables
 
 NEEDED_LATER = {
     "alembic": "to change tables",
@@ -31,7 +32,7 @@ def imported(code, env=None):
 def upgraded(tmp_path):
     """Return the environment of a service whose tables are made."""
     env = environment(tmp_path)
-    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    make_tables(env)
     return env
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.process.test_worker import until
-from tests.running import DISCOUNT, environment
+from tests.running import DISCOUNT, START_WITHIN_S, end, environment, is_alive
+from tests.tables import make_tables
 from tests.tokens import bearer
+from tests.waiting import wait_until
 
 C = "/v1/brands/brand1/campaigns/default"
 
@@ -28,41 +29,33 @@ def children(pid):
     }
 
 
-def is_alive(pid):
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-
-
 @contextmanager
 def supervised(folder, **changed):
     """Run both on a database of their own, from ready to gone."""
     env = environment(folder, **changed)
-    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    make_tables(env)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([DISCOUNT, "run"], env=env, stdout=log, stderr=log)
     try:
         yield process, f"http://127.0.0.1:{env['PORT']}"
     finally:
-        process.terminate()
-        process.wait(60)
+        end(process)
 
 
 def answers(url):
     try:
-        return requests.get(f"{url}/readyz", timeout=5).ok
+        return requests.get(f"{url}/readyz", timeout=30).ok
     except requests.RequestException:
         return False
 
 
 def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
     with supervised(tmp_path) as (process, url):
-        until(lambda: answers(url) and len(children(process.pid)) == 2)
+        wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
         before = children(process.pid)
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
-        until(
+        wait_until(
             lambda: (
                 len(children(process.pid)) == 2
                 and not set(before.values()) & set(children(process.pid).values())
@@ -78,40 +71,40 @@ def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
                         f"{url}{C}/jobs",
                         json={"kind": "generate", "count": 10},
                         headers=bearer() | {"Idempotency-Key": "once"},
-                        timeout=10,
+                        timeout=30,
                     )
                 )
             return answered and answered[-1].status_code == 202
 
-        until(ask)
+        wait_until(ask)
         location = answered[-1].headers["Location"]
 
         def state():
             """What the job is, or nothing while the old server has gone and the new one comes."""
             with suppress(requests.RequestException):
-                return requests.get(url + location, headers=bearer(), timeout=10).json()["state"]
+                return requests.get(url + location, headers=bearer(), timeout=30).json()["state"]
             return None
 
-        until(lambda: state() == "succeeded")
+        wait_until(lambda: state() == "succeeded")
     assert 2 == (tmp_path / "log").read_text().count('"process_died"')
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_both_with_status_0(tmp_path, signum):
     with supervised(tmp_path) as (process, url):
-        until(lambda: answers(url) and len(children(process.pid)) == 2)
+        wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
         started = children(process.pid).values()
         process.send_signal(signum)
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(START_WITHIN_S)
         assert not any(map(is_alive, started))
 
 
 def test_nothing_stays_behind_when_it_is_killed(tmp_path):
     with supervised(tmp_path) as (process, url):
-        until(lambda: answers(url) and len(children(process.pid)) == 2)
+        wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
         started = list(children(process.pid).values())
         process.kill()
-        until(lambda: not any(map(is_alive, started)))
+        wait_until(lambda: not any(map(is_alive, started)))
 
 
 def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
@@ -119,7 +112,7 @@ def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
         socket.create_server(("127.0.0.1", 0)) as taken,
         supervised(tmp_path, DISCOUNT_WORKER_METRICS_PORT=str(taken.getsockname()[1])) as (run, _),
     ):
-        assert 1 == run.wait(60)
+        assert 1 == run.wait(START_WITHIN_S)
     assert "DISCOUNT_WORKER_METRICS_PORT" in (tmp_path / "log").read_text()
 
 
@@ -127,22 +120,25 @@ def test_without_tables_it_makes_them_when_told_to(tmp_path):
     env = environment(tmp_path)
     process = subprocess.Popen([DISCOUNT, "run", "--upgrade"], env=env)
     try:
-        until(lambda: answers(f"http://127.0.0.1:{env['PORT']}"))
+        wait_until(lambda: answers(f"http://127.0.0.1:{env['PORT']}"))
     finally:
         process.terminate()
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(START_WITHIN_S)
 
 
 def test_what_cannot_be_upgraded_is_not_served(tmp_path):
     (tmp_path / "discount.db").write_bytes(b"no database" * 1000)
     done = subprocess.run(
-        [DISCOUNT, "run", "--upgrade"], check=False, env=environment(tmp_path), timeout=60
+        [DISCOUNT, "run", "--upgrade"],
+        check=False,
+        env=environment(tmp_path),
+        timeout=START_WITHIN_S,
     )
     assert 1 == done.returncode
 
 
 def test_told_to_stop_before_they_have_begun_they_end_with_status_0(tmp_path):
     with supervised(tmp_path) as (process, _):
-        until(lambda: len(children(process.pid)) == 2)
+        wait_until(lambda: len(children(process.pid)) == 2)
         process.terminate()
-        assert 0 == process.wait(60)
+        assert 0 == process.wait(START_WITHIN_S)

@@ -4,7 +4,6 @@ import gzip
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,9 @@ from service.settings import Settings
 from tests.postgresql import fresh_database, migrated
 from tests.running import Running, free_port, running
 from tests.tokens import bearer
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("tracing")
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FETCH_PATH = "/v1/discount/fetch/brand1"
@@ -41,13 +43,12 @@ class Receiver:
 
     def of(self, request_id):
         """Wait for the span of a request."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            for span in self.spans:
-                if request_id == fields(span).get("discount.request_id"):
-                    return span
-            time.sleep(0.1)
-        raise AssertionError(f"no span of {request_id} among {[span.name for span in self.spans]}")
+
+        def found():
+            return [s for s in self.spans if request_id == fields(s).get("discount.request_id")]
+
+        wait_until(found, f"no span of {request_id}")
+        return found()[0]
 
     def below(self, span):
         """Return what happened during a span, in order."""
@@ -76,9 +77,11 @@ def receiving():
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         taker = Receiver(f"http://127.0.0.1:{server.server_port}")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
         yield taker
         server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -105,7 +108,7 @@ class Traced:
 
 
 def call(service, path, headers=None):
-    return requests.get(service.url + path, headers=bearer() | (headers or {}), timeout=10)
+    return requests.get(service.url + path, headers=bearer() | (headers or {}), timeout=60)
 
 
 @contextmanager

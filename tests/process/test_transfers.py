@@ -1,27 +1,41 @@
 """Long bodies and answers over the wire: in flat memory, and nobody waits for their clients."""
 
+import os
 import random
 import socket
+import sqlite3
 import struct
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from select import select
 
 import psutil
 import pytest
 import requests
 
-from tests.running import DISCOUNT, running
+from tests.attack.export import end_sessions, fill, kill_workers
+from tests.engines import on_postgresql
+from tests.running import DISCOUNT, end, running
 from tests.tokens import bearer
+from tests.waiting import wait_until
 
 C = "/v1/brands/brand1/campaigns/default"
 TOKEN = bearer()["Authorization"]
 CSV = bearer() | {"Content-Type": "text/csv"}
 ROWS = 300_000
 """In the export: some 15 MB, more than any socket holds."""
-GROWTH = 24 * 1024 * 1024
+UPLOADED = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 500_000
+"""In the import: some 30 MB, or 60."""
+PROMPT_S = 1.0
+"""What the service promises, where the machine has nothing else to do."""
+STARVED_S = 4.5
+"""Who waits for slow clients to be ended (after 5 s) waits longer."""
+GROWTH = 20 * 1024 * 1024
 """How much a process may grow over a long transfer, in bytes; far less than the transfer."""
+
+
+pytestmark = pytest.mark.xdist_group("transfers")
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +66,30 @@ def resident(service):
 
 
 def answers_promptly(service):
+    """Several callers in a row are served before a slow client is ended, the quickest in a second.
+
+    What else the machine does may hold the others up.
+    """
+    took = []
     for _ in range(5):
         began = time.monotonic()
-        answer = requests.get(f"{service.url}{C}", headers=bearer(), timeout=5)
+        answer = requests.get(f"{service.url}{C}", headers=bearer(), timeout=30)
         assert 200 == answer.status_code
-        assert time.monotonic() - began < 1
-    return True
+        took.append(time.monotonic() - began)
+    return min(took) < PROMPT_S and max(took) < STARVED_S
 
 
 def place_is_free(service):
     """Say whether a transfer has a place, soon."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        query = f"{service.url}{C}/export?state=redeemed"
-        if requests.get(query, headers=bearer(), timeout=5).ok:
-            return True
-        time.sleep(0.1)
-    return False
+    query = f"{service.url}{C}/export?state=redeemed"
+    wait_until(lambda: requests.get(query, headers=bearer(), timeout=30).ok, "no place is free")
+    return True
+
+
+def cut_exports(service):
+    """Count the exports that the service has cut, as its log says."""
+    exports = [line for line in service.lines if (line.get("route") or "").endswith("/export")]
+    return sum(line["outcome"] == "cut" for line in exports)
 
 
 def request_export(client, version="1.1"):
@@ -92,9 +113,9 @@ def upload_head(*fields):
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def test_a_million_rows_come_in_in_flat_memory(service):
+def test_many_rows_come_in_in_flat_memory(service):
     def blocks():
-        for first in range(0, 1_000_000, 10_000):
+        for first in range(0, UPLOADED, 10_000):
             yield "".join(
                 f"CODE-{n:07},{'x' * 50}\n" for n in range(first, first + 10_000)
             ).encode()
@@ -103,7 +124,7 @@ def test_a_million_rows_come_in_in_flat_memory(service):
     before = resident(service)
     answer = requests.post(f"{service.url}{C}/imports", data=blocks(), headers=CSV, timeout=120)
     assert 202 == answer.status_code
-    assert 1_000_000 == answer.json()["total"]
+    assert UPLOADED == answer.json()["total"]
     assert resident(service) - before < GROWTH
     cancelled = requests.delete(service.url + answer.headers["Location"], headers=CSV, timeout=10)
     assert 200 == cancelled.status_code
@@ -135,8 +156,7 @@ def test_a_reader_who_leaves_frees_its_place(service):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         assert place_is_free(service)
-    exports = [line for line in service.lines if (line.get("route") or "").endswith("/export")]
-    assert "cut" in {line["outcome"] for line in exports}
+    assert cut_exports(service)
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -144,11 +164,44 @@ def test_an_export_that_is_cut_does_not_look_whole(service, version):
     """The connection is reset, which every client takes for an error."""
     with connect(service) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        before = cut_exports(service)
         request_export(client, version)
         assert f"HTTP/{version} 200".encode() == client.recv(12)
-        time.sleep(7)  # longer than a client may stall
+        wait_until(lambda: cut_exports(service) > before, "who stalls is not cut")
         with pytest.raises(ConnectionResetError):
             read_all(client)
+
+
+def is_reset_when(cause, service, version):
+    """Say that an export, as something happens in its middle, does not come to an end."""
+    with connect(service) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request_export(client, version)
+        assert f"HTTP/{version} 200".encode() == client.recv(12)
+        cause()
+        with pytest.raises(ConnectionResetError):
+            read_all(client)
+    return True
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_export_whose_worker_is_killed_does_not_look_whole(service, version):
+    assert is_reset_when(lambda: kill_workers(service), service, version)
+
+
+@on_postgresql
+@pytest.mark.own_database
+def test_an_export_whose_source_fails_does_not_look_whole(database_url, tmp_path):
+    with running(tmp_path, DISCOUNT_DATABASE_URL=database_url, WEB_CONCURRENCY="1") as service:
+        fill(database_url)
+        for version in ("1.0", "1.1"):
+            assert is_reset_when(lambda: end_sessions(database_url), service, version)
+            assert place_is_free(service)
+        lines = service.lines
+    exports = [line for line in lines if (line.get("route") or "").endswith("/export")]
+    assert 2 == [line["outcome"] for line in exports].count("cut")
+    assert 2 == len([line for line in lines if "source of an answer" in line["event"]])
+    assert TOKEN not in str(lines)
 
 
 @pytest.mark.parametrize(
@@ -201,27 +254,44 @@ def test_a_trickle_is_ended(service):
 
 def test_a_worker_killed_at_random_moments_stores_every_row_once(tmp_path):
     codes = [f"CODE-{number:06}" for number in range(60_000)]
-    random.Random(5).shuffle(codes)  # noqa: S311 - any order will do
+    chance = random.Random(5)  # noqa: S311 - any order will do
+    chance.shuffle(codes)
     with running(tmp_path) as service:
         answer = requests.post(
             f"{service.url}{C}/imports", data="\n".join(codes).encode(), headers=CSV, timeout=30
         )
         assert 202 == answer.status_code
         watch = service.url + answer.headers["Location"]
-        for delay in (1.0, 1.4, 2.0):
+
+        def asked():
+            return requests.get(watch, headers=CSV, timeout=30).json()
+
+        for _ in range(3):
+            before = execute(tmp_path, "SELECT cursor, done FROM job")
             worker = start_worker(service)
-            time.sleep(delay)
+            wait_until(
+                lambda: execute(tmp_path, "SELECT cursor, done FROM job") != before  # noqa: B023
+            )
+            time.sleep(chance.uniform(0, 0.3))
             worker.kill()
             worker.wait()
+            execute(tmp_path, "UPDATE job SET leased_until = 0")  # as time would, seconds later
         last = start_worker(service)
-        while (job := requests.get(watch, headers=CSV, timeout=5).json())["finished_at"] is None:
-            time.sleep(0.2)
-        last.terminate()
-        last.wait()
+        wait_until(lambda: asked()["finished_at"], "the job does not end", 120)
+        job = asked()
+        end(last)
         assert ("succeeded", 60_000, 0) == (job["state"], job["done"], job["failed"])
         exported = discount(service, "codes", "export", "--brand", "brand1", text=True).stdout
         assert sorted(codes) == [row.split(",")[0] for row in exported.splitlines()[1:]]
         discount(service, "verify")
+
+
+def execute(folder, sql):
+    """Execute one statement on a service's database past the service."""
+    with closing(sqlite3.connect(folder / "discount.db", timeout=60)) as connection:
+        rows = connection.execute(sql).fetchall()
+        connection.commit()
+        return rows
 
 
 def start_worker(service):

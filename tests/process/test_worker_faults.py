@@ -6,7 +6,6 @@ The exact number of codes is there in the end, and no other worker had to help.
 import json
 import signal
 import subprocess
-import time
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -26,8 +25,11 @@ from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.history.engines.postgresql import postgresql
 from tests.history.proxy import Mode
-from tests.history.replicas import wait_until
 from tests.running import DISCOUNT, environment
+from tests.tables import make_tables
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("worker faults")
 
 COUNT = 100_000
 WITHIN_S = 120.0
@@ -85,7 +87,8 @@ class Working:
             return connection.exec_driver_sql(query).scalar()
 
     def events(self):
-        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last may be half written
+        return [json.loads(line)["event"] for line in whole.splitlines()]
 
     def wait_for(self, event):
         wait_until(lambda: event in self.events(), f"the worker says no {event}", WITHIN_S)
@@ -115,7 +118,7 @@ class Working:
 def working(url, folder, **changed):
     """Upgrade a database, and run one worker on it."""
     env = environment(folder, DISCOUNT_DATABASE_URL=url, **changed)
-    subprocess.run([DISCOUNT, "db", "upgrade"], env=env, check=True, capture_output=True)
+    make_tables(env)
     log = folder / "worker.log"
     with (
         log.open("wb") as output,
@@ -179,8 +182,13 @@ def test_an_import_goes_on_in_every_phase_when_postgresql_is_back(server, worker
     worker.take_in([f"CODE-{number}" for number in range(COUNT)])
     for phase in (CHECK, STORE):
         wait_until(lambda: worker.phase == phase, f"no {phase}", WITHIN_S)  # noqa: B023 - at once
+        waits = worker.events().count("job_waits")
         with killed(server):
-            time.sleep(0.5)
+            wait_until(
+                lambda: worker.events().count("job_waits") > waits,  # noqa: B023 - at once
+                "the worker does not notice",
+                WITHIN_S,
+            )
     assert ("succeeded", COUNT, COUNT) == worker.wait_for_end()
     assert worker.kept_its_job()
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.x509.oid import NameOID
 
-from tests.history.replicas import wait_until
 from tests.manifests import Rendered
+from tests.waiting import wait_until
 
 PORT = 5432
 INI = """

@@ -21,13 +21,13 @@ import requests
 
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from tests.history.engines.postgresql import postgresql
-from tests.history.replicas import wait_until
 from tests.issuer import Issuer, serving
 from tests.manifests import Manifest, Rendered, render
 from tests.smoke.caller import Caller
 from tests.smoke.parts import Pooler, pooling
 from tests.smoke.podman import Podman, Secrets, playable
 from tests.smoke.probes import Probed
+from tests.waiting import wait_until
 
 INSIDE = "inside"
 TOOLS = ("podman", "buildah", "runc", "debootstrap", "unshare", "ip", "pgbouncer", "kubectl")

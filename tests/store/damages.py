@@ -37,11 +37,11 @@ LIST = """
 """
 
 
-def answered(answer):
+def answered(answer, *, kind="NULL", brand=1, key="k", at=1):
     """Say that a request with an Idempotency-Key was answered this."""
     return f"""
-        INSERT INTO idempotency (brand_id, key, content, answer, created_at)
-        VALUES (1, 'k', 'c', '{answer}', 1);
+        INSERT INTO idempotency (brand_id, key, content, answer, created_at, kind)
+        VALUES ({brand}, '{key}', 'c', '{answer}', {at}, {kind});
     """
 
 
@@ -180,7 +180,58 @@ _ON_BOTH = {
         answered('["SECRET-b2-1"]'), {"answered"}, f"{BRAND} (1)"
     ),
     "a repeat would be answered what is no list": Damage(
-        answered('["SECRET-b1-1"'), {"answered"}, "answered: cannot be checked: "
+        answered('["SECRET-b1-1"'), {"answer-form"}, f"{BRAND} (1)"
+    ),
+    "a repeat would be answered no text": Damage(answered("[1]"), {"answer-form"}, f"{BRAND} (1)"),
+    "a repeat would be answered nothing": Damage(answered("[]"), {"answer-form"}, f"{BRAND} (1)"),
+    "a repeat would be answered something of no kind": Damage(
+        answered('["SECRET-b1-1"]', kind="'lost'"), {"answer-form"}, f"{BRAND} (1)"
+    ),
+    "a repeat would be answered two jobs": Damage(
+        JOB.format("1, 'succeeded'", "10, 10", 1)
+        + JOB.format("1, 'succeeded'", "10, 10", 1).replace("secret-job", "secret-other")
+        + answered('["secret-job", "secret-other"]', kind="'job'"),
+        {"answer-form"},
+        f"{BRAND} (1)",
+    ),
+    "a repeat would be answered a job that there is not": Damage(
+        answered('["secret-job"]', kind="'job'"), {"answered-job"}, f"{BRAND} (1)"
+    ),
+    "a repeat would be answered another brand's job": Damage(
+        JOB.format("1, 'succeeded'", "10, 10", 1)
+        + answered('["secret-job"]', kind="'job'", brand=2),
+        {"answered-job"},
+        "brand 'b2' (1)",
+    ),
+    "a repeat would be answered a code as a job": Damage(
+        answered('["SECRET-b1-1"]', kind="'job'"), {"answered-job"}, f"{BRAND} (1)"
+    ),
+    "a repeat would be answered a job as a code": Damage(
+        JOB.format("1, 'succeeded'", "10, 10", 1) + answered('["secret-job"]', kind="'codes'"),
+        {"answered"},
+        f"{BRAND} (1)",
+    ),
+    "one code was answered twice at once": Damage(
+        answered('["SECRET-b1-1", "SECRET-b1-1"]', kind="'codes'"),
+        {"answered-once"},
+        f"{BRAND} (1)",
+    ),
+    "one code was answered to two": Damage(
+        answered('["SECRET-b1-1"]', kind="'codes'")
+        + answered('["SECRET-b1-1"]', kind="'codes'", key="k2"),
+        {"answered-once"},
+        f"{BRAND} (1)",
+    ),
+    "an answer of no brand": Damage(
+        answered('["SECRET-b1-1"]', kind="'codes'", brand=9),
+        {"references", "answered", "answer-brand"},
+        "brand 9 without a row (1)",
+    ),
+    "an answer of no time": Damage(
+        answered('["SECRET-b1-1"]', at=0), {"answer-time"}, f"{BRAND} (1)"
+    ),
+    "codes of a campaign without a tally": Damage(
+        "DELETE FROM tally WHERE brand_id = 1 AND campaign_id = 1;", {"campaign-tally"}, POOL
     ),
     "a brand of no legal name": Damage(
         "UPDATE brand SET name = 'a/b' WHERE id = 1;", {"brand-name"}, "brand 'a/b' (1)"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.code_lists import ListForm
-from service.domain.errors import Conflict
+from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
 from service.observability.job_metrics import JobMetrics
 from service.store.importing import staged_codes, staging
@@ -27,8 +27,6 @@ from tests.working import Heard, do_all, purge, worker
 CODES = [f"CODE-{number:04}" for number in range(3000)]
 LIST = "\n".join(CODES).encode()
 POOL = ("brand1", "default")
-LATER = 60_000
-"""Milliseconds that a lease lasts."""
 
 
 @pytest.fixture
@@ -63,11 +61,13 @@ def step(database):
 
     def do(size=1000):
         now = system_clock()
-        (key, *_) = works.due(now + LATER, 1)
-        taken = works.take(key, now + LATER, now)
+        (key, *_) = works.due(1)
+        taken = works.take(key, now)
         assert taken
         lease, _ = taken
-        works.step(lease, size, now, now)
+        works.step(lease, size, now)
+        with database.transaction() as connection:
+            connection.execute(text("UPDATE job SET leased_until = 0"))
         with database.read() as connection:
             query = text("SELECT cursor FROM job WHERE id = :id")
             cursor = connection.execute(query, {"id": key.id}).scalar()
@@ -277,6 +277,7 @@ def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
 
 
 @on_postgresql
+@pytest.mark.own_database
 def test_a_purge_may_take_long(ask, step, database, jobs):
     """It looks for a file's rows among all of the brand's, and is no caller's business."""
     job = ask()
@@ -293,6 +294,17 @@ def test_a_purge_may_take_long(ask, step, database, jobs):
     while imports.purge(system_clock()):
         pass
     assert 0 == one(database, "SELECT count(*) FROM import_row")
+
+
+def test_an_upload_that_is_taken_for_abandoned_is_not_imported_in_part(database, jobs):
+    """A worker's clock may go forward by a day while a list is being sent."""
+    imports = SQLImports(database)
+    received = receive(imports, *POOL, [b"CODE-1\n", b"CODE-2\n"], 1000)
+    assert imports.purge(system_clock() + 25 * 60 * 60 * 1000)
+    ask = partial(request_job, jobs, lambda _key: None, *POOL)
+    with pytest.raises(Unavailable):
+        import_codes(imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="me")
+    assert 0 == one(database, "SELECT count(*) FROM job")
 
 
 def test_a_file_without_a_job_is_purged_a_day_later(database):

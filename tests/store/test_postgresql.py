@@ -24,7 +24,7 @@ from tests.engines import on_postgresql
 from tests.postgresql import server_url
 from tests.running import free_port
 
-pytestmark = on_postgresql
+pytestmark = [on_postgresql, pytest.mark.own_database]
 
 NOW = 1_800_000_000_000
 PASSING = ("40001", "40P01")

@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from service.domain.errors import Unavailable
 
+pytestmark = pytest.mark.own_database
+
 ENDED = text("SELECT pg_terminate_backend(pg_backend_pid())")
 MORE_THAN_THERE_ARE = 20
 """Connections; the settings of the tests allow fewer."""

@@ -31,6 +31,7 @@ def tell(app):
 
 
 @on_postgresql
+@pytest.mark.own_database
 def test_a_slow_queue_does_not_keep_all_callers(tell, database_url):
     assert tell()[0]
     with psycopg.connect(database_url) as other, ThreadPoolExecutor(CALLERS) as threads:

@@ -3,26 +3,28 @@
 import pytest
 
 from service.settings import Settings
-from service.store.revision import is_surely_newest
+from service.store.revision import fit_revision
 from tests.engines import on_sqlite
+
+pytestmark = pytest.mark.own_database
 
 
 @on_sqlite
 def test_a_file_whose_tables_are_made_is_newest(database, settings):
     database.close()
-    assert is_surely_newest(settings)
+    assert fit_revision(settings)
 
 
 @on_sqlite
-@pytest.mark.parametrize("other", ["0001", "9999"])
-def test_a_file_at_another_revision_is_not(database, settings, other):
+@pytest.mark.parametrize("other", ["0001", "0000", "abcdef012345", "", "10000", "٩٩٩٩"])
+def test_a_file_at_an_earlier_or_an_unknown_revision_is_not_fit(database, settings, other):
     with database.transaction() as connection:
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{other}'")
-    assert not is_surely_newest(settings)
+    assert not fit_revision(settings)
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path):
-    assert not is_surely_newest(Settings(database_url=f"sqlite:///{tmp_path}/discount.db"))
+    assert not fit_revision(Settings(database_url=f"sqlite:///{tmp_path}/discount.db"))
     assert [] == list(tmp_path.iterdir())
 
 
@@ -30,8 +32,8 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path):
 def test_a_file_without_tables_is_not(tmp_path, content):
     file = tmp_path / "a file?#%20.db"
     file.write_bytes(content)
-    assert not is_surely_newest(Settings(database_url=f"sqlite:///{file}"))
+    assert not fit_revision(Settings(database_url=f"sqlite:///{file}"))
 
 
 def test_of_postgresql_this_is_not_told():
-    assert not is_surely_newest(Settings(database_url="postgresql://nobody.invalid/discount"))
+    assert not fit_revision(Settings(database_url="postgresql://nobody.invalid/discount"))

@@ -15,6 +15,7 @@ from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     CodeNotFound,
+    CodeSpaceExhausted,
     InvalidRequest,
     NoCodesLeft,
     Unavailable,
@@ -35,8 +36,10 @@ def fixed(*codes):
 
 
 def add(store, *codes, brand="brand"):
-    added, _ = store.add_codes(brand, "default", len(codes), fixed(*codes), NOW)
-    return added
+    """Add codes one after the other: those of one call are handed out in no order."""
+    return [
+        code for each in codes for code in store.add_codes(brand, "default", 1, fixed(each), NOW)[0]
+    ]
 
 
 def count_rows(database):
@@ -90,7 +93,7 @@ class TestAddingCodes:
     def test_a_space_of_codes_that_is_full_ends_the_call(self, store, database):
         """Instead of looking for a new code for ever, under the write lock."""
         add(store, "AAAA")
-        with pytest.raises(RuntimeError):
+        with pytest.raises(CodeSpaceExhausted):
             store.add_codes("brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
         assert 1 == count_rows(database)[State.AVAILABLE]
 
@@ -207,6 +210,7 @@ class TestCounts:
             connection.execute(text("UPDATE tally SET available = -1"))
 
 
+@pytest.mark.own_database  # what a table has seen changes PostgreSQL's plans
 class TestPlans:
     """Where cost must not grow, the plan says so: an index is searched, nothing is sorted."""
 
@@ -272,8 +276,9 @@ class TestLookingUp:
 
 
 class TestPages:
-    def test_pages_together_are_the_list(self, store):
-        codes = sorted(store.add_codes("brand", "default", 25, mint, NOW)[0])
+    def test_pages_together_are_the_list(self, store, engine):
+        codes = list(store.add_codes("brand", "default", 25, mint, NOW)[0])
+        codes = codes if engine == "sqlite" else sorted(codes)
         assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
 
     def test_a_page_that_ends_with_the_list_is_the_last(self, store):
@@ -381,5 +386,5 @@ def test_reads_that_fail_leave_no_connection_behind(database):
     for _ in range(20):
         with pytest.raises(Unavailable):
             database.row("SELECT * FROM nothing", {})
-    assert before == len(list(Path("/dev/fd").iterdir()))
+    assert before >= len(list(Path("/dev/fd").iterdir()))
     assert (1,) == database.row("SELECT 1", {})

@@ -21,6 +21,8 @@ from tests.engines import on_sqlite
 from tests.postgresql import fresh_database, url_of
 from tests.store.damages import DAMAGES, HELD
 
+pytestmark = pytest.mark.own_database
+
 CHECKS = [
     *(check.name for check in STRUCTURE),
     "integrity",

@@ -49,7 +49,8 @@ def test_what_pythons_csv_writes_is_read_as_its_csv_reads_it(table, end):
 
     good, refused = read_csv(written.getvalue().encode())
 
-    theirs = [row[1] for row in csv.reader(io.StringIO(written.getvalue(), newline=""))][1:]
+    rows = [*csv.reader(io.StringIO(written.getvalue(), newline=""))][1:]
+    theirs = [row[1] for row in rows if any(cell.strip(" \t") for cell in row)]
     assert [code for code in theirs if is_code(code)] == [code for code, _ in good]
     assert len(theirs) == len(good) + len(refused)
 
@@ -83,6 +84,62 @@ def test_a_header_is_optional(content):
     assert ([("AB12", 1), ("CD34", 2)], []) == read_csv(content)
     with_header = content.replace(b"\xef\xbb\xbf", b"")
     assert ([("AB12", 2), ("CD34", 3)], []) == read_csv(b"\xef\xbb\xbfCode\r\n" + with_header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("code", " CODE ", '"Code"', "voucher", "Vouchers", "Coupon Code", "discount_code"),
+        *("PROMO-CODE", "promo", "gift card code", "Gutscheincode", "sep=,\r\ncode"),
+        *("\ufeffVoucher Code", ",,\n\nvoucher", "Coupon,", "note,code,coupon"),
+    ],
+)
+def test_what_a_column_of_codes_is_called_is_known(header):
+    before, names = header.count("\n") + 1, header.rpartition("\n")[2].split(",")
+    at = 1 if "note" in names else 0
+    row = ",".join("AB12" if number == at else "" for number in range(len(names)))
+    assert ([("AB12", before + 1)], []) == read_csv(f"{header}\n{row}\n".encode())
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["serial", "Number", "value", "ID", "Column1", "my best codes", "ABC", "Nr.", "A" * 65],
+)
+def test_a_first_row_that_is_neither_a_code_nor_a_known_header_is_refused(first):
+    expected = ([("AB12", 2)], [Refusal(1, Reason.UNKNOWN_HEADER)])
+    assert expected == read_csv(f"{first}\nAB12\n".encode())
+
+
+@pytest.mark.parametrize("code", ["WELCOME", "SUMMER", "CODE-1", "VOUCHER-2026", "PROMO25"])
+def test_a_first_row_that_is_like_a_header_may_be_a_code(code):
+    assert ([(code, 1)], []) == read_csv(f"{code}\n".encode())
+
+
+def test_rows_of_commas_alone_are_blank():
+    """As spreadsheets write them where there once was something."""
+    content = b",,\r\ncode,state,\r\n,,\r\nAB12,,\r\n , ,\r\nCD34,,\r\n,,\r\n,,"
+    assert ([("AB12", 4), ("CD34", 6)], []) == read_csv(content)
+    assert ([("AB12", 1)], []) == read_csv(b"AB12\n,,,\n,\n \n")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'[{"code":"AB12"},{"code":"CD34"}]', Reason.ARRAY),
+        (b'\xef\xbb\xbf\n[\n{"code":"AB12"}\n]', Reason.ARRAY),
+        (b'{\n  "code": "AB12"\n}\n', Reason.SEVERAL_LINES),
+        (b'{"code":\n"AB12"\n}\n', Reason.SEVERAL_LINES),
+        (b'{"code": "AB12",\r\n "note": 1}\r\n', Reason.SEVERAL_LINES),
+    ],
+)
+def test_json_that_is_not_a_line_for_each_code_is_named(content, reason):
+    good, (refused,) = read_ndjson(content)
+    assert ([], reason) == (good, refused.reason)
+
+
+def test_ndjson_may_begin_with_a_byte_order_mark_and_blank_lines():
+    content = b'\xef\xbb\xbf\r\n\n{"code":"AB12"}\n\n'
+    assert ([("AB12", 3)], []) == read_ndjson(content)
 
 
 def test_lines_are_counted_within_quoted_fields_too():
@@ -146,12 +203,24 @@ def test_a_line_of_ndjson_is_refused_alone_and_by_its_number(row, reason):
     [
         (b"a,b\n1,2\n", Refusal(1, Reason.NO_COLUMN)),
         (b"code,code\n1,2\n", Refusal(1, Reason.NO_COLUMN)),
+        (b"voucher,coupon\n1,2\n", Refusal(1, Reason.NO_COLUMN)),
+        (b"code;state\nAB12;available\n", Refusal(1, Reason.SEMICOLONS)),
+        (b'\xef\xbb\xbf"code";"a,b"\r\n', Refusal(1, Reason.SEMICOLONS)),
+        (b"AB12;10,50;x\n", Refusal(1, Reason.SEMICOLONS)),
+        (b"code\tstate\nAB12\tavailable\n", Refusal(1, Reason.TABS)),
+        (b"code|state\n", Refusal(1, Reason.BARS)),
+        (b"\r\nsep=;\r\ncode;state\r\n", Refusal(2, Reason.SEPARATOR)),
+        (b'{"code":"AB12"}\n', Refusal(1, Reason.JSON)),
         (b"a" * (MAX_ROW_BYTES + 1), Refusal(1, Reason.ROW_TOO_LONG)),
         (b"AAAA\n" + b"," * MAX_ROW_BYTES + b",\nBBBB", Refusal(2, Reason.ROW_TOO_LONG)),
         (b'note,code\n"' + b"AB12,\n" * 20_000, Refusal(2, Reason.ROW_TOO_LONG)),
         (b'note,code\n"' + b'""\n' * 40_000, Refusal(2, Reason.ROW_TOO_LONG)),
     ],
-    ids=["no column", "two columns", "one long row", "many columns", "no end quote", "quotes"],
+    ids=[
+        *("no column", "two columns", "two known headers", "semicolons", "quoted semicolons"),
+        *("decimal commas", "tabs", "bars", "another separator", "JSON"),
+        *("one long row", "many columns", "no end quote", "quotes"),
+    ],
 )
 def test_a_list_that_nobody_can_read_on_is_refused_from_there(content, refusal):
     for blocks in ([content], [content[:1000], content[1000:70_000], content[70_000:]]):

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.codes import ALPHABET, LENGTH, MAX_LENGTH, PATTERN, is_code, mint, mint_part
+from service.domain.codes import (
+    ALPHABET,
+    LENGTH,
+    MAX_LENGTH,
+    PATTERN,
+    is_code,
+    mint,
+    mint_part,
+    shuffled,
+)
 from service.usecases.codes import MAX_PER_CALL
 
 
@@ -51,10 +60,9 @@ def test_a_code_has_at_least_58_bits():
 
 
 @given(st.integers(0, 1000))
-def test_as_many_codes_as_asked_sorted_and_of_the_right_form(count):
+def test_as_many_codes_as_asked_and_of_the_right_form(count):
     codes = mint(count)
     assert count == len(codes)
-    assert sorted(codes) == list(codes)
     assert all(
         is_code(code) and len(code) == LENGTH and set(code) <= set(ALPHABET) for code in codes
     )
@@ -105,12 +113,11 @@ def test_who_knows_a_cluster_guesses_another_of_its_codes_once_in_ten_to_the_twe
 
 
 @given(st.integers(1, 200_000), st.data())
-def test_as_many_codes_of_a_part_as_asked_sorted_and_in_their_part_of_the_space(total, data):
+def test_as_many_codes_of_a_part_as_asked_and_in_their_part_of_the_space(total, data):
     at = data.draw(st.integers(0, total - 1))
     count = data.draw(st.integers(1, min(500, total - at)))
     codes = mint_part(at, total, count)
     assert count == len(codes)
-    assert sorted(codes) == list(codes)
     assert all(is_code(code) and len(code) == LENGTH for code in codes)
     if total >= 32 * len(ALPHABET):  # else it is cut into no parts
         first, last = (ALPHABET[number * len(ALPHABET) // total] for number in (at, at + count - 1))
@@ -127,3 +134,19 @@ def test_parts_fill_every_cell_of_the_space_alike():
     assert cells == len(filled)
     assert {each} == set(filled.values())
     assert total == len(set(made))
+
+
+def test_a_part_tells_no_order_within_a_cell():
+    """Who holds the codes before and after another must not know what it lies between."""
+    assert sorted(mint_part(0, 40, 40)) != mint_part(0, 40, 40)
+
+
+@given(st.lists(st.integers(), max_size=50))
+def test_what_is_shuffled_is_all_there(items):
+    assert sorted(items) == sorted(shuffled(items))
+
+
+def test_every_order_is_as_likely_as_every_other():
+    drawn = Counter(tuple(shuffled("abc")) for _ in range(6000))
+    assert 6 == len(drawn)
+    assert min(drawn.values()) > 800

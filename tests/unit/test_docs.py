@@ -7,6 +7,7 @@ import re
 from prometheus_client import generate_latest
 
 from service.api.document import operations_of
+from service.domain.model import Level, Levels, Room
 from service.observability.job_metrics import JobMetrics
 from service.observability.metrics import BuildCollector, Metrics, WorkerCollector
 from service.observability.state import KeysCollector, StoreCollector, StoreNow
@@ -54,7 +55,13 @@ def test_the_log_catalogue_lists_every_event_and_no_other():
 
 def test_the_metrics_list_has_every_metric_and_no_other():
     metrics = Metrics()
-    now = StoreNow(up=True, revision=1, levels=[("b", "c", 1, 1)], jobs=JobsNow(0, 0, 0.0, 0.0))
+    now = StoreNow(
+        up=True,
+        revision=1,
+        levels=Levels([Level("b", "c", 1, 1)], 1, 1, 1),
+        room=Room(1, 1, 1),
+        jobs=JobsNow(0, 0, 0.0, 0.0),
+    )
     metrics.registry.register(StoreCollector(lambda: now, 1))
     metrics.registry.register(KeysCollector(lambda: 0.0))
     metrics.registry.register(BuildCollector())

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from service.auth.keys import Key, development_secret, load_keys, read_jwk_set
+from service.auth.jwk_sets import Key
+from service.auth.keys import development_secret, load_keys, read_keys_file
 from service.auth.tokens import issue_token
 from service.settings import Settings, SettingsError
 from tests.tokens import SECRET
@@ -41,7 +42,7 @@ def jwk_set(tmp_path):
 
 
 def test_each_kind_of_public_key_has_its_one_algorithm(jwk_set):
-    keys = read_jwk_set(
+    keys = read_keys_file(
         jwk_set(
             rsa_jwk() | {"kid": "r"},
             ec_jwk() | {"kid": "e"},
@@ -89,7 +90,7 @@ def test_a_secret_and_public_keys_are_never_used_together(jwk_set):
 )
 def test_a_key_that_cannot_be_used_stops_the_start(jwk_set, entry):
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_KEYS_FILE"):
-        read_jwk_set(jwk_set(entry))
+        read_keys_file(jwk_set(entry))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_what_is_no_jwk_set_stops_the_start(tmp_path, text):
     path = tmp_path / "keys.json"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_KEYS_FILE"):
-        read_jwk_set(path)
+        read_keys_file(path)
 
 
 def test_a_key_is_not_shown_where_it_is_printed():
@@ -112,11 +113,6 @@ def test_public_keys_cannot_sign_and_say_so(jwk_set):
     for public in (settings, elsewhere):
         with pytest.raises(SettingsError, match="cannot sign"):
             issue_token(public, load_keys(public), subject="s", scope="", brands=[], ttl_s=1)
-
-
-def test_two_keys_with_one_kid_stop_the_start(jwk_set):
-    with pytest.raises(SettingsError, match="two keys with one kid"):
-        read_jwk_set(jwk_set(OCT, OCT))
 
 
 def test_a_development_secret_that_was_damaged_is_named(tmp_path):

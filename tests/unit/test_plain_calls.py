@@ -1,10 +1,12 @@
-"""Plain calls: answered in turn, each connection kept, left or cut as its answer went."""
+"""Plain calls: answered in turn, each connection kept or left as its answer says."""
 
 import socket
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from service import deadlines, plain_calls
 from service.plain_calls import PlainCalls
 from service.tasks import Signal, Tasks, new_signal
 
@@ -26,18 +28,15 @@ class Worker:
     def may_keep(self):
         return self.stays
 
-    def keep(self, conn):
-        self.told.append(("keep", conn))
+    def deliver(self, conn, answer, *, keep):
+        conn.sock.send(answer)
+        self.told.append(("keep" if keep else "leave", conn))
 
-    def leave(self, conn):
-        self.told.append(("leave", conn))
+    def refuse(self, conn, problem, environ):
+        self.told.append(("refuse", conn, problem.status, environ["PATH_INFO"]))
 
-    def cut(self, conn):
-        self.told.append(("cut", conn))
-
-    def handle_error(self, _request, client, _address, error):
-        self.told.append(type(error).__name__)
-        client.send(b"HTTP/1.1 500 \r\n\r\n")
+    def fail(self, conn, error):
+        self.told.append((type(error).__name__, conn))
 
 
 @pytest.fixture
@@ -77,27 +76,11 @@ def test_a_connection_that_may_not_be_kept_is_left(calls, worker, client):
     assert [("leave", client.conn)] == worker.told
 
 
-def test_who_does_not_take_the_whole_answer_is_cut(calls, worker, client):
-    """More than the buffers between the two have room for."""
-    worker.body = b"x" * 10_000_000
-    calls.take(client.conn, HEAD)
-    calls.go_on()
-    assert [("cut", client.conn)] == worker.told
-
-
-def test_who_has_left_is_cut(calls, worker, client):
-    client.sock.close()
-    calls.take(client.conn, HEAD)
-    calls.go_on()
-    assert [("cut", client.conn)] == worker.told
-
-
-def test_what_fails_outside_the_application_is_told_and_the_connection_left(calls, worker, client):
+def test_what_fails_outside_the_application_is_told(calls, worker, client):
     worker.wsgi = lambda _environ, _start_response: 1 / 0
     calls.take(client.conn, HEAD)
     calls.go_on()
-    assert client.sock.recv(4096).startswith(b"HTTP/1.1 500 ")
-    assert ["ZeroDivisionError", ("leave", client.conn)] == worker.told
+    assert [("ZeroDivisionError", client.conn)] == worker.told
 
 
 @pytest.mark.parametrize("held", [b"PUT" + HEAD[3:], HEAD[:-2], HEAD + HEAD])
@@ -130,3 +113,27 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
         client.sock.recv(1, socket.MSG_DONTWAIT)
     waiting[0].say()
     assert client.sock.recv(4096).endswith(b"code")
+
+
+def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(
+    calls, worker, client, monkeypatch
+):
+    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0)
+    calls.take(client.conn, HEAD)
+    assert 0 == calls.patience(1)
+    calls.go_on()
+    assert [("refuse", client.conn, 503, "/fetch")] == worker.told
+
+
+def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
+    calls, worker, client, monkeypatch
+):
+    monkeypatch.setattr(plain_calls, "AT_ONCE", 0)
+    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0.05)
+    calls.take(client.conn, HEAD)
+    calls.go_on()
+    assert [] == worker.told
+    assert 0 < calls.patience(1) <= 0.05
+    time.sleep(calls.patience(1))
+    calls.go_on()
+    assert [("refuse", client.conn, 503, "/fetch")] == worker.told

@@ -1,16 +1,15 @@
 """Plain requests: read as gunicorn reads them, or not at all."""
 
-import io
 from types import SimpleNamespace
 from wsgiref.headers import Headers
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.http import get_parser
 from gunicorn.http.wsgi import create
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from service.http_head import read_head
 from service.plain_http import MAX_HEAD, answer_plain, read_plain
 
 CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567), server=("10.1.2.4", 5000))
@@ -31,12 +30,16 @@ GUNICORNS_OWN = {
 
 
 def read_by_gunicorn(held):
-    """Return what gunicorn would tell the application, and whether it keeps the connection."""
+    """Return what gunicorn would tell the application, and whether the connection is kept.
+
+    With all that `http_head.py` refuses beyond it.
+    """
     config = Config()
     config.set("forwarded_allow_ips", "")
     config.set("forwarder_headers", "")
-    request = next(get_parser(config, io.BytesIO(held), CONNECTION.client))
+    request = read_head(held, config, CONNECTION.client)
     _, environ = create(request, None, CONNECTION.client, CONNECTION.server, config)
+    assert request.new_body().ended
     return environ, not request.should_close()
 
 

@@ -1,45 +1,112 @@
-"""Receiving: when a request is whole enough for a thread to take it."""
+"""Receiving: how far a request has arrived, and what refuses it before it is whole."""
 
 import pytest
+from gunicorn.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.receiving import MAX_HELD, is_whole
+from service.domain.errors import HeadersTooLarge, InvalidRequest, Problem, UriTooLong
+from service.http_head import MAX_HEAD, read_head
+from service.receiving import MAX_BODY, SMALL_BODY, Incoming, Progress
 
+CONFIG = Config()
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nCONTENT-length:  5 \r\n\r\nhello"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize("whole", [GET, POST, GET + GET, POST + b"GET"])
-def test_whole_requests(whole):
-    assert is_whole(whole)
+def feed(incoming, data):
+    """Do what a worker does with what has arrived."""
+    progress = incoming.feed(data)
+    if progress is Progress.HEAD_WHOLE:
+        progress = incoming.begin_body(read_head(incoming.head, CONFIG, ("10.0.0.1", 1)))
+    return progress
 
 
-@pytest.mark.parametrize("request_", [GET, POST])
-def test_no_part_of_a_request_is_whole(request_):
-    assert [] == [length for length in range(len(request_)) if is_whole(request_[:length])]
+def progress_of(*parts):
+    incoming = Incoming(0.0)
+    return [feed(incoming, part) for part in parts][-1]
+
+
+@pytest.mark.parametrize("request_", [GET, POST, CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"])
+def test_a_request_is_whole_with_its_last_byte_however_it_comes(request_):
+    incoming = Incoming(0.0)
+    found = [feed(incoming, bytes([byte])) for byte in request_]
+    assert Progress.WHOLE is found.pop()
+    assert set(found) <= {Progress.HEAD_AWAITED, Progress.BODY_AWAITED}
+    assert progress_of(request_) is Progress.WHOLE
+
+
+@pytest.mark.parametrize("request_", [GET, POST, CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"])
+def test_what_is_behind_a_request_is_kept_for_the_next(request_):
+    incoming = Incoming(0.0)
+    assert feed(incoming, request_ + GET) is Progress.WHOLE
+    assert incoming.body is not None
+    assert incoming.body.rest == GET
 
 
 @pytest.mark.parametrize(
     "head",
     [
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n",
-        b"GET /" + b"a" * MAX_HELD,
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (SMALL_BODY + 1),
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        CHUNKED + b"%x\r\n" % (SMALL_BODY + 1),
     ],
 )
-def test_what_cannot_be_held_is_handed_over(head):
-    assert is_whole(head)
+def test_the_head_suffices_where_a_body_is_long_or_waits_to_be_asked_for(head):
+    assert progress_of(head) is Progress.HEAD_SUFFICES
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_make_a_yes_or_a_no(held):
-    assert is_whole(held) in {True, False}
+def test_a_body_that_is_wanted_is_collected_until_it_is_too_large_for_anybody():
+    incoming = Incoming(0.0)
+    assert feed(incoming, CHUNKED + b"ffffff\r\n") is Progress.HEAD_SUFFICES
+    incoming.want_body(1.0)
+    assert feed(incoming, b"a" * MAX_BODY) is Progress.BODY_AWAITED
+    assert feed(incoming, b"a") is Progress.WHOLE
+    assert incoming.is_whole
 
 
-@given(st.binary(max_size=100), st.integers(0, 99))
-def test_a_body_is_whole_once_its_length_is_there(body, cut):
-    head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
-    part = body[:cut]
-    assert (part == body) == is_whole(head + part)
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ([b"GET /" + b"a" * 9000], UriTooLong),
+        ([b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"], UriTooLong),
+        ([b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaaaaa\r\n" * (MAX_HEAD // 19)], HeadersTooLarge),
+        ([b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n"], HeadersTooLarge),
+        ([b"GET / HTTP/1.1\n"], InvalidRequest),
+        ([b"GET / HTTP/1.1\r\nHost: x\r", b"\nX: y", b"\n"], InvalidRequest),
+        ([b"\n"], InvalidRequest),
+    ],
+)
+def test_what_cannot_become_a_good_head_is_refused_at_once(parts, problem):
+    with pytest.raises(problem):
+        progress_of(*parts)
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=5))
+def test_any_bytes_are_progress_or_a_problem(parts):
+    incoming = Incoming(0.0)
+    for part in parts:
+        try:
+            if feed(incoming, part) is Progress.WHOLE:
+                break
+        except Problem:
+            break
+
+
+@pytest.mark.parametrize(
+    ("seconds", "received", "late"),
+    [(9, 0, False), (11, 0, True), (11, 1000, True), (11, 800_000, False), (60, 800_000, True)],
+)
+def test_a_body_may_take_long_if_it_comes_at_a_decent_pace(seconds, received, late):
+    incoming = Incoming(0.0)
+    feed(incoming, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+    incoming.received = received
+    assert late == incoming.is_late(seconds, 10)
+
+
+def test_a_head_may_not_take_long_at_all():
+    incoming = Incoming(0.0)
+    incoming.feed(b"GET /")
+    assert not incoming.is_late(10, 10)
+    assert incoming.is_late(11, 10)

@@ -5,10 +5,12 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from service.domain.model import Level, Levels, Room
 from service.observability.state import StoreCollector, StoreWatch
 from service.usecases.job_ports import JobsNow
 
-LEVEL = ("brand", "default", 3, 7)
+LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)
+ROOM = Room(disk=1000, reusable=20, reserve=300)
 
 
 class Log:
@@ -48,7 +50,10 @@ class Store:
     def levels(self):
         if self.failure:
             raise self.failure
-        return [LEVEL]
+        return LEVELS
+
+    def room(self):
+        return ROOM
 
     def open_jobs(self):
         return self.jobs
@@ -86,6 +91,10 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
     assert 'discount_codes_available{brand="brand",campaign="default"} 3.0' in lines
     assert 'discount_codes_taken{brand="brand",campaign="default"} 7.0' in lines
     assert "discount_schema_revision 4.0" in lines
+    assert {"discount_pools 5.0", "discount_pools_left_out 4.0"} <= set(lines)
+    assert {"discount_all_codes_available 40.0", "discount_all_codes_taken 9.0"} <= set(lines)
+    assert {"discount_disk_free_bytes 1000.0", "discount_disk_reusable_bytes 20.0"} <= set(lines)
+    assert {"discount_disk_reserve_bytes 300.0", "discount_disk_low 0.0"} <= set(lines)
     assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
 
 
@@ -109,7 +118,7 @@ def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
     with hasty.busy:
         store.may_answer.clear()
     assert hasty.look().up
-    assert [LEVEL] == hasty.look().levels
+    assert LEVELS == hasty.look().levels
     store.may_answer.set()
     with hasty.busy:
         assert 2 == store.asked
@@ -131,7 +140,7 @@ def test_a_standby_is_not_up_and_says_why(watch, store, log):
 
 def test_a_missing_migration_is_told_of(watch, store, log):
     store.at = 3
-    assert [LEVEL] == watch.look().levels
+    assert LEVELS == watch.look().levels
     store.at = 0
     assert watch.look().levels is None
     assert [3, 0] == [fields["revision"] for _, fields in log.lines]

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from service.auth import tokens
 from service.auth.caller import Caller
-from service.auth.keys import NO_KEYS, Key
+from service.auth.jwk_sets import NO_KEYS, Key
 from service.auth.tokens import Verifier
 from service.auth.verified import LEEWAY_S, VerifiedTokens
 from service.domain.errors import Unauthenticated
 from tests.tokens import SECRET, Keys, forged, token
 
 KEY = Key(None, "HS256", SECRET.encode())
+OTHERS = {kid: Key(kid, "HS256", kid.encode() * 32) for kid in ("a", "b")}
 NOW = int(time.time())
 CALLER = Caller("issuer", "subject", frozenset(), None)
 MOMENTS = st.sampled_from([-3600, -LEEWAY_S - 1, -LEEWAY_S, 0, LEEWAY_S, LEEWAY_S + 1, 3600]) | (
@@ -87,13 +88,13 @@ def test_a_change_of_keys_forgets_every_token(verifier, keys, checks):
     keys.keys = {None: KEY, "other": KEY}
     verifier.verify(text)
     assert 2 == len(checks)
-    keys.keys = {"other": KEY}
+    keys.keys = OTHERS
     assert "The token's key is not known." == verdict(verifier, text)
 
 
 def test_a_request_that_saw_the_old_keys_leaves_nothing_for_the_new_ones(verifier, keys):
     """Threads that overlap a change: what the old keys verified stays with the old keys."""
-    text, old, new = token(), keys.keys, {"other": KEY}
+    text, old, new = token(), keys.keys, OTHERS
     keys.keys = new
     verdict(verifier, text)
     keys.keys = old  # a thread that read the keys before the change goes on after it

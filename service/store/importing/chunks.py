@@ -94,7 +94,8 @@ def _keep_run(connection: Connection, task: Task, prepared: Prepared) -> Chunk:
     failed = len(prepared.refused)
     if prepared.fault:
         note(connection, task, [prepared.fault])
-        detail = f"Line {prepared.fault.line}: {prepared.fault.reason.text} Nothing was stored."
+        why = Reason.text_of(prepared.fault.reason)
+        detail = f"Line {prepared.fault.line}: {why} Nothing was stored."
         return Chunk(failed=failed + 1, ends=JobState.FAILED, detail=detail)
     if entries:
         parts = [

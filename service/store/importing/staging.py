@@ -9,25 +9,68 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
+from service.domain.errors import Unavailable
 from service.domain.model import Millis
 from service.store.tables import import_block, import_file, import_row, import_run, job
 from service.usecases.imports import FileKey
 
-ORPHANED_AFTER_MS = 24 * 60 * 60 * 1000
-"""After so long, a file without a job is what a crash left; no upload takes nearly as long."""
+ORPHANED_AFTER_MS = 60 * 60 * 1000
+"""After so long without another block, a file without a job is what a crash left."""
+ABANDONED = 0
+"""When a file was made that no job may have any more."""
 PURGED_AT_ONCE = 4000
 """Rows; a block counts as many of them."""
 BLOCKS_PURGED_AT_ONCE = 16
 
 
-def begin(connection: Connection, brand_id: int, now: Millis) -> FileKey:
-    """Make a file, with nothing in it."""
+def begin(
+    connection: Connection, brand_id: int, now: Millis, *, brand: str = "", size: int = 0
+) -> FileKey:
+    """Make a file, with nothing in it, that has so many bytes in the budget of a brand."""
     file = FileKey(brand_id, secrets.token_hex(16))
-    connection.execute(insert(import_file), {**file._asdict(), "created_at": now})
+    values = {**file._asdict(), "created_at": now, "brand": brand, "bytes": size}
+    connection.execute(insert(import_file), values)
     return file
+
+
+def grow(connection: Connection, file: FileKey, now: Millis, size: int) -> None:
+    """Say that a file is alive, and has so many more bytes in its budget.
+
+    Raises:
+        Unavailable: It is not.
+    """
+    values = {"created_at": now, "bytes": import_file.c.bytes + size}
+    alive = (*_is(file), import_file.c.created_at != ABANDONED)
+    if not connection.execute(update(import_file).where(*alive).values(values)).rowcount:
+        raise Unavailable  # it took so long that the file is being purged
+
+
+def brand_of(connection: Connection, file: FileKey) -> str:
+    """Return the name of the brand whose budget a file is in."""
+    return str(connection.execute(select(import_file.c.brand).where(*_is(file))).scalar())
+
+
+def held(connection: Connection, brand: str) -> tuple[int, int]:
+    """Return how many bytes there are of a brand's files, and of all, also of those not purged."""
+    whose = case((import_file.c.brand == brand, import_file.c.bytes), else_=0)
+    sums = [func.coalesce(func.sum(each), 0) for each in (whose, import_file.c.bytes)]
+    of_brand, of_all = connection.execute(select(*sums)).one()
+    return int(of_brand), int(of_all)
 
 
 def keep(connection: Connection, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
@@ -40,15 +83,23 @@ def keep(connection: Connection, file: FileKey, first: int, blocks: Sequence[byt
 
 
 def attach(connection: Connection, file: FileKey, job_brand_id: int, job_id: str) -> None:
-    """Let a file live as long as a job is open."""
-    connection.execute(
-        update(import_file).where(*_is(file)).values(job_brand_id=job_brand_id, job_id=job_id)
+    """Let a file live as long as a job is open.
+
+    Raises:
+        Unavailable: It was taken for abandoned, as a clock went forward, and is being purged.
+    """
+    kept = connection.execute(
+        update(import_file)
+        .where(*_is(file), import_file.c.created_at != ABANDONED)
+        .values(job_brand_id=job_brand_id, job_id=job_id)
     )
+    if not kept.rowcount:
+        raise Unavailable
 
 
 def orphan(connection: Connection, file: FileKey) -> None:
     """Let a file be purged that no job needs."""
-    connection.execute(update(import_file).where(*_is(file)).values(created_at=0))
+    connection.execute(update(import_file).where(*_is(file)).values(created_at=ABANDONED))
 
 
 def block(connection: Connection, file: FileKey, number: int) -> bytes | None:
@@ -71,6 +122,11 @@ def drop_blocks(connection: Connection, file: FileKey, end: int) -> None:
             import_block.c.number < end,
         )
     )
+
+
+def dead(connection: Connection, file: FileKey) -> Row[Any] | None:
+    """Return a file that was dropped; `None` if it is gone, or an open job needs it after all."""
+    return connection.execute(_DEAD.where(*_is(file)), {"orphaned": 1}).first()
 
 
 def some_dead(connection: Connection, now: Millis) -> Row[Any] | None:
@@ -110,6 +166,8 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
     file = FileKey(dead.brand_id, dead.id)
     if not _lock(connection, file):
         return False
+    if dead.job_id is None:
+        orphan(connection, file)
     if scanned is None:
         if (first := _first_block(connection, file)) is not None:
             drop_blocks(connection, file, first + BLOCKS_PURGED_AT_ONCE)
@@ -167,7 +225,8 @@ def _is(file: FileKey) -> tuple[ColumnElement[bool], ...]:
 
 def _lock(connection: Connection, file: FileKey) -> bool:
     """Keep a file from others that purge; `False` if one of them has it."""
-    statement = select(import_file.c.id).where(*_is(file)).with_for_update(skip_locked=True)
+    statement = select(import_file.c.id).where(*_is(file), ~_OPEN_JOB)
+    statement = statement.with_for_update(of=import_file, skip_locked=True)
     return connection.execute(statement).one_or_none() is not None
 
 

@@ -28,7 +28,7 @@ class _ClashError(RuntimeError):
 def store_some(connection: Connection, task: Task, size: int) -> Chunk:
     """Store some of the codes; nothing can be in the way of the rest."""
     codes = _store_next(connection, task, 0, task.cursor.after, size)
-    move(connection, task.pool, len(codes), into=State.AVAILABLE)
+    move(connection, task.pool, len(codes), task.now, into=State.AVAILABLE)
     if len(codes) < size:
         return _stored(task, len(codes))
     return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
@@ -48,7 +48,7 @@ def store_all(connection: Connection, task: Task) -> Chunk:
         return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
     if stored != task.job.done:
         raise RuntimeError("Staged codes are missing.")
-    move(connection, task.pool, stored, into=State.AVAILABLE)
+    move(connection, task.pool, stored, task.now, into=State.AVAILABLE)
     return _stored(task, stored)
 
 
@@ -67,6 +67,10 @@ def _store_next(
     """
     codes = staged_codes.next_staged(connection, task.pool.brand_id, task.file, after, limit)
     part = Part(at, task.job.done, len(codes))
-    if codes and insert_codes(connection, task.pool, part, codes, task.now) < len(codes):
+    if not codes:
+        return codes
+    # They are read in their order, and whoever knows some must not know where the others lie.
+    stored = insert_codes(connection, task.pool, part, codes, task.now, shuffle=True)
+    if stored < len(codes):
         raise _ClashError
     return codes

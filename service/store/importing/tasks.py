@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
@@ -12,6 +12,7 @@ from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.domain.refusals import Refusal
 from service.domain.wording import counted
+from service.store.job_state import STATE_VERSION
 from service.store.pools import Pool
 from service.store.tables import import_refusal, job
 from service.usecases.imports import FileKey
@@ -48,14 +49,21 @@ class Task(NamedTuple):
 def task_of(pool: Pool, found: Job, cursor: str | None, now: Millis) -> Task:
     """Read what is written about an import."""
     file = FileKey(found.parameters["file_of"], found.parameters["file"])
-    return Task(pool, found, file, Cursor(**json.loads(cursor)) if cursor else Cursor(), now)
+    return Task(pool, found, file, read(cursor) if cursor else Cursor(), now)
 
 
 def is_storing(connection: Connection, pool: Pool, job_id: str) -> bool:
-    """Say whether an import has come so far that it ends well, sooner or later."""
-    statement = select(job.c.cursor).where(job.c.brand_id == pool.brand_id, job.c.id == job_id)
-    cursor = connection.execute(statement).scalar_one()
-    return cursor is not None and Cursor(**json.loads(cursor)).phase == STORE
+    """Say whether an import has come so far that it ends well, sooner or later.
+
+    Of what only a newer version can read, nobody here knows better.
+    """
+    statement = select(job.c.cursor, job.c.state_version).where(
+        job.c.brand_id == pool.brand_id, job.c.id == job_id
+    )
+    cursor, version = connection.execute(statement).one()
+    if version > STATE_VERSION:
+        return True
+    return cursor is not None and json.loads(cursor).get("phase") == STORE
 
 
 def note(connection: Connection, task: Task, refused: Sequence[Refusal]) -> None:
@@ -78,6 +86,12 @@ def verdict(task: Task, last: Chunk) -> Chunk:
     else:
         return Chunk(last.done, last.failed, None, written(Cursor(STORE)), found)
     return Chunk(last.done, last.failed, ends, last.cursor, detail)
+
+
+def read(cursor: str) -> Cursor:
+    """Read what `written` wrote, or a later version of it; what is not known may be ignored."""
+    known = {field.name for field in fields(Cursor)}
+    return Cursor(**{name: value for name, value in json.loads(cursor).items() if name in known})
 
 
 def written(cursor: Cursor) -> str:

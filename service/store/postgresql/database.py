@@ -18,8 +18,10 @@ from service.store.group_commit import GroupCommit
 from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
+from service.store.space import Space
 
 DRIVER = "postgresql+psycopg://"
+_SIZE = text("SELECT pg_database_size(current_database())")
 ATTEMPTS = 2
 """How often a statement or a transaction is tried that the server has undone."""
 PROBE_S = 0.8
@@ -48,6 +50,7 @@ class PostgreSQLDatabase(Database):
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         threads: How many threads use it at once; each gets a connection.
         prepared: Whether the server keeps prepared statements for a connection.
+        capacity: How many bytes the database may have; `None` if nobody knows.
         observer: Hears what the database does.
     """
 
@@ -61,7 +64,9 @@ class PostgreSQLDatabase(Database):
         observer: Observer | None = None,
         *,
         prepared: bool = True,
+        capacity: int | None = None,
     ) -> None:
+        self._capacity = capacity
         # Two more: for a scrape while every thread is busy.
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
@@ -206,6 +211,20 @@ class PostgreSQLDatabase(Database):
         """
         with self._as_unavailable(self._health), self._prober.connect() as connection:
             yield connection
+
+    def space(self) -> Space | None:
+        """Return how far the database is from what it may have.
+
+        The server's disk cannot be seen by its clients.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        if self._capacity is None:
+            return None
+        with self.probe() as connection:
+            size = connection.execute(_SIZE).scalar_one()
+        return max(0, self._capacity - size), 0
 
     @property
     def waiting_writes(self) -> int:

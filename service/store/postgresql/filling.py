@@ -16,7 +16,7 @@ from service.store.checksums import shared_columns
 from service.store.errors import MaintenanceError
 from service.store.postgresql.database import MIGRATION_LOCK, driver_of
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
-from service.store.revision import VERSION_TABLE, newest_revision
+from service.store.revision import VERSION_TABLE, Standing, newest_revision, standing_of
 from service.store.schema import current_revision
 from service.store.tables import metadata
 from service.store.upgrade import upgrade_on
@@ -160,8 +160,9 @@ def _make_empty_tables(connection: Connection) -> None:
     Raises:
         MaintenanceError: There are rows in them, or they are of a later version.
     """
-    found, wanted = current_revision(connection), newest_revision()
-    if found is not None and found > wanted:
+    found = current_revision(connection)
+    if standing_of(found) is Standing.NEWER:
+        wanted = newest_revision()
         raise MaintenanceError(f"The database is at revision {found}, later than {wanted}.")
     upgrade_on(connection)
     tables = ", ".join(metadata.tables)

@@ -6,7 +6,6 @@ for the whole of its patience, and those behind it would wait longer than anybod
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -16,6 +15,7 @@ from psycopg.abc import ConnDict
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from service import deadlines
 from service.settings import SettingsError
 from service.store.database import Connections
 from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless
@@ -109,13 +109,13 @@ def parameters_of(url: str, origin: str) -> ConnDict:
 
 
 class NoConnection(PoolTimeout):
-    """No connection could be had in time; `reason` says why in a few fixed words."""
+    """No connection could be had in time; `pool_reason` says why in a few words."""
 
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
         self.trouble = trouble
         words = (said for found, said in _REASONS.items() if found in str(trouble))
-        self.reason = next(words, "no connection")
+        self.pool_reason = next(words, "no connection")
 
 
 class Pool:
@@ -181,10 +181,10 @@ class Pool:
             psycopg.Error: There is none to be had now.
         """
         patience = self._patience_s if self._failures < LOST_AFTER else HASTE_S
-        deadline = time.monotonic() + patience
+        deadline = deadlines.until(patience)
         pool = self._open()
         while True:
-            connection = self._wait(pool, patience / 2)
+            connection = self._wait(pool, deadlines.left(patience / 2))
             connection.lent_by = pool
             if not is_useless(connection):
                 connection.deadline = deadline

@@ -57,8 +57,8 @@ RESERVE = _psycopg(f"""{RESERVE_BEGINS}
             AND code = coalesce(({_FREE.format(side=">=")}), ({_FREE.format(side="<")}))
         RETURNING code, state, reserved_at, expires_at, probe
     ), counted AS (
-        INSERT INTO tally (brand_id, campaign_id, available, reserved)
-        SELECT brand_id, campaign_id, -1, 1 FROM pool, claimed
+        INSERT INTO tally (brand_id, campaign_id, available, reserved, touched_at)
+        SELECT brand_id, campaign_id, -1, 1, :now FROM pool, claimed
     ), answer AS (
         SELECT *, NULL AS probe FROM held UNION ALL SELECT * FROM claimed
     )
@@ -83,9 +83,11 @@ _FOLD = _psycopg("""
         WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND (SELECT got FROM mine)
         RETURNING *
     )
-    INSERT INTO tally
+    INSERT INTO tally (
+        brand_id, campaign_id, available, reserved, redeemed, expired, disabled, touched_at
+    )
     SELECT brand_id, campaign_id,
-        sum(available), sum(reserved), sum(redeemed), sum(expired), sum(disabled)
+        sum(available), sum(reserved), sum(redeemed), sum(expired), sum(disabled), max(touched_at)
     FROM gone GROUP BY brand_id, campaign_id RETURNING 1
 """)
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
 from service.domain.names import MAX_NAME, MAX_USER
+from service.store.idempotency import ANSWER
 from service.store.structure import Breach, integrity, references
 from service.store.tables import belongs, metadata
 
@@ -15,6 +16,7 @@ _NAME = r"""(
     char_length({0}) <= {1} AND {0} ~ '^[^/\u0001-\u001F\u0080-\u009F]+$'
     AND left({0}, 1) <> ' ' AND right({0}, 1) <> ' ' AND {0} NOT IN ('.', '..')
 )"""
+_ANSWER = f"(answer ~ '^{ANSWER}$')"
 RULES = {
     "legal_name": _NAME.format("name", MAX_NAME),
     "legal_code": f"""(
@@ -22,9 +24,12 @@ RULES = {
         AND code ~ '^[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]$'
     )""",
     "legal_user": _NAME.format("user_id", MAX_USER),
-    "answered": """
-        SELECT brand_id, json_array_elements_text(CAST(answer AS JSON)) AS code FROM idempotency
-    """,
+    "legal_answer": _ANSWER,
+    "answered": f"""
+        SELECT brand_id, kind, json_array_elements_text(
+            CASE WHEN {_ANSWER} THEN CAST(answer AS JSON) ELSE '[]' END
+        ) AS name FROM idempotency
+    """,  # noqa: S608 - a constant
 }
 """What the invariants leave to the engine."""
 

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from service.store.errors import MaintenanceError
+from service.store.schema import current_revision
 from service.store.sqlite.database import driver_of
 from service.store.sqlite.snapshot import file_of, snapshot
 
@@ -70,6 +71,8 @@ def _partial_beside(target: Path) -> Iterator[Path]:
 def _copy(url: str, partial: Path) -> None:
     """Copy every page, and leave a file that needs none beside it."""
     with snapshot(url) as connection, closing(sqlite3.connect(partial)) as copy:
+        if current_revision(connection) is None:
+            raise MaintenanceError(f"{file_of(url)} has no tables: there is nothing to back up.")
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):  # a failed copy is deleted
             copy.execute(f"PRAGMA {pragma}")
         driver_of(connection).backup(copy, pages=PAGES_PER_STEP)

@@ -1,5 +1,6 @@
 """How SQLite is opened, how its transactions begin, and what its errors mean."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -9,22 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, PoolProxiedConnection, QueuePool, event, make_url
+from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from service import deadlines
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
+from service.store.space import Space
+from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
 from service.store.sqlite.turnstile import Turnstile
+from service.tasks import current_task
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
+IN_LOOP_S = 0.2
+"""The same for reads in the event loop, where everybody else waits, too."""
 RETRY_S = 0.005
 CACHE_KIB = 1024
 """Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
 POOL_TIMEOUT_S = 2
 EXTRA = 3
 """Connections beyond one for each thread."""
+_WAITS = "discount_waits"
+"""Where a connection's record has for how long it waits for a lock, if not `BUSY_TIMEOUT_S`."""
 _OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
@@ -33,7 +43,7 @@ class SQLiteDatabase(Database):
 
     Args:
         app: The application whose life the engine shares.
-        url: An SQLAlchemy URL with an absolute path.
+        url: As the settings have it, with an absolute path.
         threads: How many threads use it at once; each gets a connection.
         observer: Hears what the database does.
 
@@ -47,20 +57,23 @@ class SQLiteDatabase(Database):
     def __init__(
         self, app: Flask, url: str, threads: int, observer: Observer | None = None
     ) -> None:
-        _require_folder(url)
+        path = _file_in_a_folder(url)
+        self._files = DatabaseFiles(path)
         options = {
+            "creator": self._files.connect,  # which makes no file; `migration` does
             "pool_size": threads,
             "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
             "pool_use_lifo": True,  # few caches that are warm, not many that are cold
         }
         self._most = threads + EXTRA
-        super().__init__(app, url, options, observer)
+        super().__init__(app, URL.create("sqlite", database=str(path)), options, observer)
         event.listen(self.engine, "connect", _set_up)
+        event.listen(self.engine, "checkout", _keep_to_the_deadline)
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
-        self._turnstile = Turnstile(Path(f"{make_url(url).database}-writers"))
+        self._turnstile = Turnstile(Path(f"{path}-writers"))
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -89,6 +102,7 @@ class SQLiteDatabase(Database):
             lent = self.engine.raw_connection()
             self._own.connection = lent.driver_connection
             lent.detach()  # it is not the pool's any more
+            _let_wait(self._own.connection, _longest_wait())
             self._own.lent, self._own.era = lent, self._era
             self._all_kept.append(lent)
         kept: sqlite3.Connection = self._own.connection
@@ -105,9 +119,25 @@ class SQLiteDatabase(Database):
         """Run a transaction of one's own, that takes as long as it takes, and be seen to.
 
         Raises:
-            Unavailable: The database cannot answer now; nothing was done.
+            Unavailable: The database cannot answer now, and nothing was done; or its files were
+                taken away, and nobody will find what was done.
         """
-        with self._turnstile.passed(), super().transaction() as connection:
+        with self._as_unavailable():
+            self._files.require_main()
+            with self._turnstile.passed(), super().transaction() as connection:
+                self._files.require_all(connection.info)
+                yield connection
+            self._files.require_main()
+
+    @contextmanager
+    def migration(self) -> Iterator[Connection]:
+        """Run a transaction that changes tables, in a file that is made if there is none.
+
+        Raises:
+            Unavailable: The database cannot be written now.
+        """
+        make_file(self._files.path)
+        with self.transaction() as connection:
             yield connection
 
     def others_write(self) -> bool:
@@ -139,6 +169,21 @@ class SQLiteDatabase(Database):
             seconds = time.perf_counter() - began
             self._observer.commit(len(works), self.waiting_writes, seconds)
 
+    def space(self) -> Space | None:
+        """Look at the disk of the file, of which the write-ahead log is a neighbour.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        try:
+            disk = os.statvfs(self._files.path.resolve().parent)
+        except OSError:
+            return None
+        with self.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+            size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+        return disk.f_bavail * disk.f_frsize, pages * size
+
     @property
     def waiting_writes(self) -> int:
         """How many writes have not begun."""
@@ -152,13 +197,19 @@ class SQLiteDatabase(Database):
         return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
-        """Ask for a sign of life.
+        """Ask for a sign of life, and look whether the files are those that were opened.
 
         Raises:
             Unavailable: There is none.
         """
-        with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
+        if why := self._files.why_moved():
+            return why
+        with self.snapshot() as connection:
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").all()
+            try:
+                self._files.require_all(connection.info)
+            except FileMovedError as moved:
+                return str(moved)
         return None
 
     def close(self) -> None:
@@ -190,15 +241,16 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _require_folder(url: str) -> None:
-    """Insist on the folder of a file, which SQLite itself does not make.
+def _file_in_a_folder(url: str) -> Path:
+    """Return the file of a URL; insist on its folder, which SQLite itself does not make.
 
     Raises:
-        SettingsError: It is not there: a slip of the pen must not make a new, empty database.
+        SettingsError: It is not: a slip of the pen must not make a new, empty database.
     """
-    path = make_url(url).database
-    if path and not Path(path).parent.is_dir():
-        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {Path(path).parent}.")
+    path = path_of(url)
+    if not path.parent.is_dir():
+        raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {path.parent}.")
+    return path
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
@@ -207,11 +259,30 @@ def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
     https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
     """
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    _let_wait(connection, _longest_wait())
     _keep_a_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a loss of power
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
+def _longest_wait() -> float:
+    """Return how many seconds the caller may wait for a lock."""
+    return IN_LOOP_S if current_task() else BUSY_TIMEOUT_S
+
+
+def _let_wait(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+
+def _keep_to_the_deadline(
+    connection: sqlite3.Connection, record: ConnectionPoolEntry, _lent: PoolProxiedConnection
+) -> None:
+    """Let no call wait for a lock beyond its deadline; most are far from it."""
+    seconds = deadlines.left(BUSY_TIMEOUT_S)
+    if seconds != record.info.get(_WAITS, BUSY_TIMEOUT_S):
+        _let_wait(connection, seconds)
+        record.info[_WAITS] = seconds
 
 
 def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
@@ -223,7 +294,7 @@ def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.OperationalError: The file stayed locked, or cannot be opened.
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline = time.monotonic() + _longest_wait()
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

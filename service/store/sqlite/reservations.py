@@ -22,7 +22,7 @@ CLAIM = """
     RETURNING code, expires_at
 """
 COUNT_CLAIM = """
-    UPDATE tally SET available = available - 1, reserved = reserved + 1
+    UPDATE tally SET available = available - 1, reserved = reserved + 1, touched_at = :now
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id
 """
 _OF_USER = """

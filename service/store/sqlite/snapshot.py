@@ -5,17 +5,21 @@ mode, takes no write lock, and sees one moment however long it looks. In SQLite'
 neither side waits for the other; but the write-ahead log grows as long as the view is open.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, NullPool, create_engine, make_url
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
+from service.settings import sqlite_file
 from service.store.errors import MaintenanceError
+from service.store.idempotency import ANSWER
+from service.store.sqlite.files import require_database_file
 
 
 def file_of(url: str) -> Path:
@@ -24,12 +28,10 @@ def file_of(url: str) -> Path:
     Raises:
         MaintenanceError: There is no such file, or the database is of another kind.
     """
-    database = make_url(url).database if url.startswith("sqlite:") else None
-    if not database:
+    path = sqlite_file(url)
+    if path is None:
         raise MaintenanceError(f"This works on SQLite files, not on {url.partition(':')[0]}.")
-    path = Path(database)
-    if not path.is_file():
-        raise MaintenanceError(f"There is no database file {path}.")
+    require_database_file(path)
     return path
 
 
@@ -79,6 +81,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         "is_code": is_code,
         "is_name": is_name,
         "is_user": lambda text: is_name(text, MAX_USER),
+        "is_answer": lambda text: re.fullmatch(ANSWER, text) is not None,
     }
     for name, rule in rules.items():
         connection.create_function(name, 1, _on_bytes(rule), deterministic=True)

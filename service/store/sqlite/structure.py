@@ -12,7 +12,9 @@ RULES = {
     "legal_name": _LEGAL.format("name", "name"),
     "legal_code": _LEGAL.format("code", "code"),
     "legal_user": _LEGAL.format("user_id", "user"),
-    "answered": "SELECT brand_id, value AS code FROM idempotency, json_each(answer)",
+    "legal_answer": _LEGAL.format("answer", "answer"),
+    "answered": "SELECT brand_id, kind, value AS name FROM idempotency, json_each("  # noqa: S608
+    f"CASE WHEN {_LEGAL.format('answer', 'answer')} THEN answer ELSE '[]' END)",
 }
 """What the invariants leave to the engine; `snapshot.py` lends its SQL the functions."""
 

@@ -7,9 +7,13 @@ such locks, everybody just seems to be alone.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+SHARE_WITHIN_S = 0.1
+"""How long a writer tries to be seen; it writes all the same."""
 
 
 class Turnstile:
@@ -27,8 +31,7 @@ class Turnstile:
         """Be seen by others, for as long as the block lasts."""
         with self._opened() as descriptor:
             if descriptor is not None:
-                with suppress(OSError):
-                    fcntl.flock(descriptor, fcntl.LOCK_SH)
+                _share(descriptor)
             yield
 
     def crowded(self) -> bool:
@@ -55,3 +58,17 @@ class Turnstile:
             yield descriptor
         finally:
             os.close(descriptor)  # which unlocks
+
+
+def _share(descriptor: int) -> None:
+    """Lock, unless somebody keeps it locked: who asks holds it for an instant only."""
+    ends = time.monotonic() + SHARE_WITHIN_S
+    while time.monotonic() < ends:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.001)
+        except OSError:
+            return
+        else:
+            return

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running import DISCOUNT, Running, running
+from tests.running import DISCOUNT, Running, end, running
 from tests.tokens import token
 
 OUTSIDE = dict(os.environ)
@@ -28,10 +28,10 @@ class Caller:
     def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
         """Call, with the token unless other headers are given."""
         options.setdefault("headers", {"Authorization": f"Bearer {self.token}"})
-        return requests.request(method, f"{self.url}{path}", timeout=30, **options)
+        return requests.request(method, f"{self.url}{path}", timeout=60, **options)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     url = OUTSIDE.get("URL")
     if url:
@@ -49,8 +49,7 @@ def working(service: Running) -> Iterator[None]:
     try:
         yield
     finally:
-        worker.terminate()
-        worker.wait(30)
+        end(worker)
 
 
 def development_token() -> str:

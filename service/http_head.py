@@ -1,0 +1,152 @@
+"""Heads of requests, read by gunicorn's parser, and what it takes that is not to be taken.
+
+Two programs that read one head differently give one caller's answer to another. So what is
+ambiguous is refused, and what names whose code it is stands there exactly once, well-formed.
+"""
+
+import re
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.errors import ExpectationFailed as GunicornExpectationFailed
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+
+from service.domain.errors import (
+    ExpectationFailed,
+    HeadersTooLarge,
+    InvalidRequest,
+    Problem,
+    UriTooLong,
+)
+from service.http_body import Body, ChunkedBody, SizedBody
+
+MAX_HEAD = 32 * 1024
+"""Bytes of a whole head: what a client may have us keep before it has said who calls."""
+MAX_REQUEST_LINE = 8190
+
+HTTP_1_1 = (1, 1)
+_MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|$)", re.IGNORECASE)
+"""Scheme and authority of an absolute-form target (RFC 9112, section 3.2.2), without userinfo."""
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_~%!$&'()*+,;=]+)(?::[0-9]*)?")
+"""RFC 9110, section 7.2; an http URI has no empty host (section 4.2.1)."""
+_ONCE = {"AUTHORIZATION", "IDEMPOTENCY-KEY", "CONTENT-ENCODING", "EXPECT"}
+"""Fields of one value that gunicorn would join; it refuses a second Host, Content-Type, -Length."""
+
+
+class HttpRequest(Request):
+    """A request whose head is whole."""
+
+    _expected_100_continue: bool
+
+    def close_after(self) -> bool:
+        """Say whether the client, or its protocol, wants the connection closed after the answer.
+
+        Connection is a list in one line or several (RFC 9110, section 7.6.1).
+        """
+        options = {
+            option.strip(" \t").lower()
+            for name, value in self.headers
+            if name == "CONNECTION"
+            for option in value.split(",")
+        }
+        if "close" in options or self.method == "CONNECT":
+            return True
+        return self.version < HTTP_1_1 and "keep-alive" not in options
+
+    def should_close(self) -> bool:
+        """Say the same to gunicorn."""
+        return self.must_close or self.close_after()
+
+    def take_expectation(self) -> bool:
+        """Say whether the client waits for a `100 Continue` before it sends the body.
+
+        It is ours to send: gunicorn would, before anything is decided.
+        """
+        awaits: bool = self._expected_100_continue
+        self._expected_100_continue = False
+        return awaits
+
+    def new_body(self) -> Body:
+        """Return what reads the body."""
+        reader: Any = self.body.reader
+        if isinstance(reader, ChunkedReader):
+            return ChunkedBody()
+        return SizedBody(reader.length if isinstance(reader, LengthReader) else 0)
+
+
+def read_head(head: bytes, config: Config, client: Any) -> HttpRequest:
+    """Read a head, with the empty line behind it.
+
+    Raises:
+        Problem: It is refused.
+    """
+    try:
+        request = HttpRequest(config, IterUnreader([head]), client)
+    except LimitRequestLine as error:
+        raise UriTooLong from error
+    except LimitRequestHeaders as error:
+        raise HeadersTooLarge from error
+    except GunicornExpectationFailed as error:
+        raise ExpectationFailed from error
+    except (ParseException, OSError, StopIteration) as error:
+        raise malformed_head() from error
+    _check_target(request)
+    _check_fields(request)
+    return request
+
+
+def check_beginning(head: bytearray, checked: int) -> None:
+    """Refuse what has arrived of a head if it cannot become a good one.
+
+    Args:
+        head: What has arrived, without the end of a head.
+        checked: So many bytes of it were looked at before.
+
+    Raises:
+        Problem: It is refused.
+    """
+    if len(head) > MAX_REQUEST_LINE and head.find(b"\n", 0, MAX_REQUEST_LINE + 2) < 0:
+        raise UriTooLong
+    if len(head) > MAX_HEAD:
+        raise HeadersTooLarge
+    at = head.find(b"\n", checked)
+    while at >= 0:
+        if not at or head[at - 1] != ord("\r"):  # RFC 9112, section 2.2: it would never end
+            raise malformed_head()
+        at = head.find(b"\n", at + 1)
+
+
+def malformed_head() -> Problem:
+    """Return the refusal of a head that is malformed."""
+    return InvalidRequest(detail="The request is not well-formed HTTP.")
+
+
+def _check_target(request: HttpRequest) -> None:
+    """Refuse a target (RFC 9112, section 3.2) that names nothing, or not exactly one thing."""
+    target = request.uri
+    absolute = _ABSOLUTE.match(target)
+    if (
+        "#" in target  # a fragment is no part of it: `room#12` would be `room`
+        or _MALFORMED_PERCENT.search(target)
+        or not (target.startswith("/") or absolute or target == "*" or request.method == "CONNECT")
+    ):
+        raise InvalidRequest(detail="The request target is malformed. Nothing was changed.")
+    if request.method == "CONNECT":
+        request.path = "*"  # no tunnel leads anywhere: an authority must not be read as a path
+    elif absolute and not request.path:
+        request.path = "/"
+
+
+def _check_fields(request: HttpRequest) -> None:
+    names = [name for name, _ in request.headers]
+    if any(names.count(name) > 1 for name in _ONCE):
+        raise InvalidRequest(detail="A header field of one value stands there more than once.")
+    hosts = [value for name, value in request.headers if name == "HOST"]
+    if request.version >= HTTP_1_1 and not hosts:
+        raise InvalidRequest(detail="The request has no Host.")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise InvalidRequest(detail="The Host is malformed.")

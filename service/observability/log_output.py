@@ -1,0 +1,245 @@
+"""Where log lines go: a stream that may be full, broken, or read by nobody.
+
+Whoever logs neither waits nor fails. A line is written at once where that cannot block; else it is
+held, and a thread of the process writes it as soon as somebody reads. What cannot be held or
+written is dropped, and counted.
+"""
+
+import atexit
+import os
+import select
+import socket
+import stat
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TextIO
+
+MAX_LINES = 4096
+"""Lines that are held for a reader that stalls: some megabytes."""
+MAX_WRITE = 64 * 1024
+"""Bytes after which no more lines join a write."""
+FLUSH_WITHIN_S = 1.0
+"""How long a process that ends waits for a reader to take the lines that are held."""
+LOOK_EVERY_MS = 1000
+
+Send = Callable[[bytes], int]
+"""Writes what it can without blocking, and returns how many bytes that was."""
+
+
+class DroppedLines:
+    """Counts lines that nobody will read."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._taken = 0
+        os.register_at_fork(after_in_child=self._forget)
+
+    def add(self, number: int) -> None:
+        """Count lines; nothing that has a lock hears of it, as a fork may come at any time."""
+        self.total += number
+
+    def take(self) -> int:
+        """Return how many there were since the last time, for whoever shows them."""
+        new = self.total - self._taken
+        self._taken += new
+        return new
+
+    def _forget(self) -> None:
+        """Begin anew in a child."""
+        self.total = self._taken = 0
+
+
+DROPPED = DroppedLines()
+"""Those of this process."""
+
+
+class Output(Protocol):
+    """Takes whole lines."""
+
+    def write(self, line: bytes) -> None:
+        """Write a line, or drop it."""
+
+
+class StreamOutput:
+    """A stream of Python's without a file descriptor, such as tests have."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        """Write a line, or drop it."""
+        try:
+            self._stream.write(line.decode(errors="replace"))
+            self._stream.flush()
+        except (OSError, ValueError):
+            DROPPED.add(1)
+
+
+class FileOutput:
+    """A file descriptor, shared by the threads of a process.
+
+    No thread waits for another's write: lines that come meanwhile join the next one.
+
+    Args:
+        descriptor: Is written to, and stays open.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        opened = _without_blocking(descriptor)
+        self._descriptor = descriptor
+        self._may_block = opened is None
+        self._send: Send = opened or _writer(descriptor)
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+        atexit.register(self.flush)
+
+    def _begin(self) -> None:
+        """Begin with nothing to write; what a fork has copied is the parent's to write."""
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
+        self._torn = self._stalled = False
+        self._writing = threading.Lock()
+
+    def write(self, line: bytes) -> None:
+        """Write a line, hold it, or drop it; never wait."""
+        if len(self._lines) >= MAX_LINES:
+            DROPPED.add(1)
+            return
+        self._lines.append(line)
+        if self._stalled:
+            return
+        if self._may_block:
+            self._stall()
+        else:
+            self._drain()
+
+    def flush(self, seconds: float = FLUSH_WITHIN_S) -> None:
+        """Write what is held, as far as a reader takes it in time."""
+        deadline = time.monotonic() + seconds
+        while (self._lines or self._rest) and (left := deadline - time.monotonic()) > 0:
+            if self._may_block:
+                time.sleep(min(0.01, left))  # the thread writes: here, it might block for ever
+            else:
+                _wait_writable(self._descriptor, left * 1000)
+                self._stalled = False
+                self._drain()
+
+    def _drain(self) -> None:
+        """Write until nothing is left, or nobody reads; one thread does so for all others."""
+        blocked = False
+        while (
+            (self._lines or self._rest)
+            and not (blocked or self._stalled)
+            and self._writing.acquire(blocking=False)
+        ):
+            try:
+                blocked = self._write_some()
+            finally:
+                self._writing.release()
+        if blocked:
+            self._stall()
+
+    def _write_some(self) -> bool:
+        """Write a part of what is held; return whether nobody reads now."""
+        self._rest = self._rest or self._gather()
+        try:
+            sent = self._send(self._rest)
+        except BlockingIOError:
+            return True
+        except OSError:
+            DROPPED.add(self._rest.count(b"\n") - self._rest.startswith(b"\n"))
+            self._rest = b""
+        else:
+            self._torn = sent > 0 and self._rest[sent - 1] != _NEWLINE
+            self._rest = self._rest[sent:]
+        return False
+
+    def _gather(self) -> bytes:
+        """Take lines for one write; begin anew where a part of a line stands already."""
+        parts = [b"\n"] if self._torn else []
+        size = 0
+        while self._lines and size < MAX_WRITE:
+            parts.append(self._lines.popleft())
+            size += len(parts[-1])
+        return b"".join(parts)
+
+    def _stall(self) -> None:
+        """Leave the rest to a thread that waits until somebody reads."""
+        self._stalled = True
+        try:
+            threading.Thread(target=self._wait, name="log", daemon=True).start()
+        except RuntimeError:  # no more threads: whoever logs next tries again
+            self._stalled = False
+
+    def _wait(self) -> None:
+        """Wait until somebody reads, and write until nothing is left."""
+        while self._lines or self._rest:
+            if self._may_block or _wait_writable(self._descriptor, LOOK_EVERY_MS):
+                with self._writing:
+                    if self._lines or self._rest:
+                        self._write_some()
+        self._stalled = False
+        if self._lines:  # since the last look
+            self._stall() if self._may_block else self._drain()
+
+
+_NEWLINE = ord("\n")
+
+
+def _writer(descriptor: int) -> Send:
+    return lambda data: os.write(descriptor, data)
+
+
+def _without_blocking(descriptor: int) -> Send | None:
+    """Return what writes to a descriptor and never blocks; `None` where that cannot be had.
+
+    The flag O_NONBLOCK belongs to the open file (open(2)), which others share: the shell that
+    started us, processes beside us. So a pipe or terminal is opened once more; a file on a disk is
+    not, as it would get a position of its own, and needs it not.
+    """
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISSOCK(kind):
+        own = socket.socket(fileno=os.dup(descriptor))
+        return lambda data: own.send(data, socket.MSG_DONTWAIT)
+    if not (stat.S_ISFIFO(kind) or os.isatty(descriptor)):
+        return _writer(descriptor)
+    try:
+        again = os.open(
+            f"/proc/self/fd/{descriptor}",
+            os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC,
+        )
+    except OSError:  # another user's, or no Linux
+        return None
+    return _writer(again)
+
+
+def _wait_writable(descriptor: int, milliseconds: float) -> bool:
+    """Wait until a write would not block, or would fail."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(milliseconds))
+
+
+def standard_output() -> TextIO:
+    """Return standard output; where it was closed before we began, what takes everything."""
+    return sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+
+
+_OUTPUTS: dict[tuple[int, int, int], FileOutput] = {}
+
+
+def output_to(stream: TextIO) -> Output:
+    """Return what writes lines to a stream: one for all who log there."""
+    try:
+        descriptor = stream.fileno()
+        found = os.fstat(descriptor)
+    except (OSError, ValueError):
+        return StreamOutput(stream)
+    key = descriptor, found.st_dev, found.st_ino
+    if key not in _OUTPUTS:
+        _OUTPUTS[key] = FileOutput(descriptor)
+    return _OUTPUTS[key]

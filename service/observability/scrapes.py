@@ -1,0 +1,319 @@
+"""The port where metrics are scraped: whoever is slow there holds up nobody.
+
+One thread waits for all clients and never for one of them; another makes the answers, one after
+the other. There is room for a few connections: where more come, the oldest that has not sent its
+whole request goes.
+"""
+
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum, auto
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from structlog.typing import FilteringBoundLogger
+
+HEAD_WITHIN_S = 5.0
+"""How long a client may take to send its request."""
+TAKEN_WITHIN_S = 10.0
+"""How long a client may take to take its answer."""
+LINGER_S = 1.0
+"""How long a client may take to close, once it has its answer (RFC 9112, section 9.6)."""
+MAX_CONNECTIONS = 64
+MAX_HEAD = 8192
+MAX_HELD = 64 * 1024 * 1024
+"""Bytes of answers that are not taken yet; where there are more, the oldest client goes."""
+PAUSE_S = 0.5
+"""How long nobody is accepted after the system has refused a file."""
+_END = b"\r\n\r\n"
+
+
+class Request(NamedTuple):
+    """What a client has asked for."""
+
+    method: str
+    path: str
+    query: str
+    fields: dict[str, str]
+    """Header fields by their names in lower case."""
+
+
+class Response(NamedTuple):
+    """What it is answered."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    HEAD = auto()
+    ANSWER = auto()
+    TAKEN = auto()
+    CLOSE = auto()
+
+
+_GO_FIRST = (Phase.HEAD, Phase.CLOSE, Phase.TAKEN)
+
+
+class Client:
+    """A connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.phase = Phase.HEAD
+        self.ends = time.monotonic() + HEAD_WITHIN_S
+        self.head = bytearray()
+        self.rest = memoryview(b"")
+
+    def go_on(self, phase: Phase, within_s: float) -> None:
+        """Wait for something else from now on."""
+        self.phase, self.ends = phase, time.monotonic() + within_s
+
+
+class ScrapeServer:
+    """Serves GET on a port.
+
+    Args:
+        host: Where to listen.
+        port: 0 for any that is free.
+        answer: Makes an answer, in a thread that does nothing else; may raise anything.
+        log: Hears of answers that could not be made.
+
+    Raises:
+        OSError: The port cannot be had.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        answer: Callable[[Request], Response],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._answer, self._log = answer, log
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=128)
+        self._listener.setblocking(False)  # noqa: FBT003 - the socket's signature
+        self.port: int = self._listener.getsockname()[1]
+        self._clients: dict[Client, None] = {}
+        """In the order in which they came."""
+        self._asked: SimpleQueue[Client | None] = SimpleQueue()
+        self._answered: deque[tuple[Client, bytes]] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._accepts_from = 0.0
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for target, name in ((self._serve, "metrics"), (self._make_answers, "scrape"))
+        ]
+
+    def start(self) -> None:
+        """Serve until the process ends, or `stop`; a process that is forked keeps nothing open."""
+        os.register_at_fork(after_in_child=self._close)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Serve no more."""
+        self._stopping = True
+        self._asked.put(None)
+        os.write(self._wake, b"\0")
+        for thread in self._threads:
+            thread.join()
+        self._close()
+
+    def _close(self) -> None:
+        """Close everything; in a process that was forked, the parent's go on."""
+        for client in list(self._clients):
+            client.sock.close()
+        self._clients.clear()
+        if self._listener.fileno() >= 0:
+            self._listener.close()
+            self._selector.close()
+            os.close(self._woken)
+            os.close(self._wake)
+
+    def _serve(self) -> None:
+        while not self._stopping:
+            for key, _ in self._selector.select(self._patience()):
+                if isinstance(key.data, Client):
+                    self._see_to(key.data)
+                elif key.fileobj is self._listener:
+                    self._accept_all()
+                else:
+                    os.read(self._woken, MAX_HEAD)
+            while self._answered:
+                self._begin_to_send(*self._answered.popleft())
+            self._expire()
+
+    def _patience(self) -> float | None:
+        ends = [client.ends for client in self._clients if client.phase is not Phase.ANSWER]
+        if self._accepts_from:
+            ends.append(self._accepts_from)
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
+
+    def _accept_all(self) -> None:
+        """Accept who has come; look for a while at nobody new where the system has no file left."""
+        try:
+            for _ in range(MAX_CONNECTIONS):
+                sock, _address = self._listener.accept()
+                self._add(sock)
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError:
+            self._selector.unregister(self._listener)
+            self._accepts_from = time.monotonic() + PAUSE_S
+
+    def _add(self, sock: socket.socket) -> None:
+        while len(self._clients) >= MAX_CONNECTIONS:
+            oldest = self._oldest(*_GO_FIRST)
+            if oldest is None:
+                sock.close()
+                return
+            if oldest.phase is Phase.HEAD:
+                self._read(oldest)  # its request may have come since the last look
+            if oldest in self._clients and oldest.phase in _GO_FIRST:
+                self._drop(oldest)
+        sock.setblocking(False)  # noqa: FBT003 - the socket's signature
+        client = Client(sock)
+        self._clients[client] = None
+        self._selector.register(sock, selectors.EVENT_READ, client)
+        self._read(client)  # most have sent all by now, and are not half-sent to whoever comes next
+
+    def _oldest(self, *phases: Phase) -> Client | None:
+        """Return the oldest in the first of these phases that anybody is in."""
+        for phase in phases:
+            for client in self._clients:
+                if client.phase is phase:
+                    return client
+        return None
+
+    def _see_to(self, client: Client) -> None:
+        if client not in self._clients:
+            return
+        if client.phase is Phase.TAKEN:
+            self._send(client)
+        else:
+            self._read(client)
+
+    def _read(self, client: Client) -> None:
+        """Take what has come; who has its answer is only waited for to close."""
+        try:
+            part = client.sock.recv(MAX_HEAD)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        if not part:
+            self._drop(client)
+        elif client.phase is Phase.HEAD:
+            client.head += part
+            if _END in client.head or len(client.head) > MAX_HEAD:
+                client.phase = Phase.ANSWER
+                self._selector.unregister(client.sock)
+                self._asked.put(client)
+
+    def _make_answers(self) -> None:
+        while (client := self._asked.get()) is not None:
+            if client in self._clients:
+                self._answered.append((client, self._answer_to(bytes(client.head))))
+                os.write(self._wake, b"\0")
+
+    def _answer_to(self, head: bytes) -> bytes:
+        request = read_request(head)
+        if request is None:
+            return _write(Response("400 Bad Request", [], b"This is no request.\n"), body=True)
+        if request.method not in {"GET", "HEAD"}:
+            allowed = [("Allow", "GET, HEAD")]
+            return _write(Response("405 Method Not Allowed", allowed, b"Only GET.\n"), body=True)
+        try:
+            response = self._answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, others are answered
+            self._log.error("scrape_failed", exc_info=error)
+            response = Response("500 Internal Server Error", [], b"The log says why.\n")
+        return _write(response, body=request.method == "GET")
+
+    def _begin_to_send(self, client: Client, answer: bytes) -> None:
+        if client not in self._clients:
+            return
+        client.rest = memoryview(answer)
+        while sum(len(each.rest) for each in self._clients) > MAX_HELD:
+            oldest = self._oldest(Phase.TAKEN)
+            if oldest is None:
+                break
+            self._drop(oldest)
+        client.go_on(Phase.TAKEN, TAKEN_WITHIN_S)
+        self._selector.register(client.sock, selectors.EVENT_WRITE, client)
+        self._send(client)
+
+    def _send(self, client: Client) -> None:
+        try:
+            sent = client.sock.send(client.rest)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(client)
+            return
+        client.rest = client.rest[sent:]
+        if client.rest:
+            return
+        try:
+            client.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(client)
+            return
+        client.go_on(Phase.CLOSE, LINGER_S)
+        self._selector.modify(client.sock, selectors.EVENT_READ, client)
+
+    def _expire(self) -> None:
+        """Cut those that have taken too long, and accept again after a pause."""
+        now = time.monotonic()
+        late = [c for c in self._clients if c.phase is not Phase.ANSWER and c.ends <= now]
+        for client in late:
+            self._drop(client)
+        if self._accepts_from and now >= self._accepts_from:
+            self._accepts_from = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _drop(self, client: Client) -> None:
+        """Close a connection; a child that was forked just now may have it open, too."""
+        del self._clients[client]
+        if client.phase is not Phase.ANSWER:
+            self._selector.unregister(client.sock)
+        with suppress(OSError):
+            client.sock.shutdown(socket.SHUT_RDWR)
+        client.sock.close()
+
+
+def read_request(head: bytes) -> Request | None:
+    """Read the head of a request; `None` if it is none."""
+    lines = head.partition(_END)[0].decode("latin-1").split("\r\n")
+    words = lines[0].split(" ")
+    if _END not in head or len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004
+        return None
+    path, _, query = words[1].partition("?")
+    pairs = (line.partition(":") for line in lines[1:])
+    return Request(words[0], path, query, {n.lower(): value.strip() for n, _, value in pairs})
+
+
+def _write(response: Response, *, body: bool) -> bytes:
+    lines = [
+        f"HTTP/1.1 {response.status}",
+        *(f"{name}: {value}" for name, value in response.headers),
+        f"Content-Length: {len(response.body)}",
+        "Connection: close",
+    ]
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return head + response.body if body else head

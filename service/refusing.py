@@ -1,0 +1,56 @@
+"""Problems that the server writes itself, about requests that the application never sees."""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import orjson
+
+from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
+from service.domain.errors import Problem
+from service.observability.requests import RequestObserver, RequestRecord
+from service.receiving import Incoming
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_TOLD = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
+
+
+def refusal(problem: Problem, observer: RequestObserver, environ: "WSGIEnvironment") -> bytes:
+    """Count and log a refusal, and return the answer; with it, the connection ends.
+
+    Args:
+        problem: What is wrong.
+        observer: Counts and logs.
+        environ: What is known of the request.
+    """
+    record = observer.record(environ)
+    record.problem = problem.slug
+    method = environ.get("REQUEST_METHOD", "other")
+    observer.tell(method, problem.status, 0.0, record)
+    return _answer(problem, record, with_body=method != "HEAD")
+
+
+def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
+    """Return what is known of a request that may not be whole, as WSGI has it."""
+    if incoming is None or incoming.request is None:
+        return {"REQUEST_METHOD": "HEAD"} if incoming and incoming.is_head else {}
+    fields = {_TOLD[name]: value for name, value in incoming.request.headers if name in _TOLD}
+    return {**fields, "REQUEST_METHOD": incoming.request.method}
+
+
+def _answer(problem: Problem, record: RequestRecord, *, with_body: bool) -> bytes:
+    body = orjson.dumps(problem_object(problem, "/", record.request_id))
+    headers = [
+        ("Content-Type", PROBLEM_JSON),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
+        *problem_headers(problem).items(),
+        *record.answer_headers(),
+    ]
+    lines = [
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + (body if with_body else b"")

@@ -1,0 +1,128 @@
+"""Which jobs a worker may take: those that nobody has, and those of the dead.
+
+No clock of the wall is asked: who has a job changes the row's heartbeat with each chunk, and each
+worker judges by its own monotonic clock which heartbeats have stopped. A version before revision 7
+has no heartbeat, but moves `leased_until`; so a heartbeat is both of them, and the lease's token.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
+
+from service.store.database import Database
+from service.store.job_kinds import KINDS
+from service.store.job_state import STATE_VERSION
+from service.store.tables import job
+from service.usecases.heartbeats import HeartbeatMonitor
+from service.usecases.job_ports import LEASE_S, JobKey
+
+LONGEST_GAP_S = 2.0
+"""What counts, at most, of the time between two looks: workers look every second."""
+SILENT_S = 5
+"""For how long a worker that is taken for dead may be in the middle of sending codes."""
+
+OPEN = job.c.finished_at.is_(None)
+UNDERSTOOD = and_(job.c.kind.in_(list(KINDS)), job.c.state_version <= STATE_VERSION)
+"""Whether this version of the service can go on with a job."""
+FREE = or_(job.c.lease.is_(None), job.c.leased_until == 0)
+BEAT = (job.c.lease, job.c.leased_until, job.c.heartbeat)
+"""What changes for as long as a worker lives."""
+
+_KEY = (job.c.brand_id, job.c.id)
+# A worker that is in the middle of a transaction, however long, has the row locked: others pass it
+# by, when they look for jobs and when they take one.
+_FREE = (
+    select(*_KEY)
+    .where(OPEN, UNDERSTOOD, FREE)
+    .order_by(job.c.leased_until, job.c.id)
+    .with_for_update(read=True, key_share=True, skip_locked=True)
+)
+_LEASED = select(*_KEY, *BEAT).where(OPEN, UNDERSTOOD, ~FREE)
+_STILL = (
+    select(*_KEY)
+    .where(OPEN, job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
+    .with_for_update(read=True, key_share=True, skip_locked=True)
+)
+_NEWER = select(*_KEY).where(OPEN, ~UNDERSTOOD)
+_waiting = job.alias()
+LAST_TURN = (
+    select(func.coalesce(func.max(_waiting.c.leased_until), 0) + 1)
+    .where(_waiting.c.finished_at.is_(None), _waiting.c.lease.is_(None))
+    .scalar_subquery()
+)
+"""The turn of a job that lets all others go first that wait for a worker."""
+
+# PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
+# one would keep its job locked for as long as its machine answers.
+_SENDING = text("""
+    SELECT brand_id, id, pid, state_change::text
+    FROM job JOIN pg_locks ON transactionid = job.xmax AND locktype = 'transactionid' AND granted
+    JOIN pg_stat_activity USING (pid)
+    WHERE finished_at IS NULL AND lease IS NOT NULL
+    AND application_name = 'discount' AND usename = current_user
+    AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
+""")
+_TERMINATE = text("SELECT pg_terminate_backend(:pid)")
+
+
+class _Session(NamedTuple):
+    """A session of PostgreSQL that sends codes of a job."""
+
+    key: JobKey
+    pid: int
+
+
+class DueJobs:
+    """Looks for jobs that may be taken; call it about once a second.
+
+    Args:
+        database: Has the jobs.
+        clock: Tells seconds, and never goes back.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._workers = HeartbeatMonitor[JobKey](LONGEST_GAP_S, clock)
+        self._sessions = HeartbeatMonitor[_Session](LONGEST_GAP_S, clock)
+
+    def find(self, limit: int) -> Sequence[JobKey]:
+        """Name those that have waited longest, the abandoned first."""
+        with self._database.read() as connection:
+            silent = self._observe(connection)
+            dead = [key for key, silent_s in silent.items() if silent_s >= LEASE_S]
+            if connection.dialect.name == "postgresql" and any(silent.values()):
+                self._end_silent(connection, dead)
+            dead = [key for key in dead if _is_unlocked(connection, key)][:limit]
+            free = connection.execute(_FREE.limit(limit - len(dead)))
+            return [*dead, *(JobKey(*row) for row in free)]
+
+    def newer(self) -> Sequence[JobKey]:
+        """Name those that only a newer version understands."""
+        with self._database.read() as connection:
+            return [JobKey(*row) for row in connection.execute(_NEWER)]
+
+    def is_abandoned(self, key: JobKey, beat: Sequence[Any]) -> bool:
+        """Note a heartbeat, and say whether it has stopped."""
+        return self._workers.observe(key, tuple(beat)) >= LEASE_S
+
+    def _observe(self, connection: Connection) -> Mapping[JobKey, float]:
+        """Return for how long each job's worker has given no sign of life, the longest first."""
+        rows = connection.execute(_LEASED)
+        found = self._workers.observe_all({JobKey(*row[:2]): tuple(row[2:]) for row in rows})
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    def _end_silent(self, connection: Connection, dead: Iterable[JobKey]) -> None:
+        """End sessions of dead workers that keep their jobs locked, and send nothing."""
+        rows = connection.execute(_SENDING)
+        beats = {_Session(JobKey(*row[:2]), row[2]): row[3] for row in rows}
+        abandoned = set(dead)
+        for session, silent_s in self._sessions.observe_all(beats).items():
+            if silent_s >= SILENT_S and session.key in abandoned:
+                connection.execute(_TERMINATE, {"pid": session.pid})
+
+
+def _is_unlocked(connection: Connection, key: JobKey) -> bool:
+    of = {"of_brand": key.brand_id, "of_id": key.id}
+    return connection.execute(_STILL, of).one_or_none() is not None

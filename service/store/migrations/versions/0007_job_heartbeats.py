@@ -1,0 +1,14 @@
+"""A heartbeat for each job that a worker has, and the version of what is stored of its progress."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Add the columns; the version before stores what version 1 is, and its leases have a time."""
+    for name, default in (("heartbeat", "0"), ("state_version", "1")):
+        column = sa.Column(name, sa.BigInteger, nullable=False, server_default=sa.text(default))
+        op.add_column("job", column)

@@ -1,0 +1,43 @@
+"""What a scrape says of jobs that have not ended, as this process has seen them wait."""
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from service.domain.jobs import JobState
+from service.store.database import Database
+from service.store.due_jobs import BEAT, OPEN
+from service.store.tables import job
+from service.usecases.heartbeats import HeartbeatMonitor
+from service.usecases.job_ports import LEASE_S, JobKey, JobsNow
+
+_OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT).where(OPEN)
+
+
+class OpenJobs:
+    """Measures for how long jobs wait, by the clock of this process alone.
+
+    Whoever made a job's row may have had another clock, or the same before it was set.
+
+    Args:
+        database: Has the jobs.
+        clock: Tells seconds, and never goes back.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._jobs = HeartbeatMonitor[JobKey](clock=clock)
+
+    def look(self) -> JobsNow:
+        """Count them, and say for how long they have been seen waiting."""
+        with self._database.read() as connection:
+            rows = {JobKey(*row[:2]): row for row in connection.execute(_OPEN)}
+        still = self._jobs.observe_all({key: tuple(row[2:]) for key, row in rows.items()})
+        queued = [still[key] for key, row in rows.items() if row.state == JobState.QUEUED]
+        overdue = [
+            still[key] - (LEASE_S if row.lease else 0.0)
+            for key, row in rows.items()
+            if row.state != JobState.QUEUED
+        ]
+        return JobsNow(len(queued), len(overdue), max([0.0, *queued]), max([0.0, *overdue]))

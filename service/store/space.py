@@ -1,0 +1,108 @@
+"""Whether the database may grow, or what is left of its space is kept for reservations.
+
+A database whose disk is full takes no writes at all, not even those that would make room. So what
+grows it by much (codes, jobs, lists of codes) is refused or waits as long as there is less space
+than a reserve; reservations, cancelling and purging go on, and live on that reserve.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from service.domain.errors import InsufficientStorage, StorageRefusal, Unavailable
+from service.domain.model import Room
+
+Space = tuple[int, int]
+"""Bytes that are free on a disk, and those that a database can use again."""
+LOOK_EVERY_S = 1.0
+"""How long what was found is believed."""
+_DISK_FULL = "53100"
+"""SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_PRIMARY = 0xFF
+"""The part of an SQLite error code that all its extended codes share."""
+
+
+class Reserve:
+    """Tells whether there is less space than a reserve.
+
+    Args:
+        space: Finds out how much space there is; `None` where nobody knows. It may take a
+            millisecond.
+        reserve: Bytes; 0 for none.
+    """
+
+    def __init__(self, space: Callable[[], Space | None], reserve: int) -> None:
+        self._space = space
+        self._bytes = reserve
+        self._looking = threading.Lock()
+        self._found: Space | None = None
+        self._good_until = 0.0
+
+    def look(self) -> Room | None:
+        """Look how much space there is; `None` where nobody knows.
+
+        Raises:
+            Unavailable: The database cannot answer now.
+        """
+        space = self._space()
+        return None if space is None else Room(*space, self._bytes)
+
+    def is_low(self, wanted: int = 0) -> bool:
+        """Say whether there is less space than the reserve, or would be without `wanted` bytes."""
+        space = self._recent() if self._bytes else None
+        return space is not None and Room(*space, self._bytes).lacks(wanted)
+
+    def require(self, wanted: int = 0) -> None:
+        """Insist on space.
+
+        Raises:
+            InsufficientStorage: There is less than the reserve, or would be.
+        """
+        if self.is_low(wanted):
+            raise InsufficientStorage(StorageRefusal.DISK_RESERVE)
+
+    def _recent(self) -> Space | None:
+        """Return what one thread at a time finds, at most every `LOOK_EVERY_S`."""
+        if time.monotonic() >= self._good_until and self._looking.acquire(blocking=False):
+            try:
+                self._found = self._space()
+            except Unavailable:
+                pass  # whoever wants to write hears it soon enough
+            finally:
+                self._good_until = time.monotonic() + LOOK_EVERY_S
+                self._looking.release()
+        return self._found
+
+    def forget(self) -> None:
+        """Look anew the next time: much has been written."""
+        self._good_until = 0.0
+
+
+@contextmanager
+def growing() -> Iterator[None]:
+    """Say of a full disk that it is one, where the database was to grow.
+
+    Raises:
+        InsufficientStorage: The database's disk is full; nothing was changed.
+        Unavailable: It cannot answer for another reason.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        if is_full(error):
+            raise InsufficientStorage(StorageRefusal.DISK_FULL) from error
+        raise
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Say whether an error, or what caused it, is a full disk."""
+    while error is not None:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL:
+            return True
+        if getattr(error, "sqlstate", None) == _DISK_FULL:
+            return True
+        error = error.__cause__
+    return False

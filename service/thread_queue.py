@@ -1,0 +1,64 @@
+"""Requests that wait for a thread: one that waits for too long is refused, and never begun.
+
+While every thread is held up, nothing else would tell its caller.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from gunicorn.workers.gthread import TConn
+
+from service import deadlines
+
+
+class ThreadQueue:
+    """Those of one worker; everything here runs in its event loop.
+
+    Args:
+        threads: Answer requests.
+        handle: Answers the next request of a connection, in a thread.
+        finish: Goes on with a connection, in the event loop, when its request is answered or
+            refused.
+        refuse: Tells a client that its request is not begun.
+    """
+
+    def __init__(
+        self,
+        threads: Executor,
+        handle: Callable[[TConn], Any],
+        finish: Callable[[TConn, Future[Any]], None],
+        refuse: Callable[[TConn], None],
+    ) -> None:
+        self._threads, self._handle, self._finish, self._refuse = threads, handle, finish, refuse
+        self._waiting: dict[Future[Any], tuple[TConn, float]] = {}
+        """In the order in which they came, and so in that in which they are given up."""
+
+    def put(self, conn: TConn) -> None:
+        """Have a request answered that has just arrived."""
+        arrived = time.monotonic()
+        future = self._threads.submit(self._begin, conn, arrived)
+        self._waiting[future] = conn, arrived + deadlines.ANSWER_WITHIN_S
+        future.add_done_callback(lambda done: self._finish(conn, done))
+
+    def _begin(self, conn: TConn, arrived: float) -> Any:
+        deadlines.begin(arrived)
+        return self._handle(conn)
+
+    def patience(self, seconds: float) -> float:
+        """Return for how long, up to `seconds`, nobody will have waited for too long."""
+        _, ends = next(iter(self._waiting.values()), (None, math.inf))
+        return max(0.0, min(seconds, ends - time.monotonic()))
+
+    def expire(self) -> None:
+        """Refuse those that have waited for too long."""
+        while self._waiting:
+            future, (conn, ends) = next(iter(self._waiting.items()))
+            waits = not (future.running() or future.done())
+            if waits and ends > time.monotonic():
+                return
+            del self._waiting[future]
+            if waits and future.cancel():
+                self._refuse(conn)

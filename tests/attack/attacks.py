@@ -1,0 +1,176 @@
+"""The attacks, each a function that begins one and leaves it going until its stack is closed.
+
+To add one, write a function here or in a module that `__main__.py` imports, under `@attack`.
+"""
+
+import resource
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+from tests.attack.target import BRAND, TOKEN, C, Target, head
+
+BUNDLE = "/apidocs/static/swagger-ui-bundle.js"
+CREATE = ("Content-Type: application/json", f"Authorization: {TOKEN}")
+IMPORT = ("Content-Type: text/csv", f"Authorization: {TOKEN}")
+Begin = Callable[[Target, ExitStack], None]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack, and what must hold meanwhile."""
+
+    name: str
+    begin: Begin
+    reservations: bool = True
+    """Whether reservations are promised meanwhile, too; not where what they need is taken."""
+
+
+ATTACKS: list[Attack] = []
+
+
+def attack(name: str, *, reservations: bool = True) -> Callable[[Begin], Begin]:
+    """Register an attack."""
+
+    def register(begin: Begin) -> Begin:
+        ATTACKS.append(Attack(name, begin, reservations))
+        return begin
+
+    return register
+
+
+def send(
+    target: Target, stack: ExitStack, count: int, data: bytes, *, small: bool = False
+) -> list[socket.socket]:
+    """Send the same on so many connections, which stay open."""
+    clients = []
+    for _ in range(count):
+        with suppress(OSError):  # refused, or cut already
+            client = target.connect(small=small)
+            stack.callback(client.close)
+            clients.append(client)
+            client.sendall(data)
+    return clients
+
+
+def trickle(stack: ExitStack, clients: list[socket.socket], every_s: float) -> None:
+    """Send a byte now and then on each connection."""
+    done = threading.Event()
+
+    def go_on() -> None:
+        while not done.wait(every_s):
+            for client in clients:
+                with suppress(OSError):
+                    client.send(b"x", socket.MSG_DONTWAIT)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(done.set)
+
+
+def allow_files() -> int:
+    """Allow as many open files as may be, and return how many that is."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+@attack("A1: 16 readers of 1.7 MB who never read")
+def never_read(target: Target, stack: ExitStack) -> None:
+    """Each would hold a thread for ever."""
+    send(target, stack, 16, head("GET", BUNDLE), small=True)
+
+
+@attack("A1: 200 readers who never read")
+def many_never_read(target: Target, stack: ExitStack) -> None:
+    """More than there are threads and places."""
+    send(target, stack, 200, head("GET", BUNDLE), small=True)
+
+
+@attack("A1: 40 exports that nobody reads")
+def exports_never_read(target: Target, stack: ExitStack) -> None:
+    """They are streamed in threads, but in few."""
+    send(target, stack, 40, head("GET", f"{C}/export", f"Authorization: {TOKEN}"), small=True)
+
+
+@attack("A2: 160 heads of 33,000 bytes without an end")
+def endless_heads(target: Target, stack: ExitStack) -> None:
+    """Each would wait in a thread for the rest of its head."""
+    send(target, stack, 160, (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 33_000)[:33_000])
+    send(target, stack, 160, (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaa\r\n" * 3000)[:33_000])
+
+
+@attack("A2: 64 bodies at a byte a second, from good callers")
+def slow_bodies(target: Target, stack: ExitStack) -> None:
+    """Their tokens are good, their bodies are sized or chunked."""
+    for fields in (("Content-Length: 900000",), ("Transfer-Encoding: chunked",)):
+        first = b"" if "Length" in fields[0] else b"ffff\r\n"
+        sent = head("POST", "/v1/discount/create", *CREATE, *fields) + first + b"{"
+        trickle(stack, send(target, stack, 32, sent), 1.0)
+
+
+@attack("A2: 64 imports at a byte a second")
+def slow_imports(target: Target, stack: ExitStack) -> None:
+    """With and without a good token."""
+    good = head("POST", f"{C}/imports", *IMPORT, "Content-Length: 900000")
+    bad = head("POST", f"{C}/imports", "Content-Type: text/csv", "Content-Length: 900000")
+    trickle(stack, send(target, stack, 32, good + b"CODE"), 1.0)
+    send(target, stack, 32, bad + b"CODE")
+
+
+@attack("A2: 9,500 half-sent requests of 30,000 bytes")
+def half_sent(target: Target, stack: ExitStack) -> None:
+    """They would take hundreds of MiB of memory."""
+    count = min(9_500, allow_files() - 500)
+    send(target, stack, count, (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaa\r\n" * 3000)[:30_000])
+
+
+@attack("A2: more connections than there may be")
+def too_many_connections(target: Target, stack: ExitStack) -> None:
+    """A newcomer must be accepted all the same."""
+    send(target, stack, min(10_500, allow_files() - 500), b"GET / HT")
+
+
+@attack("A3: 60 creates that wait for a lock", reservations=False)
+def waiting_creates(target: Target, stack: ExitStack) -> None:
+    """Somebody holds SQLite's write lock; probes are answered all the same."""
+    url = target.service.environment["DISCOUNT_DATABASE_URL"]
+    lock = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    stack.callback(lock.close)
+    lock.execute("BEGIN IMMEDIATE")
+    body = b'{"brand": "%b", "number_to_create": 1}' % BRAND.encode()
+    sent = head("POST", "/v1/discount/create", *CREATE, f"Content-Length: {len(body)}") + body
+    send(target, stack, 60, sent)
+
+
+@attack("A4: requests that would have two answers")
+def two_answers(target: Target, stack: ExitStack) -> None:
+    """Through a proxy that shares its connections, somebody else got the second one."""
+    done = threading.Event()
+    chunked = "Transfer-Encoding: chunked"
+    evil = [
+        head("POST", "/livez", chunked) + b"0\r\nHost: evil\r\n\r\n",
+        head("POST", "/livez", "Content-Length: 60000") + b"a" * 60_000,
+        head("POST", "/livez", chunked) + b"ea60\r\n" + b"a" * 60_000 + b"\r\n0\r\n\r\n",
+        head("POST", "/v1/discount/create", "Content-Length: 60000") + b"a" * 60_000,
+        head("GET", "/v1/discount/fetch/x/y#z"),
+        head("POST", "/livez", "Content-Length: 9", "Expect: 100-continue") + b"123456789",
+        head("GET", "/livez", "Connection: TE, close") + head("GET", "/livez"),
+    ]
+
+    def go_on() -> None:
+        while not done.is_set():
+            for request in evil:
+                with suppress(OSError), target.connect() as client:
+                    client.sendall(request)
+                    client.recv(65536)
+
+    threads = [threading.Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+        stack.callback(thread.join)
+    stack.callback(done.set)

@@ -1,0 +1,106 @@
+"""A log that cannot be written: calls are served, lines are dropped and counted."""
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from tests.running import DISCOUNT, Running, end, environment, make_tables, wait_until_ready
+from tests.tokens import bearer
+from tests.waiting import wait_until
+
+
+@contextmanager
+def logging_to(folder, output, *, command="serve", **changed):
+    """Run a service whose log goes to `output`."""
+    env = environment(folder, **changed)
+    make_tables(env)
+    process = subprocess.Popen([DISCOUNT, command], env=env, stdout=output, stderr=output)
+    try:
+        yield Running(process, env, folder / "no-log")
+    finally:
+        end(process)
+
+
+def dropped(service):
+    text = requests.get(service.metrics_url, timeout=30).text
+    return float(re.findall(r"^discount_log_lines_dropped_total (\S+)", text, re.MULTILINE)[0])
+
+
+def wait(service):
+    (service.log).write_text("")
+    wait_until_ready(service)
+
+
+def create(service, number):
+    return requests.post(
+        f"{service.url}/v1/discount/create",
+        json={"brand": "b", "number_to_create": number},
+        headers=bearer(),
+        timeout=30,
+    )
+
+
+def test_a_full_disk_of_the_log_fails_no_call(tmp_path):
+    with open("/dev/full", "wb") as full, logging_to(tmp_path, full) as service:  # noqa: PTH123
+        wait(service)
+        assert 200 == requests.get(f"{service.url}/livez", timeout=30).status_code
+        assert 10 == len(create(service, 10).json())
+        url = f"{service.url}/v1/discount/fetch/b/u"
+        codes = {requests.get(url, headers=bearer(), timeout=30).text for _ in range(5)}
+        assert 1 == len(codes)
+        assert 404 == requests.get(f"{service.url}/problems/none", timeout=30).status_code
+        wait_until(lambda: dropped(service) >= 8)
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["nobody reads", "the reader has gone"])
+def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path, ended):
+    theirs, ours = os.pipe()
+    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 16384)
+    if ended:
+        os.close(theirs)
+    with (
+        os.fdopen(ours, "wb") as output,
+        logging_to(tmp_path, output, WEB_CONCURRENCY="2") as service,
+    ):
+        wait(service)
+        create(service, 10)
+        slowest = 0.0
+        with requests.Session() as session:
+            session.headers.update(bearer())
+            for number in range(400):  # many more lines than the pipe has room for
+                began = time.monotonic()
+                url = f"{service.url}/v1/discount/fetch/b/u{number % 5}"
+                assert 200 == session.get(url, timeout=30).status_code
+                slowest = max(slowest, time.monotonic() - began)
+        assert slowest < 2
+        if ended:
+            wait_until(lambda: dropped(service))
+            return
+        with os.fdopen(theirs, "rb") as read:
+            lines = [json.loads(read.readline()) for _ in range(400)]
+    assert {"request", "library_message"} <= {line["event"] for line in lines}
+
+
+def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path):
+    with open("/dev/full", "wb") as full, logging_to(tmp_path, full, command="run") as service:  # noqa: PTH123
+        wait(service)
+        create(service, 1)
+        jobs = f"{service.url}/v1/brands/b/campaigns/default/jobs"
+        asked = requests.post(
+            jobs,
+            json={"kind": "generate", "count": 50},
+            headers=bearer() | {"Idempotency-Key": "k"},
+            timeout=30,
+        )
+        assert 202 == asked.status_code, asked.text
+        job = service.url + asked.headers["Location"]
+        wait_until(
+            lambda: "succeeded" == requests.get(job, headers=bearer(), timeout=30).json()["state"]
+        )

@@ -1,0 +1,160 @@
+"""A real gunicorn, told to stop: it finishes what it has accepted, and drains first."""
+
+import os
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+
+import requests
+
+from tests.callers import create, metric
+from tests.running import START_WITHIN_S, running
+from tests.tokens import bearer
+from tests.waiting import wait_until
+
+CLIENTS = 16
+DRAIN_S = 6
+"""Enough for a busy machine to make the calls that are served meanwhile."""
+HUNG_S = 5.0
+"""Who is reset after that long was accepted, and forgotten."""
+
+
+class TestStop:
+    def test_sigterm_ends_it_cleanly_and_takes_the_counters_files_away(self, tmp_path):
+        with running(tmp_path, TMPDIR=str(tmp_path)) as service:
+            create(service, "brand1")
+            assert list(tmp_path.glob("discount-metrics-*/*.db"))
+            assert 0 == service.stop()
+            assert not [line for line in service.lines if line["level"] in {"error", "critical"}]
+            assert not list(tmp_path.glob("discount-metrics-*"))
+
+    def test_what_was_accepted_is_finished(self, tmp_path):
+        """A request that is being answered when SIGTERM comes gets its answer."""
+        with running(tmp_path) as service:
+            create(service, "brand1")
+            port = int(service.environment["PORT"])
+            body = b'{"brand": "brand1", "number_to_create": 5}'
+            head = (
+                "POST /v1/discount/create HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: {bearer()['Authorization']}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            with socket.create_connection(("127.0.0.1", port), 60) as client:
+                client.sendall(head.encode() + body[:10])
+                create(service, "brand1", 1)  # one worker has both: it has seen the first
+                service.process.send_signal(signal.SIGTERM)
+                wait_until(lambda: not listens(port))
+                client.sendall(body[10:])
+                answer = client.recv(65536).decode()
+                assert answer.startswith("HTTP/1.1 200 ")
+            assert 0 == service.process.wait(START_WITHIN_S)
+
+    def test_the_counters_of_a_killed_server_are_taken_away_by_the_next(self, tmp_path):
+        with running(tmp_path, TMPDIR=str(tmp_path)) as service:
+            create(service, "brand1")
+            service.process.kill()
+            wait_until(lambda: not service.workers)
+        (left,) = tmp_path.glob("discount-metrics-*")
+        os.utime(left, (1, 1))
+        with running(tmp_path, TMPDIR=str(tmp_path)):
+            assert left not in set(tmp_path.glob("discount-metrics-*"))
+
+
+class TestDrain:
+    def test_not_ready_first_closed_later(self, tmp_path):
+        """On SIGTERM `/readyz` is 503 while calls are still served; then the listener closes."""
+        with running(tmp_path, DISCOUNT_DRAIN_S=str(DRAIN_S), WEB_CONCURRENCY="2") as service:
+            create(service, "brand1")
+            began = time.monotonic()
+            service.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: is_unready(service))
+            for _ in range(6):  # whichever worker answers
+                answer = requests.get(f"{service.url}/readyz", timeout=30)
+                assert "draining" == answer.json()["checks"]["drain"]
+                assert 200 == requests.get(f"{service.url}/livez", timeout=30).status_code
+                create(service, "brand1", 1)
+            assert 0 == service.process.wait(START_WITHIN_S)
+            assert time.monotonic() - began >= DRAIN_S
+            assert "draining" in {line["event"] for line in service.lines}
+
+    def test_kept_connections_are_let_go_and_a_second_sigterm_stops_at_once(self, tmp_path):
+        """A client that keeps its connection learns in the drain that it shall open another."""
+        with running(tmp_path, DISCOUNT_DRAIN_S="600") as service:
+            with requests.Session() as session:
+
+                def connection():
+                    return session.get(f"{service.url}/livez", timeout=30).headers["Connection"]
+
+                assert "keep-alive" == connection()
+                service.process.send_signal(signal.SIGTERM)
+                wait_until(lambda: is_unready(service))
+                assert "close" == connection()
+            assert 0 == service.stop()
+
+    def test_no_accepted_request_fails_under_load(self, tmp_path):
+        """Clients call on, each on new and kept connections, until nobody listens any more."""
+        with running(tmp_path, DISCOUNT_DRAIN_S="1", WEB_CONCURRENCY="2") as service:
+            create(service, "brand1", 1000)
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                clients = [
+                    pool.submit(call_until_refused, service, f"client{number}", number % 2 == 0)
+                    for number in range(CLIENTS)
+                ]
+                wait_until(lambda: answered(service) > 10 * CLIENTS)
+                assert 0 == service.stop()
+                numbers, failures = zip(*(client.result() for client in clients), strict=True)
+        assert [] == [failure for some in failures for failure in some]
+        assert sum(numbers) > 10 * CLIENTS
+
+
+def answered(service):
+    return metric(service, 'route="/v1/discount/fetch/{brand}/{user}",status="200"')
+
+
+def is_unready(service):
+    return requests.get(f"{service.url}/readyz", timeout=30).status_code == 503
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+def call_until_refused(service, user, keep):
+    """Call until connections are refused; return how many were answered, and what failed.
+
+    A kept connection that was closed while nothing was under way is opened again, as every
+    HTTP client does (RFC 9112, section 9.3.1). The kernel may reset a connection that came in
+    the instant in which the listener closed: at once, and nobody listens after it.
+    """
+    port = int(service.environment["PORT"])
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    failures: list[str] = []
+    fresh, answered, reset = True, 0, None
+    while True:
+        began = time.monotonic()
+        try:
+            connection.request("GET", f"/v1/discount/fetch/brand1/{user}", headers=bearer())
+            answer = connection.getresponse()
+            answer.read()
+        except ConnectionRefusedError:
+            return answered, failures
+        except (ConnectionError, HTTPException) as error:
+            connection.close()
+            if fresh:
+                reset = repr(error)
+                if time.monotonic() - began > HUNG_S:
+                    failures.append(f"hung: {reset}")
+            fresh = True
+            continue
+        answered += 1
+        if reset or answer.status != 200:
+            failures.append(reset or str(answer.status))
+        fresh = answer.will_close or not keep
+        if fresh:
+            connection.close()

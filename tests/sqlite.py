@@ -1,0 +1,31 @@
+"""SQLite files with the service's tables, copied from one that is migrated once a session."""
+
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
+from flask import Flask
+
+from service.settings import Settings
+from service.store.engines import open_database
+from service.store.upgrade import upgrade
+
+
+@functools.cache
+def migrated_file() -> Path:
+    """Make a file with the service's tables once, and return its path, to be copied."""
+    folder = tempfile.TemporaryDirectory(prefix="discount-sqlite-")
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "migrated.db"
+    database = open_database(Flask(file.name), Settings(database_url=f"sqlite:///{file}"))
+    upgrade(database)
+    database.close()  # the last connection writes the log back, so that the file is whole
+    return file
+
+
+def migrated_copy(file: Path) -> str:
+    """Make `file` a database with the service's tables, and return its URL."""
+    shutil.copyfile(migrated_file(), file)
+    return f"sqlite:///{file}"

@@ -1,0 +1,48 @@
+"""Codes are handed out in no order of their texts: an answer bounds nobody else's secret."""
+
+from itertools import pairwise
+
+import pytest
+
+from service.domain.codes import mint
+from tests.api.conftest import C
+from tests.working import do_all
+
+pytestmark = pytest.mark.own_database
+NOW = 1_800_000_000_000
+MANY = 200
+
+
+def handed_out(store):
+    """Return all codes of the pool as users get them, one after the other."""
+    return [store.reserve("brand1", "default", f"u{n}", NOW)[0].code for n in range(MANY)]
+
+
+def rises(codes):
+    """Return how often a code is followed by a higher one: in no order, half of the time."""
+    return sum(before < after for before, after in pairwise(codes))
+
+
+def create(client, auth):
+    body = {"number_to_create": MANY}
+    assert 201 == client.post(f"{C}/codes", json=body, headers=auth).status_code
+
+
+def generate(client, auth):
+    body = {"kind": "generate", "count": MANY}
+    assert 202 == client.post(f"{C}/jobs", json=body, headers=auth).status_code
+
+
+def import_sorted(client, auth):
+    headers = auth | {"Content-Type": "text/csv"}
+    lines = "\n".join(f"CODE-{number:06}" for number in range(MANY))
+    assert 202 == client.post(f"{C}/imports", data=lines, headers=headers).status_code
+
+
+@pytest.mark.parametrize("way", [create, generate, import_sorted])
+def test_codes_are_handed_out_in_no_order(client, auth, store, database, way):
+    store.add_codes("brand1", "default", 1, mint, NOW)
+    store.reserve("brand1", "default", "first", NOW)
+    way(client, auth)
+    do_all(database)
+    assert MANY / 4 < rises(handed_out(store)) < MANY * 3 / 4

@@ -1,0 +1,99 @@
+"""Readiness: the last word of a thread that looks, and no word that is too old."""
+
+import threading
+
+import pytest
+import structlog
+
+from service.observability import probes
+from service.observability.probes import Readiness
+
+
+@pytest.fixture
+def readiness(log):
+    """Make one with a single check, which looks often, and is soon taken for dead."""
+
+    def make(check, drain=lambda: None):
+        logger = structlog.wrap_logger(structlog.PrintLogger(log))
+        made.append(Readiness({"drain": drain}, {"database": check}, logger))
+        return made[-1]
+
+    made: list[Readiness] = []
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch):
+    monkeypatch.setattr(probes, "EVERY_S", 0.02)
+    monkeypatch.setattr(probes, "READY_WITHIN_S", 0.1)
+    monkeypatch.setattr(probes, "_STALE_S", 0.5)
+    monkeypatch.setattr(probes, "_REST_S", 0.01)
+
+
+def until(readiness, text):
+    for _ in range(1000):
+        answer = readiness.answer()
+        if text in answer.body:
+            return answer
+        threading.Event().wait(0.01)
+    raise AssertionError(answer)
+
+
+def test_without_a_thread_an_answer_looks_itself(readiness, log):
+    words = [None, "read-only", None]
+    asked = readiness(lambda: words.pop(0))
+    assert ["200 OK", "503 SERVICE UNAVAILABLE", "200 OK"] == [
+        asked.answer().status for _ in range(3)
+    ]
+    assert 1 == log.text.count("not_ready")
+
+
+def test_without_a_thread_a_check_that_hangs_has_timed_out(readiness):
+    go_on = threading.Event()
+    try:
+        assert b'"database":"timed out"' in readiness(lambda: go_on.wait(20) and None).answer().body
+    finally:
+        go_on.set()
+
+
+def test_a_thread_looks_and_answers_follow(readiness):
+    hangs, go_on = threading.Event(), threading.Event()
+    go_on.set()
+
+    def check():
+        if hangs.is_set():
+            go_on.wait(20)
+
+    watched = readiness(check)
+    watched.start()
+    assert until(watched, b'"database":"ok"').status.startswith("200")
+    go_on.clear()
+    hangs.set()
+    answer = until(watched, b'"database":"timed out"')
+    assert ("Retry-After", "1") in answer.headers
+    hangs.clear()
+    go_on.set()
+    until(watched, b'"database":"ok"')
+
+
+def test_a_drain_shows_at_once(readiness):
+    drain: list[str | None] = [None]
+    watched = readiness(lambda: None, lambda: drain[0])
+    watched.start()
+    until(watched, b'"status":"ready"')
+    drain[0] = "draining"
+    assert b'"drain":"draining"' in watched.answer().body
+
+
+def test_a_thread_that_died_has_no_last_word(readiness):
+    watched = readiness(lambda: None)
+    watched.start()
+    until(watched, b'"status":"ready"')
+    watched.stop()
+    until(watched, b'"database":"timed out"')
+
+
+def test_whatever_a_check_raises_means_not_ready(readiness):
+    assert b'"database":"unavailable"' in readiness(lambda: 1 / 0).answer().body

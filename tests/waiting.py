@@ -1,0 +1,39 @@
+"""Waiting for conditions: never for a time, and with limits that a busy machine does not reach."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import requests
+
+WITHIN_S = 120.0
+
+
+def wait_until(
+    holds: Callable[[], object],
+    otherwise: str = "it does not come true",
+    within_s: float = WITHIN_S,
+) -> None:
+    """Wait for something to become true.
+
+    Raises:
+        AssertionError: It did not in time; says `otherwise`.
+    """
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
+
+
+def get_when_up(url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+    """Get a URL as soon as somebody listens, and again where a killed worker cut the connection."""
+    answers: list[requests.Response] = []
+
+    def asked() -> bool:
+        try:
+            answers.append(requests.get(url, headers=headers, timeout=10))
+        except requests.RequestException:
+            return False
+        return True
+
+    wait_until(asked, f"nobody answers at {url}")
+    return answers[0]
