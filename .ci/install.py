@@ -10,6 +10,7 @@ but the first return at once, so that what takes time to import is imported wher
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -159,11 +160,16 @@ def inaccessible(error: OSError) -> str:
     """Say what cannot be read or written, whose it is, and what helps."""
     path = pathlib.Path(os.fsdecode(error.filename)) if error.filename else ROOT
     existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
-    return (
-        f"Cannot install into this checkout: {path}: {error.strerror}. {existing} belongs to"
-        f" {owner(existing)}, and this is {user(os.geteuid())}. Make the checkout your own"
-        f" (`sudo chown -R $(id -un) '{ROOT}'`), or work in a copy that you may write to."
-    )
+    if error.errno == errno.EROFS:
+        whose = f"{existing} is on a file system that cannot be written to."
+        remedy = "Work in a copy elsewhere."
+    else:
+        whose = f"{existing} belongs to {owner(existing)}, and this is {user(os.geteuid())}."
+        remedy = (
+            f"Make the checkout your own (`sudo chown -R $(id -un) '{ROOT}'`), or work in a copy"
+            " that you may write to."
+        )
+    return f"Cannot install into this checkout: {path}: {error.strerror}. {whose} {remedy}"
 
 
 def owner(path: pathlib.Path) -> str:
