@@ -113,7 +113,7 @@ def behind(proxy: str, target: Target, folder: Path) -> Iterator[Target | None]:
     front = free_port()
     config = folder / f"{proxy}.conf"
     config.write_text(PROXIES[proxy].format(front=front, back=target.port, folder=folder))
-    options = ["-f", config] if proxy == "haproxy" else ["-c", config]
+    options = ["-f", str(config)] if proxy == "haproxy" else ["-c", str(config)]
     with subprocess.Popen(
         [program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

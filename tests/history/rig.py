@@ -94,7 +94,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
 @contextmanager
 def _under_way(nemesis: Nemesis, clients: list[Client]) -> Iterator[None]:
     """Start all threads; none outlives the block, however it is left."""
-    threads = [*clients, nemesis]
+    threads: list[Client | Nemesis] = [*clients, nemesis]
     for thread in threads:
         thread.start()
     try:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.running import DISCOUNT, Running, end, environment, make_tables, wait_until_ready
+from tests.running import DISCOUNT, Running, end, environment, wait_until_ready
+from tests.tables import make_tables
 from tests.tokens import bearer
 from tests.waiting import wait_until
 

@@ -9,15 +9,8 @@ import pytest
 import requests
 
 from service.settings import HOME
-from tests.running import (
-    DISCOUNT,
-    START_WITHIN_S,
-    end,
-    environment,
-    free_port,
-    make_tables,
-    running,
-)
+from tests.running import DISCOUNT, START_WITHIN_S, end, environment, free_port, running
+from tests.tables import make_tables
 from tests.tokens import bearer
 from tests.waiting import get_when_up, wait_until
 

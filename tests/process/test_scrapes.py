@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import DISCOUNT, end, environment, free_port, make_tables, running
+from tests.running import DISCOUNT, end, environment, free_port, running
+from tests.tables import make_tables
 from tests.waiting import get_when_up, wait_until
 
 

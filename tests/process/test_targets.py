@@ -30,8 +30,8 @@ def ask(service):
     """Send a request as it is; return the status and the rest of the answer."""
 
     def send(target, *fields, method="GET", version="1.1", host="Host: x"):
-        fields = [host] * bool(host) + [f"Authorization: {TOKEN}", "Connection: close", *fields]
-        raw = "\r\n".join([f"{method} {target} HTTP/{version}", *fields, "", ""])
+        head = [host] * bool(host) + [f"Authorization: {TOKEN}", "Connection: close", *fields]
+        raw = "\r\n".join([f"{method} {target} HTTP/{version}", *head, "", ""])
         with socket.create_connection(("127.0.0.1", int(service.environment["PORT"])), 10) as one:
             one.sendall(raw.encode("latin-1"))
             received = b""

@@ -44,7 +44,7 @@ class Calls:
             *(self.create, self.create_in_campaign, self.reserve, self.fetch),
             *(self.generate, self.import_list, self.cancel, self.repeat),
         ]
-        self._last: tuple[str, dict] | None = None
+        self._last: tuple[str, dict[str, Any]] | None = None
 
     def post(self, path, **options):
         headers = dict(self._auth) | options.pop("headers", {})

@@ -19,6 +19,11 @@ def arriving(arrivals, name, data, begun=0.0):
     return incoming
 
 
+def is_over(arrivals):
+    """Ask anew each time, which mypy does not expect of a property."""
+    return arrivals.over_limit
+
+
 def test_the_oldest_without_a_head_goes_before_those_with_one():
     arrivals = Arrivals()
     arriving(arrivals, "body", HEAD + b"a" * 100)
@@ -32,12 +37,12 @@ def test_memory_is_counted_until_a_request_is_answered():
     arrivals = Arrivals(limit=150)
     arriving(arrivals, "nothing yet", b"")
     first = arriving(arrivals, "first", HEAD + b"a" * 100)
-    assert not arrivals.over_limit
+    assert not is_over(arrivals)
     second = arriving(arrivals, "second", b"GET /" + b"a" * 60)
-    assert arrivals.over_limit
+    assert is_over(arrivals)
     assert "first" == arrivals.oldest()
     arrivals.remove("first")
-    assert arrivals.over_limit, "it waits for a thread"
+    assert is_over(arrivals), "it waits for a thread"
     arrivals.release(first)
     arrivals.release(first)
     assert not arrivals.over_limit

@@ -108,7 +108,6 @@ def test_trailers_have_a_limit(end):
 
 def test_a_body_of_known_length_ends_there():
     body = SizedBody(5)
-    assert not body.ended
     assert body.exceeds(4)
     assert not body.exceeds(5)
     body.feed(b"hel")

@@ -5,7 +5,6 @@ from selectors import DefaultSelector
 
 import pytest
 
-from service import sending
 from service.sending import PendingAnswers, Unsent, send_some
 
 
@@ -14,7 +13,8 @@ class Loop:
 
     def __init__(self, limit):
         self.poller = DefaultSelector()
-        self.sent, self.cut = [], []
+        self.sent: list[Any] = []
+        self.cut: list[Any] = []
         self.pending = PendingAnswers(
             self.poller, lambda conn, keep: self.sent.append((conn, keep)), self.cut.append, limit
         )
@@ -76,8 +76,8 @@ def test_who_takes_nothing_is_cut_in_time(loop, conns, monkeypatch):
     add(loop, conns[0])
     loop.pending.end_slow()
     assert [] == loop.cut
-    later = sending.time.monotonic() + 11
-    monkeypatch.setattr(sending.time, "monotonic", lambda: later)
+    later = time.monotonic() + 11
+    monkeypatch.setattr("service.sending.time.monotonic", lambda: later)
     loop.pending.end_slow()
     assert [conns[0]] == loop.cut
 
