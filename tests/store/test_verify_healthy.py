@@ -4,6 +4,7 @@ import random
 import sqlite3
 from contextlib import closing
 from itertools import count
+from typing import Any
 
 import psycopg
 import pytest

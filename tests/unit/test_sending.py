@@ -1,7 +1,9 @@
 """Answers that clients are slow to take: sent on, ended when too slow or too many."""
 
 import socket
+import time
 from selectors import DefaultSelector
+from typing import Any
 
 import pytest
 
