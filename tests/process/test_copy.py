@@ -57,10 +57,12 @@ BY_HAND = """
     INSERT INTO import_row (brand_id, code, file, line) VALUES (1, 'AAAA', 'f', 1);
     INSERT INTO import_refusal (brand_id, job_id, line, reason) VALUES (1, 'j', 2, 'bad-form');
     DELETE FROM tally;
-    INSERT INTO tally SELECT campaign.brand_id, id, STATES
+    INSERT INTO tally (brand_id, campaign_id, STATES) SELECT campaign.brand_id, id, COUNTED
     FROM campaign LEFT JOIN code ON code.brand_id = campaign.brand_id AND campaign_id = id
     GROUP BY campaign.brand_id, id;
-""".replace("STATES", ", ".join(f"coalesce(sum(state = '{state}'), 0)" for state in State))
+""".replace("STATES", ", ".join(State)).replace(
+    "COUNTED", ", ".join(f"coalesce(sum(state = '{state}'), 0)" for state in State)
+)
 """States that no call leads to yet."""
 
 
