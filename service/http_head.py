@@ -33,8 +33,11 @@ _ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|$)",
 """Scheme and authority of an absolute-form target (RFC 9112, section 3.2.2), without userinfo."""
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_~%!$&'()*+,;=]+)(?::[0-9]*)?")
 """RFC 9110, section 7.2; an http URI has no empty host (section 4.2.1)."""
-_ONCE = {"AUTHORIZATION", "IDEMPOTENCY-KEY", "CONTENT-ENCODING", "EXPECT"}
-"""Fields of one value that gunicorn would join; it refuses a second Host, Content-Type, -Length."""
+_ONCE = {"IDEMPOTENCY-KEY", "CONTENT-ENCODING", "EXPECT"}
+"""Fields of one value that gunicorn would join; it refuses a second Host, Content-Type, -Length.
+
+Two of Authorization, joined, are no token: they are a 401, as everything that is none.
+"""
 
 
 class HttpRequest(Request):

@@ -55,14 +55,14 @@ def _ready_to_serve(*, makes_file: bool = False) -> Settings:
     settings = load_settings()
     load_keys(settings)
     connections(settings)
-    if makes_file:
-        require_no_other_file(settings)
-    else:
-        require_database(settings)
     _require_free("PORT", settings.host, settings.port)
     if settings.insists_on_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
         _require_free("METRICS_PORT", settings.host, metrics_port)
+    if makes_file:
+        require_no_other_file(settings)
+    else:
+        require_database(settings)
     return settings
 
 

@@ -79,7 +79,13 @@ class Session:
         Raises:
         ClickException: The tables are not there.
         """
-        if why := why_not_ready(self._database):
+        try:
+            why = why_not_ready(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+        if why:
+            self._database.close()
             raise click.ClickException(f"The database is {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
         self._progress.start()

@@ -10,6 +10,7 @@ from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.upgrade import upgrade
+from tests.postgresql import fresh_database
 from tests.tokens import SECRET
 
 
@@ -17,6 +18,16 @@ from tests.tokens import SECRET
 def engine(request):
     """SQLite, where a test does not say otherwise."""
     return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def database_url(engine, tmp_path):
+    """A database without tables; of SQLite, not even the file."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path}/discount.db"
+    else:
+        with fresh_database() as url:
+            yield url
 
 
 @pytest.fixture

@@ -205,6 +205,10 @@ def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, befalls, fa
     """
     assert trouble.is_back()
     with befalls(trouble.database), trouble.callers() as answers_of_callers:
+        if failing is not None:
+            wait_until(
+                lambda: failing.items() <= trouble.checks().items(), "readiness does not notice"
+            )
         checks = trouble.checks()
         assert 200 == requests.get(f"{trouble.service.url}/livez", timeout=20).status_code
         assert requests.get(trouble.service.metrics_url, timeout=1 + NOISE_S).ok

@@ -13,6 +13,7 @@ import requests
 
 from service.settings import HOME
 from tests.running import end, free_port
+from tests.tables import make_tables
 from tests.waiting import wait_until
 
 MAKE = shutil.which("make") or "make"
@@ -109,6 +110,7 @@ def test_on_a_terminal_lines_are_coloured(tmp_path):
         "METRICS_PORT": str(free_port()),
         "TERM": "xterm",
     }
+    make_tables(env)
     process = subprocess.Popen(
         [HOME / ".venv/bin/discount", "serve"], env=env, stdout=theirs, stderr=theirs
     )

@@ -111,6 +111,7 @@ def test_a_folder_of_counters_from_outside_is_not_used(tmp_path, folder):
 def test_a_workers_port_is_not_what_a_development_server_takes_by_default(tmp_path):
     """`discount run` begins both at once, and 5001 is the worker's."""
     env = environment(tmp_path, METRICS_PORT=None, DISCOUNT_WORKER_METRICS_PORT="5001")
+    make_tables(env)
     process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=subprocess.PIPE)
     assert process.stdout
     try:

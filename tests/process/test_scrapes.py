@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -73,9 +74,9 @@ def test_a_workers_port_has_the_same_limits(tmp_path):
 
 def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
     """As soon as there are files again, who has waited is served."""
-    with running(tmp_path) as service, requests.Session() as session:
-        assert session.get(f"{service.url}/livez", timeout=5).ok
+    with running(tmp_path) as service:
         (worker,) = children(service.process.pid)
+        wait_until(lambda: not established(worker))  # an idle one would go to make room
         _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used(worker), hard))
         with socket.create_connection(("127.0.0.1", int(service.environment["PORT"]))) as new:
@@ -94,6 +95,11 @@ def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
         metrics = requests.get(service.metrics_url, timeout=5).text
         assert "discount_accept_failures_total 0.0" not in metrics
         assert "discount_accept_failures_total" in metrics
+
+
+def established(pid):
+    found = psutil.Process(pid).net_connections("tcp")
+    return [each for each in found if each.status == psutil.CONN_ESTABLISHED]
 
 
 def used(pid):
