@@ -117,7 +117,8 @@ def _prepare(
     assert request is not None  # noqa: S101 - for the type checker
     assert body is not None  # noqa: S101
     response, environ = create(request, buffer, conn.client, conn.server, config)
-    del environ["wsgi.early_hints"]  # nobody writes but us
+    environ["gunicorn.socket"] = conn.sock  # for its options alone: nobody writes but us
+    del environ["wsgi.early_hints"]
     environ["wsgi.multithread"] = True
     environ.update(incoming.kept)
     if incoming.is_whole:

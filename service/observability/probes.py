@@ -59,12 +59,18 @@ class Readiness:
         """When each check answered."""
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._looked = threading.Event()
         self._said: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
 
     def start(self) -> None:
-        """Look from now on, from a thread of this process, until the process ends."""
+        """Look from now on, from a thread of this process, until the process ends.
+
+        Return once it has looked for the first time, as long as that takes no second: who asks
+        first should not hear that nothing is known yet.
+        """
         self._watcher = threading.Thread(target=self._watch, name="readiness", daemon=True)
         self._watcher.start()
+        self._looked.wait(READY_WITHIN_S)
 
     def stop(self) -> None:
         """Look no more; from now on nothing is ready."""
@@ -99,6 +105,7 @@ class Readiness:
         while not self._stopping.wait(rest_s):
             began = time.monotonic()
             self._look()
+            self._looked.set()
             rest_s = max(_REST_S, began + EVERY_S - time.monotonic())
 
     def _look(self) -> None:

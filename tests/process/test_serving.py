@@ -72,6 +72,7 @@ class TestStart:
         assert f"{name}={taken}" in done.stderr
 
     def test_without_tables_it_is_alive_but_not_ready(self, tmp_path):
+        (tmp_path / "discount.db").touch()
         env = environment(tmp_path)
         url = f"http://127.0.0.1:{env['PORT']}"
         process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=subprocess.DEVNULL)

@@ -10,7 +10,7 @@ import pytest
 from tests.engines import on_sqlite
 from tests.running import DISCOUNT, environment
 
-pytestmark = on_sqlite
+pytestmark = [on_sqlite, pytest.mark.own_database]
 TOKEN = f"{DISCOUNT} token --subject me --brand '*'"
 EXPORT = f"{DISCOUNT} codes export --brand b1"
 FULL = "Error: Standard output cannot be written: No space left on device.\n"
