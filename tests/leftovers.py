@@ -27,7 +27,7 @@ Finder = Callable[[], Sequence[str]]
 SETTLED_WITHIN_S = 10.0
 """What was told to end may take as long."""
 PR_SET_CHILD_SUBREAPER = 36
-OF_AN_APPLICATION = ("readyz", "writer")
+OF_AN_APPLICATION = ("readyz", "writer", "pool-")
 """Threads that an application starts when they are first needed. One that all tests share keeps
 them from one test to the next: they are looked for at the end.
 """

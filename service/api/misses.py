@@ -73,7 +73,7 @@ class Misses:
     ) -> Iterator[Sequence[Refusal]]:
         """Count the rows of a report that say that the brand has a code, before they are told."""
         for part in parts:
-            self.add(caller, brand, sum(refusal.reason is Reason.IN_BRAND for refusal in part))
+            self.add(caller, brand, sum(refusal.reason == Reason.IN_BRAND for refusal in part))
             yield part
 
     def _count(self, key: Key, count: int) -> None:

@@ -224,6 +224,7 @@ def test_a_create_that_was_answered_is_replayed_below_the_reserve(client, auth, 
 
 
 @on_sqlite
+@pytest.mark.own_database
 def test_a_full_database_refuses_what_grows_and_is_unavailable_to_the_rest(
     client, auth, codes, database, refused, counted
 ):

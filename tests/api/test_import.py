@@ -66,7 +66,7 @@ def stored(client, auth):
 
     def codes(path=C):
         answer = client.get(f"{path}/codes?limit=1000", headers=auth)
-        return [row["code"] for row in answer.json.get("items", ())]
+        return sorted(row["code"] for row in answer.json.get("items", ()))
 
     return codes
 

@@ -191,7 +191,7 @@ class TestKeysOfTheTokensOwn:
     @pytest.mark.parametrize("kid", [None, {}], ids=repr)
     def test_no_name_where_every_key_has_one(self, attack, rs_client, kid):
         attack(signed({"alg": "RS256", "kid": kid}, claims()), rs_client)
-        attack(jwt.encode(claims(), RSA, "RS256"), rs_client)
+        attack(jwt.encode(claims(), STRANGER, "RS256"), rs_client)
 
 
 class TestHeader:

@@ -179,7 +179,7 @@ class TestTheCopy:
         url, *_ = source
         before = rows_of(url)
         rows = sum(map(len, before.values()))
-        said = f"All {rows} rows are copied, and both databases have the same.\n"
+        said = f"{rows} rows were copied, and both databases have the same.\n"
         assert (0, said) == run(url, target)
         assert before == rows_of(target)
         assert before == rows_of(url)
@@ -312,7 +312,8 @@ class TestRefusals:
 
     def test_a_missing_file_is_not_made(self, target, tmp_path):
         status, said = run(f"sqlite:///{tmp_path}/none.db", target)
-        assert (1, f"Error: There is no database file {tmp_path}/none.db.\n") == (status, said)
+        assert 1 == status
+        assert said.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
         assert not (tmp_path / "none.db").exists()
 
     def test_the_engines_are_not_mixed_up(self, source, target):

@@ -200,7 +200,7 @@ def test_an_export_whose_source_fails_does_not_look_whole(database_url, tmp_path
         lines = service.lines
     exports = [line for line in lines if (line.get("route") or "").endswith("/export")]
     assert 2 == [line["outcome"] for line in exports].count("cut")
-    assert 2 == len([line for line in lines if "source of an answer" in line["event"]])
+    assert 2 == len([line for line in lines if "source of an answer" in line.get("message", "")])
     assert TOKEN not in str(lines)
 
 

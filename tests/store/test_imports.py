@@ -83,7 +83,7 @@ def until(phase, step):
 
 
 def stored(store):
-    return [row.code for row in store.codes(*POOL, None, None, 10_000).items]
+    return sorted(row.code for row in store.codes(*POOL, None, None, 10_000).items)
 
 
 def one(database, query):
@@ -243,7 +243,8 @@ def test_claims_are_spread_over_what_was_imported(ask, database):
     do_all(database)
     with database.read() as connection:
         found = connection.execute(text("SELECT probe FROM code ORDER BY code")).scalars().all()
-    assert probes(Part(0, 3000, 3000)) == found
+    assert sorted(probes(Part(0, 3000, 3000))) == sorted(found)
+    assert sorted(found) != found  # nobody can tell a code from its neighbour's place
 
 
 def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
@@ -265,7 +266,7 @@ def test_on_sqlite_a_chunk_stores_as_many_rows_as_it_is_told(ask, step, store):
     ask()
     until(chunks.STORE, step)
     step(100)
-    assert CODES[:100] == stored(store)
+    assert 100 == len(stored(store))
 
 
 @on_postgresql

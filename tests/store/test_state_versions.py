@@ -71,7 +71,8 @@ def begun(database, jobs, phase):
         database,
         f"UPDATE job SET kind = 'import', state = 'running', started_at = 1, cursor = '{cursor}', "
         f"total = 4, done = {done}, leased_until = {system_clock()}, state_version = 1",
-        f"INSERT INTO import_file VALUES (1, 'f1', 1, 1, '{key.id}')",
+        "INSERT INTO import_file (brand_id, id, created_at, job_brand_id, job_id)"
+        f" VALUES (1, 'f1', 1, 1, '{key.id}')",
         f"INSERT INTO import_run VALUES (1, 'f1', 0, 0, '{entries}')",
         "INSERT INTO import_row VALUES (1, 'CODE-1', 'f1', 2)" if done else "SELECT 1",
         "INSERT INTO import_block VALUES (1, 'f1', 1, CAST('3\n' AS BLOB))",

@@ -20,7 +20,7 @@ from service.domain.errors import (
     NoCodesLeft,
     Unavailable,
 )
-from service.domain.model import State
+from service.domain.model import Level, State
 from service.store.codes import add_codes
 from service.store.pools import find_pool
 from service.store.status import SQLStatus
@@ -191,7 +191,7 @@ class TestCounts:
             store.reserve("brand", "default", f"user{number}", NOW)
         assert count_rows(database) == store.brand("brand")[1]
         assert count_rows(database) == store.campaign("brand", "default")[1]
-        assert [("brand", "default", 13, 7)] == SQLStatus(database).levels()
+        assert [Level("brand", "default", 13, 7)] == list(SQLStatus(database).levels().shown)
 
     def test_counting_reads_no_codes(self, store, database, plans):
         """The cost is the same on ten codes and on ten million: only the tally is read."""

@@ -167,14 +167,14 @@ class TestNoFile:
     def test_a_missing_file_is_not_made(self, tmp_path):
         status, counts, complaint = run(f"sqlite:///{tmp_path}/no/such.db")
         assert (1, {}) == (status, counts)
-        assert f"There is no database file {tmp_path}/no/such.db." in complaint
+        assert f"There is no database file {tmp_path}/no/such.db: " in complaint
         assert [] == list(tmp_path.iterdir())
 
     def test_another_file_is_none(self, tmp_path):
         (tmp_path / "letter").write_text("Dear Sir or Madam, " * 100)
         status, counts, complaint = run(f"sqlite:///{tmp_path}/letter")
         assert (1, {}) == (status, counts)
-        assert "file is not a database" in complaint
+        assert "is not an SQLite database" in complaint
 
     def test_without_tables_it_says_how_to_make_them(self, tmp_path):
         damage(f"sqlite:///{tmp_path}/empty.db", "VACUUM")
