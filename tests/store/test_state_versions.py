@@ -87,7 +87,7 @@ def test_an_import_that_version_1_has_begun_is_finished(database, jobs, store, p
     job = jobs.find(*POOL, key.id)
     assert ("succeeded", 3, 0) == (job.state, job.done, job.failed)
     codes = store.codes(*POOL, None, None, 10).items
-    assert ["CODE-1", "CODE-2", "CODE-3"] == [code.code for code in codes]
+    assert ["CODE-1", "CODE-2", "CODE-3"] == sorted(code.code for code in codes)
 
 
 @pytest.mark.usefixtures("engine")
