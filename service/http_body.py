@@ -181,3 +181,8 @@ class ChunkedBody:
 def malformed() -> Problem:
     """Return the refusal of a body that is malformed."""
     return InvalidRequest([InputError("", "The body's chunks are malformed.")])
+
+
+def ends_too_soon() -> Problem:
+    """Return the refusal of a body of which the client has sent a part."""
+    return InvalidRequest([InputError("", "The body ends too soon.")])

@@ -18,14 +18,8 @@ from service.app import parts_of
 from service.arrivals import Arrivals
 from service.body_state import BodyAwaited
 from service.connections import ConnectionWorker
-from service.domain.errors import (
-    InputError,
-    InternalError,
-    InvalidRequest,
-    Problem,
-    RequestTimeout,
-    Unavailable,
-)
+from service.domain.errors import InternalError, Problem, RequestTimeout, Unavailable
+from service.http_body import ends_too_soon
 from service.http_head import read_head
 from service.plain_calls import PlainCalls
 from service.probe_calls import take_probe
@@ -137,8 +131,7 @@ class ServiceWorker(ConnectionWorker):
             if incoming.body is None:
                 self.drop(conn)
             else:
-                problem = InvalidRequest([InputError("", "The body ends too soon.")])
-                self.refuse(conn, problem, known_of(incoming))
+                self.refuse(conn, ends_too_soon(), known_of(incoming))
 
     def _feed(self, conn: TConn, incoming: Incoming, data: bytes) -> None:
         """Take what has arrived, and do what can be done with it."""
