@@ -40,6 +40,18 @@ class ConnectionWorker(ThreadWorker):
         parts = parts_of(self.wsgi)
         return AcceptPause(parts.log, parts.metrics.accept_failed)
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, and call whoever waits for them.
+
+        gunicorn would also call whom an earlier call of the same batch has ended, or whose
+        descriptor it has closed and somebody new has got.
+        """
+        waiting = self.poller.get_map()
+        with suppress(InterruptedError):
+            for key, _ in self.poller.select(timeout):
+                if waiting.get(key.fd) is key:
+                    key.data(key.fileobj)
+
     def accept(self, listener: socket) -> None:
         """Accept a connection; where there is no room for it, the oldest without a request goes."""
         try:
