@@ -69,7 +69,7 @@ class ConnectionWorker(ThreadWorker):
 
     def _accept_later(self, error: OSError) -> None:
         """Make room for a connection that the system refuses; else, accept nobody for a moment."""
-        if self.make_room():
+        if self.end_farewell() or self.end_idle() or self.make_room():
             self._pause.note(error)
         else:
             self._pause.begin(error)
@@ -186,6 +186,15 @@ class ConnectionWorker(ThreadWorker):
         if conn is not None:
             self._end_leaving(conn)
         return conn is not None
+
+    def end_idle(self) -> bool:
+        """Close the kept connection that is idle for longest; return whether there was one."""
+        if not self.keepalived_conns:
+            return False
+        conn = self.keepalived_conns.popleft()
+        self.poller.unregister(conn.sock)
+        self.drop(conn)
+        return True
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
         """Once stopping, take what the kernel has accepted for us, and listen no more.

@@ -85,16 +85,20 @@ class ServiceWorker(ConnectionWorker):
 
     def make_room(self) -> bool:
         """End the connection that is missed least, and return whether there was one."""
-        if (conn := self._arrivals.oldest_without_head()) is not None:
-            self._turn_away(conn)
-        elif self.keepalived_conns:
-            conn = self.keepalived_conns.popleft()
-            self.poller.unregister(conn.sock)
-            self.drop(conn)
-        elif (conn := self._arrivals.oldest()) is not None:
-            self._turn_away(conn)
-        else:
-            return self.end_farewell() or self.pending.end_oldest()
+        return (
+            self.end_farewell()
+            or self._evict(self._arrivals.oldest_without_head())
+            or self.end_idle()
+            or self._evict(self._arrivals.oldest())
+            or self.pending.end_oldest()
+        )
+
+    def _evict(self, conn: TConn | None) -> bool:
+        """Turn a connection away, if there is one, and have its place at once."""
+        if conn is None:
+            return False
+        self._turn_away(conn)
+        self.end_farewell()  # its own: whoever evicts has ended all others
         return True
 
     def enqueue_req(self, conn: TConn) -> None:

@@ -1,8 +1,10 @@
 """The event loop of a worker: whose connection ends when there is no room, and what that costs."""
 
+import errno
 import os
 import socket
 from contextlib import ExitStack
+from select import select
 from selectors import EVENT_READ, DefaultSelector
 from types import SimpleNamespace
 
@@ -53,6 +55,8 @@ def worker(monkeypatch, request):
             made._plain = PlainCalls(made, Tasks(made.method_queue.defer), lambda _: True)  # noqa: SLF001
         made.set_accept_enabled(True)
         yield made
+        while made.make_room():
+            pass
         made.tpool.shutdown()
         made.method_queue.close()
         made.tmp.close()
@@ -75,6 +79,11 @@ def connect(worker):
 def turn(worker):
     for _ in range(3):
         worker.wait_for_and_dispatch_events(0.01)
+
+
+def is_told(client):
+    """Say whether somebody has got an answer, or the end."""
+    return bool(select([client], [], [], 0)[0])
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -114,3 +123,34 @@ def test_who_got_the_descriptor_of_somebody_ended_is_not_called_for_him(worker):
             worker.poller.register(ours, EVENT_READ, replace_the_other)
         worker.wait_for_and_dispatch_events(1)
     assert 1 == len(called)
+
+
+def test_where_everybody_has_half_a_head_the_oldest_is_told_and_gone_at_once(worker, connect):
+    """Its place is free for the next: `nr_conns` at the limit would stop accepting."""
+    clients = [connect(HALF_HEAD) for _ in range(3 * ROOM)]
+    assert worker.nr_conns < ROOM
+    for gone in clients[: 1 - ROOM]:
+        received = gone.recv(4096)
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert gone.recv(1) == b""
+    assert not any(map(is_told, clients[1 - ROOM :]))
+
+
+def test_farewells_go_before_whoever_still_wants_something(worker, connect):
+    leaving = [connect(b"\n") for _ in range(ROOM - 2)]
+    waits = connect(HALF_HEAD)
+    connect(HALF_HEAD)
+    assert all(client.recv(4096).startswith(b"HTTP/1.1 400 ") for client in leaving)
+    assert not is_told(waits)
+
+
+def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatch):
+    """One that leaves anyway, or an idle one: nobody is refused for it."""
+    waits = connect(HALF_HEAD)
+    connect(b"\n")
+    full = OSError(errno.EMFILE, "Too many open files")
+    listener = SimpleNamespace(accept=lambda: (_ for _ in ()).throw(full))
+    before = worker.nr_conns
+    worker.accept(listener)
+    assert before - 1 == worker.nr_conns
+    assert not is_told(waits)
