@@ -106,12 +106,13 @@ class ConnectionWorker(ThreadWorker):
             self.sent(conn, keep)
         else:
             left = memoryview(answer)[sent:]
-            self.pending.add(conn, Unsent([left], len(left)), keep=keep)
+            self.finish_sending(conn, Unsent([left], len(left)), keep=keep)
 
     def finish_sending(self, conn: TConn, unsent: Unsent, *, keep: bool) -> None:
         """Go on with a connection that has its answer, or a part of it."""
         if unsent.parts:
-            self.pending.add(conn, unsent, keep=keep)
+            held = unsent.memory + len(conn.rest)
+            self.pending.add(conn, unsent._replace(memory=held), keep=keep)
         else:
             self.sent(conn, keep)
 

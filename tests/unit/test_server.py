@@ -14,6 +14,7 @@ from gunicorn.config import Config
 from service.accepting import AcceptPause
 from service.observability.requests import Pseudonyms, RequestObserver
 from service.plain_calls import PlainCalls
+from service.sending import Unsent
 from service.server import ServiceWorker
 from service.tasks import Tasks
 
@@ -142,6 +143,17 @@ def test_farewells_go_before_whoever_still_wants_something(worker, connect):
     connect(HALF_HEAD)
     assert all(client.recv(4096).startswith(b"HTTP/1.1 400 ") for client in leaving)
     assert not is_told(waits)
+
+
+def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker, connect):
+    added = []
+    worker.pending = SimpleNamespace(add=lambda _conn, unsent, **_: added.append(unsent.memory))
+    conn = SimpleNamespace(rest=b"GET /")
+    worker.finish_sending(conn, Unsent([memoryview(b"left")], 4), keep=True)
+    conn.sock = SimpleNamespace(send=lambda _: 2)
+    worker.deliver(conn, b"answer", keep=True)
+    del worker.pending
+    assert [4 + 5, 4 + 5] == added
 
 
 def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatch):
