@@ -203,7 +203,8 @@ class ConnectionWorker(ThreadWorker):
         gunicorn would keep listening while it finishes: connections that nobody will accept
         would hang, and be reset in the end.
         """
-        if enabled and self._pause.lasts:
+        closed = any(listener.fileno() < 0 for listener in self.sockets)
+        if closed or (enabled and self._pause.lasts):
             return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:

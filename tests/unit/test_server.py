@@ -145,6 +145,15 @@ def test_farewells_go_before_whoever_still_wants_something(worker, connect):
     assert not is_told(waits)
 
 
+def test_listeners_that_are_closed_already_are_let_be(worker):
+    """SIGTERM may come just before the loop stops accepting for want of room."""
+    worker.alive = False
+    worker.set_accept_enabled(False)
+    worker.set_accept_enabled(False)
+    worker.set_accept_enabled(True)
+    assert -1 == worker.sockets[0].fileno()
+
+
 def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker, connect):
     added = []
     worker.pending = SimpleNamespace(add=lambda _conn, unsent, **_: added.append(unsent.memory))
