@@ -40,6 +40,18 @@ class ConnectionWorker(ThreadWorker):
         parts = parts_of(self.wsgi)
         return AcceptPause(parts.log, parts.metrics.accept_failed)
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, and call whoever waits for them.
+
+        gunicorn would also call whom an earlier call of the same batch has ended, or whose
+        descriptor it has closed and somebody new has got.
+        """
+        waiting = self.poller.get_map()
+        with suppress(InterruptedError):
+            for key, _ in self.poller.select(timeout):
+                if waiting.get(key.fd) is key:
+                    key.data(key.fileobj)
+
     def accept(self, listener: socket) -> None:
         """Accept a connection; where there is no room for it, the oldest without a request goes."""
         try:
@@ -57,7 +69,7 @@ class ConnectionWorker(ThreadWorker):
 
     def _accept_later(self, error: OSError) -> None:
         """Make room for a connection that the system refuses; else, accept nobody for a moment."""
-        if self.make_room():
+        if self.end_farewell() or self.end_idle() or self.make_room():
             self._pause.note(error)
         else:
             self._pause.begin(error)
@@ -94,12 +106,13 @@ class ConnectionWorker(ThreadWorker):
             self.sent(conn, keep)
         else:
             left = memoryview(answer)[sent:]
-            self.pending.add(conn, Unsent([left], len(left)), keep=keep)
+            self.finish_sending(conn, Unsent([left], len(left)), keep=keep)
 
     def finish_sending(self, conn: TConn, unsent: Unsent, *, keep: bool) -> None:
         """Go on with a connection that has its answer, or a part of it."""
         if unsent.parts:
-            self.pending.add(conn, unsent, keep=keep)
+            held = unsent.memory + len(conn.rest)
+            self.pending.add(conn, unsent._replace(memory=held), keep=keep)
         else:
             self.sent(conn, keep)
 
@@ -175,13 +188,23 @@ class ConnectionWorker(ThreadWorker):
             self._end_leaving(conn)
         return conn is not None
 
+    def end_idle(self) -> bool:
+        """Close the kept connection that is idle for longest; return whether there was one."""
+        if not self.keepalived_conns:
+            return False
+        conn = self.keepalived_conns.popleft()
+        self.poller.unregister(conn.sock)
+        self.drop(conn)
+        return True
+
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
         """Once stopping, take what the kernel has accepted for us, and listen no more.
 
         gunicorn would keep listening while it finishes: connections that nobody will accept
         would hang, and be reset in the end.
         """
-        if enabled and self._pause.lasts:
+        closed = any(listener.fileno() < 0 for listener in self.sockets)
+        if closed or (enabled and self._pause.lasts):
             return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:

@@ -40,6 +40,10 @@ class Body(Protocol):
     def ended(self) -> bool:
         """Whether all of it has arrived."""
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of it, and of what is behind it."""
+
     def feed(self, data: bytes) -> None:
         """Take what has arrived.
 
@@ -66,6 +70,11 @@ class SizedBody:
         """Whether all of it has arrived."""
         return not self._left
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of it, and of what is behind it."""
+        return len(self.content) + len(self.rest)
+
     def feed(self, data: bytes) -> None:
         """Take what has arrived."""
         part = data[: self._left]
@@ -91,6 +100,11 @@ class ChunkedBody:
         self._left = 0
         self._extensions = 0
         self._read = self._read_size
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept of it, and of what is behind it."""
+        return len(self.content) + len(self._raw) + len(self.rest)
 
     def feed(self, data: bytes) -> None:
         """Take what has arrived.
@@ -181,3 +195,8 @@ class ChunkedBody:
 def malformed() -> Problem:
     """Return the refusal of a body that is malformed."""
     return InvalidRequest([InputError("", "The body's chunks are malformed.")])
+
+
+def ends_too_soon() -> Problem:
+    """Return the refusal of a body of which the client has sent a part."""
+    return InvalidRequest([InputError("", "The body ends too soon.")])

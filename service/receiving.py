@@ -71,8 +71,8 @@ class Incoming:
 
     @property
     def size(self) -> int:
-        """How much memory it takes, nearly."""
-        return len(self.buffer) + (len(self.body.content) if self.body else 0)
+        """How much memory it takes, nearly: a whole head is kept as it came and as it was read."""
+        return len(self.buffer) + 2 * len(self.head) + (self.body.held if self.body else 0)
 
     @property
     def begun_to_arrive(self) -> bool:

@@ -18,14 +18,8 @@ from service.app import parts_of
 from service.arrivals import Arrivals
 from service.body_state import BodyAwaited
 from service.connections import ConnectionWorker
-from service.domain.errors import (
-    InputError,
-    InternalError,
-    InvalidRequest,
-    Problem,
-    RequestTimeout,
-    Unavailable,
-)
+from service.domain.errors import InternalError, Problem, RequestTimeout, Unavailable
+from service.http_body import ends_too_soon
 from service.http_head import read_head
 from service.plain_calls import PlainCalls
 from service.probe_calls import take_probe
@@ -91,16 +85,20 @@ class ServiceWorker(ConnectionWorker):
 
     def make_room(self) -> bool:
         """End the connection that is missed least, and return whether there was one."""
-        if (conn := self._arrivals.oldest_without_head()) is not None:
-            self._turn_away(conn)
-        elif self.keepalived_conns:
-            conn = self.keepalived_conns.popleft()
-            self.poller.unregister(conn.sock)
-            self.drop(conn)
-        elif (conn := self._arrivals.oldest()) is not None:
-            self._turn_away(conn)
-        else:
-            return self.end_farewell() or self.pending.end_oldest()
+        return (
+            self.end_farewell()
+            or self._evict(self._arrivals.oldest_without_head())
+            or self.end_idle()
+            or self._evict(self._arrivals.oldest())
+            or self.pending.end_oldest()
+        )
+
+    def _evict(self, conn: TConn | None) -> bool:
+        """Turn a connection away, if there is one, and have its place at once."""
+        if conn is None:
+            return False
+        self._turn_away(conn)
+        self.end_farewell()  # its own: whoever evicts has ended all others
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -137,8 +135,7 @@ class ServiceWorker(ConnectionWorker):
             if incoming.body is None:
                 self.drop(conn)
             else:
-                problem = InvalidRequest([InputError("", "The body ends too soon.")])
-                self.refuse(conn, problem, known_of(incoming))
+                self.refuse(conn, ends_too_soon(), known_of(incoming))
 
     def _feed(self, conn: TConn, incoming: Incoming, data: bytes) -> None:
         """Take what has arrived, and do what can be done with it."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from service.body_state import BodyAwaited
-from service.http_body import Body
+from service.http_body import Body, ends_too_soon
 
 STALLED_AFTER_S = 5.0
 """How long a thread waits for a client to send or take anything at all."""
@@ -103,7 +103,7 @@ class UnreceivedBody:
         Raises:
             BodyAwaited: It would have to be waited for, and this is no transfer.
             TimeoutError: It comes too slowly.
-            Problem: It is malformed.
+            Problem: It is malformed, or the client ends before it does.
         """
         if not self._streaming:
             raise BodyAwaited
@@ -111,7 +111,7 @@ class UnreceivedBody:
         while (size < 0 or len(content) < size) and not self._body.ended:
             data = self._receive()
             if not data:
-                break
+                raise ends_too_soon()
             self._body.feed(data)
         taken = bytes(content if size < 0 else content[:size])
         del content[: len(taken)]

@@ -10,6 +10,7 @@ from service.domain.code_lists import ListForm
 from service.domain.errors import (
     InputError,
     InvalidRequest,
+    Problem,
     RequestTimeout,
     TooLarge,
     UnsupportedMediaType,
@@ -59,6 +60,8 @@ def blocks() -> Iterator[bytes]:
             block: bytes = stream.read(BLOCK_BYTES)
         except (BlockingIOError, TimeoutError) as error:
             raise RequestTimeout from error
+        except Problem:
+            raise
         except Exception as error:
             raise InvalidRequest([InputError("", "The body could not be read.")]) from error
         if not block:

@@ -21,7 +21,7 @@ from typing import Protocol, TextIO
 MAX_LINES = 4096
 """Lines that are held for a reader that stalls: some megabytes."""
 MAX_WRITE = 64 * 1024
-"""Bytes after which no more lines join a write."""
+"""Bytes of lines that are written at once; one line may be longer."""
 FLUSH_WITHIN_S = 1.0
 """How long a process that ends waits for a reader to take the lines that are held."""
 LOOK_EVERY_MS = 1000
@@ -92,6 +92,7 @@ class FileOutput:
         opened = _without_blocking(descriptor)
         self._descriptor = descriptor
         self._may_block = opened is None
+        self._most = _largest_write(descriptor)
         self._send: Send = opened or _writer(descriptor)
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
@@ -160,12 +161,13 @@ class FileOutput:
 
     def _gather(self) -> bytes:
         """Take lines for one write; begin anew where a part of a line stands already."""
-        parts = [b"\n"] if self._torn else []
-        size = 0
-        while self._lines and size < MAX_WRITE:
-            parts.append(self._lines.popleft())
-            size += len(parts[-1])
-        return b"".join(parts)
+        taken = bytearray(b"\n" if self._torn else b"")
+        begun = len(taken)
+        while self._lines and (
+            len(taken) == begun or len(taken) + len(self._lines[0]) <= self._most
+        ):
+            taken += self._lines.popleft()
+        return bytes(taken)
 
     def _stall(self) -> None:
         """Leave the rest to a thread that waits until somebody reads."""
@@ -188,6 +190,15 @@ class FileOutput:
 
 
 _NEWLINE = ord("\n")
+
+
+def _largest_write(descriptor: int) -> int:
+    """Return how many bytes lines may have together that are written at once.
+
+    Several processes write to one pipe: what is longer than PIPE_BUF may be taken in part, with
+    lines of others behind it (pipe(7)).
+    """
+    return select.PIPE_BUF if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else MAX_WRITE
 
 
 def _writer(descriptor: int) -> Send:

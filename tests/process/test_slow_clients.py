@@ -9,9 +9,10 @@ import psutil
 import pytest
 import requests
 
+from service import open_files
 from service.http_head import MAX_HEAD
 from service.receiving import SMALL_BODY
-from tests.running import running
+from tests.running import DISCOUNT, running
 from tests.tokens import bearer
 
 TOKEN = bearer()["Authorization"]
@@ -200,6 +201,20 @@ def test_one_request_has_one_answer(service, sent, statuses):
     assert statuses == answers
     kept = [option == b"keep-alive" for option in re.findall(rb"Connection: (\S+)", received)]
     assert [True] * (len(statuses) - 1) == kept[:-1]
+
+
+def test_half_sent_heads_at_the_limit_of_connections_keep_nobody_out(tmp_path, monkeypatch):
+    """Whoever comes later has a place at once: a probe must not wait until somebody has left."""
+    files = open_files.OF_A_PROCESS + open_files.OF_A_THREAD + open_files.OF_SCRAPES + 1
+    limited = tmp_path / "limited"
+    limited.write_text(f'#!/bin/sh\nulimit -n {files}\nexec {DISCOUNT} "$@"\n')
+    limited.chmod(0o755)
+    monkeypatch.setattr("tests.running.DISCOUNT", limited)
+    with running(tmp_path, WEB_THREADS="1") as crowded, ExitStack() as stack:
+        for _ in range(3 * open_files.FEWEST_CONNECTIONS):
+            stack.enter_context(connect(crowded)).sendall(b"GET /livez HTTP/1.1\r\nHost")
+        for _ in range(10):
+            assert requests.get(f"{crowded.url}/livez", timeout=1).ok
 
 
 def test_half_sent_requests_take_little_memory(service):

@@ -225,11 +225,12 @@ def test_senders_who_never_finish_starve_nobody_and_store_nothing(service, head,
     [
         (upload_head("Content-Length: 100000"), b"CODE-1\n" * 5000, b"400"),
         (upload_head("Transfer-Encoding: chunked"), b"8\r\nCODE-1\r\n\r\n5\r\nCO", b"400"),
+        (upload_head("Transfer-Encoding: chunked"), b"8\r\nCODE-1\r\n\r\n", b"400"),
         (upload_head("Transfer-Encoding: chunked"), b"ffffffff\r\n" + b"A" * 100_000, b"400"),
         (upload_head("Content-Length: 3000000000"), b"", b"413"),
         (upload_head("Content-Length: 8", "Content-Encoding: gzip"), b"12345678", b"415"),
     ],
-    ids=["too short", "no last chunk", "2 GB in a line", "too long", "packed"],
+    ids=["too short", "half a chunk", "no last chunk", "2 GB in a line", "too long", "packed"],
 )
 def test_a_body_that_is_no_list_is_refused(service, head, begun, status):
     with connect(service) as client:

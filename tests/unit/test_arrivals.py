@@ -34,11 +34,11 @@ def test_the_oldest_without_a_head_goes_before_those_with_one():
 
 
 def test_memory_is_counted_until_a_request_is_answered():
-    arrivals = Arrivals(limit=150)
+    arrivals = Arrivals(limit=250)
     arriving(arrivals, "nothing yet", b"")
     first = arriving(arrivals, "first", HEAD + b"a" * 100)
     assert not is_over(arrivals)
-    second = arriving(arrivals, "second", b"GET /" + b"a" * 60)
+    second = arriving(arrivals, "second", b"GET /" + b"a" * 100)
     assert is_over(arrivals)
     assert "first" == arrivals.oldest()
     arrivals.remove("first")
@@ -48,6 +48,14 @@ def test_memory_is_counted_until_a_request_is_answered():
     assert not arrivals.over_limit
     arrivals.release(second)
     assert not Arrivals(limit=0).over_limit
+
+
+def test_whole_heads_take_memory_and_so_their_connections_go():
+    arrivals = Arrivals(limit=10 * len(HEAD))
+    for number in range(6):
+        arriving(arrivals, number, HEAD)
+    assert arrivals.over_limit
+    assert 0 == arrivals.oldest()
 
 
 def test_those_that_are_late_are_found():

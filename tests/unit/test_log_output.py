@@ -53,6 +53,18 @@ def test_a_pipe_that_is_read_again_gets_every_line_that_was_held(pipe, dropped):
     assert 0 == dropped()
 
 
+def test_lines_of_several_processes_in_a_full_pipe_are_whole(pipe, dropped):
+    """Two outputs stand for them: each has lines of its own, and a descriptor."""
+    read, write = pipe
+    outputs = [FileOutput(write.fileno()) for _ in range(2)]
+    for _ in range(500):
+        for output in outputs:
+            fill(output, 1)
+    lines = [read.readline() for _ in range(1000)]
+    assert {b"0" + b"x" * 100 + b"\n"} == set(lines)
+    assert 0 == dropped()
+
+
 def test_what_cannot_be_held_is_dropped_and_what_comes_later_is_whole(pipe, dropped):
     read, write = pipe
     output = FileOutput(write.fileno())

@@ -46,6 +46,24 @@ def test_what_is_behind_a_request_is_kept_for_the_next(request_):
 
 
 @pytest.mark.parametrize(
+    ("sent", "beside"),
+    [
+        (GET[:-2], 0),
+        (GET, 0),
+        (GET + b"a" * 100, 100),
+        (CHUNKED + b"5\r\nhello\r\n0\r\nX: trailer", len(b"hello" + b"X: trailer")),
+        (CHUNKED + b"0\r\n\r\n" + GET, len(GET)),
+    ],
+    ids=["half a head", "a head", "the next request", "trailers", "behind chunks"],
+)
+def test_all_that_is_kept_of_a_request_counts(sent, beside):
+    incoming = Incoming(0.0)
+    feed(incoming, sent)
+    assert len(incoming.buffer) + 2 * len(incoming.head) + beside == incoming.size
+    assert incoming.size >= len(sent) - len(b"5\r\n\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
     "head",
     [
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (SMALL_BODY + 1),

@@ -1,0 +1,177 @@
+"""The event loop of a worker: whose connection ends when there is no room, and what that costs."""
+
+import errno
+import os
+import socket
+from contextlib import ExitStack
+from select import select
+from selectors import EVENT_READ, DefaultSelector
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.config import Config
+
+from service.accepting import AcceptPause
+from service.observability.requests import Pseudonyms, RequestObserver
+from service.plain_calls import PlainCalls
+from service.sending import Unsent
+from service.server import ServiceWorker
+from service.tasks import Tasks
+
+ROOM = 4
+HALF_HEAD = b"GET /livez HTTP/1.1\r\nHost"
+
+
+class Log:
+    """Keeps what is logged."""
+
+    def __init__(self):
+        self.lines = []
+
+    def info(self, event, **fields):
+        self.lines.append({"event": event, **fields})
+
+    error = warning = info
+
+
+@pytest.fixture(params=[False, True], ids=["threads", "plain calls"])
+def worker(monkeypatch, request):
+    """A worker with room for a few connections, which listens."""
+    cfg = Config()
+    cfg.set("worker_connections", ROOM)
+    cfg.set("threads", 1)
+    log = Log()
+    metrics = SimpleNamespace(request=lambda *_: None)
+    observer = RequestObserver(None, Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
+    parts = SimpleNamespace(observer=observer, drain=SimpleNamespace(begun=False))
+    monkeypatch.setattr("service.server.parts_of", lambda _: parts)
+    with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
+        made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
+        made.wsgi = None
+        made.poller = poller
+        made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type, misc]  # noqa: SLF001
+        made.method_queue.init()
+        made.tpool = made.get_thread_pool()
+        if request.param:
+            made._plain = PlainCalls(made, Tasks(made.method_queue.defer), lambda _: True)  # noqa: SLF001
+        made.set_accept_enabled(True)
+        yield made
+        while made.make_room():
+            pass
+        made.tpool.shutdown()
+        made.method_queue.close()
+        made.tmp.close()
+
+
+@pytest.fixture
+def connect(worker):
+    """Connect somebody, who sends something, and let the worker see to it."""
+    with ExitStack() as stack:
+
+        def connect(sent=b""):
+            client = socket.create_connection(worker.sockets[0].getsockname(), 5)
+            stack.enter_context(client).sendall(sent)
+            turn(worker)
+            return client
+
+        yield connect
+
+
+def turn(worker):
+    for _ in range(3):
+        worker.wait_for_and_dispatch_events(0.01)
+
+
+def is_told(client):
+    """Say whether somebody has got an answer, or the end."""
+    return bool(select([client], [], [], 0)[0])
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_who_was_ended_in_a_batch_of_events_is_not_called_anymore(worker, closed):
+    """Both have sent something; whoever is called first ends the other."""
+    called = []
+    with ExitStack() as stack:
+        pairs = [[stack.enter_context(end) for end in socket.socketpair()] for _ in range(2)]
+
+        def end_the_other(ours):
+            called.append(ours)
+            (other,) = {pair[0] for pair in pairs} - {ours}
+            worker.poller.unregister(other)
+            if closed:
+                other.close()
+
+        for ours, theirs in pairs:
+            theirs.send(b"x")
+            worker.poller.register(ours, EVENT_READ, end_the_other)
+        worker.wait_for_and_dispatch_events(1)
+    assert 1 == len(called)
+
+
+def test_who_got_the_descriptor_of_somebody_ended_is_not_called_for_him(worker):
+    called = []
+    with ExitStack() as stack:
+        pairs = [[stack.enter_context(end) for end in socket.socketpair()] for _ in range(2)]
+
+        def replace_the_other(ours):
+            called.append(ours)
+            (other,) = {pair[0] for pair in pairs} - {ours}
+            worker.poller.unregister(other)
+            worker.poller.register(other, EVENT_READ, called.append)
+
+        for ours, theirs in pairs:
+            theirs.send(b"x")
+            worker.poller.register(ours, EVENT_READ, replace_the_other)
+        worker.wait_for_and_dispatch_events(1)
+    assert 1 == len(called)
+
+
+def test_where_everybody_has_half_a_head_the_oldest_is_told_and_gone_at_once(worker, connect):
+    """Its place is free for the next: `nr_conns` at the limit would stop accepting."""
+    clients = [connect(HALF_HEAD) for _ in range(3 * ROOM)]
+    assert worker.nr_conns < ROOM
+    for gone in clients[: 1 - ROOM]:
+        received = gone.recv(4096)
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert gone.recv(1) == b""
+    assert not any(map(is_told, clients[1 - ROOM :]))
+
+
+def test_farewells_go_before_whoever_still_wants_something(worker, connect):
+    leaving = [connect(b"\n") for _ in range(ROOM - 2)]
+    waits = connect(HALF_HEAD)
+    connect(HALF_HEAD)
+    assert all(client.recv(4096).startswith(b"HTTP/1.1 400 ") for client in leaving)
+    assert not is_told(waits)
+
+
+def test_listeners_that_are_closed_already_are_let_be(worker):
+    """SIGTERM may come just before the loop stops accepting for want of room."""
+    worker.alive = False
+    worker.set_accept_enabled(False)
+    worker.set_accept_enabled(False)
+    worker.set_accept_enabled(True)
+    assert -1 == worker.sockets[0].fileno()
+
+
+def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker, connect):
+    added = []
+    worker.pending = SimpleNamespace(add=lambda _conn, unsent, **_: added.append(unsent.memory))
+    conn = SimpleNamespace(rest=b"GET /")
+    worker.finish_sending(conn, Unsent([memoryview(b"left")], 4), keep=True)
+    conn.sock = SimpleNamespace(send=lambda _: 2)
+    worker.deliver(conn, b"answer", keep=True)
+    del worker.pending
+    assert [4 + 5, 4 + 5] == added
+
+
+def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatch):
+    """One that leaves anyway, or an idle one: nobody is refused for it."""
+    waits = connect(HALF_HEAD)
+    connect(b"\n")
+    full = OSError(errno.EMFILE, "Too many open files")
+    listener = SimpleNamespace(accept=lambda: (_ for _ in ()).throw(full))
+    before = worker.nr_conns
+    worker.accept(listener)
+    assert before - 1 == worker.nr_conns
+    assert not is_told(waits)
