@@ -78,7 +78,7 @@ def test_a_list_is_taken_in_wholly_or_not_at_all(call, campaign, send, ended):
     export = call("GET", f"{campaign}/export")
     assert export.headers["Content-Type"].startswith("text/csv")
     codes = [line.split(",")[0] for line in export.text.splitlines()]
-    assert ["code", "SUMMER-1", "SUMMER-2"] == codes
+    assert ("code", {"SUMMER-1", "SUMMER-2"}) == (codes[0], set(codes[1:]))
     again = ended(send(export.content))
     assert ("failed", 2) == (again["state"], again["failed"])
 
