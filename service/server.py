@@ -232,7 +232,7 @@ class ServiceWorker(ConnectionWorker):
                 conn.sock.send(CONTINUE)
         except OSError:
             self._arrivals.release(incoming)
-            self.drop(conn)
+            self.refuse(conn, ends_too_soon(), known_of(incoming))  # in the log, and its span ends
         else:
             self._await(conn, incoming)
 
