@@ -171,6 +171,20 @@ def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
     assert "POST" == worker.log.lines[-1]["method"]
 
 
+def test_a_failure_outside_the_application_answers_the_request_that_it_was(worker, connect):
+    """HEAD without a body, and by the request id that the caller gave."""
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    worker.wsgi = fail
+    client = connect(b"HEAD /livez HTTP/1.0\r\nHost: x\r\nX-Request-ID: mine\r\n\r\n")
+    received = client.recv(4096)
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert received.endswith(b"\r\n\r\n")
+    assert b"\r\nX-Request-ID: mine\r\n" in received
+
+
 def socket_of(worker):
     """Return a connection that takes what it is sent, and is gone."""
     worker.nr_conns += 1
