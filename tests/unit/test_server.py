@@ -54,7 +54,7 @@ def worker(monkeypatch, request):
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
         made.poller = poller
-        made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type, misc]  # noqa: SLF001
+        made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type]  # noqa: SLF001
         made.method_queue.init()
         made.tpool = made.get_thread_pool()
         if request.param:
