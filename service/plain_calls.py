@@ -40,7 +40,7 @@ class Worker(Protocol):
     def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
         """Answer a request that is not begun, and end its connection."""
 
-    def fail(self, conn: TConn, error: Exception) -> None:
+    def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""
 
 
@@ -101,7 +101,7 @@ class PlainCalls:
         try:
             answer, keep = answer_plain(worker.wsgi, call.environ, worker.may_keep)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-            worker.fail(conn, error)
+            worker.fail(conn, error, call.environ)
         else:
             worker.deliver(conn, answer, keep=keep)
 

@@ -29,7 +29,7 @@ class Worker(Protocol):
     def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
         """Send an answer without waiting for the client, then keep the connection or end it."""
 
-    def fail(self, conn: TConn, error: Exception) -> None:
+    def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""
 
 
@@ -43,12 +43,11 @@ def take_probe(worker: Worker, conn: TConn, incoming: Incoming) -> bool:
         return False
     may_keep = body is not None and body.ended and not request.should_close()
     conn.rest = body.rest if body is not None and may_keep else b""
+    environ = _environ(request)
     try:
-        answer, keep = answer_plain(
-            worker.wsgi, _environ(request), lambda: may_keep and worker.may_keep()
-        )
+        answer, keep = answer_plain(worker.wsgi, environ, lambda: may_keep and worker.may_keep())
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-        worker.fail(conn, error)
+        worker.fail(conn, error, environ)
     else:
         worker.deliver(conn, answer, keep=keep)
     return True

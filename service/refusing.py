@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
+from service.body_state import RECORD
 from service.domain.errors import Problem
 from service.observability.requests import RequestObserver, RequestRecord
 from service.receiving import Incoming
@@ -24,7 +25,7 @@ def refusal(problem: Problem, observer: RequestObserver, environ: "WSGIEnvironme
         observer: Counts and logs.
         environ: What is known of the request.
     """
-    record = observer.record(environ)
+    record = environ.get(RECORD) or observer.record(environ)
     record.problem = problem.slug
     method = environ.get("REQUEST_METHOD", "other")
     observer.tell(method, problem.status, 0.0, record)
@@ -36,7 +37,7 @@ def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
     if incoming is None or incoming.request is None:
         return {"REQUEST_METHOD": "HEAD"} if incoming and incoming.is_head else {}
     fields = {_TOLD[name]: value for name, value in incoming.request.headers if name in _TOLD}
-    return {**fields, "REQUEST_METHOD": incoming.request.method}
+    return {**incoming.kept, **fields, "REQUEST_METHOD": incoming.request.method}
 
 
 def _answer(problem: Problem, record: RequestRecord, *, with_body: bool) -> bytes:

@@ -217,7 +217,7 @@ class ServiceWorker(ConnectionWorker):
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
             self._arrivals.release(incoming)
-            self.fail(conn, error)
+            self.fail(conn, error, known_of(incoming))
             return
         self._arrivals.release(incoming)
         if outcome.keep and incoming.body is not None:
@@ -232,7 +232,7 @@ class ServiceWorker(ConnectionWorker):
                 conn.sock.send(CONTINUE)
         except OSError:
             self._arrivals.release(incoming)
-            self.drop(conn)
+            self.refuse(conn, ends_too_soon(), known_of(incoming))  # in the log, and its span ends
         else:
             self._await(conn, incoming)
 
@@ -263,10 +263,10 @@ class ServiceWorker(ConnectionWorker):
         self.pending.end_slow()
         self.end_farewells(now)
 
-    def fail(self, conn: TConn, error: Exception) -> None:
+    def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""
         self.log.error("a request failed outside the application", exc_info=error)
-        self.refuse(conn, InternalError(), {})
+        self.refuse(conn, InternalError(), environ)
 
     def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
         """Answer a request that the application does not see, and end the connection."""

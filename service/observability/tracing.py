@@ -7,7 +7,7 @@ instrumentation of Flask is not used, as its spans hold paths, and those hold us
 import time
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import attach, detach
+from opentelemetry.context import attach, detach, get_current
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -36,11 +36,12 @@ _W3C = TraceContextTextMapPropagator()
 class RequestSpan:
     """The server span of a request, current in its thread until it ends."""
 
-    __slots__ = ("_span", "_token")
+    __slots__ = ("_context", "_span", "_token")
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        self._token = attach(set_span_in_context(span))
+        self._context = set_span_in_context(span)
+        self._token = attach(self._context)
 
     @property
     def trace_id(self) -> str:
@@ -52,7 +53,8 @@ class RequestSpan:
 
         https://opentelemetry.io/docs/specs/semconv/http/http-spans/
         """
-        detach(self._token)
+        if get_current() is self._context:  # else another thread began it, before its body came
+            detach(self._token)
         fields: dict[str, str | int | None] = {
             "http.request.method": method,
             "http.response.status_code": status,

@@ -35,8 +35,8 @@ class Worker:
     def refuse(self, conn, problem, environ):
         self.told.append(("refuse", conn, problem.status, environ["PATH_INFO"]))
 
-    def fail(self, conn, error):
-        self.told.append((type(error).__name__, conn))
+    def fail(self, conn, error, environ):
+        self.told.append((type(error).__name__, conn, environ["PATH_INFO"]))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_what_fails_outside_the_application_is_told(calls, worker, client):
     worker.wsgi = lambda _environ, _start_response: 1 / 0
     calls.take(client.conn, HEAD)
     calls.go_on()
-    assert [("ZeroDivisionError", client.conn)] == worker.told
+    assert [("ZeroDivisionError", client.conn, "/fetch")] == worker.told
 
 
 @pytest.mark.parametrize("held", [b"PUT" + HEAD[3:], HEAD[:-2], HEAD + HEAD])

@@ -12,8 +12,13 @@ import pytest
 from gunicorn.config import Config
 
 from service.accepting import AcceptPause
-from service.observability.requests import Pseudonyms, RequestObserver
+from service.body_state import RECORD
+from service.domain.errors import RequestTimeout
+from service.http_head import read_head
+from service.observability.requests import Pseudonyms, RequestObserver, RequestRecord
 from service.plain_calls import PlainCalls
+from service.receiving import Incoming
+from service.refusing import known_of
 from service.sending import Unsent
 from service.server import ServiceWorker
 from service.tasks import Tasks
@@ -49,7 +54,7 @@ def worker(monkeypatch, request):
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
         made.poller = poller
-        made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type, misc]  # noqa: SLF001
+        made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type]  # noqa: SLF001
         made.method_queue.init()
         made.tpool = made.get_thread_pool()
         if request.param:
@@ -152,6 +157,39 @@ def test_listeners_that_are_closed_already_are_let_be(worker):
     worker.set_accept_enabled(False)
     worker.set_accept_enabled(True)
     assert -1 == worker.sockets[0].fileno()
+
+
+def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
+    """So the answer has the request id of before, and the span of before ends."""
+    incoming = Incoming(0.0)
+    incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    incoming.begin_body(read_head(incoming.head, worker.cfg, ("10.0.0.1", 1)))
+    record = RequestRecord({}, Pseudonyms(lambda: b""))
+    incoming.kept = {RECORD: record}
+    worker.refuse(socket_of(worker), RequestTimeout(), known_of(incoming))
+    assert record.request_id == worker.log.lines[-1]["request_id"]
+    assert "POST" == worker.log.lines[-1]["method"]
+
+
+def test_a_failure_outside_the_application_answers_the_request_that_it_was(worker, connect):
+    """HEAD without a body, and by the request id that the caller gave."""
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    worker.wsgi = fail
+    client = connect(b"HEAD /livez HTTP/1.0\r\nHost: x\r\nX-Request-ID: mine\r\n\r\n")
+    received = client.recv(4096)
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert received.endswith(b"\r\n\r\n")
+    assert b"\r\nX-Request-ID: mine\r\n" in received
+
+
+def socket_of(worker):
+    """Return a connection that takes what it is sent, and is gone."""
+    worker.nr_conns += 1
+    client = SimpleNamespace(send=len, shutdown=lambda _: (_ for _ in ()).throw(OSError()))
+    return SimpleNamespace(sock=client, rest=b"", close=lambda: None)
 
 
 def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker, connect):
