@@ -29,14 +29,21 @@ _PORTS = range(10_000, 32_768)
 take a port before the service that it is meant for."""
 
 
+_taken: set[int] = set()
+"""What was returned already: whoever asked may not listen yet."""
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on, and that no other worker of pytest-xdist returns."""
+    """Return a port that nobody listens on, once, and not in another worker of pytest-xdist."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:
         port = random.choice(_PORTS[worker::workers])  # noqa: S311 - no secret
+        if port in _taken:
+            continue
         with suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            _taken.add(port)
             return port
 
 
