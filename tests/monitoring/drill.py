@@ -83,6 +83,12 @@ def matching(lines: str, condition: str) -> str:
     return done.stdout
 
 
+def _end_of_lines(service: Running) -> int:
+    """Return where the last whole line of a log ends; one may just be written, a page at a time."""
+    whole, newline, _ = service.log.read_bytes().rpartition(b"\n")
+    return len(whole + newline)
+
+
 def _lines_from(service: Running, offset: int) -> str:
     with service.log.open("rb") as log:
         log.seek(offset)
@@ -103,7 +109,7 @@ class Watch:
         """See that nothing fires yet that the fault should lead to, and note when it begins."""
         alerts = {row.alert for row in rows}
         until(lambda: not alerts & self._firing().keys(), f"{alerts} fire already", within_s)
-        self._began, self._offset = time.monotonic(), self._service.log.stat().st_size
+        self._began, self._offset = time.monotonic(), _end_of_lines(self._service)
 
     def outcomes(self, rows: list[Row], within_s: float) -> Iterator[Outcome]:
         """Wait for alerts and log lines, from the moment of the fault on."""
