@@ -131,7 +131,7 @@ def read_jwk_set(document: bytes, *, public: bool, report: Report = ignore) -> K
         KeysRefused: It is no JWK Set, or has no key that can be used.
     """
     ignored: list[IgnoredKey] = []
-    keys = _by_kid(_usable(_entries(document), ignored, public=public))
+    keys = by_kid(_usable(_entries(document), ignored, public=public))
     for each in ignored:
         report(each)
     if not keys:
@@ -177,7 +177,7 @@ def _usable(entries: list[Any], ignored: list[IgnoredKey], *, public: bool) -> I
             ignored.append(IgnoredKey(kid, str(error)))
 
 
-def _by_kid(keys: Iterable[Key]) -> KeySet:
+def by_kid(keys: Iterable[Key]) -> KeySet:
     """Order keys by `kid`; one that comes twice is one."""
     ordered: dict[str | None, Key] = {}
     for key in keys:

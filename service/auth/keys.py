@@ -19,6 +19,7 @@ from service.auth.jwk_sets import (
     KeysRefused,
     Report,
     all_keys,
+    by_kid,
     ignore,
     read_jwk_set,
 )
@@ -44,7 +45,8 @@ def load_keys(settings: Settings, report: Report = ignore) -> KeySet:
         keys.update(read_keys_file(settings.jwt_keys_file, report))
     secret = _secret(settings.jwt_secret, settings.jwt_secret_file, "DISCOUNT_JWT_SECRET_FILE")
     if secret or not keys:
-        keys[None] = Key(None, "HS256", (secret or development_secret(settings.var)).encode())
+        own = Key(None, "HS256", (secret or development_secret(settings.var)).encode())
+        keys = dict(by_kid([*all_keys(keys), own]))
     if len({key.secret for key in all_keys(keys)}) > 1:
         raise SettingsError(
             "There are secrets and public keys among DISCOUNT_JWT_SECRET and "

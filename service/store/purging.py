@@ -42,7 +42,10 @@ _OLD_JOB = """id < :id_until AND finished_at <= :until AND NOT EXISTS (
     WHERE import_file.job_brand_id = job.brand_id AND import_file.job_id = job.id
 )"""
 _SOME = "SELECT brand_id, {column} FROM {table} WHERE brand_id IN :brands AND {old} LIMIT :most"
-_FORGET_KEY = text("DELETE FROM idempotency WHERE brand_id = :brand_id AND key = :row")
+# Since it was found, a key may have been used again.
+_FORGET_KEY = text("""
+    DELETE FROM idempotency WHERE brand_id = :brand_id AND key = :row AND created_at <= :until
+""")
 _LAST_LINE = text("""
     SELECT max(line) FROM (
         SELECT line FROM import_refusal WHERE brand_id = :brand_id AND job_id = :row
@@ -52,7 +55,12 @@ _LAST_LINE = text("""
 _DROP_LINES = text("""
     DELETE FROM import_refusal WHERE brand_id = :brand_id AND job_id = :row AND line <= :last
 """)
-_DROP_JOB = text("DELETE FROM job WHERE brand_id = :brand_id AND id = :row")
+# Another worker may be deleting the same report.
+_DROP_JOB = text("""
+    DELETE FROM job WHERE brand_id = :brand_id AND id = :row AND NOT EXISTS (
+        SELECT 1 FROM import_refusal WHERE brand_id = :brand_id AND job_id = :row
+    )
+""")
 
 
 class _Walk(NamedTuple):
@@ -131,10 +139,11 @@ class Purge:
         return any(more)
 
     def _purge_keys(self, now: Millis) -> bool:
-        rows = self._keys.next(now - KEPT_MS, KEYS_AT_ONCE)
+        until = now - KEPT_MS
+        rows = self._keys.next(until, KEYS_AT_ONCE)
         if rows:
             with self._database.transaction() as connection:
-                connection.execute(_FORGET_KEY, rows)
+                connection.execute(_FORGET_KEY, [{**row, "until": until} for row in rows])
         if rows is not None and len(rows) < KEYS_AT_ONCE:
             self._keys.go_on()
         return rows is not None
@@ -157,7 +166,8 @@ def _drop_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
         lines -= _drop_lines(connection, row, lines)
         if lines <= 0:
             return dropped
-        connection.execute(_DROP_JOB, row)
+        if not connection.execute(_DROP_JOB, row).rowcount:
+            return dropped
     return len(rows)
 
 

@@ -96,6 +96,26 @@ def test_old_keys_go_of_brands_that_nobody_calls(database, brands, keys, count, 
     assert 8 < taken < 40
 
 
+@on_sqlite
+def test_a_key_that_was_used_again_since_it_was_found_stays(
+    database, brands, keys, count, monkeypatch
+):
+    now = system_clock()
+    brands(1)
+    keys(1, 1, now - KEPT_MS)
+    found = purging.OldRows.next
+
+    def then_used_again(rows, *values):
+        old = found(rows, *values)
+        with database.transaction() as connection:
+            connection.execute(text(f"UPDATE idempotency SET created_at = {now}"))
+        return old
+
+    monkeypatch.setattr(purging.OldRows, "next", then_used_again)
+    Purge(database, MONTH).step(now)
+    assert 1 == count("idempotency")
+
+
 def test_old_jobs_go_with_their_reports_and_open_ones_stay(
     database, store, brands, count, monkeypatch
 ):

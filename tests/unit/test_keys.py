@@ -64,6 +64,10 @@ def test_a_secret_and_public_keys_are_never_used_together(jwk_set):
     """RFC 8725, section 2.1: a public key must not come to be used as a secret."""
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET"):
         load_keys(Settings(jwt_secret=SECRET, jwt_keys_file=jwk_set(ec_jwk() | {"kid": "e"})))
+    with pytest.raises(
+        SettingsError, match="DISCOUNT_JWT_SECRET"
+    ):  # nor instead of one without kid
+        load_keys(Settings(jwt_secret=SECRET, jwt_keys_file=jwk_set(ec_jwk())))
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_KEYS_FILE"):
         load_keys(Settings(jwt_keys_file=jwk_set(OCT, ec_jwk() | {"kid": "e"})))
 

@@ -74,7 +74,11 @@ def make_file(path: Path) -> None:
         MaintenanceError: It cannot be made.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # One that is there is not opened: to close it would end this process's locks on it
+        # (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise MaintenanceError(f"{path} cannot be made: {error.strerror}.") from error
 
