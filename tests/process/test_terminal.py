@@ -52,7 +52,7 @@ def test_a_full_disk_is_told(shell):
 
 def test_whoever_reads_no_more_is_told_nothing(shell):
     status, line, said = shell(f"{EXPORT} | head -1")
-    assert (1, "code,state,created_at,reserved_at,expires_at\n", "") == (status, line, said)
+    assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, said)
     assert "" == shell(f"{TOKEN} | true")[2]
 
 
