@@ -6,8 +6,8 @@ rest (`sending.py`). Only a transfer is written while the thread waits, at a pac
 
 import io
 import os
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,21 +92,29 @@ def answer_request(
         incoming.kept = {name: environ[name] for name in KEPT if name in environ}
         raise
     try:
-        if not incoming.body.ended or not may_keep():
-            response.force_close()  # before the head is written: an answer says what will be
-        shared = _write(response, parts, buffer)
+        with _closing(parts):
+            if not incoming.body.ended or not may_keep():
+                response.force_close()  # before the head is written: an answer says what will be
+            shared = _write(response, parts, buffer)
     except Exception as error:
-        if buffer.streams:
+        if buffer.streams:  # also where only the closing failed: nothing may follow a part
             raise AnswerCutError from error
         raise
-    finally:
-        if close := getattr(parts, "close", None):
-            close()
     try:
         left = send_some(conn.sock, buffer.parts)
     except OSError as error:
         raise AnswerCutError from error
     return Outcome(Unsent(left, sum(map(len, left)) - shared), not response.should_close())
+
+
+@contextmanager
+def _closing(parts: Iterable[bytes]) -> Iterator[None]:
+    """Close what an application has returned, as WSGI wants it (PEP 3333)."""
+    try:
+        yield
+    finally:
+        if close := getattr(parts, "close", None):
+            close()
 
 
 def _prepare(
