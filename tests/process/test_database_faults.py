@@ -165,13 +165,15 @@ def full(database):
     """Others hold every connection that the server allows."""
     with ExitStack() as stack:
         administrator = stack.enter_context(database.connect())
-        administrator.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'discount'"
-        )
-        with suppress(psycopg.OperationalError):
-            while True:
-                stack.enter_context(database.connect())
+        ended = 1
+        while ended:  # the service is quick to connect again: whoever is quicker has the place
+            ended = administrator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'discount'"
+            ).rowcount
+            with suppress(psycopg.OperationalError):
+                while True:
+                    stack.enter_context(database.connect())
         yield
 
 
