@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -24,6 +25,7 @@ from tests.installation import (
     installation,
     settings_for,
 )
+from tests.scheduling import LONGEST, FileScheduling
 from tests.tokens import bearer
 
 pytest_plugins = ["tests.leftovers", "tests.system_packages"]
@@ -43,14 +45,17 @@ hypothesis_settings.register_profile(
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, phases=PHASES)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-LONGEST = ("monitoring", "history", "process", "browser", "deploy")
-"""Folders of tests that start processes."""
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, or the last worker would end long after the others."""
     items.sort(key=lambda item: _rank(item.path.parent))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Let tests that share a service have the same worker."""
+    return FileScheduling(config, log)
 
 
 def _rank(folder: Path) -> int:
