@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from gunicorn.workers.gthread import TConn
 
 from service import deadlines
+from service.arrivals import MAX_RECEIVED
 from service.domain.errors import Problem, Unavailable
 from service.plain_http import answer_plain, read_plain
 from service.tasks import Tasks
@@ -24,6 +25,8 @@ AT_ONCE = 256
 """Calls that may have begun and not ended; the others wait in the order in which they came."""
 TURN_S = 0.05
 """How long calls are begun until the loop looks for events again: probes must not wait for all."""
+OF_A_CALL = 4096
+"""Bytes of memory that a call takes beside its head, nearly."""
 
 
 class Worker(Protocol):
@@ -50,6 +53,8 @@ class _Call(NamedTuple):
     conn: TConn
     environ: "WSGIEnvironment"
     arrived: float
+    size: int
+    """How much memory it takes, nearly."""
 
 
 class PlainCalls:
@@ -59,10 +64,18 @@ class PlainCalls:
         worker: Whose.
         tasks: Of the event loop.
         looks_plain: Tells from its first bytes whether a request waits for the database alone.
+        limit: Bytes of memory that calls may take which are not answered yet.
     """
 
-    def __init__(self, worker: Worker, tasks: Tasks, looks_plain: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        tasks: Tasks,
+        looks_plain: Callable[[bytes], bool],
+        limit: int = MAX_RECEIVED,
+    ) -> None:
         self._worker, self._tasks, self._looks_plain = worker, tasks, looks_plain
+        self._limit, self._memory = limit, 0
         self._queue: deque[_Call] = deque()
 
     def take(self, conn: TConn, held: bytes) -> bool:
@@ -70,7 +83,11 @@ class PlainCalls:
         environ = read_plain(held, conn) if self._looks_plain(held) else None
         if environ is None:
             return False
-        self._queue.append(_Call(conn, environ, time.monotonic()))
+        size = OF_A_CALL + 2 * len(held)  # as it came, and as it was read
+        self._memory += size
+        self._queue.append(_Call(conn, environ, time.monotonic(), size))
+        while self._memory > self._limit and len(self._queue) > 1:
+            self._refuse_oldest()
         return True
 
     def patience(self, seconds: float) -> float:
@@ -87,12 +104,16 @@ class PlainCalls:
         ends = time.monotonic() + TURN_S
         while self._queue and (now := time.monotonic()) < ends:
             if now >= _end_of(self._queue[0]):
-                late = self._queue.popleft()
-                self._worker.refuse(late.conn, Unavailable(), late.environ)
+                self._refuse_oldest()
             elif self._tasks.running < AT_ONCE:
                 self._tasks.start(self._answer, self._queue.popleft())
             else:
                 return
+
+    def _refuse_oldest(self) -> None:
+        call = self._queue.popleft()
+        self._memory -= call.size
+        self._worker.refuse(call.conn, Unavailable(), call.environ)
 
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""
@@ -104,6 +125,7 @@ class PlainCalls:
             worker.fail(conn, error, call.environ)
         else:
             worker.deliver(conn, answer, keep=keep)
+        self._memory -= call.size
 
 
 def _end_of(call: _Call) -> float:

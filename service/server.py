@@ -22,6 +22,7 @@ from service.domain.errors import InternalError, Problem, RequestTimeout, Unavai
 from service.http_body import ends_too_soon
 from service.http_head import read_head
 from service.plain_calls import PlainCalls
+from service.plain_http import MAX_HEAD
 from service.probe_calls import take_probe
 from service.receiving import READ_WITHIN_S, Incoming, Progress
 from service.refusing import known_of, refusal
@@ -159,12 +160,21 @@ class ServiceWorker(ConnectionWorker):
             self._dispatch(conn, incoming)
         elif not waited:
             self._await(conn, incoming)
-        while self._arrivals.over_limit and (oldest := self._arrivals.oldest()) is not None:
-            self._turn_away(oldest)
+        while self._arrivals.over_limit and self._make_memory():
+            pass
+
+    def _make_memory(self) -> bool:
+        """Give up the request that is missed least, and return whether there was one."""
+        oldest = self._arrivals.oldest()
+        if oldest is None:
+            return self._queue.refuse_oldest()
+        self._turn_away(oldest)
+        return True
 
     def _take_plain(self, conn: TConn, incoming: Incoming, *, waited: bool) -> bool:
         """Have the event loop answer a plain call that came in pieces, or with others behind it."""
-        if self._plain is None or not self._plain.take(conn, incoming.head):
+        few = len(incoming.buffer) <= MAX_HEAD  # what is behind it is in no budget while it waits
+        if self._plain is None or not few or not self._plain.take(conn, incoming.head):
             return False
         if waited:
             self._forget(conn)

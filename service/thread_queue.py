@@ -54,11 +54,22 @@ class ThreadQueue:
 
     def expire(self) -> None:
         """Refuse those that have waited for too long."""
-        while self._waiting:
+        self._refuse_until(time.monotonic())
+
+    def refuse_oldest(self) -> bool:
+        """Refuse the one that waits for longest; return whether there was one."""
+        return self._refuse_until(math.inf, at_most=1)
+
+    def _refuse_until(self, now: float, at_most: float = math.inf) -> bool:
+        """Refuse those whose time has come by then, and forget those that have begun."""
+        refused = 0
+        while self._waiting and refused < at_most:
             future, (conn, ends) = next(iter(self._waiting.items()))
             waits = not (future.running() or future.done())
-            if waits and ends > time.monotonic():
-                return
+            if waits and ends > now:
+                break
             del self._waiting[future]
             if waits and future.cancel():
                 self._refuse(conn)
+                refused += 1
+        return bool(refused)

@@ -137,3 +137,22 @@ def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
     time.sleep(calls.patience(1))
     calls.go_on()
     assert [("refuse", client.conn, 503, "/fetch")] == worker.told
+
+
+def test_where_those_that_wait_take_too_much_memory_the_oldest_is_refused(worker, client):
+    calls = PlainCalls(
+        worker,
+        Tasks(lambda call: call()),
+        lambda _: True,
+        limit=2 * (plain_calls.OF_A_CALL + 2 * len(HEAD)),
+    )
+    for number in range(4):
+        head = HEAD.replace(b"/fetch", b"/fetc%d" % number)
+        assert calls.take(client.conn, head)
+    refused = [("refuse", client.conn, 503, f"/fetc{number}") for number in range(2)]
+    assert refused == worker.told
+    calls.go_on()
+    assert [*refused, *2 * [("keep", client.conn)]] == worker.told
+    for _ in range(2):
+        calls.take(client.conn, HEAD)
+    assert 4 == len(worker.told), "answered calls take none"

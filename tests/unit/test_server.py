@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import threading
 from contextlib import ExitStack
 from select import select
 from selectors import EVENT_READ, DefaultSelector
@@ -12,6 +13,7 @@ import pytest
 from gunicorn.config import Config
 
 from service.accepting import AcceptPause
+from service.arrivals import Arrivals
 from service.body_state import RECORD
 from service.domain.errors import RequestTimeout
 from service.http_head import read_head
@@ -56,6 +58,8 @@ def worker(monkeypatch, request):
         made.poller = poller
         made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type]  # noqa: SLF001
         made.method_queue.init()
+        callbacks = made.method_queue.run_callbacks
+        poller.register(made.method_queue.fileno(), EVENT_READ, callbacks)
         made.tpool = made.get_thread_pool()
         if request.param:
             made._plain = PlainCalls(made, Tasks(made.method_queue.defer), lambda _: True)  # noqa: SLF001
@@ -213,3 +217,31 @@ def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatc
     worker.accept(listener)
     assert before - 1 == worker.nr_conns
     assert not is_told(waits)
+
+
+def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begin(worker, connect):
+    """They wait for the only thread: nothing of them arrives that could be given up."""
+    go_on = threading.Event()
+
+    def answer(_environ, start_response):
+        assert go_on.wait(20)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    worker.wsgi = answer
+    worker._plain = None  # noqa: SLF001 - it has a budget of its own
+    head = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"
+    worker._arrivals = Arrivals(limit=5 * len(head))  # noqa: SLF001
+    first, second, third = (connect(head) for _ in range(3))
+    assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
+    assert not is_told(first)
+    assert not is_told(third)
+    go_on.set()
+    for client in (first, third):
+        while not is_told(client):
+            turn(worker)
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    for client in (first, second, third):
+        client.close()
+    while worker.nr_conns:
+        turn(worker)

@@ -63,3 +63,13 @@ def test_who_waits_for_too_long_is_refused_and_who_has_a_thread_is_not(
 def test_with_nobody_waiting_the_loop_may_wait(queue):
     queue.expire()
     assert 7 == queue.patience(7)
+
+
+def test_where_there_is_no_room_who_waits_for_longest_is_refused(queue, told, go_on):
+    for name in ("first", "second", "third"):
+        queue.put(name)
+    assert queue.refuse_oldest()
+    assert [("finished", "second", True), ("refused", "second")] == told
+    assert queue.refuse_oldest()
+    assert not queue.refuse_oldest(), "the first has a thread"
+    assert ("refused", "third") == told[-1]
