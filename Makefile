@@ -20,9 +20,9 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --jobs 2 \
 IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-runtime install-bench system-packages run check test test-random \
-	coverage lint lint-style lint-types lint-imports lint-dockerfile lint-workflows lint-manifests \
-	test-unit format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
+.PHONY: help install install-runtime install-bench system-packages run check test test-long \
+	test-random test-unit coverage lint lint-style lint-types lint-imports lint-dockerfile \
+	lint-workflows lint-manifests format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
 	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
 
@@ -48,6 +48,9 @@ check: install ## Style, types, imports and unit tests, in seconds: before each 
 
 test: install ## Run every test (TESTS='tests/store -k sqlite')
 	$(VENV)/pytest $(IN_PARALLEL) --durations=20 $(TESTS)
+
+test-long: install ## Run the tests that take long, one after the other (TESTS=)
+	$(VENV)/pytest -m long --durations=20 $(TESTS)
 
 test-random: install ## Run every test, in an order that the first line tells (SEED= repeats one)
 	$(VENV)/pytest $(IN_PARALLEL) --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(TESTS)

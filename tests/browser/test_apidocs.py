@@ -24,9 +24,6 @@ CREATE = "/apidocs/#/discount/post_v1_discount_create"
 FETCH = "/apidocs/#/discount/get_v1_discount_fetch__brand___user_"
 
 
-pytestmark = pytest.mark.xdist_group("browser")
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     with running(tmp_path_factory.mktemp("service")) as running_service:

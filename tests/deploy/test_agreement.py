@@ -9,8 +9,6 @@ from environs import FileAwareEnv
 
 from service.settings import HOME, SettingsError, load_settings, read_settings
 
-pytestmark = pytest.mark.xdist_group("manifests")
-
 KEY = "a key of at least 32 characters, for tests"
 SECRETS = {
     "keys": KEY,

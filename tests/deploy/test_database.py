@@ -7,8 +7,6 @@ import pytest
 from service.store.postgresql.pool import SERVER_SETTINGS
 from tests.manifests import K8S
 
-pytestmark = pytest.mark.xdist_group("manifests")
-
 
 @pytest.fixture
 def cluster(production):

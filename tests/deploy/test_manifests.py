@@ -6,8 +6,6 @@ import yaml
 
 from tests.manifests import COMPONENT, K8S, selects, volumes
 
-pytestmark = pytest.mark.xdist_group("manifests")
-
 OLDEST = "1.34"
 OPERATORS = {"postgresql.cnpg.io", "barmancloud.cnpg.io", "monitoring.coreos.com"}
 """Whose kinds Kubernetes itself does not know."""

@@ -7,8 +7,6 @@ import pytest
 
 from tests.manifests import selects
 
-pytestmark = pytest.mark.xdist_group("manifests")
-
 NAMESPACE = "kubernetes.io/metadata.name"
 POOLER = {"cnpg.io/poolerName": "discount-pooler"}
 INSTANCE = {"cnpg.io/cluster": "discount-db"}

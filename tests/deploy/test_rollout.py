@@ -9,8 +9,6 @@ from service.settings import HOME, PRODUCTION_DRAIN_S
 from service.store.postgresql.pool import PATIENCE_S
 from service.usecases.job_ports import LEASE_MS
 
-pytestmark = pytest.mark.xdist_group("manifests")
-
 SPARE_S = 5
 """For what the kubelet, the container and gunicorn do beside waiting."""
 

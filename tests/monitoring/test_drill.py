@@ -22,7 +22,6 @@ FACTOR = 60
 """How many times shorter than in earnest the times of the rules are."""
 RUNBOOKS = HOME / "docs/runbooks"
 pytestmark = [
-    pytest.mark.xdist_group("alert drill"),
     pytest.mark.timeout(600),  # the first waits for the whole drill
 ]
 

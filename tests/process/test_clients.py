@@ -27,8 +27,6 @@ PROMPT_S = 1.0
 STARVED_S = 4.5
 """Who waits for slow clients to be ended (after 5 s) waits longer."""
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):

@@ -37,8 +37,6 @@ from tests.running import DISCOUNT, environment, running
 from tests.tables import make_tables
 from tests.tokens import SECRET, bearer
 
-pytestmark = pytest.mark.xdist_group("copy")
-
 BRANDS = ("brand1", "caf\u00e9", "cafe\u0301", "a\\b", "\U0001f642 \u05d0\u200d", "%20")
 USERS = ("user1", "\u00e9", "e\u0301", "\\N", "\\.", "a\u00a0b", "\U0010ffff" * 128)
 BY_HAND = """

@@ -31,8 +31,6 @@ NOISE_S = 8.0
 """What a busy machine may add."""
 BRAND = "brand1"
 
-pytestmark = pytest.mark.xdist_group("database faults")
-
 
 @dataclass(frozen=True)
 class Answer:

@@ -20,8 +20,6 @@ from tests.waiting import get_when_up, wait_until
 
 WORKERS = 3
 
-pytestmark = pytest.mark.xdist_group("keys")
-
 
 class Load:
     """Clients that call without a break, each with a token of its own making."""

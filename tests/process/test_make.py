@@ -18,7 +18,6 @@ from tests.waiting import wait_until
 
 MAKE = shutil.which("make") or "make"
 pytestmark = [
-    pytest.mark.xdist_group("make"),  # one checkout, one development key
     pytest.mark.timeout(600),
 ]
 NEWCOMER = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}

@@ -19,8 +19,6 @@ from tests.tables import make_tables
 from tests.tokens import bearer
 from tests.waiting import get_when_up, wait_until
 
-pytestmark = pytest.mark.xdist_group("metrics")
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):

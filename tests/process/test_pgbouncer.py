@@ -15,8 +15,6 @@ from tests.running import end, free_port, running
 from tests.system_packages import require
 from tests.tokens import bearer
 
-pytestmark = pytest.mark.xdist_group("pgbouncer")
-
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""
 CONFIG = """

@@ -13,8 +13,6 @@ from tests.running import DISCOUNT, end, environment, running
 from tests.tokens import bearer
 from tests.waiting import get_when_up
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):

@@ -19,8 +19,6 @@ from tests.running import Running, free_port, running
 from tests.tokens import bearer
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("tracing")
-
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FETCH_PATH = "/v1/discount/fetch/brand1"
 FETCH = "/v1/discount/fetch/{brand}/{user}"

@@ -35,9 +35,6 @@ GROWTH = 20 * 1024 * 1024
 """How much a process may grow over a long transfer, in bytes; far less than the transfer."""
 
 
-pytestmark = pytest.mark.xdist_group("transfers")
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """One worker with few threads, one of which may be in a transfer, and many codes."""

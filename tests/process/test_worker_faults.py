@@ -29,8 +29,6 @@ from tests.running import DISCOUNT, environment
 from tests.tables import make_tables
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("worker faults")
-
 COUNT = 100_000
 WITHIN_S = 120.0
 MIB = 2**20

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("black box")
-
 
 def test_create_then_fetch(call, brand):
     created = call("POST", "/v1/discount/create", json={"brand": brand, "number_to_create": 3})

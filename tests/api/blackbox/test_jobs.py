@@ -4,8 +4,6 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("black box")
-
 WITHIN_S = 60
 
 
