@@ -18,15 +18,15 @@ _COUNTERS = make_folder()  # before anything imports prometheus-client
 
 from prometheus_client import multiprocess  # noqa: E402
 
-from service import open_files  # noqa: E402
 from service.app import parts_of  # noqa: E402
 from service.observability.exposition import MetricsServer  # noqa: E402
 from service.observability.metrics import BuildCollector, WorkerCollector  # noqa: E402
 from service.observability.reserved_counters import reserve_counters  # noqa: E402
 from service.observability.sampling import keep_sampling  # noqa: E402
 from service.observability.state import KeysCollector, StoreCollector, StoreWatch  # noqa: E402
-from service.pipeline_logger import PipelineLogger  # noqa: E402
-from service.server import ServiceWorker  # noqa: E402
+from service.server import open_files  # noqa: E402
+from service.server.pipeline_logger import PipelineLogger  # noqa: E402
+from service.server.worker import ServiceWorker  # noqa: E402
 from service.settings import SettingsError, load_settings  # noqa: E402
 from service.store.status import SQLStatus  # noqa: E402
 

@@ -10,7 +10,7 @@ import click
 
 from service.auth.keys import load_keys
 from service.cli.failures import require_database, require_no_other_file, sentence_of
-from service.open_files import connections
+from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
 from service.store.revision import Standing, fit_revision, standing_of, upgraded
 

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from service import deadlines, plain_calls
-from service.plain_calls import PlainCalls
+from service import deadlines
+from service.server import plain_calls
+from service.server.plain_calls import PlainCalls
 from service.tasks import Signal, Tasks, new_signal
 
 HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from service import deadlines
-from service.thread_queue import ThreadQueue
+from service.server.thread_queue import ThreadQueue
 
 
 @pytest.fixture

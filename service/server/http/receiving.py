@@ -7,9 +7,9 @@ application wants it (`body_state.py`); what it does not want, it answers from t
 from enum import Enum, auto
 from typing import Any
 
-from service.http_body import Body
-from service.http_head import MAX_HEAD, HttpRequest, check_beginning
-from service.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
+from service.server.http.body import Body
+from service.server.http.head import MAX_HEAD, HttpRequest, check_beginning
+from service.server.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
 
 SMALL_BODY = 16 * 1024
 """Bytes of a body that are collected before the application is asked whether it wants it."""
