@@ -14,6 +14,7 @@ from tests.history.replicas import Replicas, send
 from tests.history.workload import World, user_name
 from tests.tokens import token
 
+KILL = "kill -9 of a worker"
 ROLL = "rolling restart"
 STORM = 250
 """Connections that one storm opens."""
@@ -39,7 +40,7 @@ def evils_of_processes(replicas: Replicas) -> list[Evil]:
             replicas.wait_until_ready()
 
     return [
-        Evil("kill -9 of a worker", kill_worker, often=3),
+        Evil(KILL, kill_worker, often=3),
         Evil("stop and continue a worker", stop_worker),
         Evil("kill -9 of a master", kill_master),
         Evil(ROLL, roll),

@@ -71,14 +71,25 @@ class Client(threading.Thread):
         world: What there is to ask for.
         seed: The order of its calls is made from it.
         hasty: It waits hardly at all, and then may try again, with its key or without, or not.
+        pause_s: What it waits between two calls.
     """
 
-    def __init__(self, name: str, where: Where, world: World, seed: str, *, hasty: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        where: Where,
+        world: World,
+        seed: str,
+        *,
+        hasty: bool,
+        pause_s: float = 0.0,
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.chance = Random(seed)  # noqa: S311 - an order, not a secret
         self.recorder = Recorder(name, where, world.notebook.keep)
         self.world = world
         self.hasty = hasty
+        self.pause_s = pause_s
         self.stopped = threading.Event()
         self.error: BaseException | None = None
 
@@ -86,7 +97,7 @@ class Client(threading.Thread):
         choices = [choice for choice, _ in WORK]
         weights = [weight for _, weight in WORK]
         try:
-            while not self.stopped.is_set():
+            while not self.stopped.wait(self.pause_s):
                 self.chance.choices(choices, weights)[0](self)
         except BaseException as error:
             self.error = error
