@@ -46,6 +46,7 @@ from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
 from service.store.schema import why_not_ready
+from service.store.signals import Signals
 from service.store.store import SQLStore
 
 if TYPE_CHECKING:
@@ -77,12 +78,15 @@ def parts_of(app: Flask) -> Parts:
     return parts
 
 
-def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
+def create_app(
+    settings: Settings, log_stream: TextIO | None = None, signals: Signals | None = None
+) -> Flask:
     """Build the application; no database and no port is opened yet.
 
     Args:
         settings: What the environment says.
         log_stream: Where log lines go, by default standard output.
+        signals: How callers of the store wait, where not all of them are threads.
 
     Raises:
         SettingsError: The keys cannot be used, or another setting.
@@ -93,7 +97,7 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
     metrics = Metrics(SlowLog(log))
-    database = open_database(app, settings, metrics)
+    database = open_database(app, settings, metrics, signals=signals)
     store = SQLStore(database, reservations_in(database))
     jobs, queue = SQLJobs(database), LateQueue(settings)
     keyring = open_keyring(settings, log)

@@ -27,8 +27,8 @@ from service.server.plain_calls import PlainCalls
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_of, refusal
 from service.server.streaming import CONTINUE
+from service.server.tasks import Tasks
 from service.server.thread_queue import ThreadQueue
-from service.tasks import Tasks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

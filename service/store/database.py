@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
+from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve, Space
 from service.store.tables import metadata
 
@@ -70,6 +71,7 @@ class Database(ABC):
         url: An SQLAlchemy URL.
         options: What SQLAlchemy's `create_engine` is told beside it.
         observer: Hears what the database does.
+        signals: How callers wait.
     """
 
     begin: ClassVar[str] = "BEGIN"
@@ -78,7 +80,12 @@ class Database(ABC):
     """The statement that begins one which sees one moment only."""
 
     def __init__(
-        self, app: Flask, url: str | URL, options: Mapping[str, Any], observer: Observer | None
+        self,
+        app: Flask,
+        url: str | URL,
+        options: Mapping[str, Any],
+        observer: Observer | None,
+        signals: Signals | None,
     ) -> None:
         app.config["SQLALCHEMY_DATABASE_URI"] = url
         # Error texts reach the log; codes and users must not.
@@ -89,6 +96,7 @@ class Database(ABC):
         event.listen(self.engine, "begin", self._begin)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
         self._observer = observer or Nobody()
+        self.signals = signals or ThreadSignals()
         self._round_trip: RoundTrip | None = None
         self.reserve = Reserve(self.space, 0)
         """What of its space is kept for reservations; none unless whoever opens it says so."""

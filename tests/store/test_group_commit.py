@@ -15,6 +15,7 @@ from service.domain.codes import mint
 from service.domain.errors import NoCodesLeft, Unavailable
 from service.store import group_commit
 from service.store.group_commit import GroupCommit
+from service.store.signals import ThreadSignals
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
 from service.store.store import SQLStore
@@ -53,7 +54,7 @@ def group(disk):
         with disk.transaction() as done:
             return [each(done) for each in works]
 
-    made = GroupCommit(together)
+    made = GroupCommit(together, ThreadSignals())
     yield made
     disk.may_commit.set()
     made.close()

@@ -22,8 +22,8 @@ from service.server.http.receiving import Incoming
 from service.server.plain_calls import PlainCalls
 from service.server.refusing import known_of
 from service.server.sending import Unsent
+from service.server.tasks import Tasks
 from service.server.worker import ServiceWorker
-from service.tasks import Tasks
 
 ROOM = 4
 HALF_HEAD = b"GET /livez HTTP/1.1\r\nHost"
