@@ -1,8 +1,4 @@
-"""What the service changes about gunicorn: its log lines, and how workers receive, answer, stop.
-
-`config/gunicorn.conf.py` puts these in place; `docs/adr/0005-threads-get-whole-requests.md` says
-what they mend.
-"""
+"""What the service changes about gunicorn's workers: how they receive, answer and stop (ADR 5)."""
 
 import time
 from concurrent.futures import Executor, Future

@@ -99,7 +99,7 @@ def figures(text, phrase):
 
 
 def test_gunicorns_time_outs_are_what_is_told_of_them():
-    source = (HOME / "config/gunicorn.conf.py").read_text()
+    source = (HOME / "service/server/configuration.py").read_text()
     (hung,) = figures(source, r"\ntimeout = #")
     (accepted,) = figures(source, r"\ngraceful_timeout = #")
     assert {hung} == set(figures((HOME / "docs/logs.md").read_text(), r"one hung for # s"))
