@@ -74,7 +74,7 @@ def worker(*, check: bool) -> None:
     Any number of workers may run beside each other, each for as long as it likes.
     """
     gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
-    from service.worker import run_worker, what_is_missing
+    from service.worker.process import run_worker, what_is_missing
 
     gc.enable()
     settings = load_settings()

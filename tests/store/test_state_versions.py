@@ -18,7 +18,7 @@ from service.store.job_state import STATE_VERSION
 from service.store.jobs import SQLJobs
 from service.store.leases import SQLWork
 from service.usecases.ports import system_clock
-from service.worker import Reporter
+from service.worker.reporter import Reporter
 from tests.engines import on_sqlite
 from tests.working import Heard, do_all, worker
 

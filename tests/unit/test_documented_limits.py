@@ -23,7 +23,7 @@ from service.store.postgresql.pool import HASTE_S, PATIENCE_S, SERVER_SETTINGS
 from service.usecases.codes import MAX_PER_CALL
 from service.usecases.job_ports import LEASE_MS
 from service.usecases.ports import KEPT_MS
-from service.worker import OVERDUE_EVERY_S
+from service.worker.loop import OVERDUE_EVERY_S
 from tests.history import rules_answers
 
 RATE = Settings(database_url="", jwt_secret="", pseudonym_key="").rate_limit
