@@ -42,6 +42,7 @@ from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
+from service.store.extension import DatabaseExtension
 from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
 from service.store.jobs import SQLJobs
@@ -97,7 +98,8 @@ def create_app(
     app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
     metrics = Metrics(SlowLog(log))
-    database = open_database(app, settings, metrics, signals=signals)
+    database = open_database(settings, metrics, signals=signals)
+    DatabaseExtension(database).init_app(app)
     store = SQLStore(database, reservations_in(database))
     jobs, queue = SQLJobs(database), LateQueue(settings)
     keyring = open_keyring(settings, log)

@@ -24,12 +24,10 @@ def upgrade_tables() -> None:
     require_no_other_file(settings)
     revision = fit_revision(settings)
     if revision is None:
-        from flask import Flask
-
         from service.store.engines import open_database
         from service.store.upgrade import upgrade
 
-        with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+        with closing(open_database(settings, threads=1)) as database:
             revision = upgrade(database)
     click.echo(upgraded(revision), err=True)
 

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import IO, Any, Self
 
 import click
-from flask import Flask
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -57,7 +56,7 @@ class Session:
         self.settings: Settings = load_settings()
         require_database(self.settings)
         self.brand, self.campaign = brand, campaign
-        self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
+        self._database: Database = open_database(self.settings, threads=2)
         self._jobs = SQLJobs(self._database)
         self.imports = SQLImports(self._database)
         self._key: JobKey

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
-from flask import Flask
 from structlog.typing import FilteringBoundLogger
 
 from service.observability.exposition import answers_of
@@ -63,7 +62,7 @@ def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | N
 
 
 def _database(settings: Settings) -> Database:
-    return open_database(Flask(__name__), settings, threads=1)
+    return open_database(settings, threads=1)
 
 
 def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:

@@ -15,7 +15,6 @@ import psycopg
 import pytest
 import requests
 from click.testing import CliRunner
-from flask import Flask
 from sqlalchemy import create_engine, select
 
 from service.app import create_app, parts_of
@@ -418,7 +417,7 @@ def copying(source, target, moment):
 
 
 def seems_ready(url, settings):
-    database = open_database(Flask("service"), replace(settings, database_url=url))
+    database = open_database(replace(settings, database_url=url))
     try:
         return why_not_ready(database) is None
     except Unavailable:

@@ -11,7 +11,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from service.domain.code_lists import ListForm
@@ -88,7 +87,7 @@ class Earlier:
 @pytest.fixture
 def database(tmp_path):
     settings = Settings(database_url=f"sqlite:///{tmp_path}/discount.db")
-    with closing(open_database(Flask("new"), settings, threads=2)) as database:
+    with closing(open_database(settings, threads=2)) as database:
         upgrade(database)
         yield database
 

@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 import pytest
-from flask import Flask
 
 from service.domain.code_lists import ListForm
 from service.domain.errors import Unavailable
@@ -120,7 +119,7 @@ def working(url, folder, **changed):
     log = folder / "worker.log"
     with (
         log.open("wb") as output,
-        closing(open_database(Flask(__name__), Settings(database_url=url))) as database,
+        closing(open_database(Settings(database_url=url))) as database,
     ):
         process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=output)
         try:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from flask import Flask
 from sqlalchemy import event
 
 from service.domain.codes import mint
@@ -195,7 +194,7 @@ def test_it_starts_anew_after_a_fork(group):
 
 def test_claims_share_commits_of_the_real_database(tmp_path):
     """One claim commits; the thirty-nine that come meanwhile share the next commit."""
-    database = SQLiteDatabase(Flask("test"), f"sqlite:///{tmp_path}/discount.db", threads=40)
+    database = SQLiteDatabase(f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
     store = SQLStore(database, SQLiteReservations(database))
     store.add_codes("brand", "default", 40, mint, 1)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from flask import Flask
 
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
@@ -432,7 +431,7 @@ class TestOthers:
     @pytest.fixture
     def elsewhere(self, settings):
         """A worker's own connections: what the server does comes from others."""
-        database = open_database(Flask("worker"), settings, threads=1)
+        database = open_database(settings, threads=1)
         yield SQLWork(database)
         database.close()
 

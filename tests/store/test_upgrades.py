@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 from alembic.script import ScriptDirectory
-from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -50,7 +49,7 @@ def database_url(engine, tmp_path):
 @pytest.fixture
 def old(settings):
     """A database that is nobody's yet."""
-    database = open_database(Flask("old"), settings)
+    database = open_database(settings)
     yield database
     database.close()
 

@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
-from flask import Flask
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -47,7 +46,6 @@ class PostgreSQLDatabase(Database):
     """A server. Each write is a transaction of its own; many happen at once.
 
     Args:
-        app: The application whose life the engine shares.
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         threads: How many threads use it at once; each gets a connection.
         observer: Hears what the database does.
@@ -60,7 +58,6 @@ class PostgreSQLDatabase(Database):
 
     def __init__(
         self,
-        app: Flask,
         conninfo: Callable[[], str],
         threads: int,
         observer: Observer | None = None,
@@ -73,7 +70,7 @@ class PostgreSQLDatabase(Database):
         # Two more: for a scrape while every thread is busy.
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
-        super().__init__(app, DRIVER, options, observer, signals)
+        super().__init__(DRIVER, options, observer, signals)
         self._group_commit = GroupCommit(self._together, self.signals)
         # Health must not be judged by how long callers queue, or by what befell their connections.
         self._health = Pool(conninfo, 1, prepared=prepared, patience_s=PROBE_S)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -42,7 +41,6 @@ class SQLiteDatabase(Database):
     """One file. Readers do not wait; writers share transactions, one at a time.
 
     Args:
-        app: The application whose life the engine shares.
         url: As the settings have it, with an absolute path.
         threads: How many threads use it at once; each gets a connection.
         observer: Hears what the database does.
@@ -57,7 +55,6 @@ class SQLiteDatabase(Database):
 
     def __init__(
         self,
-        app: Flask,
         url: str,
         threads: int,
         observer: Observer | None = None,
@@ -73,7 +70,7 @@ class SQLiteDatabase(Database):
             "pool_use_lifo": True,  # few caches that are warm, not many that are cold
         }
         self._most = threads + EXTRA
-        super().__init__(app, URL.create("sqlite", database=str(path)), options, observer, signals)
+        super().__init__(URL.create("sqlite", database=str(path)), options, observer, signals)
         event.listen(self.engine, "connect", self._set_up)
         event.listen(self.engine, "checkout", _keep_to_the_deadline)
         self._own = threading.local()
