@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.app import parts_of
-from service.body_state import BodyAwaited
+from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, Problem, RequestTimeout, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.arrivals import Arrivals

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
-from service import deadlines
+from service.call import deadlines
 from service.settings import Settings
 from service.usecases.job_ports import Announce, JobKey
 

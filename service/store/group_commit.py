@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
-from service import deadlines
+from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.store.signals import Signal, Signals
 from service.store.space import is_full

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from service import deadlines
+from service.call import deadlines
 from service.server import plain_calls
 from service.server.plain_calls import PlainCalls
 from service.server.tasks import Tasks, TaskSignals

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
-from service.body_state import RECORD
+from service.call.body_state import RECORD
 from service.domain.errors import RequestTimeout
 from service.observability.requests import Pseudonyms, RequestObserver, RequestRecord
 from service.server.accepting import AcceptPause

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service import deadlines
+from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
