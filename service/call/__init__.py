@@ -1,1 +1,1 @@
-"""What the rooms share of the call in hand: until when it may wait, and whether its body is there."""
+"""What all rooms share of the call in hand: its deadline, and the state of its body."""
