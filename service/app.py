@@ -38,14 +38,14 @@ from service.observability.probes import Probes, Readiness, probe_routes
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.observability.slow import SlowLog
 from service.settings import Settings, SettingsError
-from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
 from service.store.extension import DatabaseExtension
 from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
+from service.store.jobs.announcing import LateQueue, announcer
+from service.store.jobs.repository import SQLJobs
 from service.store.schema import why_not_ready
 from service.store.signals import Signals
 from service.store.store import SQLStore

@@ -14,7 +14,7 @@ import psycopg
 
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 
 NAMED = os.environ.get("DISCOUNT_TEST_POSTGRESQL_URL")
 """Read at once, as tests run without the settings of whoever runs them."""

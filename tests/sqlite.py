@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 
 
 @functools.cache

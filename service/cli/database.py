@@ -25,7 +25,7 @@ def upgrade_tables() -> None:
     revision = fit_revision(settings)
     if revision is None:
         from service.store.engines import open_database
-        from service.store.upgrade import upgrade
+        from service.store.maintenance.upgrade import upgrade
 
         with closing(open_database(settings, threads=1)) as database:
             revision = upgrade(database)
@@ -60,7 +60,7 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     transaction: until the end TO is as it was, and an interrupted copy leaves nothing behind.
     """
     from service.cli.progress import shown_progress
-    from service.store.copy import copy
+    from service.store.maintenance.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
     with shown_progress() as report:
@@ -76,7 +76,7 @@ def verify() -> None:
     It changes nothing, and no call of the service waits for it. It names brands, campaigns and
     tables, but no code and no user.
     """
-    from service.store.verify import verify as findings_in
+    from service.store.maintenance.verify import verify as findings_in
 
     settings, broken = load_settings(), []
     require_no_other_file(settings)

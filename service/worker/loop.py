@@ -9,11 +9,11 @@ from structlog.typing import FilteringBoundLogger
 from service.domain.errors import Unavailable
 from service.observability.job_metrics import JobMetrics
 from service.settings import Settings
-from service.store.announcing import announcer
 from service.store.database import Database
-from service.store.leases import SQLWork
+from service.store.jobs.announcing import announcer
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.queue import JobQueue
 from service.store.purging import Purge
-from service.store.queue import JobQueue
 from service.usecases.job_ports import JobKey
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker

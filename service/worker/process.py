@@ -12,7 +12,7 @@ from service.observability.scrapes import ScrapeServer
 from service.settings import Settings, SettingsError
 from service.store.database import Database
 from service.store.engines import open_database
-from service.store.queue import JobQueue
+from service.store.jobs.queue import JobQueue
 from service.store.schema import why_not_ready
 from service.worker.loop import JobLoop
 

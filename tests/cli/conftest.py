@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 from tests.postgresql import fresh_database
 from tests.tokens import SECRET
 

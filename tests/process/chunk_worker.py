@@ -12,7 +12,7 @@ import service
 from service.settings import load_settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
 from service.usecases.job_ports import JobKey
 from service.usecases.working import Worker
 

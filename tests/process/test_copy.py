@@ -22,14 +22,14 @@ from service.cli import main
 from service.domain.errors import Unavailable
 from service.domain.model import State
 from service.settings import Settings
-from service.store.checksums import checksum, shared_columns
-from service.store.copy import copy
 from service.store.engines import open_database
 from service.store.errors import MaintenanceError
+from service.store.maintenance.checksums import checksum, shared_columns
+from service.store.maintenance.copy import copy
+from service.store.maintenance.structure import missing_keys
+from service.store.maintenance.verify import inspection_of, verify
 from service.store.schema import why_not_ready
-from service.store.structure import missing_keys
 from service.store.tables import metadata
-from service.store.verify import inspection_of, verify
 from tests.postgresql import fresh_database, migrated, url_of
 from tests.runbooks import blocks_of, follow
 from tests.running import DISCOUNT, environment, running

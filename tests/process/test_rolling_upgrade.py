@@ -19,9 +19,9 @@ from service.settings import HOME, Settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
-from service.store.upgrade import upgrade
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
+from service.store.maintenance.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
 from service.usecases.job_ports import JobKey
 from service.usecases.jobs import request_job

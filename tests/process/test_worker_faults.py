@@ -18,7 +18,7 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.importing.files import SQLImports
 from service.store.importing.tasks import CHECK, STORE
-from service.store.jobs import SQLJobs
+from service.store.jobs.repository import SQLJobs
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock

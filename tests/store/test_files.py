@@ -15,8 +15,8 @@ from service.domain.errors import Unavailable
 from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
+from service.store.maintenance.upgrade import upgrade
 from service.store.status import SQLStatus
-from service.store.upgrade import upgrade
 from tests.tokens import SECRET
 
 pytestmark = pytest.mark.own_database  # its files are moved away

@@ -12,8 +12,8 @@ from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger
 from service.store import purging
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import PAUSED, SQLWork
+from service.store.jobs.leases import PAUSED, SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
 from service.usecases.jobs import cancel_job, generate_codes

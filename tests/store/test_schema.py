@@ -11,13 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.schema import ColumnCollectionConstraint
 
+from service.store.maintenance.structure import missing_keys
+from service.store.maintenance.upgrade import upgrade
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.schema import current_revision, why_not_ready
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.files import make_file
-from service.store.structure import missing_keys
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata
-from service.store.upgrade import upgrade
 from tests.engines import on_sqlite
 
 pytestmark = pytest.mark.own_database

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from service.domain.errors import NoCodesLeft
 from service.domain.model import Idempotency, State
 from service.store.engines import open_database, reservations_in
+from service.store.maintenance.upgrade import upgrade
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.store import SQLStore
-from service.store.upgrade import upgrade
 from tests.engines import on_sqlite
 from tests.postgresql import fresh_database
 
