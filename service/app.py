@@ -38,14 +38,16 @@ from service.observability.probes import Probes, Readiness, probe_routes
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.observability.slow import SlowLog
 from service.settings import Settings, SettingsError
-from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
+from service.store.extension import DatabaseExtension
 from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
+from service.store.jobs.announcing import LateQueue, announcer
+from service.store.jobs.repository import SQLJobs
 from service.store.schema import why_not_ready
+from service.store.signals import Signals
 from service.store.store import SQLStore
 
 if TYPE_CHECKING:
@@ -77,12 +79,15 @@ def parts_of(app: Flask) -> Parts:
     return parts
 
 
-def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
+def create_app(
+    settings: Settings, log_stream: TextIO | None = None, signals: Signals | None = None
+) -> Flask:
     """Build the application; no database and no port is opened yet.
 
     Args:
         settings: What the environment says.
         log_stream: Where log lines go, by default standard output.
+        signals: How callers of the store wait, where not all of them are threads.
 
     Raises:
         SettingsError: The keys cannot be used, or another setting.
@@ -93,7 +98,8 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
     metrics = Metrics(SlowLog(log))
-    database = open_database(app, settings, metrics)
+    database = open_database(settings, metrics, signals=signals)
+    DatabaseExtension(database).init_app(app)
     store = SQLStore(database, reservations_in(database))
     jobs, queue = SQLJobs(database), LateQueue(settings)
     keyring = open_keyring(settings, log)

@@ -1,8 +1,4 @@
-"""What the service changes about gunicorn: its log lines, and how workers receive, answer, stop.
-
-`config/gunicorn.conf.py` puts these in place; `docs/adr/0005-threads-get-whole-requests.md` says
-what they mend.
-"""
+"""What the service changes about gunicorn's workers: how they receive, answer and stop (ADR 5)."""
 
 import time
 from concurrent.futures import Executor, Future
@@ -14,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.app import parts_of
-from service.body_state import BodyAwaited
+from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, Problem, RequestTimeout, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.arrivals import Arrivals
@@ -27,8 +23,8 @@ from service.server.plain_calls import PlainCalls
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_of, refusal
 from service.server.streaming import CONTINUE
+from service.server.tasks import Tasks
 from service.server.thread_queue import ThreadQueue
-from service.tasks import Tasks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -8,13 +8,11 @@ killed.
 import json
 import sys
 
-from flask import Flask
-
 import service
 from service.settings import load_settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
 from service.usecases.job_ports import JobKey
 from service.usecases.working import Worker
 
@@ -46,7 +44,7 @@ def main():
     """Work until there are no more lines."""
     chunks.RUN_ROWS, chunks.PART_ROWS, storing.STORED_AT_ONCE = 300, 50, 100
     answer(service.__file__)
-    database = open_database(Flask("worker"), load_settings(), threads=1)
+    database = open_database(load_settings(), threads=1)
     for line in sys.stdin:
         brand_id, job_id, how = line.split()
         wait = die if how == "die" else lambda _seconds: True

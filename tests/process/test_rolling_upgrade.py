@@ -11,7 +11,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from service.domain.code_lists import ListForm
@@ -20,9 +19,9 @@ from service.settings import HOME, Settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
-from service.store.upgrade import upgrade
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
+from service.store.maintenance.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
 from service.usecases.job_ports import JobKey
 from service.usecases.jobs import request_job
@@ -88,7 +87,7 @@ class Earlier:
 @pytest.fixture
 def database(tmp_path):
     settings = Settings(database_url=f"sqlite:///{tmp_path}/discount.db")
-    with closing(open_database(Flask("new"), settings, threads=2)) as database:
+    with closing(open_database(settings, threads=2)) as database:
         upgrade(database)
         yield database
 

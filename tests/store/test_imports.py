@@ -15,8 +15,8 @@ from service.observability.job_metrics import JobMetrics
 from service.store.importing import staged_codes, staging
 from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.store.loading import Part, probes
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job

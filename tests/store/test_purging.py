@@ -12,14 +12,15 @@ from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger
 from service.store import purging
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import PAUSED, SQLWork
+from service.store.jobs.leases import PAUSED, SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
 from service.usecases.jobs import cancel_job, generate_codes
 from service.usecases.ports import KEPT_MS, system_clock
 from service.usecases.working import Worker
-from service.worker import Reporter, Upkeep
+from service.worker.reporter import Reporter
+from service.worker.upkeep import Upkeep
 from tests.engines import on_sqlite
 from tests.working import Heard, Strict, worker
 
@@ -249,7 +250,7 @@ class Clock:
 @on_sqlite
 def test_upkeep_takes_about_half_of_the_time_while_there_is_much_of_it(settings, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("service.worker.time", clock)
+    monkeypatch.setattr("service.worker.upkeep.time", clock)
     spent, more = [], True
 
     def step():

@@ -14,11 +14,11 @@ from service.domain.errors import Conflict
 from service.domain.jobs import JobKind, Order
 from service.observability.job_metrics import JobMetrics
 from service.store.importing.tasks import Cursor, written
-from service.store.job_state import STATE_VERSION
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
+from service.store.jobs.state import STATE_VERSION
 from service.usecases.ports import system_clock
-from service.worker import Reporter
+from service.worker.reporter import Reporter
 from tests.engines import on_sqlite
 from tests.working import Heard, do_all, worker
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from service.store.verify import verify
+from service.store.maintenance.verify import verify
 from tests.engines import on_sqlite
 from tests.working import Strict, purge, worker
 

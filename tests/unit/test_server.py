@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
-from service.body_state import RECORD
+from service.call.body_state import RECORD
 from service.domain.errors import RequestTimeout
 from service.observability.requests import Pseudonyms, RequestObserver, RequestRecord
 from service.server.accepting import AcceptPause
@@ -22,8 +22,8 @@ from service.server.http.receiving import Incoming
 from service.server.plain_calls import PlainCalls
 from service.server.refusing import known_of
 from service.server.sending import Unsent
+from service.server.tasks import Tasks
 from service.server.worker import ServiceWorker
-from service.tasks import Tasks
 
 ROOM = 4
 HALF_HEAD = b"GET /livez HTTP/1.1\r\nHost"

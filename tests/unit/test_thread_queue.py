@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service import deadlines
+from service.call import deadlines
 from service.server.thread_queue import ThreadQueue
 
 

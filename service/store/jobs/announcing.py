@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
-from service import deadlines
+from service.call import deadlines
 from service.settings import Settings
 from service.usecases.job_ports import Announce, JobKey
 
 if TYPE_CHECKING:
-    from service.store.queue import JobQueue
+    from service.store.jobs.queue import JobQueue
 
 
 PUT_WITHIN_S = 0.5
@@ -70,7 +70,7 @@ class LateQueue:
 
     def _open(self) -> "JobQueue":
         if self._queue is None:
-            from service.store.queue import JobQueue
+            from service.store.jobs.queue import JobQueue
 
             self._queue = JobQueue(self._settings)
         return self._queue
