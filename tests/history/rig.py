@@ -1,5 +1,6 @@
 """The whole rig: an engine, replicas, clients and a nemesis; a history comes out."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ class Plan:
     """The names of the evils that come; all, where there are none."""
     faults: int = 0
     """It goes on until there were as many."""
+    most: int = sys.maxsize
+    """There are no more."""
     calls: int = 0
     """It goes on until as many were answered."""
     clients: int = 16
@@ -74,7 +77,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         evils = _evils(engine, replicas, world)
         if plan.only:
             evils = [evil for evil in evils if evil.name in plan.only]
-        nemesis = Nemesis(evils, plan.seed, plan.rest_s, log.write)
+        nemesis = Nemesis(evils, plan.seed, plan.rest_s, log.write, plan.most)
         clients = [
             Client(
                 f"client{number}",
@@ -86,6 +89,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
             )
             for number in range(plan.clients)
         ]
+        world.clients |= {client.name for client in clients}
         with _under_way(nemesis, clients):
             _watch(nemesis, clients, notebook, plan)
             nemesis.stop()
@@ -118,7 +122,7 @@ def _under_way(nemesis: Nemesis, clients: list[Client]) -> Iterator[None]:
 
 def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
     return [
-        *evils_of_processes(replicas),
+        *evils_of_processes(replicas, world),
         *evils_of_proxy("the service", replicas.proxies),
         storm_of_impatience(replicas, world),
         *engine.evils(),

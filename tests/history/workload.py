@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from tests.history.history import Call, Fault
@@ -41,6 +41,18 @@ class World:
     """The brands there are to ask for; they move on with the number of calls."""
 
     notebook: Notebook
+    clients: set[str] = field(default_factory=set)
+    """The names of those who call."""
+
+    def all_have_called(self, since: float) -> bool:
+        """Say whether every client has had an answer to a call that it began since a moment."""
+        late = set(self.clients)
+        for call in reversed(self.notebook.calls.copy()):
+            if call.ended < since or not late:
+                break
+            if call.began >= since:
+                late.discard(call.client)
+        return not late
 
     def newest(self) -> int:
         return len(self.notebook.calls) // CALLS_A_BRAND

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from service.domain.jobs import JobKind, Order
-from service.store.jobs import SQLJobs
+from service.store.jobs.repository import SQLJobs
 from service.usecases.ports import system_clock
 from tests.engines import on_sqlite
 from tests.running import DISCOUNT, Running, end, environment, wait_until_ready

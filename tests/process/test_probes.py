@@ -62,7 +62,7 @@ def raw(service, request):
 
 def probe_until(service, holds):
     """Ask the probes until something holds; return how long each answer took."""
-    took = []
+    took: list[float] = []
     while not (took and holds()):
         for path in ("livez", "readyz"):
             began = time.monotonic()

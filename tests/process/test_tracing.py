@@ -212,6 +212,7 @@ def test_a_collector_that_is_away_harms_nobody(settings, log):
     nowhere = f"http://127.0.0.1:{free_port()}"
     with application(replace(settings, otlp_endpoint=nowhere), log) as app:
         tracing = parts_of(app).tracing
+        assert tracing
         tracing.start()
         try:
             paths = [f"{FETCH_PATH}/user{number}" for number in range(20)]
