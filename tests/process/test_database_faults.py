@@ -111,7 +111,7 @@ class Trouble:
 def trouble(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     with postgresql(folder) as database, running(folder, **database.settings) as service:
-        for _ in range(20):
+        for _ in range(5):
             body = {"brand": BRAND, "number_to_create": 1000}
             url = f"{service.url}/v1/discount/create"
             requests.post(url, json=body, headers=bearer(), timeout=20).raise_for_status()
