@@ -44,7 +44,6 @@ from service.store.exports import SQLExports
 from service.store.extension import DatabaseExtension
 from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
-from service.store.jobs.announcing import LateQueue, announcer
 from service.store.jobs.repository import SQLJobs
 from service.store.schema import why_not_ready
 from service.store.signals import Signals
@@ -61,7 +60,6 @@ class Parts:
     store: SQLStore
     jobs: SQLJobs
     imports: SQLImports
-    queue: LateQueue
     database: Database
     metrics: Metrics
     observer: RequestObserver
@@ -101,7 +99,7 @@ def create_app(
     database = open_database(settings, metrics, signals=signals)
     DatabaseExtension(database).init_app(app)
     store = SQLStore(database, reservations_in(database))
-    jobs, queue = SQLJobs(database), LateQueue(settings)
+    jobs = SQLJobs(database)
     keyring = open_keyring(settings, log)
     verifier = Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
     secret_key = Watched(
@@ -120,15 +118,14 @@ def create_app(
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors, misses))
-    announce = announcer(queue.put, log)
-    app.register_blueprint(job_views(jobs, announce, cursors))
+    app.register_blueprint(job_views(jobs, cursors))
     app.register_blueprint(brand_views(store, cursors))
     transfers = Transfers(settings.threads, settings.transfer_timeout_s)
     app.register_blueprint(export_views(SQLExports(database), transfers))
     budgets = Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes)
     imports = SQLImports(database, budgets)
     limit = settings.import_max_bytes
-    import_parts = ImportParts(imports, jobs, announce, transfers, limit, misses)
+    import_parts = ImportParts(imports, jobs, transfers, limit, misses)
     app.register_blueprint(import_views(import_parts))
     app.register_blueprint(problem_pages())
     drain = Drain()
@@ -151,7 +148,6 @@ def create_app(
         store=store,
         jobs=jobs,
         imports=imports,
-        queue=queue,
         database=database,
         metrics=metrics,
         observer=observer,

@@ -74,7 +74,6 @@ def worker(
     answers = iter(waits or ())
     return Worker(
         SQLWork(database),
-        lambda _key: None,
         heard or Heard(),
         lambda _seconds: next(islice(answers, 1), False),
     )
@@ -95,7 +94,7 @@ class Strict(Heard):
 
 def do_all(database: Database) -> None:
     """Do all jobs that are due, and purge what they leave."""
-    while worker(database, Strict()).do_overdue():
+    while worker(database, Strict()).do_due():
         pass
     purge(database)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from service.cli import streams
-from service.cli.failures import require_no_other_file
+from service.cli.failures import require_database, require_no_other_file
 from service.domain.wording import counted
 from service.settings import as_database_url, load_settings
 from service.store.revision import fit_revision, upgraded
@@ -30,6 +30,19 @@ def upgrade_tables() -> None:
         with closing(open_database(settings, threads=1)) as database:
             revision = upgrade(database)
     click.echo(upgraded(revision), err=True)
+
+
+@db.command("drop-queue")
+def drop_queue() -> None:
+    """Remove the queue that version 0.1 has left, when nobody runs that any more."""
+    from service.store.engines import open_database
+    from service.store.maintenance.old_queue import drop_old_queue
+
+    settings = load_settings()
+    require_database(settings)
+    with closing(open_database(settings, threads=1)) as database:
+        removed = drop_old_queue(database, settings)
+    click.echo(f"Removed: {', '.join(removed)}." if removed else "There is none.", err=True)
 
 
 @db.command("backup")

@@ -126,7 +126,7 @@ class Session:
             raise KeyboardInterrupt
 
     def ask(self, order: Order) -> tuple[Job, bool]:
-        """Ask for the job that `do` then does; no other worker is told of it."""
+        """Ask for the job that `do` then does; another worker may take it first."""
         self._key, job, new = self._jobs.add(self.brand, self.campaign, order, system_clock())
         return job, new
 
@@ -134,7 +134,7 @@ class Session:
         """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
         find = partial(self._jobs.find, self.brand, self.campaign, job.id)
         bar = Bar(self._progress, job)
-        worker = Worker(SQLWork(self._database), lambda _key: None, bar, self._interrupted.wait)
+        worker = Worker(SQLWork(self._database), bar, self._interrupted.wait)
         while (job := find()).finished_at is None:
             if self._interrupted.is_set():
                 return cancel_job(self._jobs, self.brand, self.campaign, job.id)

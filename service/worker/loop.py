@@ -1,8 +1,8 @@
-"""The loop of a worker: does what the queue says, and while it says nothing looks for jobs."""
+"""The loop of a worker: looks for jobs that no worker has, and does them one after the other."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import threading
+from types import FrameType
 
 from structlog.typing import FilteringBoundLogger
 
@@ -10,76 +10,60 @@ from service.domain.errors import Unavailable
 from service.observability.job_metrics import JobMetrics
 from service.settings import Settings
 from service.store.database import Database
-from service.store.jobs.announcing import announcer
 from service.store.jobs.leases import SQLWork
-from service.store.jobs.queue import JobQueue
 from service.store.purging import Purge
-from service.usecases.job_ports import JobKey
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
 
 DAY_MS = 24 * 60 * 60 * 1000
-OVERDUE_EVERY_S = 1.0
-"""How often a worker that has nothing to do looks for jobs that no message told it of."""
+POLL_S = 0.4
+"""How often a worker that has nothing to do looks for jobs: a first one begins within 0.5 s."""
+RETRY_S = 1.0
+"""How long a worker rests where the database cannot be had."""
 
 
 class JobLoop:
-    """Does what the queue says, and while it says nothing looks for jobs that it forgot.
+    """Does jobs until it is told to stop.
 
     Args:
         database: Has the jobs.
-        settings: They say where the queue is.
-        log: Hears what happens.
+        settings: They say how long ended jobs are kept.
+        log: Gets a line for what happens to a job.
         metrics: Counts it.
     """
 
     def __init__(
         self, database: Database, settings: Settings, log: FilteringBoundLogger, metrics: JobMetrics
     ) -> None:
-        self._log = log
-        self._database = database
-        self._queue = JobQueue(settings, self._do)
-        self._consumer = self._queue.consumer(self._idle)
-        announce = announcer(self._queue.put, log)
-        reporter = Reporter(log, metrics)
-        stopped = self._consumer.stop_flag.wait
+        self._database, self._log = database, log
+        self._stop = threading.Event()
         purge = Purge(database, round(settings.job_retention_days * DAY_MS))
-        self._upkeep = Upkeep(lambda: purge.step(system_clock()), stopped, log)
+        self._upkeep = Upkeep(lambda: purge.step(system_clock()), self._stop.wait, log)
         self._worker = Worker(
-            SQLWork(database), announce, reporter, stopped, upkeep=self._upkeep.some
+            SQLWork(database), Reporter(log, metrics), self._stop.wait, upkeep=self._upkeep.some
         )
-        self._next_look = 0.0
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT."""
+        """Work until SIGTERM or SIGINT; the chunk in hand is finished."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
         try:
-            self._consumer.run()
+            while not self._stop.is_set():
+                self._look()
+                self._upkeep.some()
         finally:
-            self._queue.close()
             self._database.close()
 
-    def _do(self, key: JobKey) -> None:
-        """Do a job, and then those that have waited longer than what the queue says next."""
-        with self._reporting():
-            self._worker.do(key)
-            self._upkeep.some()
-            while not self._consumer.stop_flag.is_set() and self._worker.do_overdue():
-                self._upkeep.some()
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
 
-    def _idle(self) -> None:
-        if time.monotonic() < self._next_look:
-            return
-        with self._reporting():
-            self._worker.do_overdue()
-        self._upkeep.some()
-        self._next_look = time.monotonic() + OVERDUE_EVERY_S
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Go on when the database cannot be had: the row of the job is still there."""
+    def _look(self) -> None:
+        """Do a job, or rest where there is none, or where the database cannot be had."""
         try:
-            yield
+            if not self._worker.do_due():
+                self._stop.wait(POLL_S)
         except Unavailable as error:
             self._log.warning("jobs_unavailable", exc_info=error)
+            self._stop.wait(RETRY_S)

@@ -12,7 +12,6 @@ from service.observability.scrapes import ScrapeServer
 from service.settings import Settings, SettingsError
 from service.store.database import Database
 from service.store.engines import open_database
-from service.store.jobs.queue import JobQueue
 from service.store.schema import why_not_ready
 from service.worker.loop import JobLoop
 
@@ -42,11 +41,10 @@ def what_is_missing(
         settings: They say where everything is.
         explain: Says what an exception means, if it is known.
     """
-    with closing(_database(settings)) as database, closing(JobQueue(settings)) as queue:
+    with closing(_database(settings)) as database:
         checks: Mapping[str, Callable[[], object]] = {
             "database": database.why_not_ready,
             "tables": lambda: why_not_ready(database),
-            "queue": queue.size,
         }
         found = {name: _why_not(check, explain) for name, check in checks.items()}
     return [f"{name}: {why}" for name, why in found.items() if why]

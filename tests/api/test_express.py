@@ -47,7 +47,6 @@ def served(tmp_path_factory):
     upgrade(parts.database)
     parts.store.add_codes("brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
     yield app, log
-    parts.queue.close()
     parts.store.close()
 
 

@@ -98,7 +98,6 @@ def used(tmp_path_factory):
     answers = Answers(app)
     created = {brand: answers.create(brand, key_for(brand))[0] for brand in BRANDS}
     held = {(brand, user): answers.fetch(brand, user) for brand in BRANDS for user in USERS}
-    parts_of(app).queue.close()
     parts_of(app).store.close()
     by_hand(url, BY_HAND)
     return file, created, held
@@ -205,7 +204,6 @@ class TestTheCopy:
             taken = set(held.values())
             new = {answers.fetch(brand, "user-2") for brand in BRANDS if brand != BRANDS[2]}
             assert not taken & new
-            parts_of(app).queue.close()
             parts_of(app).store.close()
             assert [] == [found for found in verify(target) if found.breaches]
 

@@ -24,7 +24,6 @@ from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
 from service.usecases.job_ports import JobKey
-from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.process import chunk_worker
 from tests.working import FakeClock, Strict, purge, watch, worker
@@ -112,7 +111,12 @@ def import_list(database):
     imports = SQLImports(database)
     keys: list[JobKey] = []
     received = receive(imports, *POOL, [LIST], 2**20)
-    ask = partial(request_job, SQLJobs(database), keys.append, *POOL)
+
+    def ask(order):
+        key, job, new = SQLJobs(database).add(*POOL, order, system_clock())
+        keys.append(key)
+        return job, new
+
     import_codes(imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests")
     return keys[0]
 

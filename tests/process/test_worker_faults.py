@@ -64,7 +64,7 @@ class Working:
     def take_in(self, codes):
         pool, imports = ("brand", "default"), SQLImports(self.database)
         received = receive(imports, *pool, ["\n".join(codes).encode()], 2**30)
-        ask = partial(request_job, self._jobs, lambda _key: None, *pool)
+        ask = partial(request_job, self._jobs, *pool)
         job, _ = import_codes(
             imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests"
         )

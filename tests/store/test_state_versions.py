@@ -124,7 +124,7 @@ class TestNewer:
         made = worker(database, heard)
         assert not made.do(key)  # as a message says
         for _ in range(3):
-            assert not made.do_overdue()
+            assert not made.do_due()
         assert ["newer"] * 3 == heard.names()
         assert before == jobs.find(*POOL, key.id)
         with capture_logs() as events:
