@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from random import Random
 
 import psutil
 
-from service.settings import HOME
+from service.cli.serving import SERVER
 from tests.history.connection import Address, CallError, Connection
 from tests.history.history import Fault
 from tests.history.proxy import Proxy, proxying
@@ -25,10 +24,7 @@ from tests.waiting import wait_until
 
 Command = Sequence[str | Path]
 SERVE: Command = (DISCOUNT, "serve")
-RACY: Command = (
-    *(sys.executable, "-m", "gunicorn"),
-    *("--config", HOME / "config" / "gunicorn.conf.py", "tests.history.racy:app"),
-)
+RACY: Command = (*SERVER, "tests.history.racy:app")
 """What the rig must find guilty."""
 ASK_EVERY_S = 0.1
 DRAIN_S = 2.5
