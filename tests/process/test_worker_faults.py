@@ -25,11 +25,11 @@ from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.history.engines.postgresql import postgresql
 from tests.history.proxy import Mode
-from tests.running import DISCOUNT, environment
+from tests.running import environment, running_worker
 from tests.tables import make_tables
 from tests.waiting import wait_until
 
-COUNT = 100_000
+COUNT = 60_000
 WITHIN_S = 120.0
 MIB = 2**20
 POSTGRESQL_FULL_AT = 16 * MIB
@@ -119,15 +119,10 @@ def working(url, folder, **changed):
     make_tables(env)
     log = folder / "worker.log"
     with (
-        log.open("wb") as output,
         closing(open_database(Flask(__name__), Settings(database_url=url))) as database,
+        running_worker(env, log) as process,
     ):
-        process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=output)
-        try:
-            yield Working(database, process, log)
-        finally:
-            process.kill()
-            process.wait()
+        yield Working(database, process, log)
 
 
 @pytest.fixture(scope="module")
