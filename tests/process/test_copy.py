@@ -6,7 +6,6 @@ import pty
 import re
 import shutil
 import sqlite3
-import subprocess
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from uuid import uuid4
@@ -31,9 +30,10 @@ from service.store.schema import why_not_ready
 from service.store.structure import missing_keys
 from service.store.tables import metadata
 from service.store.verify import inspection_of, verify
+from tests.forked import CONTEXT, Forked
 from tests.postgresql import fresh_database, migrated, url_of
 from tests.runbooks import blocks_of, follow
-from tests.running import DISCOUNT, environment, running
+from tests.running import environment, running
 from tests.tables import make_tables
 from tests.tokens import SECRET, bearer
 
@@ -240,20 +240,20 @@ class TestTheCopy:
                 assert before == checksum(connection, table)
 
     def test_without_a_terminal_it_shows_no_progress(self, source, target):
-        command = [DISCOUNT, "db", "copy", source[0], target]
-        done = subprocess.run(command, capture_output=True, check=True)
-        assert (b"", 1) == (done.stdout, done.stderr.count(b"\n"))
+        done = CliRunner().invoke(main, ["db", "copy", source[0], target])
+        assert (0, "", 1) == (done.exit_code, done.stdout, done.stderr.count("\n"))
 
     def test_on_a_terminal_it_shows_what_it_does(self, source, target):
         ours, theirs = pty.openpty()
-        command = [DISCOUNT, "db", "copy", source[0], target]
+        with open(theirs, "wb", buffering=0) as terminal:  # noqa: PTH123 - it has no path
+            env = {**os.environ, "TERM": "xterm"}
+            process = Forked(["db", "copy", source[0], target], env, terminal, terminal)
         shown = b""
-        with subprocess.Popen(command, env={**os.environ, "TERM": "xterm"}, stderr=theirs):
-            os.close(theirs)
-            with suppress(OSError):  # so Linux says that nobody writes any more
-                while block := os.read(ours, 65536):
-                    shown += block
+        with suppress(OSError):  # so Linux says that nobody writes any more
+            while block := os.read(ours, 65536):
+                shown += block
         os.close(ours)
+        assert 0 == process.wait()
         assert b"copy code" in shown
         assert b"compare code" in shown
 
@@ -405,9 +405,8 @@ def copy_until(source, target, moment, reached):
 @contextmanager
 def copying(source, target, moment):
     """Lend a process that stands still in the middle of a copy."""
-    spawn = multiprocessing.get_context("spawn")
-    reached = spawn.Event()
-    process = spawn.Process(target=copy_until, args=(source, target, moment, reached))
+    reached = CONTEXT.Event()
+    process = CONTEXT.Process(target=copy_until, args=(source, target, moment, reached))
     process.start()
     try:
         assert reached.wait(120)
