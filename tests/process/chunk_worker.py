@@ -1,11 +1,13 @@
 """A worker of whatever version of the service is on the path: it does a chunk when it is told to.
 
-Reads lines `BRAND_ID JOB_ID chunk|die`, and answers each by whether the job could be had. After
+Reads lines `URL BRAND_ID JOB_ID chunk|die`, and answers each by whether the job could be had. After
 `chunk` it gives the job back, as a worker that is stopped; after `die` it does not, as one that is
 killed.
 """
 
+import functools
 import json
+import os
 import sys
 
 from flask import Flask
@@ -42,15 +44,20 @@ def answer(said):
     sys.stdout.flush()
 
 
+def open_at(url):
+    os.environ["DISCOUNT_DATABASE_URL"] = url
+    return open_database(Flask("worker"), load_settings(), threads=1)
+
+
 def main():
     """Work until there are no more lines."""
     chunks.RUN_ROWS, chunks.PART_ROWS, storing.STORED_AT_ONCE = 300, 50, 100
     answer(service.__file__)
-    database = open_database(Flask("worker"), load_settings(), threads=1)
+    open_on = functools.cache(open_at)
     for line in sys.stdin:
-        brand_id, job_id, how = line.split()
+        url, brand_id, job_id, how = line.split()
         wait = die if how == "die" else lambda _seconds: True
-        worker = Worker(SQLWork(database), lambda _key: None, Observer(), wait)
+        worker = Worker(SQLWork(open_on(url)), lambda _key: None, Observer(), wait)
         try:
             took = worker.do(JobKey(int(brand_id), job_id))
         except Killed:
