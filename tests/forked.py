@@ -24,8 +24,8 @@ import service
 PRELOADED = [
     "__main__",
     *("service.cli.serving", "service.auth.guard", "service.observability.logging"),
-    *("service.store.announcing", "service.store.purging", "service.store.queue"),
-    *("service.store.status", "service.store.store", "service.store.importing.files"),
+    *("service.store.exports", "service.store.purging", "service.store.status"),
+    *("service.store.store", "service.store.importing.files", "service.store.jobs.leases"),
     *("apispec.ext.marshmallow", "flasgger", "flask_swagger_ui", "limits", "webargs.flaskparser"),
     *("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", __name__),
 ]

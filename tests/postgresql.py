@@ -42,18 +42,16 @@ def server_url() -> str:
 def migrated() -> str:
     """Make a database with the service's tables once, and return its name, to be copied."""
     # Here, as tests/leftovers.py needs nothing of the service.
-    from flask import Flask
-
     from service.settings import Settings
     from service.store.engines import open_database
-    from service.store.upgrade import upgrade
+    from service.store.maintenance.upgrade import upgrade
 
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
     if NAMED:  # our own server goes with all that it has
         atexit.register(_drop, name)
-    database = open_database(Flask(name), Settings(database_url=url_of(name)))
+    database = open_database(Settings(database_url=url_of(name)))
     upgrade(database)
     database.close()
     return name

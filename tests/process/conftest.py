@@ -3,12 +3,11 @@
 from contextlib import ExitStack, closing
 
 import pytest
-from flask import Flask
 
 from service.domain.jobs import JobKind, Order
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.jobs import SQLJobs
+from service.store.jobs.repository import SQLJobs
 from service.usecases.ports import system_clock
 from tests.running import environment, running_worker
 
@@ -16,7 +15,7 @@ from tests.running import environment, running_worker
 @pytest.fixture
 def database(database_url):
     """The database alone: nothing here needs the application in the process of the tests."""
-    with closing(open_database(Flask(__name__), Settings(database_url=database_url))) as opened:
+    with closing(open_database(Settings(database_url=database_url))) as opened:
         yield opened
 
 

@@ -2,13 +2,14 @@
 
 import random
 import time
+from functools import partial
 
 import pytest
 
 from service.domain.code_lists import ListForm
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.verify import verify
+from service.store.jobs.repository import SQLJobs
+from service.store.maintenance.verify import verify
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from tests.engines import on_sqlite
@@ -23,9 +24,7 @@ def import_list(database, codes):
     imports, jobs = SQLImports(database), SQLJobs(database)
     received = receive(imports, *POOL, ["\n".join(codes).encode()], 2**30)
 
-    def ask(order, **options):
-        return request_job(jobs, lambda _key: None, *POOL, order, **options)
-
+    ask = partial(request_job, jobs, *POOL)
     job, _ = import_codes(
         imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests"
     )

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.usecases.ports import system_clock
 from tests.engines import on_sqlite
 from tests.running import free_port, running
@@ -107,18 +107,6 @@ def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, start):
     assert large().finished_at is None
     done = large().done
     wait_until(lambda: large().done > done)
-
-
-@on_sqlite
-def test_a_queue_that_was_deleted_loses_no_job(ask, start, database_url, worker_log):
-    start()
-    wait_until(lambda: "worker_started" in worker_log.read_text())
-    folder = worker_log.parent
-    wait_until(lambda: list(folder.glob("discount.db-queue*")), "there is no queue")
-    for file in folder.glob("discount.db-queue*"):
-        file.unlink()
-    job = ask(10)
-    wait_until(lambda: job().finished_at is not None)
 
 
 @on_sqlite
