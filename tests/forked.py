@@ -53,7 +53,9 @@ class Forked:
         stderr: IO[bytes] | None = None,
     ) -> None:
         files = [_File(stdout.fileno()), _File(stderr.fileno() if stderr else 2)]
-        self._process = CONTEXT.Process(target=_run, args=(list(words), dict(env), files))
+        self._process = CONTEXT.Process(
+            target=_run, args=(list(words), dict(env), files), daemon=True
+        )
         self._process.start()
 
     @property
