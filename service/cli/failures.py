@@ -63,6 +63,17 @@ def database_failure(error: BaseException) -> str | None:
     return _of_file(file, reason) if file else None
 
 
+def database_name(settings: Settings) -> str:
+    """Say which database the settings name."""
+    file = sqlite_file(settings.database_url)
+    if file:
+        return f"The database {file} ({SETTING})"
+    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.failures import server
+
+    return f"The database, {server(conninfo_of_settings(settings)(), SETTING)}"
+
+
 def require_database(settings: Settings) -> None:
     """Insist on the file of an SQLite database, before anything is opened.
 
