@@ -1,8 +1,8 @@
 """The port where metrics are scraped: whoever is slow there holds up nobody.
 
 One thread waits for all clients and never for one of them; another makes the answers, one after
-the other, and one for all who ask the same meanwhile. There is room for a few connections: where more come, the oldest that has not sent its
-whole request goes.
+the other, and one for all who ask the same meanwhile. There is room for a few connections: where
+more come, the oldest that has not sent its whole request goes.
 """
 
 import os

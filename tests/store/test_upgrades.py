@@ -4,16 +4,15 @@ import itertools
 
 import pytest
 from alembic.script import ScriptDirectory
-from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.errors import NoCodesLeft
 from service.domain.model import Idempotency, State
 from service.store.engines import open_database, reservations_in
+from service.store.maintenance.upgrade import upgrade
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.store import SQLStore
-from service.store.upgrade import upgrade
 from tests.engines import on_sqlite
 from tests.postgresql import fresh_database
 
@@ -50,7 +49,7 @@ def database_url(engine, tmp_path):
 @pytest.fixture
 def old(settings):
     """A database that is nobody's yet."""
-    database = open_database(Flask("old"), settings)
+    database = open_database(settings)
     yield database
     database.close()
 

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from service.cli import main
 from service.domain.codes import mint
-from service.store.invariants import INVARIANTS
-from service.store.structure import STRUCTURE
-from service.store.verify import inspection_of, verify
+from service.store.maintenance.invariants import INVARIANTS
+from service.store.maintenance.structure import STRUCTURE
+from service.store.maintenance.verify import inspection_of, verify
 from tests.engines import on_sqlite
 from tests.postgresql import fresh_database, url_of
 from tests.store.damages import DAMAGES, HELD

@@ -15,10 +15,10 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from service.accepting import AcceptPause
 from service.app import parts_of
-from service.arrivals import IdleConnections
-from service.sending import PendingAnswers, Unsent
+from service.server.accepting import AcceptPause
+from service.server.arrivals import IdleConnections
+from service.server.sending import PendingAnswers, Unsent
 
 TURN_S = 0.05
 """How long the loop sees to events until it looks for newcomers again."""
