@@ -48,13 +48,19 @@ class SettingsError(Exception):
 
 
 class Environment(FileAwareEnv):
-    """Names the setting whose file cannot be read as text."""
+    """Names the setting whose file cannot be read, and why."""
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         try:
             return super()._get_value(env_key, default)
         except UnicodeDecodeError as error:
             raise SettingsError(f"{env_key}_FILE names a file that is not UTF-8 text.") from error
+        except (OSError, ValueError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            file = f"{env_key}_FILE: {cause.filename}"
+            raise SettingsError(f"{file} cannot be read: {cause.strerror}.") from error
 
 
 @dataclass(frozen=True, slots=True)

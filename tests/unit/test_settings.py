@@ -91,6 +91,26 @@ def test_a_secrets_file_that_is_no_text_is_named(monkeypatch, tmp_path):
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("none", "No such file or directory"),
+        (".", "Is a directory"),
+        ("list.csv/none", "Not a directory"),
+        ("a" * 300, "File name too long"),
+    ],
+)
+@pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET_FILE", "DISCOUNT_DATABASE_URL_FILE"])
+def test_a_secrets_file_that_cannot_be_read_is_named_and_why(
+    name, file, reason, monkeypatch, tmp_path
+):
+    (tmp_path / "list.csv").touch()
+    monkeypatch.setenv(name, str(tmp_path / file))
+    with pytest.raises(SettingsError, match=f"^{name}: .* cannot be read: {reason}") as raised:
+        load_settings()
+    assert str(tmp_path / file) in str(raised.value)
+
+
 @pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET", "DISCOUNT_PSEUDONYM_KEY"])
 def test_production_has_no_default_key(monkeypatch, name):
     monkeypatch.setenv("DISCOUNT_ENV", "production")
