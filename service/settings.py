@@ -352,6 +352,10 @@ def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
     Raises:
         SettingsError: It is neither. It may hold a password, so it is not repeated.
     """
+    if url == f"{_SQLITE}:memory:":
+        raise SettingsError(
+            f"{name}: a database in memory is nobody's after a restart; name a file."
+        )
     if url.startswith(_SQLITE) and url != _SQLITE:
         return _SQLITE + str(Path(url.removeprefix(_SQLITE)).absolute())
     if _POSTGRESQL.match(url):

@@ -150,6 +150,8 @@ def test_the_host(ask, options, status):
         "Content-Type: a/b\r\nContent-Type: a/b",
         "Idempotency-Key: a\r\nIdempotency-Key: a",
         "Content-Length: 0\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: identity",
         "X: a\r\n b",
         "X : a",
         "X: a\nY: b",

@@ -183,6 +183,12 @@ def test_a_relative_database_path_is_below_the_working_directory(monkeypatch, tm
     assert load_settings().database_url == f"sqlite:///{tmp_path}/here.db"
 
 
+def test_a_database_in_memory_is_refused_and_makes_no_file_of_that_name(monkeypatch):
+    monkeypatch.setenv("DISCOUNT_DATABASE_URL", "sqlite:///:memory:")
+    with pytest.raises(SettingsError, match="name a file"):
+        load_settings()
+
+
 def test_the_example_lists_every_setting_and_no_other():
     env = FileAwareEnv()
     read_settings(env)
