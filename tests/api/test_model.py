@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from tests.api.compared import Compared, Walk, pool_path, segment
 from tests.api.model import DEFAULT, Caller, Refused
 from tests.engines import on_sqlite
+from tests.examples import examples
 from tests.names import illegal_names, legal_names, look_alikes
 from tests.tokens import ALL_SCOPES
 
@@ -32,7 +33,7 @@ SCOPES = frozenset(ALL_SCOPES.split())
 EVERYTHING = Caller(SCOPES)
 ONE_BRAND = Caller(SCOPES, frozenset({"brand1"}))
 LOOK_ALIKES = ("\u00e9", "e\u0301")
-QUICK_EXAMPLES = 10
+EXAMPLES = 10
 """Where the same are tried every time: each takes a third of a second."""
 CREATE, RESERVE = "discounts:create", "discounts:reserve"
 READ, EXPORT = "discounts:read", "discounts:export"
@@ -277,10 +278,8 @@ class Calls(Compared):
 def make_calls(app, url, **options):
     # Any factory will do, but the library's types want a class.
     machine: Any = partial(Calls, app, url)
-    known = settings.default
-    assert known
-    examples = QUICK_EXAMPLES if known.derandomize else known.max_examples
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, **options))
+    number = examples(EXAMPLES)
+    run_state_machine_as_test(machine, settings=settings(max_examples=number, **options))
 
 
 def test_the_service_and_the_model_agree(app, database_url):
