@@ -4,8 +4,9 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,7 +55,7 @@ def sound_database(engine: str, folder: Path) -> Iterator[str]:
         with opened_store(url) as store:
             for brand in ("b1", "b2"):
                 codes = [f"SECRET-{brand}-{number}" for number in range(4)]
-                store.add_codes(brand, "default", 4, lambda _, codes=codes: codes, now)
+                store.add_codes(brand, "default", 4, partial(_all, codes), now)
                 for number in (1, 2):
                     store.reserve(brand, "default", f"secret-user-{number}", now)
         damage(url, SECOND_CAMPAIGN + ONE_ROW + FIRST_CODES)
@@ -116,6 +117,10 @@ def run(url: str) -> tuple[int, dict[str, int], str]:
     assert "secret" not in done.output.lower()
     counts = {line.split()[1]: int(line.split()[0]) for line in done.stdout.splitlines()}
     return done.exit_code, counts, done.stderr
+
+
+def _all(codes: Sequence[str], _count: int) -> Sequence[str]:
+    return codes
 
 
 def _file(url: str) -> str:
