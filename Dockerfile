@@ -13,13 +13,10 @@ RUN .venv/bin/pip install --require-hashes --requirement config/requirements-bui
     && .venv/bin/pip install --require-hashes --no-build-isolation --use-pep517 \
         --requirement config/requirements.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY config/gunicorn.conf.py config/
 COPY service service
-# Editable, because the service finds its config beside its code. Compiled here, because nothing
-# can be written beside it later.
-RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \
-    && .venv/bin/pip uninstall --yes setuptools pip \
-    && python -m compileall -q service
+# pip compiles it, too: nothing can be written beside it later.
+RUN .venv/bin/pip install --no-deps --no-build-isolation . \
+    && .venv/bin/pip uninstall --yes setuptools pip
 
 FROM python:${PYTHON_IMAGE}
 ARG VERSION=unknown
@@ -31,7 +28,7 @@ RUN groupadd --gid 10001 discount \
     && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home \
         --home-dir /var/lib/discount discount \
     && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/discount
-COPY --from=builder /app /app
+COPY --from=builder /app/.venv /app/.venv
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

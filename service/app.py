@@ -38,14 +38,15 @@ from service.observability.probes import Probes, Readiness, probe_routes
 from service.observability.requests import Pseudonyms, RequestObserver, current_record
 from service.observability.slow import SlowLog
 from service.settings import Settings, SettingsError
-from service.store.announcing import LateQueue, announcer
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
 from service.store.exports import SQLExports
+from service.store.extension import DatabaseExtension
 from service.store.importing.budgets import Budgets
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
+from service.store.jobs.repository import SQLJobs
 from service.store.schema import why_not_ready
+from service.store.signals import Signals
 from service.store.store import SQLStore
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ class Parts:
     store: SQLStore
     jobs: SQLJobs
     imports: SQLImports
-    queue: LateQueue
     database: Database
     metrics: Metrics
     observer: RequestObserver
@@ -77,12 +77,15 @@ def parts_of(app: Flask) -> Parts:
     return parts
 
 
-def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
+def create_app(
+    settings: Settings, log_stream: TextIO | None = None, signals: Signals | None = None
+) -> Flask:
     """Build the application; no database and no port is opened yet.
 
     Args:
         settings: What the environment says.
         log_stream: Where log lines go, by default standard output.
+        signals: How callers of the store wait, where not all of them are threads.
 
     Raises:
         SettingsError: The keys cannot be used, or another setting.
@@ -93,9 +96,10 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.url_rule_class = PlainRule
     log = build_logger(settings, log_stream)
     metrics = Metrics(SlowLog(log))
-    database = open_database(app, settings, metrics)
+    database = open_database(settings, metrics, signals=signals)
+    DatabaseExtension(database).init_app(app)
     store = SQLStore(database, reservations_in(database))
-    jobs, queue = SQLJobs(database), LateQueue(settings)
+    jobs = SQLJobs(database)
     keyring = open_keyring(settings, log)
     verifier = Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
     secret_key = Watched(
@@ -114,15 +118,14 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors, misses))
-    announce = announcer(queue.put, log)
-    app.register_blueprint(job_views(jobs, announce, cursors))
+    app.register_blueprint(job_views(jobs, cursors))
     app.register_blueprint(brand_views(store, cursors))
     transfers = Transfers(settings.threads, settings.transfer_timeout_s)
     app.register_blueprint(export_views(SQLExports(database), transfers))
     budgets = Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes)
     imports = SQLImports(database, budgets)
     limit = settings.import_max_bytes
-    import_parts = ImportParts(imports, jobs, announce, transfers, limit, misses)
+    import_parts = ImportParts(imports, jobs, transfers, limit, misses)
     app.register_blueprint(import_views(import_parts))
     app.register_blueprint(problem_pages())
     drain = Drain()
@@ -145,7 +148,6 @@ def create_app(settings: Settings, log_stream: TextIO | None = None) -> Flask:
         store=store,
         jobs=jobs,
         imports=imports,
-        queue=queue,
         database=database,
         metrics=metrics,
         observer=observer,

@@ -3,9 +3,10 @@
 import sys
 
 from service.app import create_app
+from service.server.tasks import TaskSignals
 from service.settings import SettingsError, load_settings
 
 try:
-    app = create_app(load_settings())
+    app = create_app(load_settings(), signals=TaskSignals())
 except SettingsError as error:
     sys.exit(f"discount: {error}")

@@ -25,7 +25,6 @@ from tests.tokens import SECRET
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - each file there is in a folder of its own
 """Commits that wait for a disk are most of what a small test takes."""
-_QUEUE = "huey_task"
 _FIRST_IDS = "SELECT setval(pg_get_serial_sequence('brand', 'id'), 1, false)"
 _SCHEMA = {
     "sqlite": "SELECT version_num || group_concat(sql) FROM alembic_version, sqlite_schema",
@@ -100,7 +99,6 @@ class Installation:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
             if connection.dialect.name == "postgresql":
-                connection.execute(text(f"DELETE FROM {_QUEUE}"))
                 connection.execute(text(_FIRST_IDS))
 
     def check(self) -> None:
@@ -142,7 +140,6 @@ def application(settings: Settings, log: Lines) -> Iterator[Flask]:
     try:
         yield app
     finally:
-        parts_of(app).queue.close()
         parts_of(app).store.close()
 
 

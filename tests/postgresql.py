@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from flask import Flask
 
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 
 NAMED = os.environ.get("DISCOUNT_TEST_POSTGRESQL_URL")
 """Read at once, as tests run without the settings of whoever runs them."""
@@ -51,7 +50,7 @@ def migrated() -> str:
         server.execute(f"CREATE DATABASE {name}")
     if NAMED:  # our own server goes with all that it has
         atexit.register(_drop, name)
-    database = open_database(Flask(name), Settings(database_url=url_of(name)))
+    database = open_database(Settings(database_url=url_of(name)))
     upgrade(database)
     database.close()
     return name

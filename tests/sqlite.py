@@ -6,11 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from flask import Flask
-
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 
 
 @functools.cache
@@ -19,7 +17,7 @@ def migrated_file() -> Path:
     folder = tempfile.TemporaryDirectory(prefix="discount-sqlite-")
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "migrated.db"
-    database = open_database(Flask(file.name), Settings(database_url=f"sqlite:///{file}"))
+    database = open_database(Settings(database_url=f"sqlite:///{file}"))
     upgrade(database)
     database.close()  # the last connection writes the log back, so that the file is whole
     return file

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from flask import Flask
-
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 from tests.sqlite import migrated_copy
 
 
@@ -20,7 +18,7 @@ def make_tables(env: Mapping[str, str]) -> None:
         return
     prepared = env.get("DISCOUNT_PREPARED_STATEMENTS") != "false"
     settings = Settings(database_url=url, prepared_statements=prepared)
-    database = open_database(Flask(__name__), settings, threads=1)
+    database = open_database(settings, threads=1)
     try:
         upgrade(database)
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 from service.domain.jobs import Job
 from service.store.database import Database
 from service.store.importing.files import SQLImports
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
 from service.usecases.job_ports import LEASE_S, JobKey, Step
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
@@ -74,7 +74,6 @@ def worker(
     answers = iter(waits or ())
     return Worker(
         SQLWork(database),
-        lambda _key: None,
         heard or Heard(),
         lambda _seconds: next(islice(answers, 1), False),
     )
@@ -95,7 +94,7 @@ class Strict(Heard):
 
 def do_all(database: Database) -> None:
     """Do all jobs that are due, and purge what they leave."""
-    while worker(database, Strict()).do_overdue():
+    while worker(database, Strict()).do_due():
         pass
     purge(database)
 

@@ -33,7 +33,7 @@ from service.domain.errors import (
 )
 from service.domain.refusals import Reason, Refusal
 from service.usecases.imports import Imports, Received, digest, import_codes, receive
-from service.usecases.job_ports import Announce, Jobs
+from service.usecases.job_ports import Jobs
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 
@@ -47,7 +47,6 @@ class ImportParts:
     Args:
         imports: Where lists are kept.
         jobs: Where jobs are kept.
-        announce: Tells a worker of a job.
         transfers: How many there may be at once.
         max_bytes: How long a list may be.
         misses: Counts the codes that a report tells of.
@@ -55,7 +54,6 @@ class ImportParts:
 
     imports: Imports
     jobs: Jobs
-    announce: Announce
     transfers: Transfers
     max_bytes: int
     misses: Misses
@@ -107,7 +105,7 @@ def import_views(parts: ImportParts) -> Blueprint:
         once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
         job, new = import_codes(
             parts.imports,
-            partial(request_job, parts.jobs, parts.announce, brand, campaign, once=once),
+            partial(request_job, parts.jobs, brand, campaign, once=once),
             received,
             form=form,
             dry_run=dry_run,

@@ -22,7 +22,7 @@ from service.domain.errors import (
 )
 from service.domain.jobs import Job
 from service.observability.requests import current_record
-from service.usecases.job_ports import Announce, Jobs
+from service.usecases.job_ports import Jobs
 from service.usecases.jobs import cancel_job, generate_codes
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
@@ -61,7 +61,7 @@ def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Response:
     return accepted
 
 
-def job_views(jobs: Jobs, announce: Announce, cursors: Cursors) -> Blueprint:
+def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
     """Make the views over `jobs`."""
     views = Blueprint("jobs", __name__)
 
@@ -86,7 +86,6 @@ def job_views(jobs: Jobs, announce: Announce, cursors: Cursors) -> Blueprint:
         """
         job, new = generate_codes(
             jobs,
-            announce,
             brand,
             campaign,
             count,

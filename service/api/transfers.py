@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import SO_LINGER, SOL_SOCKET, socket
 
-from service import deadlines
 from service.auth.caller import Caller
+from service.call import deadlines
 from service.domain.errors import RequestTimeout, TooManyOwnTransfers, TooManyTransfers
 
 SHARE = 4

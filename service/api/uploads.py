@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flask import request
 
 from service.api.lists import ListType
-from service.body_state import stream_body
+from service.call.body_state import stream_body
 from service.domain.code_lists import ListForm
 from service.domain.errors import (
     InputError,

@@ -10,7 +10,7 @@ from flask import Flask, current_app, g, request
 
 from service.auth.caller import Caller, Scope
 from service.auth.tokens import Verifier
-from service.body_state import CALLER
+from service.call.body_state import CALLER
 from service.domain.errors import InternalError, Unauthenticated
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})

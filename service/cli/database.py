@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from service.cli import streams
-from service.cli.failures import require_no_other_file
+from service.cli.failures import require_database, require_no_other_file
 from service.domain.wording import counted
 from service.settings import as_database_url, load_settings
 from service.store.revision import fit_revision, upgraded
@@ -24,14 +24,25 @@ def upgrade_tables() -> None:
     require_no_other_file(settings)
     revision = fit_revision(settings)
     if revision is None:
-        from flask import Flask
-
         from service.store.engines import open_database
-        from service.store.upgrade import upgrade
+        from service.store.maintenance.upgrade import upgrade
 
-        with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+        with closing(open_database(settings, threads=1)) as database:
             revision = upgrade(database)
     click.echo(upgraded(revision), err=True)
+
+
+@db.command("drop-queue")
+def drop_queue() -> None:
+    """Remove the queue that version 0.1 has left, when nobody runs that any more."""
+    from service.store.engines import open_database
+    from service.store.maintenance.old_queue import drop_old_queue
+
+    settings = load_settings()
+    require_database(settings)
+    with closing(open_database(settings, threads=1)) as database:
+        removed = drop_old_queue(database, settings)
+    click.echo(f"Removed: {', '.join(removed)}." if removed else "There is none.", err=True)
 
 
 @db.command("backup")
@@ -62,7 +73,7 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     transaction: until the end TO is as it was, and an interrupted copy leaves nothing behind.
     """
     from service.cli.progress import shown_progress
-    from service.store.copy import copy
+    from service.store.maintenance.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
     with shown_progress() as report:
@@ -78,7 +89,7 @@ def verify() -> None:
     It changes nothing, and no call of the service waits for it. It names brands, campaigns and
     tables, but no code and no user.
     """
-    from service.store.verify import verify as findings_in
+    from service.store.maintenance.verify import verify as findings_in
 
     settings, broken = load_settings(), []
     require_no_other_file(settings)

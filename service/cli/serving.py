@@ -10,11 +10,11 @@ import click
 
 from service.auth.keys import load_keys
 from service.cli.failures import require_database, require_no_other_file, sentence_of
-from service.open_files import connections
-from service.settings import DEFAULT_METRICS_PORT, HOME, Settings, SettingsError, load_settings
+from service.server.open_files import connections
+from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
 from service.store.revision import Standing, fit_revision, standing_of, upgraded
 
-SERVER = [sys.executable, "-m", "gunicorn", "--config", str(HOME / "config" / "gunicorn.conf.py")]
+SERVER = [sys.executable, "-m", "gunicorn", "--config", "python:service.server.configuration"]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
 
 
@@ -74,7 +74,7 @@ def worker(*, check: bool) -> None:
     Any number of workers may run beside each other, each for as long as it likes.
     """
     gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
-    from service.worker import run_worker, what_is_missing
+    from service.worker.process import run_worker, what_is_missing
 
     gc.enable()
     settings = load_settings()

@@ -11,7 +11,6 @@ from types import FrameType
 from typing import IO, Any, Self
 
 import click
-from flask import Flask
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -36,8 +35,8 @@ from service.store.database import Database
 from service.store.engines import open_database
 from service.store.exports import SQLExports
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.store.schema import why_not_ready
 from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
@@ -57,7 +56,7 @@ class Session:
         self.settings: Settings = load_settings()
         require_database(self.settings)
         self.brand, self.campaign = brand, campaign
-        self._database: Database = open_database(Flask(__name__), self.settings, threads=2)
+        self._database: Database = open_database(self.settings, threads=2)
         self._jobs = SQLJobs(self._database)
         self.imports = SQLImports(self._database)
         self._key: JobKey
@@ -127,7 +126,7 @@ class Session:
             raise KeyboardInterrupt
 
     def ask(self, order: Order) -> tuple[Job, bool]:
-        """Ask for the job that `do` then does; no other worker is told of it."""
+        """Ask for the job that `do` then does; another worker may take it first."""
         self._key, job, new = self._jobs.add(self.brand, self.campaign, order, system_clock())
         return job, new
 
@@ -135,7 +134,7 @@ class Session:
         """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
         find = partial(self._jobs.find, self.brand, self.campaign, job.id)
         bar = Bar(self._progress, job)
-        worker = Worker(SQLWork(self._database), lambda _key: None, bar, self._interrupted.wait)
+        worker = Worker(SQLWork(self._database), bar, self._interrupted.wait)
         while (job := find()).finished_at is None:
             if self._interrupted.is_set():
                 return cancel_job(self._jobs, self.brand, self.campaign, job.id)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
-from service.body_state import RECORD, BodyAwaited
+from service.call.body_state import RECORD, BodyAwaited
 from service.observability.metrics import Metrics
 
 if TYPE_CHECKING:

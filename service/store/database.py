@@ -1,7 +1,4 @@
-"""A database as statements use it, whichever engine it is.
-
-Flask-SQLAlchemy makes SQLAlchemy's engine; nothing outside `store/` sees it.
-"""
+"""A database as statements use it, whichever engine it is; nothing outside `store/` sees one."""
 
 import time
 from abc import ABC, abstractmethod
@@ -9,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
+from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve, Space
-from service.store.tables import metadata
 
 _BEGIN = "discount_begin"
 """Execution option: the statement that begins a transaction, `None` for no transaction."""
@@ -66,10 +61,10 @@ class Database(ABC):
     Nothing is opened before it is used.
 
     Args:
-        app: The application whose life the engine shares.
         url: An SQLAlchemy URL.
         options: What SQLAlchemy's `create_engine` is told beside it.
         observer: Hears what the database does.
+        signals: How callers wait.
     """
 
     begin: ClassVar[str] = "BEGIN"
@@ -78,17 +73,18 @@ class Database(ABC):
     """The statement that begins one which sees one moment only."""
 
     def __init__(
-        self, app: Flask, url: str | URL, options: Mapping[str, Any], observer: Observer | None
+        self,
+        url: str | URL,
+        options: Mapping[str, Any],
+        observer: Observer | None,
+        signals: Signals | None,
     ) -> None:
-        app.config["SQLALCHEMY_DATABASE_URI"] = url
         # Error texts reach the log; codes and users must not.
-        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "hide_parameters": True}
-        extension = SQLAlchemy(app, metadata=metadata)
-        with app.app_context():
-            self.engine = extension.engine
+        self.engine = create_engine(url, **options, hide_parameters=True)
         event.listen(self.engine, "begin", self._begin)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
         self._observer = observer or Nobody()
+        self.signals = signals or ThreadSignals()
         self._round_trip: RoundTrip | None = None
         self.reserve = Reserve(self.space, 0)
         """What of its space is kept for reservations; none unless whoever opens it says so."""

@@ -7,51 +7,55 @@ would take, and 8 MiB.
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Flask
-
 from service.settings import Settings
 from service.store.database import Database, Observer
 from service.store.reservations import Reservations
+from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
 
 
 def open_database(
-    app: Flask, settings: Settings, observer: Observer | None = None, threads: int | None = None
+    settings: Settings,
+    observer: Observer | None = None,
+    threads: int | None = None,
+    signals: Signals | None = None,
 ) -> Database:
     """Make the database that the settings name; nothing is opened before it is used.
 
     Args:
-        app: The application whose life it shares.
         settings: They name it, and say how many threads use it.
         observer: Hears what it does.
         threads: How many threads use it, where that is not the settings' number.
+        signals: How callers wait, where not all of them are threads.
 
     Raises:
         SettingsError: There is no folder for the file of an SQLite database, or libpq does not
             take the URL of a PostgreSQL one.
     """
-    database = _open(app, settings, observer, threads or settings.threads)
+    database = _open(settings, observer, threads or settings.threads, signals or ThreadSignals())
     database.reserve = Reserve(database.space, settings.reserve_bytes)
     return database
 
 
-def _open(app: Flask, settings: Settings, observer: Observer | None, threads: int) -> Database:
+def _open(
+    settings: Settings, observer: Observer | None, threads: int, signals: Signals
+) -> Database:
     if settings.on_postgresql:
         from service.store.postgresql.database import PostgreSQLDatabase
 
         conninfo = conninfo_of_settings(settings)
         conninfo()  # a mistake in it shows now
         return PostgreSQLDatabase(
-            app,
             conninfo,
             threads,
             observer,
+            signals,
             prepared=settings.prepared_statements,
             capacity=settings.database_capacity_bytes,
         )
-    return SQLiteDatabase(app, settings.database_url, threads, observer)
+    return SQLiteDatabase(settings.database_url, threads, observer, signals)
 
 
 def reservations_in(database: Database) -> Reservations:

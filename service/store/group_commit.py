@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
-from service import deadlines
+from service.call import deadlines
 from service.domain.errors import Unavailable
+from service.store.signals import Signal, Signals
 from service.store.space import is_full
-from service.tasks import new_signal
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -33,12 +33,12 @@ class Waiter(Generic[Job, Result]):
 
     __slots__ = ("_done", "error", "expires", "job", "result")
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, signal: Signal) -> None:
         self.job = job
         self.expires = deadlines.until(DEADLINE_S)
         self.result: Result | None = None
         self.error: Exception | None = None
-        self._done = new_signal()
+        self._done = signal
 
     def wait(self) -> Result:
         """Return the result once it is durable.
@@ -55,7 +55,7 @@ class Waiter(Generic[Job, Result]):
 
     def wake(self) -> None:
         """Let the caller go on."""
-        self._done.say()
+        self._done.set()
 
 
 class GroupCommit(Generic[Job, Result]):
@@ -64,10 +64,13 @@ class GroupCommit(Generic[Job, Result]):
     Args:
         commit: Does jobs in one transaction, all or none; returns what came of each, once that is
             durable.
+        signals: How callers wait.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Job]], Sequence[Result]]) -> None:
-        self._commit = commit
+    def __init__(
+        self, commit: Callable[[Sequence[Job]], Sequence[Result]], signals: Signals
+    ) -> None:
+        self._commit, self._signals = commit, signals
         self._queue: SimpleQueue[Waiter[Job, Result] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._writer: threading.Thread | None = None
@@ -87,7 +90,7 @@ class GroupCommit(Generic[Job, Result]):
         """
         if self.waiting >= MAX_WAITING:
             raise Unavailable
-        waiter: Waiter[Job, Result] = Waiter(job)
+        waiter: Waiter[Job, Result] = Waiter(job, self._signals.new())
         self._queue.put(waiter)
         self._have_writer()
         return waiter.wait()

@@ -1,4 +1,4 @@
-"""Which tables a database has, and which this code wants; `upgrade.py` makes them."""
+"""Which tables a database has, and which this code wants; `maintenance/upgrade.py` makes them."""
 
 from sqlalchemy import Connection, inspect
 

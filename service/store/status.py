@@ -3,8 +3,8 @@
 from service.domain.model import Levels, Room
 from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
+from service.store.jobs.open import OpenJobs
 from service.store.levels import PoolLevels
-from service.store.open_jobs import OpenJobs
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
 from service.usecases.job_ports import JobsNow

@@ -3,7 +3,7 @@
 Each method is one atomic step, as with `ports.Store`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -33,10 +33,6 @@ class JobsNow(NamedTuple):
     """For how many seconds one of those queued has been seen waiting, at most."""
     overdue_s: float
     """For how many seconds one of those running has been seen without a worker, at most."""
-
-
-Announce = Callable[[JobKey], None]
-"""Tells workers of a job. It never fails: a job that nobody was told of is found a little later."""
 
 
 class SpaceLow(Unavailable):

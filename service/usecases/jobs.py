@@ -2,13 +2,12 @@
 
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import Idempotency
-from service.usecases.job_ports import Announce, Jobs
+from service.usecases.job_ports import Jobs
 from service.usecases.ports import Clock, system_clock
 
 
 def generate_codes(
     jobs: Jobs,
-    announce: Announce,
     brand: str,
     campaign: str,
     count: int,
@@ -21,7 +20,6 @@ def generate_codes(
 
     Args:
         jobs: Where the job is kept.
-        announce: Tells a worker of it.
         brand: The brand's name; its first codes make it.
         campaign: The campaign's name; only `default` is made.
         count: How many, 1 to `MAX_GENERATED`.
@@ -38,12 +36,11 @@ def generate_codes(
         TooManyJobs: The brand has as many open jobs as it may.
     """
     order = Order(JobKind.GENERATE, count, requested_by, {})
-    return request_job(jobs, announce, brand, campaign, order, once=once, clock=clock)
+    return request_job(jobs, brand, campaign, order, once=once, clock=clock)
 
 
 def request_job(
     jobs: Jobs,
-    announce: Announce,
     brand: str,
     campaign: str,
     order: Order,
@@ -51,10 +48,8 @@ def request_job(
     once: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
-    """Keep a job of any kind, and tell a worker of it; `generate_codes` explains the rest."""
-    key, job, new = jobs.add(brand, campaign, order, clock(), once=once)
-    if new:
-        announce(key)
+    """Keep a job of any kind, for a worker to find; `generate_codes` explains the rest."""
+    _, job, new = jobs.add(brand, campaign, order, clock(), once=once)
     return job, new
 
 

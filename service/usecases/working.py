@@ -13,7 +13,7 @@ from typing import Protocol
 
 from service.domain.errors import CodeSpaceExhausted, Unavailable
 from service.domain.jobs import Job
-from service.usecases.job_ports import Announce, JobKey, Lease, LeaseLost, SpaceLow, Step, Work
+from service.usecases.job_ports import JobKey, Lease, LeaseLost, SpaceLow, Step, Work
 from service.usecases.pacing import Pace
 from service.usecases.ports import Clock, system_clock
 
@@ -76,7 +76,6 @@ class Worker:
 
     Args:
         work: Where jobs are taken.
-        announce: Tells other workers of a job that is not done yet.
         observer: Hears what happens.
         wait: How to rest.
         clock: Tells the time.
@@ -85,7 +84,6 @@ class Worker:
     """
 
     work: Work
-    announce: Announce
     observer: JobObserver
     wait: Wait
     clock: Clock = system_clock
@@ -111,7 +109,6 @@ class Worker:
                 self.observer.ended(self.work.fail(lease, DEADLY, self.clock()))
             elif self._slice(lease):
                 self.work.give_back(lease)
-                self.announce(key)
         except LeaseLost:
             self.observer.lost(key)
         except Unavailable:
@@ -122,8 +119,8 @@ class Worker:
             self._end_broken(lease, error)
         return True
 
-    def do_overdue(self) -> bool:
-        """Work on a job that nobody was told of, or whose worker died; say if there was one.
+    def do_due(self) -> bool:
+        """Work on a job that no worker has, or whose worker died; say if there was one.
 
         Raises:
             Unavailable: The store cannot answer now.

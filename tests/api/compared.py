@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 from hypothesis.stateful import RuleBasedStateMachine
 
 from service.app import parts_of
-from service.store.verify import verify
+from service.store.maintenance.verify import verify
 from tests.api.model import DEFAULT, Caller, Model, Refused
 from tests.tokens import bearer
 

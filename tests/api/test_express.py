@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from service.api.express import Express
 from service.app import create_app, parts_of
 from service.settings import Settings
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 from tests.engines import on_sqlite
 from tests.examples import examples
 from tests.installation import Lines
@@ -48,7 +48,6 @@ def served(tmp_path_factory):
     upgrade(parts.database)
     parts.store.add_codes("brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
     yield app, log
-    parts.queue.close()
     parts.store.close()
 
 

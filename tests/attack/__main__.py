@@ -12,11 +12,13 @@ from pathlib import Path
 import click
 
 from tests.attack.attacks import ATTACKS, Attack, allow_files
+from tests.attack.export import NGINX, check_exports_through_nginx
 from tests.attack.target import PROXIES, Target, behind, service
 from tests.attack.victims import Timings, observe
 
 LIVEZ_WITHIN_S = 1.0
 RESERVATIONS_P99_S = 1.5
+SCRAPE_WITHIN_S = 1.0
 SETTLE_S = 0.5
 
 
@@ -36,6 +38,8 @@ def main(seconds: float, only: str, through: tuple[str, ...]) -> None:
                 folder.mkdir()
                 if way == "none" or each.name.startswith("A4"):
                     broken += one(each, way, folder, seconds)
+            if way == "nginx" and not only:
+                broken += exports_through_nginx(Path(name))
     click.echo("\n".join(["", *broken]) if broken else "\nAll that is promised has held.")
     sys.exit(bool(broken))
 
@@ -56,11 +60,27 @@ def one(each: Attack, way: str, folder: Path, seconds: float) -> list[str]:
         return [f"BROKEN: {each.name} ({way}): {what}" for what in judge(each, found)]
 
 
+def exports_through_nginx(folder: Path) -> list[str]:
+    """Cut exports behind nginx; return whether one has looked whole."""
+    if not Path(NGINX).exists():
+        return []
+    click.echo("\nB8: exports that are cut, behind nginx")
+    place = folder / "exports"
+    place.mkdir()
+    folder.chmod(0o755)  # nginx gives its workers another user
+    try:
+        check_exports_through_nginx(place)
+    except AssertionError as error:
+        return [f"BROKEN: B8: no part of an export looks whole: {error}"]
+    return []
+
+
 def show(when: str, target: Target, found: dict[str, Timings]) -> None:
     """Print what was seen."""
     for kind, timings in found.items():
         click.echo(f"  {when:9} {kind:12} {timings}")
-    click.echo(f"  {when:9} the worker   {target.resources()}")
+    for process, resources in target.resources().items():
+        click.echo(f"  {when:9} {process:12} {resources}")
 
 
 def judge(each: Attack, found: dict[str, Timings]) -> list[str]:
@@ -70,8 +90,11 @@ def judge(each: Attack, found: dict[str, Timings]) -> list[str]:
         broken.append(f"/livez within {LIVEZ_WITHIN_S} s")
     if each.reservations and found["reservations"].percentile(0.99) > RESERVATIONS_P99_S:
         broken.append(f"reservations' p99 within {RESERVATIONS_P99_S} s")
+    if each.scrapes and found["scrapes"].percentile(1) > SCRAPE_WITHIN_S:
+        broken.append(f"a scrape within {SCRAPE_WITHIN_S} s")
+    promised = {"livez": True, "reservations": each.reservations, "creates": each.reservations}
     for kind, timings in found.items():
-        if timings.foreign and (kind == "livez" or each.reservations):
+        if timings.foreign and promised.get(kind, each.scrapes):
             broken.append(f"every answer is its own, {kind}: {timings.foreign[0]}")
     return broken
 

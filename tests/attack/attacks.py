@@ -5,12 +5,12 @@ To add one, write a function here or in a module that `__main__.py` imports, und
 
 import resource
 import socket
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
+from tests.attack.probes import write_lock
 from tests.attack.target import BRAND, TOKEN, C, Target, head
 
 BUNDLE = "/apidocs/static/swagger-ui-bundle.js"
@@ -27,29 +27,37 @@ class Attack:
     begin: Begin
     reservations: bool = True
     """Whether reservations are promised meanwhile, too; not where what they need is taken."""
+    scrapes: bool = False
+    """Whether scrapes are promised meanwhile, in time."""
 
 
 ATTACKS: list[Attack] = []
 
 
-def attack(name: str, *, reservations: bool = True) -> Callable[[Begin], Begin]:
+def attack(name: str, **promises: bool) -> Callable[[Begin], Begin]:
     """Register an attack."""
 
     def register(begin: Begin) -> Begin:
-        ATTACKS.append(Attack(name, begin, reservations))
+        ATTACKS.append(Attack(name, begin, **promises))
         return begin
 
     return register
 
 
 def send(
-    target: Target, stack: ExitStack, count: int, data: bytes, *, small: bool = False
+    target: Target,
+    stack: ExitStack,
+    count: int,
+    data: bytes,
+    *,
+    small: bool = False,
+    port: int | None = None,
 ) -> list[socket.socket]:
     """Send the same on so many connections, which stay open."""
     clients = []
     for _ in range(count):
         with suppress(OSError):  # refused, or cut already
-            client = target.connect(small=small)
+            client = target.connect(small=small, port=port)
             stack.callback(client.close)
             clients.append(client)
             client.sendall(data)
@@ -138,13 +146,31 @@ def too_many_connections(target: Target, stack: ExitStack) -> None:
 @attack("A3: 60 creates that wait for a lock", reservations=False)
 def waiting_creates(target: Target, stack: ExitStack) -> None:
     """Somebody holds SQLite's write lock; probes are answered all the same."""
-    url = target.service.environment["DISCOUNT_DATABASE_URL"]
-    lock = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
-    stack.callback(lock.close)
-    lock.execute("BEGIN IMMEDIATE")
+    stack.enter_context(write_lock(target.service.environment["DISCOUNT_DATABASE_URL"]))
     body = b'{"brand": "%b", "number_to_create": 1}' % BRAND.encode()
     sent = head("POST", "/v1/discount/create", *CREATE, f"Content-Length: {len(body)}") + body
     send(target, stack, 60, sent)
+
+
+@attack("A3: 400 reservations that wait for a lock", reservations=False)
+def waiting_reservations(target: Target, stack: ExitStack) -> None:
+    """They are more than may begin at once in the event loop, which answers probes as well."""
+    stack.enter_context(write_lock(target.service.environment["DISCOUNT_DATABASE_URL"]))
+    for number in range(400):
+        path = f"{C}/reservations/waits{number}"
+        send(target, stack, 1, head("PUT", path, f"Authorization: {TOKEN}"))
+
+
+@attack("A5: 1,000 half-sent scrapes", scrapes=True)
+def half_sent_scrapes(target: Target, stack: ExitStack) -> None:
+    """Each would be a thread of the master."""
+    send(target, stack, 1000, b"GET /metrics HTTP/1.1\r\nHo", port=target.metrics_port)
+
+
+@attack("A5: 100 scrapes that nobody takes", scrapes=True)
+def scrapes_nobody_takes(target: Target, stack: ExitStack) -> None:
+    """Their answers wait in the master, and hold up no other."""
+    send(target, stack, 100, head("GET", "/metrics"), small=True, port=target.metrics_port)
 
 
 @attack("A4: requests that would have two answers")

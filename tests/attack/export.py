@@ -1,14 +1,12 @@
 """Exports that are cut, seen through nginx as Debian has it: no part may look whole.
 
 nginx asks HTTP/1.0 of what is behind it, where the end of the connection is the end of the answer,
-and buffers. `python -m tests.attack.export` runs it alone, with Debian's `nginx-light`.
+and buffers.
 """
 
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,10 +140,3 @@ def check_exports_through_nginx(folder: Path) -> None:
                 for cause in (lambda: end_sessions(url), lambda: kill_workers(service)):
                     assert not looks_whole(proxy, cause), f"{name}: cut"
                     get_when_up(f"{service.url}/readyz")
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="discount-attack-") as made:
-        Path(made).chmod(0o755)  # nginx gives its workers another user
-        check_exports_through_nginx(Path(made))
-        sys.stdout.write("Exports that are cut do not look whole through nginx.\n")

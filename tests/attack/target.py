@@ -62,26 +62,31 @@ class Target:
     service: Running
     port: int
 
-    def connect(self, *, small: bool = False) -> socket.socket:
+    @property
+    def metrics_port(self) -> int:
+        """Where the server's metrics are."""
+        return int(self.service.environment["METRICS_PORT"])
+
+    def connect(self, *, small: bool = False, port: int | None = None) -> socket.socket:
         """Connect; with little room for an answer if `small`: loopback takes megabytes else."""
         client = socket.socket()
         client.settimeout(10)
         if small:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect(("127.0.0.1", self.port))
+        client.connect(("127.0.0.1", port or self.port))
         return client
 
-    def worker(self) -> psutil.Process:
-        """Return the worker process."""
-        found: psutil.Process = psutil.Process(self.service.process.pid).children()[0]
-        return found
+    def resources(self) -> dict[str, str]:
+        """Tell what the processes of the service take of the machine."""
+        master = psutil.Process(self.service.process.pid)
+        (worker,) = master.children()
+        return {"the master": _resources(master), "the worker": _resources(worker)}
 
-    def resources(self) -> str:
-        """Tell what the worker takes of the machine."""
-        worker = self.worker()
-        resident = worker.memory_info().rss / MIB
-        return f"{resident:.0f} MiB, {worker.num_threads()} threads, {worker.num_fds()} files"
+
+def _resources(process: psutil.Process) -> str:
+    resident = process.memory_info().rss / MIB
+    return f"{resident:.0f} MiB, {process.num_threads()} threads, {process.num_fds()} files"
 
 
 def head(method: str, path: str, *fields: str) -> bytes:

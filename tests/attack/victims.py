@@ -39,7 +39,7 @@ _USERS = count()
 
 def observe(target: Target, seconds: float) -> dict[str, Timings]:
     """Call for so long, all kinds at once, and return what was seen."""
-    found = {"livez": Timings(), "reservations": Timings(), "creates": Timings()}
+    found = {kind: Timings() for kind in ("livez", "reservations", "creates", "scrapes")}
     calls: dict[str, Callable[[HTTPConnection], None]] = {
         "livez": _livez,
         "reservations": _reserve,
@@ -48,9 +48,10 @@ def observe(target: Target, seconds: float) -> dict[str, Timings]:
     ends = time.monotonic() + seconds
     threads = [
         threading.Thread(target=_call, args=(target, calls[kind], found[kind], ends))
-        for kind in found
+        for kind in calls
         for _ in range(2)
     ]
+    threads.append(threading.Thread(target=_scrape, args=(target, found["scrapes"], ends)))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -58,11 +59,16 @@ def observe(target: Target, seconds: float) -> dict[str, Timings]:
     return found
 
 
-def scrape(target: Target) -> float:
-    """Return how long the metrics take."""
-    began = time.monotonic()
-    requests.get(target.service.metrics_url, timeout=PATIENCE_S).raise_for_status()
-    return time.monotonic() - began
+def _scrape(target: Target, timings: Timings, ends: float) -> None:
+    """Scrape now and then, as Prometheus does: on a connection of its own each time."""
+    while time.monotonic() < ends:
+        began = time.monotonic()
+        try:
+            requests.get(target.service.metrics_url, timeout=PATIENCE_S).raise_for_status()
+        except requests.RequestException as error:
+            timings.foreign.append(f"{type(error).__name__} {error}"[:120])
+        timings.seconds.append(time.monotonic() - began)
+        time.sleep(0.2)
 
 
 def _call(

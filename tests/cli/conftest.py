@@ -4,12 +4,11 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
-from flask import Flask
 
 from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.upgrade import upgrade
+from service.store.maintenance.upgrade import upgrade
 from tests.tokens import SECRET
 
 
@@ -41,6 +40,6 @@ def discount(monkeypatch, database_url):
 def tables(database_url):
     """A database with its tables."""
     settings = Settings(database_url=database_url, jwt_secret=SECRET)
-    with closing(open_database(Flask(__name__), settings, threads=1)) as database:
+    with closing(open_database(settings, threads=1)) as database:
         upgrade(database)
     return database_url

@@ -41,7 +41,7 @@ def test_the_last_stage_installs_nothing(image):
     """No compiler and no package cache get into the image: the builder's result is copied."""
     commands = " ".join(image.all("RUN"))
     assert not re.search(r"\b(apt|apt-get|dpkg|pip|curl|wget|gcc|make)\b", commands)
-    assert image.all("COPY") == ["--from=builder /app /app"]
+    assert image.all("COPY") == ["--from=builder /app/.venv /app/.venv"]
 
 
 def test_the_image_runs_as_a_numbered_user(image):

@@ -210,7 +210,7 @@ def test_images_are_the_same_everywhere_and_in_production_by_digest(overlay, pro
 
 
 def test_what_is_written_on_every_request_is_in_memory(overlay):
-    """Counters and heartbeats (config/gunicorn.conf.py); the root file system is read-only."""
+    """Counters and heartbeats; the root file system is read-only."""
     template = overlay.templates["api"]
     in_memory = {
         name

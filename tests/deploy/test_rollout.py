@@ -15,8 +15,8 @@ SPARE_S = 5
 
 @pytest.fixture
 def gunicorn():
-    """The seconds that config/gunicorn.conf.py sets."""
-    text = (HOME / "config/gunicorn.conf.py").read_text()
+    """The seconds that service/server/configuration.py sets."""
+    text = (HOME / "service/server/configuration.py").read_text()
     found = re.findall(r"^(timeout|graceful_timeout) = (\d+)", text, re.MULTILINE)
     return {name: int(seconds) for name, seconds in found}
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from os import urandom
 from typing import Any
 
-from flask import Flask
-
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
@@ -33,7 +31,7 @@ Chunk = tuple[list[str], list[int]]
 
 def raw_limits(url: str, count: int) -> dict[str, float]:
     """Return the seconds of each way to load `count` rows; each makes a brand of its own."""
-    database = open_database(Flask("raw"), Settings(database_url=url), threads=1)
+    database = open_database(Settings(database_url=url), threads=1)
     ways = _SQLITE if url.startswith("sqlite") else _POSTGRESQL
     try:
         return {name: _load(database, way, count) for name, way in ways.items()}
@@ -43,7 +41,7 @@ def raw_limits(url: str, count: int) -> dict[str, float]:
 
 def raw_export(url: str) -> float:
     """Return the seconds that reading every row takes."""
-    database = open_database(Flask("raw"), Settings(database_url=url), threads=1)
+    database = open_database(Settings(database_url=url), threads=1)
     began = time.perf_counter()
     with database.snapshot() as connection:
         driver: Any = connection.connection.driver_connection

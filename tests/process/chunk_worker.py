@@ -2,11 +2,14 @@
 
 Reads lines `BRAND_ID JOB_ID chunk|die`, and answers each by whether the job could be had. After
 `chunk` it gives the job back, as a worker that is stopped; after `die` it does not, as one that is
-killed.
+killed. What this version calls otherwise than an earlier one is told apart in `work_of`.
 """
 
+import inspect
 import json
 import sys
+from importlib import import_module
+from typing import Any
 
 from flask import Flask
 
@@ -14,7 +17,6 @@ import service
 from service.settings import load_settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing
-from service.store.leases import SQLWork
 from service.usecases.job_ports import JobKey
 from service.usecases.working import Worker
 
@@ -37,6 +39,27 @@ def die(_seconds):
     raise Killed
 
 
+def work_of(settings):
+    """Open the database, and return where jobs are taken in it."""
+    arguments: dict[str, Any] = {"settings": settings, "threads": 1}
+    if "app" in inspect.signature(open_database).parameters:
+        arguments["app"] = Flask("worker")
+    database = open_database(**arguments)
+    try:
+        leases = import_module("service.store.jobs.leases")
+    except ModuleNotFoundError:
+        leases = import_module("service.store.leases")  # until version 0.1
+    return leases.SQLWork(database)
+
+
+def worker_of(work, wait):
+    """Make a worker; until version 0.1 it told others of what it gave back."""
+    arguments: dict[str, Any] = {"work": work, "observer": Observer(), "wait": wait}
+    if "announce" in inspect.signature(Worker).parameters:
+        arguments["announce"] = lambda _key: None
+    return Worker(**arguments)
+
+
 def answer(said):
     sys.stdout.write(f"{json.dumps(said)}\n")
     sys.stdout.flush()
@@ -46,13 +69,12 @@ def main():
     """Work until there are no more lines."""
     chunks.RUN_ROWS, chunks.PART_ROWS, storing.STORED_AT_ONCE = 300, 50, 100
     answer(service.__file__)
-    database = open_database(Flask("worker"), load_settings(), threads=1)
+    work = work_of(load_settings())
     for line in sys.stdin:
         brand_id, job_id, how = line.split()
         wait = die if how == "die" else lambda _seconds: True
-        worker = Worker(SQLWork(database), lambda _key: None, Observer(), wait)
         try:
-            took = worker.do(JobKey(int(brand_id), job_id))
+            took = worker_of(work, wait).do(JobKey(int(brand_id), job_id))
         except Killed:
             took = True
         answer(took)

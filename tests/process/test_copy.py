@@ -15,7 +15,6 @@ import psycopg
 import pytest
 import requests
 from click.testing import CliRunner
-from flask import Flask
 from sqlalchemy import create_engine, select
 
 from service.app import create_app, parts_of
@@ -23,14 +22,14 @@ from service.cli import main
 from service.domain.errors import Unavailable
 from service.domain.model import State
 from service.settings import Settings
-from service.store.checksums import checksum, shared_columns
-from service.store.copy import copy
 from service.store.engines import open_database
 from service.store.errors import MaintenanceError
+from service.store.maintenance.checksums import checksum, shared_columns
+from service.store.maintenance.copy import copy
+from service.store.maintenance.structure import missing_keys
+from service.store.maintenance.verify import inspection_of, verify
 from service.store.schema import why_not_ready
-from service.store.structure import missing_keys
 from service.store.tables import metadata
-from service.store.verify import inspection_of, verify
 from tests.postgresql import fresh_database, migrated, url_of
 from tests.runbooks import blocks_of, follow
 from tests.running import DISCOUNT, environment, running
@@ -99,7 +98,6 @@ def used(tmp_path_factory):
     answers = Answers(app)
     created = {brand: answers.create(brand, key_for(brand))[0] for brand in BRANDS}
     held = {(brand, user): answers.fetch(brand, user) for brand in BRANDS for user in USERS}
-    parts_of(app).queue.close()
     parts_of(app).store.close()
     by_hand(url, BY_HAND)
     return file, created, held
@@ -206,7 +204,6 @@ class TestTheCopy:
             taken = set(held.values())
             new = {answers.fetch(brand, "user-2") for brand in BRANDS if brand != BRANDS[2]}
             assert not taken & new
-            parts_of(app).queue.close()
             parts_of(app).store.close()
             assert [] == [found for found in verify(target) if found.breaches]
 
@@ -418,7 +415,7 @@ def copying(source, target, moment):
 
 
 def seems_ready(url, settings):
-    database = open_database(Flask("service"), replace(settings, database_url=url))
+    database = open_database(replace(settings, database_url=url))
     try:
         return why_not_ready(database) is None
     except Unavailable:

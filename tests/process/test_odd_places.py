@@ -60,7 +60,7 @@ def test_a_database_may_be_anywhere(tmp_path):
         discount(service.environment, "verify")
     assert [folder.name] == [entry.name for entry in tmp_path.iterdir()]
     names = {path.name for path in folder.iterdir()}
-    assert {"discount.db", "copy.db", "discount.db-queue", "discount.db-writers"} <= names
+    assert {"discount.db", "copy.db", "discount.db-writers"} <= names
 
 
 def test_a_checkout_may_be_anywhere(tmp_path):

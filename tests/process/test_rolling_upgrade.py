@@ -11,7 +11,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from service.domain.code_lists import ListForm
@@ -20,12 +19,11 @@ from service.settings import HOME, Settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
-from service.store.upgrade import upgrade
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
+from service.store.maintenance.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
 from service.usecases.job_ports import JobKey
-from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.process import chunk_worker
 from tests.working import FakeClock, Strict, purge, watch, worker
@@ -88,7 +86,7 @@ class Earlier:
 @pytest.fixture
 def database(tmp_path):
     settings = Settings(database_url=f"sqlite:///{tmp_path}/discount.db")
-    with closing(open_database(Flask("new"), settings, threads=2)) as database:
+    with closing(open_database(settings, threads=2)) as database:
         upgrade(database)
         yield database
 
@@ -113,7 +111,12 @@ def import_list(database):
     imports = SQLImports(database)
     keys: list[JobKey] = []
     received = receive(imports, *POOL, [LIST], 2**20)
-    ask = partial(request_job, SQLJobs(database), keys.append, *POOL)
+
+    def ask(order):
+        key, job, new = SQLJobs(database).add(*POOL, order, system_clock())
+        keys.append(key)
+        return job, new
+
     import_codes(imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests")
     return keys[0]
 

@@ -9,9 +9,9 @@ import psutil
 import pytest
 import requests
 
-from service import open_files
-from service.http_head import MAX_HEAD
-from service.receiving import SMALL_BODY
+from service.server import open_files
+from service.server.http.head import MAX_HEAD
+from service.server.http.receiving import SMALL_BODY
 from tests.running import DISCOUNT, running
 from tests.tokens import bearer
 

@@ -11,7 +11,6 @@ from tests.tables import make_tables
 
 NEEDED_LATER = {
     "alembic": "to change tables",
-    "huey": "to tell a worker of a job",
     "opentelemetry": "to send traces",
     "psycopg": "on PostgreSQL",
     "rfc3987_syntax": "by nobody: jsonschema takes a second to import it where it is installed",

@@ -12,10 +12,9 @@ import pytest
 import requests
 
 from service.domain.jobs import JobKind, Order
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.usecases.ports import system_clock
-from tests.engines import on_sqlite
 from tests.running import DISCOUNT, environment, free_port, running
 from tests.tokens import bearer
 from tests.waiting import wait_until
@@ -208,18 +207,6 @@ def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, start):
     assert large().finished_at is None
     done = large().done
     wait_until(lambda: large().done > done)
-
-
-@on_sqlite
-def test_a_queue_that_was_deleted_loses_no_job(ask, start, settings, tmp_path):
-    start()
-    wait_until(lambda: "worker_started" in (tmp_path / "worker.log").read_text())
-    database = Path(settings.database_url.removeprefix("sqlite:///"))
-    wait_until(lambda: list(database.parent.glob("discount.db-queue*")), "there is no queue")
-    for file in database.parent.glob("discount.db-queue*"):
-        file.unlink()
-    job = ask(10)
-    wait_until(lambda: job().finished_at is not None)
 
 
 def test_the_check_says_whether_a_worker_has_what_it_needs(env):

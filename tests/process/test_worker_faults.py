@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 import pytest
-from flask import Flask
 
 from service.domain.code_lists import ListForm
 from service.domain.errors import Unavailable
@@ -19,7 +18,7 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.importing.files import SQLImports
 from service.store.importing.tasks import CHECK, STORE
-from service.store.jobs import SQLJobs
+from service.store.jobs.repository import SQLJobs
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
@@ -65,7 +64,7 @@ class Working:
     def take_in(self, codes):
         pool, imports = ("brand", "default"), SQLImports(self.database)
         received = receive(imports, *pool, ["\n".join(codes).encode()], 2**30)
-        ask = partial(request_job, self._jobs, lambda _key: None, *pool)
+        ask = partial(request_job, self._jobs, *pool)
         job, _ = import_codes(
             imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests"
         )
@@ -120,7 +119,7 @@ def working(url, folder, **changed):
     log = folder / "worker.log"
     with (
         log.open("wb") as output,
-        closing(open_database(Flask(__name__), Settings(database_url=url))) as database,
+        closing(open_database(Settings(database_url=url))) as database,
     ):
         process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=output)
         try:

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 from click.testing import CliRunner
-from flask import Flask
 
 from service.cli import main
 from service.settings import Settings
@@ -65,7 +64,7 @@ def sound_database(engine: str, folder: Path) -> Iterator[str]:
 @contextmanager
 def opened_store(url: str) -> Iterator[SQLStore]:
     """Open the store on a database; no application is needed for it."""
-    database = open_database(Flask(__name__), Settings(database_url=url, threads=4))
+    database = open_database(Settings(database_url=url, threads=4))
     with closing(database):
         yield SQLStore(database, reservations_in(database))
 

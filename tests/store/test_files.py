@@ -7,7 +7,6 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
-from flask import Flask
 
 from service.app import create_app, parts_of
 from service.cli import main
@@ -16,8 +15,8 @@ from service.domain.errors import Unavailable
 from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
+from service.store.maintenance.upgrade import upgrade
 from service.store.status import SQLStatus
-from service.store.upgrade import upgrade
 from tests.tokens import SECRET
 
 pytestmark = pytest.mark.own_database  # its files are moved away
@@ -126,7 +125,7 @@ def test_a_file_that_was_moved_takes_no_writes(file, store, database, client, tm
 @pytest.mark.parametrize("with_log", [True, False])
 def test_another_file_in_its_place_takes_no_writes(file, store, client, tmp_path, with_log):
     other = tmp_path / "other.db"
-    made = open_database(Flask("other"), Settings(database_url=f"sqlite:///{other}"), threads=1)
+    made = open_database(Settings(database_url=f"sqlite:///{other}"), threads=1)
     upgrade(made)
     made.close()
     if with_log:

@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from flask import Flask
 from sqlalchemy import event
 
 from service.domain.codes import mint
 from service.domain.errors import NoCodesLeft, Unavailable
 from service.store import group_commit
 from service.store.group_commit import GroupCommit
+from service.store.maintenance.upgrade import upgrade
+from service.store.signals import ThreadSignals
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
 from service.store.store import SQLStore
-from service.store.upgrade import upgrade
 
 
 class Disk:
@@ -53,7 +53,7 @@ def group(disk):
         with disk.transaction() as done:
             return [each(done) for each in works]
 
-    made = GroupCommit(together)
+    made = GroupCommit(together, ThreadSignals())
     yield made
     disk.may_commit.set()
     made.close()
@@ -194,7 +194,7 @@ def test_it_starts_anew_after_a_fork(group):
 
 def test_claims_share_commits_of_the_real_database(tmp_path):
     """One claim commits; the thirty-nine that come meanwhile share the next commit."""
-    database = SQLiteDatabase(Flask("test"), f"sqlite:///{tmp_path}/discount.db", threads=40)
+    database = SQLiteDatabase(f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
     store = SQLStore(database, SQLiteReservations(database))
     store.add_codes("brand", "default", 40, mint, 1)

@@ -15,8 +15,8 @@ from service.observability.job_metrics import JobMetrics
 from service.store.importing import staged_codes, staging
 from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.store.loading import Part, probes
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
@@ -43,7 +43,7 @@ def ask(database, jobs):
         received = receive(imports, *POOL, [content], 1_000_000)
         job, _ = import_codes(
             imports,
-            partial(request_job, jobs, lambda _key: None, *POOL),
+            partial(request_job, jobs, *POOL),
             received,
             form=ListForm.CSV,
             dry_run=False,
@@ -252,7 +252,7 @@ def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
     store.add_codes(*POOL, 1, mint_first("TAKEN-1"), system_clock())
     for content in (LIST, b"CODE-5000\nno", b"CODE-6000\nTAKEN-1"):
         ask(content)
-    while worker(database, heard).do_overdue():
+    while worker(database, heard).do_due():
         pass
     for name, step in heard.events:
         if name == "chunk":
@@ -302,7 +302,7 @@ def test_an_upload_that_is_taken_for_abandoned_is_not_imported_in_part(database,
     imports = SQLImports(database)
     received = receive(imports, *POOL, [b"CODE-1\n", b"CODE-2\n"], 1000)
     assert imports.purge(system_clock() + 25 * 60 * 60 * 1000)
-    ask = partial(request_job, jobs, lambda _key: None, *POOL)
+    ask = partial(request_job, jobs, *POOL)
     with pytest.raises(Unavailable):
         import_codes(imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="me")
     assert 0 == one(database, "SELECT count(*) FROM job")

@@ -6,17 +6,16 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from flask import Flask
 
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
-from service.store import leases
-from service.store.due_jobs import SILENT_S
 from service.store.engines import open_database
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
-from service.store.open_jobs import OpenJobs
+from service.store.jobs import leases
+from service.store.jobs.due import SILENT_S
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.open import OpenJobs
+from service.store.jobs.repository import SQLJobs
 from service.store.postgresql import reservations
 from service.usecases.job_ports import LEASE_S, LeaseLost
 from service.usecases.ports import system_clock
@@ -432,7 +431,7 @@ class TestOthers:
     @pytest.fixture
     def elsewhere(self, settings):
         """A worker's own connections: what the server does comes from others."""
-        database = open_database(Flask("worker"), settings, threads=1)
+        database = open_database(settings, threads=1)
         yield SQLWork(database)
         database.close()
 

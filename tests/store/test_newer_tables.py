@@ -6,10 +6,10 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.store.errors import MaintenanceError
+from service.store.maintenance.upgrade import upgrade
 from service.store.revision import Standing, newest_revision, standing_of
 from service.store.schema import why_not_ready
-from service.store.upgrade import upgrade
-from service.worker import what_is_missing
+from service.worker.process import what_is_missing
 from tests.engines import on_sqlite
 from tests.postgresql import fresh_database, migrated
 

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from service.domain.codes import mint
@@ -165,7 +164,7 @@ def test_the_database_is_named_by_its_own_code(calls, fail):
 
 def test_without_a_connection_it_is_named_by_the_reason(engine):
     url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
-    nowhere = open_database(Flask("nowhere"), Settings(database_url=url))
+    nowhere = open_database(Settings(database_url=url))
     try:
         for ask in (nowhere.read, nowhere.transaction):
             with pytest.raises(Unavailable) as raised, ask():

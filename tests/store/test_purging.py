@@ -12,14 +12,15 @@ from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger
 from service.store import purging
 from service.store.importing.files import SQLImports
-from service.store.jobs import SQLJobs
-from service.store.leases import PAUSED, SQLWork
+from service.store.jobs.leases import PAUSED, SQLWork
+from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
 from service.usecases.jobs import cancel_job, generate_codes
 from service.usecases.ports import KEPT_MS, system_clock
 from service.usecases.working import Worker
-from service.worker import Reporter, Upkeep
+from service.worker.reporter import Reporter
+from service.worker.upkeep import Upkeep
 from tests.engines import on_sqlite
 from tests.working import Heard, Strict, worker
 
@@ -125,7 +126,7 @@ def test_old_jobs_go_with_their_reports_and_open_ones_stay(
     now = system_clock()
     jobs = SQLJobs(database)
     for _ in range(5):
-        generate_codes(jobs, lambda _: None, "brand0", "default", 1, requested_by="me")
+        generate_codes(jobs, "brand0", "default", 1, requested_by="me")
     with database.transaction() as connection:
         ids = connection.execute(text("SELECT id FROM job ORDER BY id")).scalars().all()
         connection.execute(
@@ -159,15 +160,14 @@ def test_one_kind_does_not_wait_for_another(database, brands, keys, count, monke
 def test_purging_happens_between_the_slices_of_a_job(database, store, monkeypatch):
     monkeypatch.setattr(working, "LOOK_EVERY_S", 0)
     jobs, heard, done = SQLJobs(database), Strict(), []
-    generate_codes(jobs, lambda _: None, "brand0", "default", 5000, requested_by="me")
+    generate_codes(jobs, "brand0", "default", 5000, requested_by="me")
     busy = Worker(
         SQLWork(database),
-        lambda _: None,
         heard,
         lambda _: False,
         upkeep=lambda: done.append(len(heard.events)),
     )
-    assert busy.do_overdue()
+    assert busy.do_due()
     assert ["taken", "ended"] == heard.names()
     assert 1 <= len(done)
     assert done[0] < len(heard.events)
@@ -176,7 +176,7 @@ def test_purging_happens_between_the_slices_of_a_job(database, store, monkeypatc
 @on_sqlite
 def test_a_job_pauses_below_the_reserve_says_so_and_goes_on(database, monkeypatch):
     jobs, heard, purged = SQLJobs(database), Heard(), []
-    job, _ = generate_codes(jobs, lambda _: None, "brand0", "default", 3, requested_by="me")
+    job, _ = generate_codes(jobs, "brand0", "default", 3, requested_by="me")
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
 
     def look():
@@ -184,8 +184,8 @@ def test_a_job_pauses_below_the_reserve_says_so_and_goes_on(database, monkeypatc
         if len(purged) == 2:
             monkeypatch.setattr(database.reserve, "_bytes", 0)
 
-    paused = Worker(SQLWork(database), lambda _: None, heard, lambda _: False, upkeep=look)
-    assert paused.do_overdue()
+    paused = Worker(SQLWork(database), heard, lambda _: False, upkeep=look)
+    assert paused.do_due()
     assert [(JobState.RUNNING, PAUSED)] * 2 == [(seen.state, seen.detail) for seen in purged]
     ended = jobs.find("brand0", "default", job.id)
     assert (JobState.SUCCEEDED, 3, None) == (ended.state, ended.done, ended.detail)
@@ -195,24 +195,22 @@ def test_a_job_pauses_below_the_reserve_says_so_and_goes_on(database, monkeypatc
 @on_sqlite
 def test_a_paused_job_can_be_cancelled(database, monkeypatch):
     jobs, heard = SQLJobs(database), Heard()
-    job, _ = generate_codes(jobs, lambda _: None, "brand0", "default", 3, requested_by="me")
+    job, _ = generate_codes(jobs, "brand0", "default", 3, requested_by="me")
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
 
     def cancel():
         cancel_job(jobs, "brand0", "default", job.id)
 
-    assert Worker(
-        SQLWork(database), lambda _: None, heard, lambda _: False, upkeep=cancel
-    ).do_overdue()
+    assert Worker(SQLWork(database), heard, lambda _: False, upkeep=cancel).do_due()
     assert ["taken", "waits", "waits", "lost"] == heard.names()
     assert JobState.CANCELLED is jobs.find("brand0", "default", job.id).state
 
 
 @on_sqlite
 def test_a_worker_that_is_told_to_stop_leaves_a_paused_job(database, monkeypatch):
-    generate_codes(SQLJobs(database), lambda _: None, "brand0", "default", 3, requested_by="me")
+    generate_codes(SQLJobs(database), "brand0", "default", 3, requested_by="me")
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
-    assert worker(database, Heard(), [True]).do_overdue()
+    assert worker(database, Heard(), [True]).do_due()
     assert SQLWork(database).due(1)
 
 
@@ -221,7 +219,7 @@ def test_the_log_says_once_that_a_job_pauses_and_that_it_goes_on(
     settings, database, log, monkeypatch
 ):
     reporter = Reporter(build_logger(settings, log), JobMetrics())
-    generate_codes(SQLJobs(database), lambda _: None, "brand0", "default", 3, requested_by="me")
+    generate_codes(SQLJobs(database), "brand0", "default", 3, requested_by="me")
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
     rounds = iter(range(3))
 
@@ -229,9 +227,7 @@ def test_the_log_says_once_that_a_job_pauses_and_that_it_goes_on(
         if next(rounds) == 2:
             monkeypatch.setattr(database.reserve, "_bytes", 0)
 
-    Worker(
-        SQLWork(database), lambda _: None, reporter, lambda _: False, upkeep=relieve
-    ).do_overdue()
+    Worker(SQLWork(database), reporter, lambda _: False, upkeep=relieve).do_due()
     events = [json.loads(line)["event"] for line in log.text.splitlines()]
     assert ["job_taken", "job_paused", "job_resumed", "job_ended"] == events
 
@@ -249,7 +245,7 @@ class Clock:
 @on_sqlite
 def test_upkeep_takes_about_half_of_the_time_while_there_is_much_of_it(settings, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("service.worker.time", clock)
+    monkeypatch.setattr("service.worker.upkeep.time", clock)
     spent, more = [], True
 
     def step():

@@ -6,17 +6,16 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.schema import ColumnCollectionConstraint
 
+from service.store.maintenance.structure import missing_keys
+from service.store.maintenance.upgrade import upgrade
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.schema import current_revision, why_not_ready
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.files import make_file
-from service.store.structure import missing_keys
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata
-from service.store.upgrade import upgrade
 from tests.engines import on_sqlite
 from tests.store.racing import race
 from tests.waiting import WITHIN_S
@@ -85,7 +84,7 @@ def test_the_newest_revision_is_alembics_head():
 
 def test_a_database_without_tables_is_not_ready(tmp_path):
     make_file(tmp_path / "empty.db")
-    empty = SQLiteDatabase(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
+    empty = SQLiteDatabase(f"sqlite:///{tmp_path}/empty.db", threads=1)
     assert "db upgrade" in (why_not_ready(empty) or "")
     upgrade(empty)
     assert why_not_ready(empty) is None
@@ -116,7 +115,7 @@ def open_new_files(barrier, folder, files):
 
 
 def opened(file):
-    return SQLiteDatabase(Flask("racer"), f"sqlite:///{file}", threads=1)
+    return SQLiteDatabase(f"sqlite:///{file}", threads=1)
 
 
 @on_sqlite
@@ -135,6 +134,6 @@ def test_sqlite_is_durable_and_strict(database):
 
 def test_a_database_is_at_no_revision_before_it_is_upgraded(tmp_path):
     make_file(tmp_path / "empty.db")
-    empty = SQLiteDatabase(Flask("empty"), f"sqlite:///{tmp_path}/empty.db", threads=1)
+    empty = SQLiteDatabase(f"sqlite:///{tmp_path}/empty.db", threads=1)
     with empty.read() as connection:
         assert current_revision(connection) is None

@@ -14,11 +14,11 @@ from service.domain.errors import Conflict
 from service.domain.jobs import JobKind, Order
 from service.observability.job_metrics import JobMetrics
 from service.store.importing.tasks import Cursor, written
-from service.store.job_state import STATE_VERSION
-from service.store.jobs import SQLJobs
-from service.store.leases import SQLWork
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
+from service.store.jobs.state import STATE_VERSION
 from service.usecases.ports import system_clock
-from service.worker import Reporter
+from service.worker.reporter import Reporter
 from tests.engines import on_sqlite
 from tests.working import Heard, do_all, worker
 
@@ -124,7 +124,7 @@ class TestNewer:
         made = worker(database, heard)
         assert not made.do(key)  # as a message says
         for _ in range(3):
-            assert not made.do_overdue()
+            assert not made.do_due()
         assert ["newer"] * 3 == heard.names()
         assert before == jobs.find(*POOL, key.id)
         with capture_logs() as events:

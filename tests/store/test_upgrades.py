@@ -8,17 +8,16 @@ from contextlib import closing, contextmanager
 import pytest
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.domain.errors import NoCodesLeft, Unavailable
 from service.domain.model import Idempotency, State
 from service.store.engines import open_database, reservations_in
+from service.store.maintenance.upgrade import upgrade
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.schema import current_revision
 from service.store.store import SQLStore
-from service.store.upgrade import upgrade
 from tests.engines import on_postgresql, on_sqlite
 from tests.waiting import wait_until
 
@@ -50,7 +49,7 @@ def database_url(new_database_url):
 @pytest.fixture
 def old(settings):
     """A database that is nobody's yet."""
-    database = open_database(Flask("old"), settings)
+    database = open_database(settings)
     yield database
     database.close()
 
@@ -153,8 +152,8 @@ def upgrading(settings, table) -> Iterator[Future[str | None]]:
     """Upgrade in another thread; go on when that waits for a table."""
     waiting = text("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = CAST(:t AS regclass)")
     with (
-        closing(open_database(Flask("new"), settings)) as new,
-        closing(open_database(Flask("looks"), settings)) as looks,
+        closing(open_database(settings)) as new,
+        closing(open_database(settings)) as looks,
         ThreadPoolExecutor(1) as pool,
     ):
 
@@ -216,7 +215,7 @@ def test_a_step_that_fails_leaves_those_before_it_done(old):
 def test_a_table_in_use_for_long_ends_the_upgrade_after_the_steps_before_it(
     old, settings, monkeypatch
 ):
-    monkeypatch.setattr("service.store.upgrade.ATTEMPTS", 1)
+    monkeypatch.setattr("service.store.maintenance.upgrade.ATTEMPTS", 1)
     upgrade(old, to="0006")
     with old.transaction() as request:
         request.execute(text("SELECT * FROM idempotency"))

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import mint
-from service.store.invariants import INVARIANTS
+from service.store.maintenance.invariants import INVARIANTS
+from service.store.maintenance.structure import STRUCTURE
+from service.store.maintenance.verify import findings, inspection_of, verify
 from service.store.postgresql.database import driver_of
 from service.store.postgresql.snapshot import SNAPSHOT_SETTINGS, maintenance_engine, set_locally
-from service.store.structure import STRUCTURE
-from service.store.verify import findings, inspection_of, verify
 from tests.engines import on_sqlite
 from tests.store.damages import DAMAGES, HELD
 from tests.store.sound import copied, damage, damage_postgresql, opened_store, run, sound_database

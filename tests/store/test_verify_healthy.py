@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from service.store.verify import verify
+from service.store.maintenance.verify import verify
 from tests.engines import on_sqlite
 from tests.working import Strict, purge, worker
 
@@ -116,7 +116,7 @@ def test_every_kind_of_call_in_any_order_leaves_it_sound(client, auth, database,
             one_chunk(database, chance)
         if chance.random() < 0.1:
             assert {} == breaches(settings.database_url)
-    while worker(database, Strict()).do_overdue():
+    while worker(database, Strict()).do_due():
         pass
     assert {} == breaches(settings.database_url)
     purge(database)
@@ -125,7 +125,7 @@ def test_every_kind_of_call_in_any_order_leaves_it_sound(client, auth, database,
 
 def one_chunk(database, chance):
     """Have a worker stop somewhere in a job that is due."""
-    worker(database, Strict(), [False] * chance.randint(0, 2) + [True] * 99).do_overdue()
+    worker(database, Strict(), [False] * chance.randint(0, 2) + [True] * 99).do_due()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from gunicorn.config import Config
 
-from service.arrivals import Arrivals, IdleConnections
-from service.http_head import read_head
-from service.receiving import Incoming
+from service.server.arrivals import Arrivals, IdleConnections
+from service.server.http.head import read_head
+from service.server.http.receiving import Incoming
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n"
 

@@ -24,7 +24,7 @@ from service.store.postgresql.pool import HASTE_S, PATIENCE_S, SERVER_SETTINGS
 from service.usecases.codes import MAX_PER_CALL
 from service.usecases.job_ports import LEASE_MS
 from service.usecases.ports import KEPT_MS
-from service.worker import OVERDUE_EVERY_S
+from service.worker.loop import RETRY_S
 from tests.history import rules_answers
 
 RATE = Settings(database_url="", jwt_secret="", pseudonym_key="").rate_limit
@@ -101,7 +101,7 @@ def figures(text, phrase):
 
 
 def test_gunicorns_time_outs_are_what_is_told_of_them():
-    source = (HOME / "config/gunicorn.conf.py").read_text()
+    source = (HOME / "service/server/configuration.py").read_text()
     (hung,) = figures(source, r"\ntimeout = #")
     (accepted,) = figures(source, r"\ngraceful_timeout = #")
     assert {hung} == set(figures((HOME / "docs/logs.md").read_text(), r"one hung for # s"))
@@ -114,7 +114,7 @@ def test_gunicorns_time_outs_are_what_is_told_of_them():
 
 def test_a_worker_takes_up_in_time_what_another_left():
     """The promise is longer than a lease, and the time until somebody looks at jobs again."""
-    assert LEASE_MS / 1000 + OVERDUE_EVERY_S < JOB_WAITS_S
+    assert LEASE_MS / 1000 + RETRY_S < JOB_WAITS_S
 
 
 def test_openapi_says_the_same(app):

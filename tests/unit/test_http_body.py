@@ -10,7 +10,13 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from service.domain.errors import HeadersTooLarge, Problem
-from service.http_body import MAX_CHUNK_LINE, MAX_EXTENSIONS, MAX_TRAILERS, ChunkedBody, SizedBody
+from service.server.http.body import (
+    MAX_CHUNK_LINE,
+    MAX_EXTENSIONS,
+    MAX_TRAILERS,
+    ChunkedBody,
+    SizedBody,
+)
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567))

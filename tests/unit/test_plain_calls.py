@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from service import deadlines, plain_calls
-from service.plain_calls import PlainCalls
-from service.tasks import Signal, Tasks, new_signal
+from service.call import deadlines
+from service.server import plain_calls
+from service.server.plain_calls import PlainCalls
+from service.server.tasks import Tasks, TaskSignals
+from service.store.signals import Signal
 
 HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -97,7 +99,7 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
 
     def wait_first(environ, start_response):
         if not waiting:
-            waiting.append(new_signal())
+            waiting.append(TaskSignals().new())
             assert waiting[0].wait(20)
         return app(environ, start_response)
 
@@ -111,7 +113,7 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
         assert other.recv(4096).endswith(b"code")
     with pytest.raises(BlockingIOError):
         client.sock.recv(1, socket.MSG_DONTWAIT)
-    waiting[0].say()
+    waiting[0].set()
     assert client.sock.recv(4096).endswith(b"code")
 
 

@@ -9,8 +9,8 @@ from gunicorn.http.wsgi import create
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from service.http_head import read_head
-from service.plain_http import MAX_HEAD, answer_plain, read_plain
+from service.server.http.head import read_head
+from service.server.http.plain import MAX_HEAD, answer_plain, read_plain
 
 CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567), server=("10.1.2.4", 5000))
 FETCH = (
@@ -32,7 +32,7 @@ GUNICORNS_OWN = {
 def read_by_gunicorn(held):
     """Return what gunicorn would tell the application, and whether the connection is kept.
 
-    With all that `http_head.py` refuses beyond it.
+    With all that `http/head.py` refuses beyond it.
     """
     config = Config()
     config.set("forwarded_allow_ips", "")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.errors import HeadersTooLarge, InvalidRequest, Problem, UriTooLong
-from service.http_head import MAX_HEAD, read_head
-from service.receiving import MAX_BODY, SMALL_BODY, Incoming, Progress
+from service.server.http.head import MAX_HEAD, read_head
+from service.server.http.receiving import MAX_BODY, SMALL_BODY, Incoming, Progress
 
 CONFIG = Config()
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

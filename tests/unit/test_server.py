@@ -12,18 +12,18 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
-from service.accepting import AcceptPause
-from service.arrivals import Arrivals
-from service.body_state import RECORD
+from service.call.body_state import RECORD
 from service.domain.errors import RequestTimeout
-from service.http_head import read_head
 from service.observability.requests import Pseudonyms, RequestObserver, RequestRecord
-from service.plain_calls import PlainCalls
-from service.receiving import Incoming
-from service.refusing import known_of
-from service.sending import Unsent
-from service.server import ServiceWorker
-from service.tasks import Tasks
+from service.server.accepting import AcceptPause
+from service.server.arrivals import Arrivals
+from service.server.http.head import read_head
+from service.server.http.receiving import Incoming
+from service.server.plain_calls import PlainCalls
+from service.server.refusing import known_of
+from service.server.sending import Unsent
+from service.server.tasks import Tasks
+from service.server.worker import ServiceWorker
 
 ROOM = 4
 HALF_HEAD = b"GET /livez HTTP/1.1\r\nHost"
@@ -51,7 +51,7 @@ def worker(monkeypatch, request):
     metrics = SimpleNamespace(request=lambda *_: None)
     observer = RequestObserver(None, Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
     parts = SimpleNamespace(observer=observer, drain=SimpleNamespace(begun=False))
-    monkeypatch.setattr("service.server.parts_of", lambda _: parts)
+    monkeypatch.setattr("service.server.worker.parts_of", lambda _: parts)
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None

@@ -3,8 +3,8 @@
 import pytest
 
 from service.domain.errors import InvalidRequest
-from service.http_body import ChunkedBody, SizedBody
-from service.streaming import UnreceivedBody
+from service.server.http.body import ChunkedBody, SizedBody
+from service.server.streaming import UnreceivedBody
 
 ONE_CHUNK = b"8\r\nCODE-1\r\n\r\n"
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from service.tasks import Tasks, ThreadSignal, new_signal, pause
+from service.server.tasks import Tasks, TaskSignals
+from service.store.signals import ThreadSignal
 
 SOON_S = 10.0
+SIGNALS = TaskSignals()
 
 
 class Loop:
@@ -28,7 +30,7 @@ class Loop:
         """Begin a task that waits."""
 
         def wait():
-            self.signals[name] = new_signal()
+            self.signals[name] = SIGNALS.new()
             self.done.append((name, self.signals[name].wait(seconds)))
 
         self.tasks.start(lambda _: wait(), None)
@@ -40,14 +42,14 @@ def loop():
 
 
 def test_a_thread_sleeps_until_it_is_told():
-    signal = new_signal()
+    signal = SIGNALS.new()
     assert isinstance(signal, ThreadSignal)
-    threading.Thread(target=signal.say).start()
+    threading.Thread(target=signal.set).start()
     assert signal.wait(SOON_S)
 
 
 def test_a_thread_sleeps_no_longer_than_it_wants():
-    assert not new_signal().wait(0.01)
+    assert not SIGNALS.new().wait(0.01)
 
 
 def test_tasks_wait_beside_each_other_and_go_on_as_they_are_told(loop):
@@ -55,7 +57,7 @@ def test_tasks_wait_beside_each_other_and_go_on_as_they_are_told(loop):
         loop.start(name)
     assert ([], 3) == (loop.done, loop.tasks.running)
     for name in "cab":
-        loop.signals[name].say()
+        loop.signals[name].set()
     loop.turn()
     assert [("c", True), ("a", True), ("b", True)] == loop.done
     assert 0 == loop.tasks.running
@@ -65,16 +67,16 @@ def test_one_call_of_the_loop_wakes_all_who_were_told_meanwhile(loop):
     for name in "abc":
         loop.start(name)
     for signal in loop.signals.values():
-        signal.say()
+        signal.set()
     assert 1 == len(loop.calls)
 
 
-def test_what_was_said_before_anybody_waits_is_heard(loop):
+def test_a_signal_that_is_set_before_anybody_waits_is_noticed(loop):
     heard = []
 
     def job():
-        signal = new_signal()
-        signal.say()
+        signal = SIGNALS.new()
+        signal.set()
         heard.append(signal.wait(SOON_S))
 
     loop.tasks.start(lambda _: job(), None)
@@ -87,8 +89,8 @@ def test_who_waited_for_too_long_goes_on_and_is_not_woken_again(loop):
     loop.start("patient")
     loop.tasks.expire()
     assert [("late", False)] == loop.done
-    loop.signals["late"].say()
-    loop.signals["patient"].say()
+    loop.signals["late"].set()
+    loop.signals["patient"].set()
     loop.turn()
     assert [("late", False), ("patient", True)] == loop.done
 
@@ -98,10 +100,10 @@ def test_a_late_word_for_one_job_does_not_wake_the_next_of_the_same_task(loop):
     loop.tasks.expire()
     loop.start("next")
     assert loop.signals["late"].task is loop.signals["next"].task
-    loop.signals["late"].say()
+    loop.signals["late"].set()
     loop.turn()
     assert [("late", False)] == loop.done
-    loop.signals["next"].say()
+    loop.signals["next"].set()
     loop.turn()
     assert [("late", False), ("next", True)] == loop.done
 
@@ -110,12 +112,12 @@ def test_a_task_is_woken_by_another_thread_and_goes_on_in_its_own(loop):
     threads = []
 
     def job():
-        loop.signals["a"] = new_signal()
+        loop.signals["a"] = SIGNALS.new()
         loop.signals["a"].wait(SOON_S)
         threads.append(threading.get_ident())
 
     loop.tasks.start(lambda _: job(), None)
-    teller = threading.Thread(target=loop.signals["a"].say)
+    teller = threading.Thread(target=loop.signals["a"].set)
     teller.start()
     teller.join()
     loop.turn()
@@ -124,7 +126,7 @@ def test_a_task_is_woken_by_another_thread_and_goes_on_in_its_own(loop):
 
 def test_a_pause_of_a_task_is_no_pause_of_others(loop):
     def job():
-        pause(0.0)
+        SIGNALS.new().wait(0.0)
         loop.done.append("paused")
 
     loop.tasks.start(lambda _: job(), None)

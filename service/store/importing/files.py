@@ -15,7 +15,7 @@ from service.store import idempotency
 from service.store.database import Database
 from service.store.importing import budgets, staging
 from service.store.importing.budgets import Budgets
-from service.store.jobs import require_job, require_place
+from service.store.jobs.repository import require_job, require_place
 from service.store.pools import find_pool
 from service.store.space import growing
 from service.store.tables import import_refusal

@@ -1,4 +1,4 @@
-"""What must hold of lists on their way in; `service/store/invariants.py` explains how it is said.
+"""What must hold of lists on their way in, said as `maintenance/invariants.py` explains.
 
 `|| ''`, `coalesce` and lengths of what is kept are there so that no index stands in for a table.
 """

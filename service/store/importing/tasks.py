@@ -12,7 +12,7 @@ from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.domain.refusals import Refusal
 from service.domain.wording import counted
-from service.store.job_state import STATE_VERSION
+from service.store.jobs.state import STATE_VERSION
 from service.store.pools import Pool
 from service.store.tables import import_refusal, job
 from service.usecases.imports import FileKey

@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
-from flask import Flask
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +17,7 @@ from service.store.group_commit import GroupCommit
 from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.pool import Pool
+from service.store.signals import Signals
 from service.store.space import Space
 
 DRIVER = "postgresql+psycopg://"
@@ -53,22 +53,22 @@ class PostgreSQLDatabase(Database):
     """A server. Each write is a transaction of its own; many happen at once.
 
     Args:
-        app: The application whose life the engine shares.
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         threads: How many threads use it at once; each gets a connection.
+        observer: Hears what the database does.
+        signals: How callers wait.
         prepared: Whether the server keeps prepared statements for a connection.
         capacity: How many bytes the database may have; `None` if nobody knows.
-        observer: Hears what the database does.
     """
 
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(
         self,
-        app: Flask,
         conninfo: Callable[[], str],
         threads: int,
         observer: Observer | None = None,
+        signals: Signals | None = None,
         *,
         prepared: bool = True,
         capacity: int | None = None,
@@ -77,8 +77,8 @@ class PostgreSQLDatabase(Database):
         # Two more: for a scrape while every thread is busy.
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
-        super().__init__(app, DRIVER, options, observer)
-        self._group_commit = GroupCommit(self._together)
+        super().__init__(DRIVER, options, observer, signals)
+        self._group_commit = GroupCommit(self._together, self.signals)
         # Health must not be judged by how long callers queue, or by what befell their connections.
         self._health = Pool(conninfo, 1, prepared=prepared, patience_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Table, cast, exists, func, select, text
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import DBAPIError
 
-from service.store.checksums import shared_columns
 from service.store.errors import MaintenanceError
+from service.store.maintenance.checksums import shared_columns
+from service.store.maintenance.upgrade import upgrade_on
 from service.store.postgresql.database import MIGRATION_LOCK, driver_of
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
 from service.store.revision import VERSION_TABLE, Standing, newest_revision, standing_of
 from service.store.schema import current_revision
 from service.store.tables import metadata
-from service.store.upgrade import upgrade_on
 
 Report = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and of how much."""

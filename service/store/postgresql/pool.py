@@ -15,7 +15,7 @@ from psycopg.abc import ConnDict
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from service import deadlines
+from service.call import deadlines
 from service.settings import SettingsError
 from service.store.database import Connections
 from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless

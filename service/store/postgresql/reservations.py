@@ -14,7 +14,6 @@ from service.domain.model import Millis, Reservation
 from service.store.pools import Pool, keys_of
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.reservations import HELD, RESERVE_BEGINS, as_reservation
-from service.tasks import pause
 
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""
@@ -154,7 +153,7 @@ class PostgreSQLReservations:
                         self._fold(pool)
                 if reservation or not self._any_left(pool):
                     return reservation, place is not None
-                pause(random.uniform(0, _PAUSE_S))  # noqa: S311
+                self._database.signals.new().wait(random.uniform(0, _PAUSE_S))  # noqa: S311
         raise Unavailable
 
     def _any_left(self, pool: Pool) -> bool:

@@ -9,19 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service import deadlines
+from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
+from service.store.signals import Signals
 from service.store.space import Space
 from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
 from service.store.sqlite.turnstile import Turnstile
-from service.tasks import current_task
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
@@ -42,10 +41,10 @@ class SQLiteDatabase(Database):
     """One file. Readers do not wait; writers share transactions, one at a time.
 
     Args:
-        app: The application whose life the engine shares.
         url: As the settings have it, with an absolute path.
         threads: How many threads use it at once; each gets a connection.
         observer: Hears what the database does.
+        signals: How callers wait.
 
     Raises:
         SettingsError: The folder of the file is not there.
@@ -55,7 +54,11 @@ class SQLiteDatabase(Database):
     """With the write lock from the beginning, so that nothing read before a write is stale."""
 
     def __init__(
-        self, app: Flask, url: str, threads: int, observer: Observer | None = None
+        self,
+        url: str,
+        threads: int,
+        observer: Observer | None = None,
+        signals: Signals | None = None,
     ) -> None:
         path = _file_in_a_folder(url)
         self._files = DatabaseFiles(path)
@@ -67,14 +70,14 @@ class SQLiteDatabase(Database):
             "pool_use_lifo": True,  # few caches that are warm, not many that are cold
         }
         self._most = threads + EXTRA
-        super().__init__(app, URL.create("sqlite", database=str(path)), options, observer)
-        event.listen(self.engine, "connect", _set_up)
+        super().__init__(URL.create("sqlite", database=str(path)), options, observer, signals)
+        event.listen(self.engine, "connect", self._set_up)
         event.listen(self.engine, "checkout", _keep_to_the_deadline)
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
         self._turnstile = Turnstile(Path(f"{path}-writers"))
-        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together)
+        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together, self.signals)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
@@ -102,11 +105,27 @@ class SQLiteDatabase(Database):
             lent = self.engine.raw_connection()
             self._own.connection = lent.driver_connection
             lent.detach()  # it is not the pool's any more
-            _let_wait(self._own.connection, _longest_wait())
+            _let_wait(self._own.connection, self._longest_wait())
             self._own.lent, self._own.era = lent, self._era
             self._all_kept.append(lent)
         kept: sqlite3.Connection = self._own.connection
         return kept
+
+    def _set_up(self, connection: sqlite3.Connection, _record: Any) -> None:
+        """Prepare a new connection, and keep the driver from beginning transactions itself.
+
+        https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
+        """
+        connection.isolation_level = None
+        _let_wait(connection, self._longest_wait())
+        _keep_a_write_ahead_log(connection, self._longest_wait())
+        connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power loss
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+    def _longest_wait(self) -> float:
+        """Return how many seconds the caller may wait for a lock."""
+        return IN_LOOP_S if self.signals.in_event_loop() else BUSY_TIMEOUT_S
 
     def _let_go(self) -> None:
         """Close this thread's own connection."""
@@ -253,24 +272,6 @@ def _file_in_a_folder(url: str) -> Path:
     return path
 
 
-def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
-    """Prepare a new connection, and keep the driver from beginning transactions itself.
-
-    https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
-    """
-    connection.isolation_level = None
-    _let_wait(connection, _longest_wait())
-    _keep_a_write_ahead_log(connection)
-    connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a loss of power
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-
-
-def _longest_wait() -> float:
-    """Return how many seconds the caller may wait for a lock."""
-    return IN_LOOP_S if current_task() else BUSY_TIMEOUT_S
-
-
 def _let_wait(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
@@ -285,7 +286,7 @@ def _keep_to_the_deadline(
         record.info[_WAITS] = seconds
 
 
-def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
+def _keep_a_write_ahead_log(connection: sqlite3.Connection, within_s: float) -> None:
     """Let readers and the writer not block each other, from the first connection to a file on.
 
     SQLite's own wait for a lock does not cover this switch: of several processes that open a new
@@ -294,7 +295,7 @@ def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.OperationalError: The file stayed locked, or cannot be opened.
     """
-    deadline = time.monotonic() + _longest_wait()
+    deadline = time.monotonic() + within_s
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from service.store.structure import Breach, integrity, references
+from service.store.maintenance.structure import Breach, integrity, references
 
 _LEGAL = "(typeof({0}) = 'text' AND is_{1}(CAST({0} AS BLOB)))"
 RULES = {

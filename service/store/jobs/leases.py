@@ -17,10 +17,10 @@ from sqlalchemy import Connection, bindparam, func, select, text, update
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.store.database import Database
-from service.store.due_jobs import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
-from service.store.job_kinds import KINDS, PREPARATIONS, Progress
-from service.store.job_state import STATE_VERSION
-from service.store.jobs import COLUMNS, as_job, finish
+from service.store.jobs.due import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
+from service.store.jobs.kinds import KINDS, PREPARATIONS, Progress
+from service.store.jobs.repository import COLUMNS, as_job, finish
+from service.store.jobs.state import STATE_VERSION
 from service.store.pools import Pool
 from service.store.reservations import RESERVE_BEGINS
 from service.store.tables import job

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
-from service.body_state import KEPT, STREAM, BodyAwaited
-from service.receiving import Incoming
-from service.sending import Unsent, send_some
-from service.streaming import CONTINUE, PacedSocket, UnreceivedBody
+from service.call.body_state import KEPT, STREAM, BodyAwaited
+from service.server.http.receiving import Incoming
+from service.server.sending import Unsent, send_some
+from service.server.streaming import CONTINUE, PacedSocket, UnreceivedBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

@@ -1,8 +1,4 @@
-"""What the service changes about gunicorn: its log lines, and how workers receive, answer, stop.
-
-`config/gunicorn.conf.py` puts these in place; `docs/adr/0005-threads-get-whole-requests.md` says
-what they mend.
-"""
+"""What the service changes about gunicorn's workers: how they receive, answer and stop (ADR 5)."""
 
 import time
 from concurrent.futures import Executor, Future
@@ -13,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
-from service.answering import AnswerCutError, Outcome, answer_request
 from service.app import parts_of
-from service.arrivals import Arrivals
-from service.body_state import BodyAwaited
-from service.connections import ConnectionWorker
+from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, Problem, RequestTimeout, Unavailable
-from service.http_body import ends_too_soon
-from service.http_head import read_head
-from service.plain_calls import PlainCalls
-from service.plain_http import MAX_HEAD
-from service.probe_calls import take_probe
-from service.receiving import READ_WITHIN_S, Incoming, Progress
-from service.refusing import known_of, refusal
-from service.streaming import CONTINUE
-from service.tasks import Tasks
-from service.thread_queue import ThreadQueue
+from service.server.answering import AnswerCutError, Outcome, answer_request
+from service.server.arrivals import Arrivals
+from service.server.connections import ConnectionWorker
+from service.server.http.body import ends_too_soon
+from service.server.http.head import read_head
+from service.server.http.plain import MAX_HEAD
+from service.server.http.receiving import READ_WITHIN_S, Incoming, Progress
+from service.server.plain_calls import PlainCalls
+from service.server.probe_calls import take_probe
+from service.server.refusing import known_of, refusal
+from service.server.streaming import CONTINUE
+from service.server.tasks import Tasks
+from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

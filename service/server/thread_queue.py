@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn
 
-from service import deadlines
+from service.call import deadlines
 
 
 class ThreadQueue:

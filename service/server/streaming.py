@@ -9,8 +9,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.body_state import BodyAwaited
-from service.http_body import Body, ends_too_soon
+from service.call.body_state import BodyAwaited
+from service.server.http.body import Body, ends_too_soon
 
 STALLED_AFTER_S = 5.0
 """How long a thread waits for a client to send or take anything at all."""

@@ -1,15 +1,15 @@
 """Receiving: the event loop collects a request, and nothing waits for a client.
 
 A head without its end is never handed over. A body is collected as well, and only if the
-application wants it (`body_state.py`); what it does not want, it answers from the head.
+application wants it (`call/body_state.py`); what it does not want, it answers from the head.
 """
 
 from enum import Enum, auto
 from typing import Any
 
-from service.http_body import Body
-from service.http_head import MAX_HEAD, HttpRequest, check_beginning
-from service.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
+from service.server.http.body import Body
+from service.server.http.head import MAX_HEAD, HttpRequest, check_beginning
+from service.server.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
 
 SMALL_BODY = 16 * 1024
 """Bytes of a body that are collected before the application is asked whether it wants it."""

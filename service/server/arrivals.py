@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from service.receiving import Incoming
+from service.server.http.receiving import Incoming
 
 MAX_RECEIVED = 64 * 1024 * 1024
 """Bytes of requests that one worker keeps: of those that arrive, and of those that wait."""

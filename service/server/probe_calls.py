@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gunicorn.workers.gthread import TConn
 
-from service.plain_http import answer_plain
-from service.receiving import Incoming
+from service.server.http.plain import answer_plain
+from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

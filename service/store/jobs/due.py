@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
 
 from service.store.database import Database
-from service.store.job_kinds import KINDS
-from service.store.job_state import STATE_VERSION
+from service.store.jobs.kinds import KINDS
+from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
 from service.usecases.job_ports import LEASE_S, JobKey

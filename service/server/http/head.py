@@ -21,7 +21,7 @@ from service.domain.errors import (
     Problem,
     UriTooLong,
 )
-from service.http_body import Body, ChunkedBody, SizedBody
+from service.server.http.body import Body, ChunkedBody, SizedBody
 
 MAX_HEAD = 32 * 1024
 """Bytes of a whole head: what a client may have us keep before it has said who calls."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from service.store.checksums import checksum, shared_columns
 from service.store.errors import MaintenanceError
+from service.store.maintenance.checksums import checksum, shared_columns
 from service.store.postgresql.filling import Report, filling, load, without_keys
 from service.store.revision import Standing, newest_revision, standing_of, why_unfit
 from service.store.schema import current_revision

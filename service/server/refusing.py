@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
-from service.body_state import RECORD
+from service.call.body_state import RECORD
 from service.domain.errors import Problem
 from service.observability.requests import RequestObserver, RequestRecord
-from service.receiving import Incoming
+from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gunicorn.workers.gthread import TConn
 
-from service import deadlines
-from service.arrivals import MAX_RECEIVED
+from service.call import deadlines
 from service.domain.errors import Problem, Unavailable
-from service.plain_http import answer_plain, read_plain
-from service.tasks import Tasks
+from service.server.arrivals import MAX_RECEIVED
+from service.server.http.plain import answer_plain, read_plain
+from service.server.tasks import Tasks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

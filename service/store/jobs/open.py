@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from service.domain.jobs import JobState
 from service.store.database import Database
-from service.store.due_jobs import BEAT, OPEN
+from service.store.jobs.due import BEAT, OPEN
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
 from service.usecases.job_ports import LEASE_S, JobKey, JobsNow

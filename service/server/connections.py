@@ -15,11 +15,11 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from service.accepting import AcceptPause
 from service.app import parts_of
-from service.arrivals import IdleConnections
-from service.sending import PendingAnswers, Unsent
-from service.streaming import RECEIVE_BYTES
+from service.server.accepting import AcceptPause
+from service.server.arrivals import IdleConnections
+from service.server.sending import PendingAnswers, Unsent
+from service.server.streaming import RECEIVE_BYTES
 
 _NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 

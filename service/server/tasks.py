@@ -1,41 +1,21 @@
 """Tasks: an event loop does several things in turns, each going on where it had to wait.
 
 A task is a greenlet: it looks like a thread to the code that it runs, but nothing else runs
-beside it, and it is the task that says when others may. What waits says so here, and need not know
-whether it is called in a task or in a thread of its own.
+beside it, and it is the task that says when others may. The store waits by signals
+(`service.store.signals`), and need not know whether it is called in a task or in a thread.
 """
 
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
+from service.store.signals import Signal, ThreadSignal
+
 Subject = TypeVar("Subject")
-
-
-class Signal(Protocol):
-    """Something that one waits for, and another says, once."""
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep until it was said, and return whether it was within so many seconds."""
-
-    def say(self) -> None:
-        """Let who waits go on; may be called in any thread."""
-
-
-def new_signal() -> Signal:
-    """Return a signal for the caller, task or thread, to wait for."""
-    task = current_task()
-    return TaskSignal(task) if task else ThreadSignal()
-
-
-def pause(seconds: float) -> None:
-    """Sleep for so many seconds."""
-    new_signal().wait(seconds)
 
 
 def current_task() -> "Task | None":
@@ -44,43 +24,38 @@ def current_task() -> "Task | None":
     return current if isinstance(current, Task) else None
 
 
-class ThreadSignal:
-    """Puts a whole thread to sleep."""
-
-    __slots__ = ("_asleep",)
-
-    def __init__(self) -> None:
-        self._asleep = threading.Lock()  # nothing is cheaper to wait on
-        self._asleep.acquire()
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep."""
-        return self._asleep.acquire(timeout=max(0.0, seconds))
-
-    def say(self) -> None:
-        """Let it go on."""
-        self._asleep.release()
-
-
 class TaskSignal:
     """Puts a task to sleep, and lets its thread go on with others."""
 
-    __slots__ = ("said", "task")
+    __slots__ = ("is_set", "task")
 
     def __init__(self, task: "Task") -> None:
         self.task = task
-        self.said = False
+        self.is_set = False
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep."""
-        if not self.said:
-            self.task.tasks.sleep(self, time.monotonic() + seconds)
-        return self.said
+    def wait(self, timeout: float) -> bool:
+        """Sleep for `timeout` seconds at most, and return whether it was set by then."""
+        if not self.is_set:
+            self.task.tasks.sleep(self, time.monotonic() + timeout)
+        return self.is_set
 
-    def say(self) -> None:
-        """Let it go on."""
-        self.said = True
+    def set(self) -> None:
+        """Let the task go on."""
+        self.is_set = True
         self.task.tasks.wake(self)
+
+
+class TaskSignals:
+    """Signals where a caller may be a task, or a thread of its own."""
+
+    def new(self) -> Signal:
+        """Return a signal for the caller."""
+        task = current_task()
+        return TaskSignal(task) if task else ThreadSignal()
+
+    def in_event_loop(self) -> bool:
+        """Return whether the caller is a task."""
+        return current_task() is not None
 
 
 class Task(greenlet):
@@ -116,7 +91,7 @@ class Tasks:
         self._call_soon = call_soon
         self._asleep: dict[TaskSignal, float] = {}
         """What is waited for, and until when at most."""
-        self._said: deque[TaskSignal] = deque()
+        self._set: deque[TaskSignal] = deque()
         self._called = False
         self._idle: list[Task] = []
 
@@ -132,14 +107,14 @@ class Tasks:
         self._go_on(task)
 
     def sleep(self, signal: TaskSignal, until: float) -> None:
-        """Let others run until `signal` is said, or until `until`; called by the task itself."""
+        """Let others run until `signal` is set, or until `until`; called by the task itself."""
         self._asleep[signal] = until
         self.next_expiry = min(self.next_expiry, until)
         self.loop.switch()
 
     def wake(self, signal: TaskSignal) -> None:
         """Have a task go on; one call of the loop does for all that are woken meanwhile."""
-        self._said.append(signal)
+        self._set.append(signal)
         if not self._called:
             self._called = True
             self._call_soon(self._wake)
@@ -154,8 +129,8 @@ class Tasks:
 
     def _wake(self) -> None:
         self._called = False  # before looking: whoever comes later calls again
-        while self._said:
-            self.end_sleep(self._said.popleft())
+        while self._set:
+            self.end_sleep(self._set.popleft())
 
     def end_sleep(self, signal: TaskSignal) -> None:
         """Have a task go on now, if it still sleeps."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, TextClause, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.store.invariants import INVARIANTS
+from service.store.maintenance.invariants import INVARIANTS
+from service.store.maintenance.structure import STRUCTURE, Breach, Find, Structure
 from service.store.postgresql import snapshot as postgresql_snapshot
 from service.store.postgresql import structure as postgresql
 from service.store.sqlite import snapshot as sqlite_snapshot
 from service.store.sqlite import structure as sqlite
-from service.store.structure import STRUCTURE, Breach, Find, Structure
 from service.store.tables import brand, campaign
 
 NAMED = 5

@@ -1,0 +1,109 @@
+"""What gunicorn calls as the server and its workers begin and end.
+
+https://gunicorn.org/reference/settings/#server-hooks
+"""
+
+import gc
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import multiprocess
+from structlog.typing import FilteringBoundLogger
+
+from service.app import parts_of
+from service.observability.drain import Drain
+from service.observability.exposition import MetricsServer
+from service.observability.metrics import BuildCollector, WorkerCollector
+from service.observability.sampling import keep_sampling
+from service.observability.state import KeysCollector, StoreCollector, StoreWatch
+from service.settings import Settings
+from service.store.status import SQLStatus
+
+ENDED = "workers_ended"
+"""Where the arbiter keeps how many workers have ended."""
+
+
+class Hooks:
+    """Those of one server.
+
+    Args:
+        settings: What the environment says.
+        counters: The folder of the counters that the processes share.
+    """
+
+    def __init__(self, settings: Settings, counters: Path) -> None:
+        self._settings, self._counters = settings, counters
+        self._master = os.getpid()
+
+    def when_ready(self, server: Any) -> None:
+        """Serve the metrics from the master, and let it drain before it stops."""
+        parts = parts_of(server.app.wsgi())
+        status = SQLStatus(parts.database, self._settings.metrics_pools)
+        watch = StoreWatch(status, parts.log)
+        collectors = [
+            StoreCollector(watch.look, status.wanted_revision()),
+            KeysCollector(parts.keyring.stale_s),
+            BuildCollector(),
+            WorkerCollector(lambda: tuple(server.WORKERS), lambda: getattr(server, ENDED, 0)),
+        ]
+        lines = parts.metrics.log_lines
+        MetricsServer(self._settings, watch, collectors, parts.log, lines).start()
+        self._drain_first(server, parts.drain, parts.log)
+        gc.collect()
+        gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write it
+
+    def _drain_first(self, server: Any, drain: Drain, log: FilteringBoundLogger) -> None:
+        """Before gunicorn closes its listeners on SIGTERM, say "not ready" for a while.
+
+        A second SIGTERM, also from whoever has lost patience, stops at once.
+        """
+        stop = server.handle_term
+        drain_s = self._settings.drain_s
+
+        def handle_term() -> None:
+            if drain.begun or not drain_s:
+                stop()
+                return
+            drain.begin()
+            log.info("draining", seconds=drain_s)
+            again = threading.Timer(drain_s, os.kill, (self._master, signal.SIGTERM))
+            again.daemon = True
+            again.start()
+
+        server.handle_term = handle_term
+
+    def post_worker_init(self, worker: Any) -> None:
+        """Fetch keys before the first caller needs them; the master's threads do not come along."""
+        parts = parts_of(worker.wsgi)
+        parts.keyring.start()
+        parts.readiness.start()
+        keep_sampling(
+            parts.metrics,
+            lambda: (parts.database.waiting_writes, *parts.database.connections),
+            parts.log,
+        )
+        parts.store.vain.keep_writing()
+        if parts.tracing:
+            parts.tracing.start()
+        if self._settings.rate_limit_storage_url is None:  # the loop must not wait for Redis
+            worker.answer_plain_calls()
+
+    def worker_exit(self, _server: Any, worker: Any) -> None:
+        """Send the last traces."""
+        parts = parts_of(worker.wsgi)
+        if parts.tracing:
+            parts.tracing.stop()
+
+    def child_exit(self, server: Any, worker: Any) -> None:
+        """Forget the gauges of a worker that is gone, and count it."""
+        setattr(server, ENDED, getattr(server, ENDED, 0) + 1)
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+    def on_exit(self, _server: Any) -> None:
+        """Take the counters' files away."""
+        if os.getpid() == self._master:
+            shutil.rmtree(self._counters, ignore_errors=True)

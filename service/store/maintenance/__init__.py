@@ -1,0 +1,1 @@
+"""Looking after a database: what no call runs."""

@@ -1,0 +1,35 @@
+"""Removing what the queue of earlier versions has left: tables on PostgreSQL, a file on SQLite."""
+
+from service.settings import Settings, sqlite_file
+from service.store.database import Database
+
+TABLES = ("huey_counter", "huey_kv", "huey_schedule", "huey_task")
+SUFFIXES = ("-queue", "-queue-wal", "-queue-shm", "-queue-journal")
+"""Of the files beside an SQLite database."""
+
+
+def drop_old_queue(database: Database, settings: Settings) -> list[str]:
+    """Remove what is there of it, and return the names of what was removed.
+
+    Args:
+        database: Whose queue.
+        settings: They name the file of an SQLite database.
+
+    Raises:
+        Unavailable: The database cannot be written now.
+    """
+    file = sqlite_file(settings.database_url)
+    if file is None:
+        with database.migration() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+            ).scalars()
+            tables = sorted(set(TABLES) & set(found))
+            if tables:
+                connection.exec_driver_sql(f"DROP TABLE {', '.join(tables)}")
+        return tables
+    files = [file.with_name(file.name + suffix) for suffix in SUFFIXES]
+    there = [each for each in files if each.exists()]
+    for each in there:
+        each.unlink(missing_ok=True)
+    return [each.name for each in there]

@@ -1,0 +1,1 @@
+"""The worker: a process that does jobs, one at a time."""

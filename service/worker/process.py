@@ -1,0 +1,82 @@
+"""The process of a worker, and whether it has what it needs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+
+from structlog.typing import FilteringBoundLogger
+
+from service.observability.exposition import answers_of
+from service.observability.job_metrics import JobMetrics
+from service.observability.logging import build_logger, route_stdlib_logging
+from service.observability.scrapes import ScrapeServer
+from service.settings import Settings, SettingsError
+from service.store.database import Database
+from service.store.engines import open_database
+from service.store.schema import why_not_ready
+from service.worker.loop import JobLoop
+
+
+def run_worker(settings: Settings) -> None:
+    """Do jobs until SIGTERM or SIGINT; the chunk in hand is finished.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+    """
+    log = build_logger(settings)
+    route_stdlib_logging(settings)
+    metrics = JobMetrics()
+    loop = JobLoop(_database(settings), settings, log, metrics)
+    serve_metrics(settings, metrics, log)
+    log.info("worker_started")
+    loop.run()
+    log.info("worker_stopped")
+
+
+def what_is_missing(
+    settings: Settings, explain: Callable[[Exception], str | None]
+) -> Sequence[str]:
+    """Say what a worker needs and has not, a line each.
+
+    Args:
+        settings: They say where everything is.
+        explain: Says what an exception means, if it is known.
+    """
+    with closing(_database(settings)) as database:
+        checks: Mapping[str, Callable[[], object]] = {
+            "database": database.why_not_ready,
+            "tables": lambda: why_not_ready(database),
+        }
+        found = {name: _why_not(check, explain) for name, check in checks.items()}
+    return [f"{name}: {why}" for name, why in found.items() if why]
+
+
+def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | None]) -> str | None:
+    """Run a check; what it raises may hold more than may be shown."""
+    try:
+        found = check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
+        return explain(error) or "unavailable"
+    return found if isinstance(found, str) else None
+
+
+def _database(settings: Settings) -> Database:
+    return open_database(settings, threads=1)
+
+
+def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:
+    """Show the worker's metrics, if there is a port for them.
+
+    Raises:
+        SettingsError: The port cannot be had.
+    """
+    port = settings.worker_metrics_port
+    if port is None:
+        return
+    try:
+        server = ScrapeServer(settings.host, port, answers_of(metrics.registry), log)
+    except OSError as error:
+        raise SettingsError(
+            f"DISCOUNT_WORKER_METRICS_PORT={port} cannot be listened on: {error.strerror}."
+        ) from error
+    server.start()
+    log.info("metrics_listening", port=port)

@@ -1,0 +1,91 @@
+"""What a worker logs and counts of its jobs."""
+
+import time
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from service.domain.jobs import Job
+from service.observability.job_metrics import JobMetrics
+from service.usecases.job_ports import JobKey, SpaceLow, Step
+
+
+class Reporter:
+    """Writes log lines and metrics of what a worker does.
+
+    Args:
+        log: Gets a line where a job begins, waits or ends; never one a chunk.
+        metrics: Counts everything.
+    """
+
+    def __init__(self, log: FilteringBoundLogger, metrics: JobMetrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._began = time.monotonic()
+        self._rows = 0
+        self._paused: JobKey | None = None
+        """The job that waits for space."""
+        self._newer: set[JobKey] = set()
+
+    def taken(self, job: Job) -> None:
+        """Note that a job was taken, for the first time or again."""
+        self._began, self._rows = time.monotonic(), 0
+        self._paused = None
+        self._log.info("job_taken", **_named(job), done=job.done, total=job.total)
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+        if self._paused:
+            self._log.info("job_resumed", job=self._paused.id)
+            self._paused = None
+        self._rows += step.rows
+        self._metrics.chunk(step)
+
+    def ended(self, job: Job) -> None:
+        """Note that a job has ended, by this worker."""
+        self._metrics.ended(job)
+        self._log.info(
+            "job_ended",
+            **_named(job),
+            state=job.state,
+            done=job.done,
+            failed=job.failed,
+            rows_per_second=round(self._rows / max(time.monotonic() - self._began, 1e-3)),
+        )
+
+    def newer(self, key: JobKey) -> None:
+        """Note a job that a newer version has to do, once."""
+        if key not in self._newer:
+            self._newer.add(key)
+            self._metrics.left()
+            self._log.warning("job_left_to_newer_version", job=key.id)
+
+    def lost(self, key: JobKey) -> None:
+        """Note that a job was cancelled, or is another worker's."""
+        self._log.info("job_lost", job=key.id)
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        """Note that a job waits because the database cannot be written, or has no space left."""
+        self._metrics.waits()
+        if isinstance(error, SpaceLow):
+            self._note_paused(key)
+            return
+        self._log.warning("job_waits", job=key.id, seconds=seconds, exc_info=error)
+
+    def _note_paused(self, key: JobKey) -> None:
+        if self._paused != key:
+            self._log.warning("job_paused", job=key.id)
+        self._paused = key
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        """Note a fault of ours that has ended a job."""
+        self._log.error("job_broken", job=key.id, exc_info=error)
+
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        """Note that a job is ended because so many workers in a row did not survive it."""
+        self._metrics.given_up()
+        self._log.error("job_given_up", job=key.id, attempts=attempts)
+
+
+def _named(job: Job) -> dict[str, Any]:
+    return {"job": job.id, "kind": job.kind}

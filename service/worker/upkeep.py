@@ -1,0 +1,57 @@
+"""What a worker does beside jobs: purging what is too old."""
+
+import time
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from service.domain.errors import Unavailable
+from service.usecases.pacing import POLITE_REST_S
+
+UPKEEP_S = 0.5
+"""How long jobs wait while something is purged."""
+EVERY_S = 1.0
+"""How often a worker looks for something to purge."""
+
+
+class Upkeep:
+    """Does what is to be done beside jobs: about half of the time while there is much of it.
+
+    Args:
+        step: Does a little; says whether there may be more.
+        rest: How to rest; says whether the worker is to stop.
+        log: Hears if it cannot be done.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[], bool],
+        rest: Callable[[float], bool],
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._step = step
+        self._rest = rest
+        self._log = log
+        self._next = 0.0
+
+    def some(self) -> None:
+        """Do a little of it, unless that was done just now."""
+        began = time.monotonic()
+        if began < self._next:
+            return
+        try:
+            more = self._until(began + UPKEEP_S)
+        except Unavailable as error:
+            self._log.warning("jobs_unavailable", exc_info=error)
+            more = False
+        except Exception as error:  # noqa: BLE001 - the job in hand is no worse for it
+            self._log.error("purge_failed", exc_info=error)
+            more = False
+        now = time.monotonic()
+        self._next = now + (now - began if more else EVERY_S)
+
+    def _until(self, end: float) -> bool:
+        while self._step():
+            if time.monotonic() >= end or self._rest(POLITE_REST_S):
+                return True
+        return False
