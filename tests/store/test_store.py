@@ -233,7 +233,7 @@ class TestPlans:
 
     def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, engine):
         add(store, "AAAA", "MMMM")
-        for state, after in product([None, *State], [None, "MMMM"]):
+        for state, after in itertools.product([None, *State], [None, "MMMM"]):
             with plans() as steps:
                 store.codes("brand", "default", state, after, 100)
             self.is_range_of_one_index(steps, engine, state, after)

@@ -60,7 +60,15 @@ def fill(database, statements=FILLING):
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("revision", EARLIER)
+@pytest.mark.parametrize(
+    ("engine", "revision"),
+    [
+        *(("sqlite", revision) for revision in EARLIER),
+        *(("postgresql", revision) for revision in ("0001", "0006")),
+        *(pytest.param("postgresql", revision, marks=pytest.mark.long) for revision in EARLIER),
+    ],
+    indirect=["engine"],
+)
 def test_everything_is_kept_and_served(old, revision):
     assert revision == upgrade(old, to=revision)
     fill(old)
