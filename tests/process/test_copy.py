@@ -311,6 +311,25 @@ class TestRefusals:
         assert said.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
         assert not (tmp_path / "none.db").exists()
 
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"code\nSUMMER-1\n", "is not an SQLite database."),
+            (b"SQLite format 3\0" + b"\xff" * 5000, "is not an SQLite database."),
+            (b"", "without tables: no tables yet"),
+        ],
+    )
+    def test_what_is_wrong_with_the_source_is_not_said_of_another(
+        self, content, reason, target, tmp_path
+    ):
+        file = tmp_path / "old.db"
+        file.write_bytes(content)
+        status, said = run(f"sqlite:///{file}", target)
+        assert 1 == status
+        assert reason in said
+        assert "DISCOUNT_DATABASE_URL" not in said
+        assert not content or f"{file} (FROM)" in said
+
     def test_the_engines_are_not_mixed_up(self, source, target):
         assert run(target, target) == (1, "Error: This works on SQLite files, not on postgresql.\n")
         assert 1 == run(source[0], source[0])[0]

@@ -132,4 +132,5 @@ def test_too_small_a_limit_of_files_stops_the_start_with_a_sentence(tmp_path, fi
     )
     assert 0 != done.returncode
     assert "ulimit -n" in done.stderr
+    assert "and 1 process (WEB_CONCURRENCY)" in done.stderr
     assert 1 == len(done.stderr.splitlines()), done.stderr

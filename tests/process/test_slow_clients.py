@@ -203,6 +203,22 @@ def test_one_request_has_one_answer(service, sent, statuses):
     assert [True] * (len(statuses) - 1) == kept[:-1]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [LIVEZ * 2000, create_head("Transfer-Encoding: chunked") + b"1\r\n \r\n" * 13_000],
+    ids=["pipelined probes", "chunks of a byte"],
+)
+def test_whoever_sends_much_at_once_delays_no_probe(service, sent):
+    """What others have sent takes many turns of the loop; each of them sees to newcomers."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(service)) for _ in range(64)]
+        for client in clients:
+            client.sendall(sent)
+        began = time.monotonic()
+        assert requests.get(f"{service.url}/livez", timeout=30).ok
+        assert time.monotonic() - began < 1
+
+
 def test_half_sent_heads_at_the_limit_of_connections_keep_nobody_out(tmp_path, monkeypatch):
     """Whoever comes later has a place at once: a probe must not wait until somebody has left."""
     files = open_files.OF_A_PROCESS + open_files.OF_A_THREAD + open_files.OF_SCRAPES + 1
