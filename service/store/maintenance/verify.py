@@ -87,13 +87,18 @@ def verify(url: str) -> Iterator[Finding]:
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
     """
-    engine = inspection_of(url)
-    with engine.snapshot(url) as connection:
-        for name, meaning, find in engine.structure:
-            yield _finding(name, meaning, connection, find)
-        for name, meaning, sql in INVARIANTS:
-            statement = text(sql.format_map(engine.rules))
-            yield _finding(name, meaning, connection, partial(_breaches, statement))
+    inspection = inspection_of(url)
+    with inspection.snapshot(url) as connection:
+        yield from findings(connection, inspection)
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Run every check inside a transaction, and tell of each as it ends."""
+    for name, meaning, find in inspection.structure:
+        yield _finding(name, meaning, connection, find)
+    for name, meaning, sql in INVARIANTS:
+        statement = text(sql.format_map(inspection.rules))
+        yield _finding(name, meaning, connection, partial(_breaches, statement))
 
 
 def _finding(name: str, meaning: str, connection: Connection, find: Find) -> Finding:
