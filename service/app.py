@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from flask import Flask
 from structlog.typing import FilteringBoundLogger
 
-from service.api.arrival import receive, refuse_encoded_slashes
+from service.api.arrival import receive, refuse_odd_slashes
 from service.api.brands import brand_views
 from service.api.codes import code_views
 from service.api.discount import discount_views
@@ -114,7 +114,7 @@ def create_app(
     receive(app)
     recognise = recognition(verifier, _reception(build_limits(settings, log)))
     require_tokens(app, recognise)
-    refuse_encoded_slashes(app)
+    refuse_odd_slashes(app)
     app.register_blueprint(discount_views(store, metrics))
     app.register_blueprint(reservation_views(store, metrics))
     app.register_blueprint(code_views(store, metrics, cursors, misses))

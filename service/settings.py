@@ -48,13 +48,19 @@ class SettingsError(Exception):
 
 
 class Environment(FileAwareEnv):
-    """Names the setting whose file cannot be read as text."""
+    """Names the setting whose file cannot be read, and why."""
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         try:
             return super()._get_value(env_key, default)
         except UnicodeDecodeError as error:
             raise SettingsError(f"{env_key}_FILE names a file that is not UTF-8 text.") from error
+        except (OSError, ValueError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            file = f"{env_key}_FILE: {cause.filename}"
+            raise SettingsError(f"{file} cannot be read: {cause.strerror}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +352,10 @@ def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
     Raises:
         SettingsError: It is neither. It may hold a password, so it is not repeated.
     """
+    if url == f"{_SQLITE}:memory:":
+        raise SettingsError(
+            f"{name}: a database in memory is nobody's after a restart; name a file."
+        )
     if url.startswith(_SQLITE) and url != _SQLITE:
         return _SQLITE + str(Path(url.removeprefix(_SQLITE)).absolute())
     if _POSTGRESQL.match(url):

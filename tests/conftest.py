@@ -23,6 +23,7 @@ from tests.installation import (
     application,
     database_of,
     installation,
+    new_database,
     settings_for,
 )
 from tests.scheduling import LONGEST, FileScheduling
@@ -118,6 +119,13 @@ def database_url(installed: Installation | None, engine: str, tmp_path: Path) ->
     else:
         with database_of(engine, tmp_path) as url:
             yield url
+
+
+@pytest.fixture
+def new_database_url(engine: str, tmp_path: Path) -> Iterator[str]:
+    """A database without tables; of SQLite, not even the file."""
+    with new_database(engine, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

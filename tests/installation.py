@@ -124,6 +124,16 @@ def database_of(engine: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def new_database(engine: str, folder: Path) -> Iterator[str]:
+    """Return the URL of a database without tables; of SQLite's there is not even the file."""
+    if engine == "postgresql":
+        with fresh_database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{folder / 'discount.db'}"
+
+
+@contextmanager
 def application(settings: Settings, log: Lines) -> Iterator[Flask]:
     """Build an application, and close what it opened."""
     app = create_app(settings, log)

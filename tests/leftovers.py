@@ -20,7 +20,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests import postgresql
+from tests import forked, postgresql
 
 Finder = Callable[[], Sequence[str]]
 """Returns what is left, by name."""
@@ -149,13 +149,14 @@ def _command(process: psutil.Process) -> str:
 
 def _running_processes() -> list[psutil.Process]:
     """Return every process below this one, but for those that end with the interpreter."""
-    known = {resource_tracker._resource_tracker._pid, _postmaster()}  # type: ignore[attr-defined] # noqa: SLF001
+    tracker = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined] # noqa: SLF001
+    known = {tracker, forked.server_pid()}
     return [
         process
         for child in psutil.Process().children()
-        if child.pid not in known
+        if child.pid != _postmaster()
         for process in (child, *_descendants(child))
-        if _runs(process)
+        if process.pid not in known and _runs(process)
     ]
 
 

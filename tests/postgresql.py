@@ -12,10 +12,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from service.settings import Settings
-from service.store.engines import open_database
-from service.store.maintenance.upgrade import upgrade
-
 NAMED = os.environ.get("DISCOUNT_TEST_POSTGRESQL_URL")
 """Read at once, as tests run without the settings of whoever runs them."""
 _QUICK = ("fsync", "full_page_writes", "synchronous_commit")
@@ -45,6 +41,11 @@ def server_url() -> str:
 @functools.cache
 def migrated() -> str:
     """Make a database with the service's tables once, and return its name, to be copied."""
+    # Here, as tests/leftovers.py needs nothing of the service.
+    from service.settings import Settings
+    from service.store.engines import open_database
+    from service.store.maintenance.upgrade import upgrade
+
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,13 @@ from typing import Any
 import psutil
 import requests
 
+from tests.forked import Forked
 from tests.tables import make_tables
 from tests.tokens import SECRET
 
 DISCOUNT = Path(sys.executable).parent / "discount"
+SERVE = (DISCOUNT, "serve")
+"""What starts a service as it is shipped."""
 START_WITHIN_S = 120
 """Generous, as is each limit on a wait: a busy machine is no fault of the service."""
 _PORTS = range(10_000, 32_768)
@@ -65,7 +68,7 @@ def environment(folder: Path, **changed: str | None) -> dict[str, str]:
 class Running:
     """A service that is running."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     environment: dict[str, str]
     log: Path
 
@@ -96,28 +99,54 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **changed: str | None) -> Iterator[Running]:
-    """Run a service on a database of its own, from ready to gone."""
-    with starting(folder, **changed) as service:
+def running(
+    folder: Path, command: Sequence[str | Path] = (), /, **changed: str | None
+) -> Iterator[Running]:
+    """Run a service on a database of its own, from ready to gone: see `starting`."""
+    with starting(folder, command, **changed) as service:
         wait_until_ready(service)
         yield service
 
 
 @contextmanager
-def starting(folder: Path, **changed: str | None) -> Iterator[Running]:
-    """Start a service on a database of its own; when the block is left, it is gone."""
+def starting(
+    folder: Path, command: Sequence[str | Path] = (), /, **changed: str | None
+) -> Iterator[Running]:
+    """Start a service on a database of its own; when the block is left, it is gone.
+
+    Args:
+        folder: Has its database and its log.
+        command: What starts it, if not a process that is forked.
+        changed: Settings; `None` unsets one.
+    """
     env = environment(folder, **changed)
     make_tables(env)
     log = folder / f"log-{env['PORT']}"
     with log.open("wb") as output:
-        process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=output, stderr=output)
+        process = (
+            subprocess.Popen(command, env=env, stdout=output, stderr=output)
+            if command
+            else Forked(["serve"], env, output, output)
+        )
         try:
             yield Running(process, env, log)
         finally:
             end(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def running_worker(env: Mapping[str, str], log: Path) -> Iterator[Forked]:
+    """Run a worker that appends to a log; when the block is left, it is gone."""
+    with log.open("ab") as output:
+        process = Forked(["worker"], env, output, output)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def end(process: subprocess.Popen[bytes] | Forked) -> None:
     """Let a process end in order, and at last by force."""
     process.terminate()
     try:

@@ -31,15 +31,16 @@ def receive(app: Flask) -> None:
         check_encoding(request.environ["PATH_INFO"], request.environ.get("QUERY_STRING", ""))
 
 
-def refuse_encoded_slashes(app: Flask) -> None:
-    """Refuse a path that has an encoded slash, once it is known who calls.
+def refuse_odd_slashes(app: Flask) -> None:
+    """Refuse a path that has an encoded slash, or two to begin with, once it is known who calls.
 
-    PEP 3333 hands on a decoded path, in which it would separate one name into two.
+    PEP 3333 hands on a decoded path, in which an encoded slash would separate one name into two;
+    and werkzeug reads `//livez` as `/livez`, which nobody else who sees the request does.
     """
 
     @app.before_request
     def refuse() -> None:
-        if has_encoded_slash(request.environ):
+        if has_encoded_slash(request.environ) or request.environ["PATH_INFO"].startswith("//"):
             raise NotFound
 
 

@@ -20,6 +20,9 @@ MOST = 10_000
 """Callers and brands that are kept count of; of more, those whose window began first are forgotten:
 some megabytes."""
 
+_TELLING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT}
+"""What a report says of a code that others may not guess."""
+
 Key = tuple[str, str, str]
 """Issuer, subject, brand."""
 
@@ -71,9 +74,12 @@ class Misses:
     def counting(
         self, caller: Caller, brand: str, parts: Iterator[Sequence[Refusal]]
     ) -> Iterator[Sequence[Refusal]]:
-        """Count the rows of a report that say that the brand has a code, before they are told."""
+        """Count the rows of a report that say that the brand has a code, before they are told.
+
+        Or is about to have it: whoever guesses a code that another import brings has it soon.
+        """
         for part in parts:
-            self.add(caller, brand, sum(refusal.reason == Reason.IN_BRAND for refusal in part))
+            self.add(caller, brand, sum(refusal.reason in _TELLING for refusal in part))
             yield part
 
     def _count(self, key: Key, count: int) -> None:

@@ -28,6 +28,9 @@ ALGORITHMS: Mapping[tuple[str, str | None], str] = MappingProxyType(
 """The one algorithm for a key of this type and curve."""
 WITH_CURVES = frozenset({"EC", "OKP"})
 MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 16384
+MAX_EXPONENT_BITS = 64
+"""OpenSSL verifies nothing by a larger key (OPENSSL_RSA_MAX_MODULUS_BITS and _MAX_PUBEXP_BITS)."""
 PRIVATE_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})
 """What an entry holds only if it can sign (RFC 7518, section 6)."""
 _MATERIAL = ("n", "e", "x", "y", "k")
@@ -149,7 +152,8 @@ def _entries(document: bytes) -> list[Any]:
         KeysRefused: It is no JWK Set.
     """
     try:
-        entries = json.loads(document, object_pairs_hook=_as_object)["keys"]
+        # No member that we read is a number, and an integer may have more digits than Python reads.
+        entries = json.loads(document, object_pairs_hook=_as_object, parse_int=float)["keys"]
     except _MALFORMED as error:
         raise KeysRefused("It is no JWK Set.") from error
     if not isinstance(entries, list):
@@ -207,9 +211,21 @@ def _read_jwk(entry: Any, *, public: bool) -> Key:
     material = _material(entry, algorithm)
     if secret and len(material) < MIN_SECRET_BYTES:
         raise _UnusableKeyError(f"it is shorter than {MIN_SECRET_BYTES} bytes")
-    if algorithm == "RS256" and material.key_size < MIN_RSA_BITS:
-        raise _UnusableKeyError(f"it is shorter than {MIN_RSA_BITS} bits")
+    if algorithm == "RS256":
+        _require_usual_size(material)
     return Key(kid, algorithm, material)
+
+
+def _require_usual_size(key: Any) -> None:
+    """Insist on an RSA key that is strong and that OpenSSL verifies by.
+
+    Raises:
+        _UnusableKeyError: It is not.
+    """
+    if key.key_size < MIN_RSA_BITS:
+        raise _UnusableKeyError(f"it is shorter than {MIN_RSA_BITS} bits")
+    if key.key_size > MAX_RSA_BITS or key.public_numbers().e.bit_length() > MAX_EXPONENT_BITS:
+        raise _UnusableKeyError("its modulus or its exponent is too long")
 
 
 def _algorithm(entry: Mapping[str, Any]) -> str:

@@ -137,7 +137,7 @@ class PublishedKeys:
         self._starting = threading.Lock()
         self._asked = threading.Event()
         self._process: int | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def current(self) -> KeySet:
         """Return the last good set; none before the first."""
@@ -158,19 +158,19 @@ class PublishedKeys:
         with self._starting:
             if self._process == os.getpid():
                 return
-            self._asked = threading.Event()
+            self._asked, self._stopped = threading.Event(), threading.Event()
             self._take_over()
             threading.Thread(target=self._renew_for_ever, name="keys", daemon=True).start()
             self._process = os.getpid()
 
     def stop(self) -> None:
         """Fetch no more; the keys stay."""
-        self._stopped = True
+        self._stopped.set()
         self._asked.set()
 
     def _renew_for_ever(self) -> None:
         pace, retry_s = self._pace, self._pace.retry_s
-        while not self._stopped:
+        while not self._stopped.is_set():
             self._asked.clear()  # before the fetch: who asks during it may want a newer set
             good = False
             with suppress(Exception):  # not even a log that is closed may end the thread
@@ -184,7 +184,7 @@ class PublishedKeys:
             if self._asked.wait(at_most_s):
                 with suppress(Exception):
                     self._take_over()
-                time.sleep(max(0.0, done + at_least_s - time.monotonic()))
+                self._stopped.wait(max(0.0, done + at_least_s - time.monotonic()))
 
     def _renew(self) -> bool:
         """Fetch the set once, and say whether that went well."""

@@ -6,9 +6,15 @@ from pathlib import Path
 import click
 
 from service.cli import streams
-from service.cli.failures import require_database, require_no_other_file
+from service.cli.failures import (
+    require_database,
+    require_no_other_file,
+    require_source,
+    source_failure,
+)
 from service.domain.wording import counted
 from service.settings import as_database_url, load_settings
+from service.store.errors import MaintenanceError
 from service.store.revision import fit_revision, upgraded
 
 
@@ -76,8 +82,16 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     from service.store.maintenance.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
-    with shown_progress() as report:
-        rows = copy(*urls, report, restart=restart)
+    require_source(urls[0])
+    try:
+        with shown_progress() as report:
+            rows = copy(*urls, report, restart=restart)
+    except MaintenanceError:
+        raise
+    except Exception as error:
+        if sentence := source_failure(error, urls[0]):
+            raise click.ClickException(sentence) from error
+        raise
     copied = counted(rows, "row was", "rows were")
     click.echo(f"{copied} copied, and both databases have the same.", err=True)
 

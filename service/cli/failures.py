@@ -63,6 +63,38 @@ def database_failure(error: BaseException) -> str | None:
     return _of_file(file, reason) if file else None
 
 
+def source_failure(error: BaseException, source: str) -> str | None:
+    """Say what is wrong with FROM, the URL of a database file, `None` if that is not to blame."""
+    from service.observability.logging import database_error
+
+    reason, file = database_error(error) or "", sqlite_file(source)
+    return _of_file(file, reason, "FROM") if file and reason.startswith("SQLITE_") else None
+
+
+def require_source(url: str) -> None:
+    """Insist that FROM is the URL of a database file, if it is one of SQLite at all.
+
+    Raises:
+        MaintenanceError: There is none, it is something else, or cannot be read.
+    """
+    path = sqlite_file(url)
+    if path and not path.exists():
+        raise MaintenanceError(f"There is no database file {path}: see FROM.")
+    if path:
+        _require_no_other(path, "FROM")
+
+
+def database_name(settings: Settings) -> str:
+    """Say which database the settings name."""
+    file = sqlite_file(settings.database_url)
+    if file:
+        return f"The database {file} ({SETTING})"
+    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.failures import server
+
+    return f"The database, {server(conninfo_of_settings(settings)(), SETTING)}"
+
+
 def require_database(settings: Settings) -> None:
     """Insist on the file of an SQLite database, before anything is opened.
 
@@ -82,14 +114,19 @@ def require_no_other_file(settings: Settings) -> None:
         MaintenanceError: It is something else, or cannot be read.
     """
     path = sqlite_file(settings.database_url)
-    if path and path.exists() and (found := _state_of(path)):
-        raise MaintenanceError(f"The database {path} ({SETTING}) {found}.")
+    if path and path.exists():
+        _require_no_other(path, SETTING)
 
 
-def _of_file(path: Path, reason: str) -> str:
+def _require_no_other(path: Path, origin: str) -> None:
+    if found := _state_of(path):
+        raise MaintenanceError(f"The database {path} ({origin}) {found}.")
+
+
+def _of_file(path: Path, reason: str, origin: str = SETTING) -> str:
     words = next((_SQLITE[name] for name in _SQLITE if reason.startswith(name)), None)
     found = _state_of(path) or words or f"cannot be used ({reason})"
-    return f"The database {path} ({SETTING}) {found}."
+    return f"The database {path} ({origin}) {found}."
 
 
 def _state_of(path: Path) -> str | None:

@@ -26,8 +26,9 @@ from rich.text import Text
 from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
 from service.cli import streams
-from service.cli.failures import require_database, sentence_of
+from service.cli.failures import database_name, require_database, sentence_of
 from service.cli.group import Terminated
+from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
 from service.settings import Settings, load_settings
@@ -85,16 +86,25 @@ class Session:
             raise
         if why:
             self._database.close()
-            raise click.ClickException(f"The database is {why}.")
+            raise click.ClickException(f"{database_name(self.settings)}: {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
         self._progress.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End."""
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """End.
+
+        Raises:
+            ClickException: There is no such campaign.
+        """
         self._progress.stop()
         self._restore_signals()
         self._database.close()
+        if isinstance(error, BrandNotFound):
+            raise click.ClickException(f"There is no brand {self.brand!r}.") from error
+        if isinstance(error, CampaignNotFound):
+            campaign = f"The brand {self.brand!r} has no campaign {self.campaign!r}."
+            raise click.ClickException(campaign) from error
 
     def _interrupt(self, number: int, _frame: FrameType | None) -> None:
         self._signal = signal.Signals(number)

@@ -21,6 +21,13 @@ _DOUBTFUL = re.compile(
     r"|pins?|serials?|sku|titles?|tokens?|values?|column ?\d|field ?\d"
 )
 """What a column of anything is called; alone at the top, it is more likely that than a code."""
+_FOREIGN = re.compile(
+    r"[a-z ]*(codes?|codigos?|codice|codici|kode[rn]?|kod[uy]?)|(code|codigo|kod) ?[a-z]+"
+    r"|e ?vouchers?|[a-z ]*kupon[a-z]*|bons?|promos|promotions?|offers?|redeem|referrals?"
+    r"|cards?|licen[cs]es?|alias|campaigns?|e ?mails?|users?|(code|coupon|promo|voucher) ?ids?"
+    r"|feld ?\d*|listen?|spalte ?\d*|werte?|sheet ?\d"
+)
+"""The same in other languages and words; codes that read so are written in capitals."""
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 _NAMED_SEPARATOR = re.compile(rb'"?sep=(.+?)"?\s*', re.IGNORECASE)
 _OTHER_SEPARATORS = {b";": Reason.SEMICOLONS, b"\t": Reason.TABS, b"|": Reason.BARS}
@@ -66,7 +73,9 @@ def require_code(text: str) -> None:
     Raises:
         RefusedRow: It is none, or may be a header.
     """
-    if text and (not is_code(text) or _DOUBTFUL.fullmatch(_plain(text))):
+    name = _plain(text)
+    doubtful = _DOUBTFUL.fullmatch(name) or (not text.isupper() and _FOREIGN.fullmatch(name))
+    if text and (not is_code(text) or doubtful):
         raise RefusedRow(Reason.UNKNOWN_HEADER)
 
 

@@ -1,8 +1,8 @@
 """The port where metrics are scraped: whoever is slow there holds up nobody.
 
 One thread waits for all clients and never for one of them; another makes the answers, one after
-the other. There is room for a few connections: where more come, the oldest that has not sent its
-whole request goes.
+the other, and one for all who ask the same meanwhile. There is room for a few connections: where
+more come, the oldest that has not sent its whole request goes.
 """
 
 import os
@@ -226,10 +226,23 @@ class ScrapeServer:
                 self._asked.put(client)
 
     def _make_answers(self) -> None:
-        while (client := self._asked.get()) is not None:
-            if client in self._clients:
-                self._answered.append((client, self._answer_to(bytes(client.head))))
+        """Answer all who wait, those who ask the same with one answer."""
+        while None not in (asked := self._all_asked()):
+            waiting: dict[bytes, list[Client]] = {}
+            for client in asked:
+                if client in self._clients:
+                    waiting.setdefault(bytes(client.head), []).append(client)
+            for head, clients in waiting.items():
+                answer = self._answer_to(head)
+                self._answered.extend((client, answer) for client in clients)
                 os.write(self._wake, b"\0")
+
+    def _all_asked(self) -> list[Client | None]:
+        """Wait for somebody to ask, and return all who have."""
+        asked = [self._asked.get()]
+        while not self._asked.empty():
+            asked.append(self._asked.get())
+        return asked
 
     def _answer_to(self, head: bytes) -> bytes:
         request = read_request(head)

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from functools import cached_property, partial
 from select import select
-from selectors import EVENT_READ
+from selectors import EVENT_READ, SelectorKey
 from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
 from typing import Any
 
@@ -19,8 +19,16 @@ from service.app import parts_of
 from service.server.accepting import AcceptPause
 from service.server.arrivals import IdleConnections
 from service.server.sending import PendingAnswers, Unsent
-from service.server.streaming import RECEIVE_BYTES
 
+TURN_S = 0.05
+"""How long the loop sees to events until it looks for newcomers again."""
+ACCEPT_EVERY_S = 0.001
+"""A turn that has taken longer accepts another newcomer for each of these.
+
+One at a time shares them out among workers, but has a newcomer wait a turn for each before it.
+"""
+_RECEIVE_BYTES = 16 * 1024
+"""Bytes that are read of one client before others have their turn."""
 _NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 
 
@@ -32,8 +40,12 @@ class ConnectionWorker(ThreadWorker):
         self.keepalived_conns = IdleConnections()
         self._leaving: dict[TConn, float] = {}
         """In the order in which they began, and so in that in which they end."""
-        self._received = memoryview(bytearray(RECEIVE_BYTES))
+        self._received = memoryview(bytearray(_RECEIVE_BYTES))
         """Where the kernel writes: one for all, as each connection may be one of thousands."""
+        self._overdue: dict[int, SelectorKey] = {}
+        """Events that there was no time for, by descriptor, in their order."""
+        self._turn_began = time.monotonic()
+        self._may_accept = 1
 
     @cached_property
     def _pause(self) -> AcceptPause:
@@ -41,31 +53,52 @@ class ConnectionWorker(ThreadWorker):
         return AcceptPause(parts.log, parts.metrics.accept_failed)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and call whoever waits for them.
+        """Wait for events, and call whoever waits for them, newcomers and threads first.
 
-        gunicorn would also call whom an earlier call of the same batch has ended, or whose
-        descriptor it has closed and somebody new has got.
+        gunicorn would see to all events before it looks for newcomers again, accept one of them,
+        and call whom an earlier call of the same batch has ended, or whose descriptor it has
+        closed and somebody new has got.
         """
-        waiting = self.poller.get_map()
-        with suppress(InterruptedError):
-            for key, _ in self.poller.select(timeout):
-                if waiting.get(key.fd) is key:
-                    key.data(key.fileobj)
+        took = time.monotonic() - self._turn_began
+        self._may_accept = 1 + int(took / ACCEPT_EVERY_S)
+        first = {self.method_queue.fileno(), *(listener.fileno() for listener in self.sockets)}
+        found = self.poller.select(0.0 if self._overdue else timeout)
+        self._turn_began = time.monotonic()
+        for key, _ in found:
+            if key.fd in first:
+                self._call(key)
+            else:
+                self._overdue[key.fd] = key
+        ends = time.monotonic() + TURN_S
+        while self._overdue and time.monotonic() < ends:
+            self._call(self._overdue.pop(next(iter(self._overdue))))
+
+    def _call(self, key: SelectorKey) -> None:
+        """Call whoever waits for an event, if it still does."""
+        if self.poller.get_map().get(key.fd) is key:
+            key.data(key.fileobj)
 
     def accept(self, listener: socket) -> None:
+        """Accept who has come, one after the other."""
+        for _ in range(self._may_accept):
+            if not self._accept_one(listener):
+                return
+
+    def _accept_one(self, listener: socket) -> bool:
         """Accept a connection; where there is no room for it, the oldest without a request goes."""
         try:
             client, address = listener.accept()
         except OSError as error:
             if error.errno not in _NOBODY_THERE:
                 self._accept_later(error)
-            return
+            return False
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             self.make_room()
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.rest = b""
         self.enqueue_req(conn)
+        return True
 
     def _accept_later(self, error: OSError) -> None:
         """Make room for a connection that the system refuses; else, accept nobody for a moment."""

@@ -2,6 +2,7 @@
 
 import resource
 
+from service.domain.wording import counted
 from service.settings import Settings, SettingsError
 
 MOST = 10_000
@@ -25,10 +26,12 @@ def connections(settings: Settings) -> int:
     own = OF_A_PROCESS + OF_A_THREAD * settings.threads
     needed = max(own + FEWEST_CONNECTIONS, OF_A_PROCESS + OF_SCRAPES + settings.workers)
     if limit < needed:
+        threads = counted(settings.threads, "thread")
+        processes = counted(settings.workers, "process", "processes")
         raise SettingsError(
-            f"Only {limit} files may be open (ulimit -n), and {settings.threads} threads "
-            f"(WEB_THREADS) and {settings.workers} processes (WEB_CONCURRENCY) need {needed}: "
-            f"raise the limit, such as with ulimit -n 4096."
+            f"Only {limit} files may be open (ulimit -n), and {threads} (WEB_THREADS) "
+            f"and {processes} (WEB_CONCURRENCY) need {needed}: "
+            "raise the limit, such as with ulimit -n 4096."
         )
     return limit - own
 

@@ -150,6 +150,10 @@ class Database(ABC):
         """
         return self.transaction()
 
+    def gave_way(self, unavailable: Unavailable) -> bool:
+        """Say whether a migration was undone because of others' locks, and may be tried again."""
+        return False
+
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Lend a connection on which every statement sees the same moment, however long it takes.

@@ -42,6 +42,11 @@ def newest_revision() -> str:
     return max(known_revisions())
 
 
+def revision_after(found: str) -> str:
+    """Return the number of the step that follows an older revision."""
+    return min(revision for revision in known_revisions() if revision > found)
+
+
 def standing_of(found: str | None) -> Standing:
     """Say what a revision means."""
     if found is None:

@@ -35,7 +35,7 @@ BODIES = {
     "UTF-16": '{"brand": "b", "number_to_create": 1}'.encode("utf-16"),
     "a list": b"[]",
     "null": b"null",
-    "many members": b"{" + b",".join(b'"a%d": 1' % n for n in range(20_000)) + b"}",
+    "many members": b"{" + b",".join(b'"a%d": 1' % n for n in range(5_000)) + b"}",
 }
 JOBS = {
     "a job of a surrogate": b'{"kind": "\\ud800", "count": 1}',
@@ -46,11 +46,12 @@ JOBS = {
 
 
 @pytest.mark.parametrize("body", [*BODIES.values(), *JOBS.values()], ids=[*BODIES, *JOBS])
-@pytest.mark.parametrize("path", ["/v1/discount/create", f"{C}/codes", f"{C}/jobs"])
-def test_a_body(client, auth, codes, path, body):
+def test_a_body(client, auth, codes, body):
     headers = auth | {"Content-Type": "application/json", "Idempotency-Key": "k"}
-    answer = client.post(path, data=body, headers=headers)
-    assert (400, "/problems/invalid-request") == (answer.status_code, answer.json["type"])
+    for path in ("/v1/discount/create", f"{C}/codes", f"{C}/jobs"):
+        answer = client.post(path, data=body, headers=headers)
+        refusal = answer.status_code, answer.json["type"]
+        assert (400, "/problems/invalid-request") == refusal, path
 
 
 NAMES = [
@@ -84,12 +85,12 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_a_path_or_a_query(client, auth, codes, method, path, name):
+def test_a_path_or_a_query(client, auth, codes, method, path):
     headers = auth | {"Content-Type": "text/csv"}
-    answer = client.open(path.format(name), method=method, headers=headers, buffered=True)
-    assert 400 <= answer.status_code < 500, answer.text
+    for name in NAMES:
+        answer = client.open(path.format(name), method=method, headers=headers, buffered=True)
+        assert 400 <= answer.status_code < 500, (name, answer.text)
 
 
 @pytest.mark.parametrize("key", ["", "\x7f", "k" * 256, "a b", "é", "\x80"])

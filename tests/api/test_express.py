@@ -15,6 +15,7 @@ from service.app import create_app, parts_of
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
 from tests.engines import on_sqlite
+from tests.examples import examples
 from tests.installation import Lines
 from tests.tokens import SECRET, token
 
@@ -110,7 +111,7 @@ def names(*usual):
     return mostly(st.sampled_from(usual), st.one_of(st.sampled_from(ODD_NAMES), st.text()))
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.too_slow])
 @given(
     call=st.sampled_from(CALLS),
     method=mostly(st.none(), st.sampled_from(ODD_METHODS)),

@@ -9,6 +9,7 @@ from service.api.misses import MOST, WINDOW_S, Misses
 from service.app import parts_of
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
+from service.domain.refusals import Reason, Refusal
 from service.observability.metrics import Metrics
 from service.settings import Settings
 from tests.api.conftest import C
@@ -84,6 +85,15 @@ def test_what_a_dry_run_says_the_brand_has_counts(look_up, codes, client, auth, 
     assert [429] == statuses(look_up(codes[0]))
     assert 429 == report(job).status_code
     assert 429 == dry_run("NONE-1").status_code
+
+
+def test_what_a_report_says_of_codes_that_another_import_is_bringing_counts():
+    """Whoever guesses one of them has it as soon as it is stored."""
+    counter, caller = Misses(1, Metrics()), Caller("i", "s", frozenset(), None)
+    rows = [[Refusal(line, Reason.IN_OTHER_IMPORT) for line in (1, 2)]]
+    assert rows == list(counter.counting(caller, "b", iter(rows)))
+    with pytest.raises(TooManyMisses):
+        counter.require(caller, "b")
 
 
 def test_no_limit(codes, client, auth, monkeypatch):

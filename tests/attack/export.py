@@ -17,7 +17,7 @@ import requests
 
 from service.usecases.exports import ROWS_AT_ONCE
 from tests.postgresql import fresh_database, migrated
-from tests.running import Running, free_port, running
+from tests.running import SERVE, Running, free_port, running
 from tests.tokens import bearer
 from tests.waiting import get_when_up
 
@@ -130,7 +130,10 @@ def check_exports_through_nginx(folder: Path) -> None:
         "no-buffer": "proxy_buffering off;",
         "small": "proxy_max_temp_file_size 0;",
     }
-    with fresh_database(migrated()) as url, running(folder, DISCOUNT_DATABASE_URL=url) as service:
+    with (
+        fresh_database(migrated()) as url,
+        running(folder, SERVE, DISCOUNT_DATABASE_URL=url) as service,
+    ):
         fill(url)
         for name, option in options.items():
             place = folder / name

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from tests.running import Running, free_port, running
+from tests.running import SERVE, Running, free_port, running
 from tests.tokens import bearer
 
 BRAND = "brand1"
@@ -97,7 +97,7 @@ def head(method: str, path: str, *fields: str) -> bytes:
 @contextmanager
 def service(folder: Path) -> Iterator[Target]:
     """Run a service with as many threads as by default, in one worker, and codes for everybody."""
-    with running(folder) as one:
+    with running(folder, SERVE) as one:
         for _ in range(20):
             requests.post(
                 f"{one.url}/v1/discount/create",

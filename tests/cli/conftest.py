@@ -9,7 +9,6 @@ from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
-from tests.postgresql import fresh_database
 from tests.tokens import SECRET
 
 
@@ -20,13 +19,8 @@ def engine(request):
 
 
 @pytest.fixture
-def database_url(engine, tmp_path):
-    """A database without tables; of SQLite, not even the file."""
-    if engine == "sqlite":
-        yield f"sqlite:///{tmp_path}/discount.db"
-    else:
-        with fresh_database() as url:
-            yield url
+def database_url(new_database_url):
+    return new_database_url
 
 
 @pytest.fixture

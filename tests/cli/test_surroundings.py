@@ -82,7 +82,17 @@ def test_a_missing_file_is_named_and_not_made(words, folder, discount):
 def test_an_empty_database_lacks_its_tables(words, folder, discount):
     sqlite3.connect(folder / "discount.db").close()
     (folder / "discount.db").touch()
-    assert "no tables yet" in complaint(discount(*words))
+    said = complaint(discount(*words))
+    assert "no tables yet" in said
+    assert "database is no tables" not in said
+    assert words == COMMANDS["check"] or str(folder / "discount.db") in said
+
+
+@all_of({name: COMMANDS[name] for name in ("export", "generate", "import")})
+def test_no_word_of_callers_and_tokens_is_said_of_an_unknown_brand(words, discount, tables):
+    said = complaint(discount(*words, "--brand", "nobody", "--campaign", "none"))
+    assert "brand 'nobody'" in said
+    assert "token" not in said
 
 
 @all_of(COMMANDS)

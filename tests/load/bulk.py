@@ -25,7 +25,7 @@ import requests
 from tests.load.fairness import fairness
 from tests.load.peaks import Groups, Peaks, family
 from tests.load.raw import raw_export, raw_limits
-from tests.running import DISCOUNT, Running, running
+from tests.running import DISCOUNT, SERVE, Running, running
 from tests.tokens import bearer
 
 RESULTS = Path("var/bulk.json")
@@ -191,7 +191,9 @@ def run(engine: str, count: int, *, fair: bool) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory(dir=RESULTS.parent, prefix="bulk-") as name,
         ENGINES[engine](folder := Path(name).absolute()) as (url, raw_url, groups),
-        running(folder, DISCOUNT_DATABASE_URL=url, DISCOUNT_TRANSFER_TIMEOUT_S="3600") as service,
+        running(
+            folder, SERVE, DISCOUNT_DATABASE_URL=url, DISCOUNT_TRANSFER_TIMEOUT_S="3600"
+        ) as service,
         working(service, folder) as worker,
     ):
         env = service.environment

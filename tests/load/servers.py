@@ -15,7 +15,7 @@ import requests
 
 from tests.load.errors import BenchmarkError
 from tests.load.peaks import MIB, family
-from tests.running import DISCOUNT, environment, free_port, running
+from tests.running import DISCOUNT, SERVE, environment, free_port, running
 from tests.tokens import SECRET, bearer
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -77,7 +77,7 @@ def tokens(count: int) -> list[str]:
 @contextmanager
 def service(name: str, folder: Path, url: str) -> Iterator[Server]:
     """Run the service as it is shipped, on the database at `url`."""
-    with on_core(SERVER_CORE), running(folder, DISCOUNT_DATABASE_URL=url) as one:
+    with on_core(SERVER_CORE), running(folder, SERVE, DISCOUNT_DATABASE_URL=url) as one:
         yield Server(name, int(one.environment["PORT"]), psutil.Process(one.process.pid))
 
 

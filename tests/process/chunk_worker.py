@@ -1,12 +1,14 @@
 """A worker of whatever version of the service is on the path: it does a chunk when it is told to.
 
-Reads lines `BRAND_ID JOB_ID chunk|die`, and answers each by whether the job could be had. After
+Reads lines `URL BRAND_ID JOB_ID chunk|die`, and answers each by whether the job could be had. After
 `chunk` it gives the job back, as a worker that is stopped; after `die` it does not, as one that is
 killed. What this version calls otherwise than an earlier one is told apart in `work_of`.
 """
 
+import functools
 import inspect
 import json
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -65,16 +67,21 @@ def answer(said):
     sys.stdout.flush()
 
 
+def work_at(url):
+    os.environ["DISCOUNT_DATABASE_URL"] = url
+    return work_of(load_settings())
+
+
 def main():
     """Work until there are no more lines."""
     chunks.RUN_ROWS, chunks.PART_ROWS, storing.STORED_AT_ONCE = 300, 50, 100
     answer(service.__file__)
-    work = work_of(load_settings())
+    work_on = functools.cache(work_at)
     for line in sys.stdin:
-        brand_id, job_id, how = line.split()
+        url, brand_id, job_id, how = line.split()
         wait = die if how == "die" else lambda _seconds: True
         try:
-            took = worker_of(work, wait).do(JobKey(int(brand_id), job_id))
+            took = worker_of(work_on(url), wait).do(JobKey(int(brand_id), job_id))
         except Killed:
             took = True
         answer(took)

@@ -6,7 +6,6 @@ import pty
 import re
 import shutil
 import sqlite3
-import subprocess
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from uuid import uuid4
@@ -30,9 +29,10 @@ from service.store.maintenance.structure import missing_keys
 from service.store.maintenance.verify import inspection_of, verify
 from service.store.schema import why_not_ready
 from service.store.tables import metadata
+from tests.forked import CONTEXT, Forked
 from tests.postgresql import fresh_database, migrated, url_of
 from tests.runbooks import blocks_of, follow
-from tests.running import DISCOUNT, environment, running
+from tests.running import environment, running
 from tests.tables import make_tables
 from tests.tokens import SECRET, bearer
 
@@ -237,20 +237,20 @@ class TestTheCopy:
                 assert before == checksum(connection, table)
 
     def test_without_a_terminal_it_shows_no_progress(self, source, target):
-        command = [DISCOUNT, "db", "copy", source[0], target]
-        done = subprocess.run(command, capture_output=True, check=True)
-        assert (b"", 1) == (done.stdout, done.stderr.count(b"\n"))
+        done = CliRunner().invoke(main, ["db", "copy", source[0], target])
+        assert (0, "", 1) == (done.exit_code, done.stdout, done.stderr.count("\n"))
 
     def test_on_a_terminal_it_shows_what_it_does(self, source, target):
         ours, theirs = pty.openpty()
-        command = [DISCOUNT, "db", "copy", source[0], target]
+        with open(theirs, "wb", buffering=0) as terminal:  # noqa: PTH123 - it has no path
+            env = {**os.environ, "TERM": "xterm"}
+            process = Forked(["db", "copy", source[0], target], env, terminal, terminal)
         shown = b""
-        with subprocess.Popen(command, env={**os.environ, "TERM": "xterm"}, stderr=theirs):
-            os.close(theirs)
-            with suppress(OSError):  # so Linux says that nobody writes any more
-                while block := os.read(ours, 65536):
-                    shown += block
+        with suppress(OSError):  # so Linux says that nobody writes any more
+            while block := os.read(ours, 65536):
+                shown += block
         os.close(ours)
+        assert 0 == process.wait()
         assert b"copy code" in shown
         assert b"compare code" in shown
 
@@ -310,6 +310,25 @@ class TestRefusals:
         assert 1 == status
         assert said.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
         assert not (tmp_path / "none.db").exists()
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"code\nSUMMER-1\n", "is not an SQLite database."),
+            (b"SQLite format 3\0" + b"\xff" * 5000, "is not an SQLite database."),
+            (b"", "without tables: no tables yet"),
+        ],
+    )
+    def test_what_is_wrong_with_the_source_is_not_said_of_another(
+        self, content, reason, target, tmp_path
+    ):
+        file = tmp_path / "old.db"
+        file.write_bytes(content)
+        status, said = run(f"sqlite:///{file}", target)
+        assert 1 == status
+        assert reason in said
+        assert "DISCOUNT_DATABASE_URL" not in said
+        assert not content or f"{file} (FROM)" in said
 
     def test_the_engines_are_not_mixed_up(self, source, target):
         assert run(target, target) == (1, "Error: This works on SQLite files, not on postgresql.\n")
@@ -402,9 +421,8 @@ def copy_until(source, target, moment, reached):
 @contextmanager
 def copying(source, target, moment):
     """Lend a process that stands still in the middle of a copy."""
-    spawn = multiprocessing.get_context("spawn")
-    reached = spawn.Event()
-    process = spawn.Process(target=copy_until, args=(source, target, moment, reached))
+    reached = CONTEXT.Event()
+    process = CONTEXT.Process(target=copy_until, args=(source, target, moment, reached))
     process.start()
     try:
         assert reached.wait(120)

@@ -18,13 +18,15 @@ from tests.running import free_port, running
 from tests.tokens import SECRET, bearer, forged, part
 from tests.waiting import get_when_up, wait_until
 
-WORKERS = 3
+WORKERS = 2
+PAUSE_S = 0.005
+"""After each call of a client: calls are to be there at any moment, not to wear the machine out."""
 
 
 class Load:
-    """Clients that call without a break, each with a token of its own making."""
+    """Clients that call again and again, each with a token of its own making."""
 
-    def __init__(self, service, headers, clients=4):
+    def __init__(self, service, headers, clients=2):
         self.headers = headers
         self._port = int(service.environment["PORT"])
         self._stop = threading.Event()
@@ -50,7 +52,7 @@ class Load:
 
     def _call(self, number):
         connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
-        while not self._stop.is_set():
+        while not self._stop.wait(PAUSE_S):
             headers = self.headers()
             connection.request("GET", "/v1/brands", headers=headers)
             got = connection.getresponse()
@@ -70,7 +72,7 @@ def with_kid(kid, secret):
 
 
 def test_a_keys_file_rotates_under_load_and_nobody_is_wrongly_refused(tmp_path):
-    secrets = {f"k{number}": f"{number} {SECRET}" for number in range(4)}
+    secrets = {f"k{number}": f"{number} {SECRET}" for number in range(3)}
     file = tmp_path / "keys.json"
 
     def publish(*kids):
@@ -101,7 +103,7 @@ def test_a_keys_file_rotates_under_load_and_nobody_is_wrongly_refused(tmp_path):
 
         with Load(service, with_kid("k0", secrets["k0"])) as load:
             load.wait_for_each()
-            for old, new in (("k0", "k1"), ("k1", "k2"), ("k2", "k3")):
+            for old, new in (("k0", "k1"), ("k1", "k2")):
                 publish_and_wait(old, new)
                 load.headers = with_kid(new, secrets[new])
                 load.wait_for_each()

@@ -1,5 +1,6 @@
 """The check that nothing outlives a test: runs that leave something fail and name it."""
 
+import os
 import subprocess
 import sys
 
@@ -54,7 +55,7 @@ def test_that_uses_a_fixture_of_a_wider_scope(helper):
 
 def run(folder, *options):
     """Run the tests of a folder with the check alone; return how it ended."""
-    plugins = ("-p", "tests.leftovers", "-p", "no:cacheprovider", "-p", "no:randomly")
+    plugins = ("-p", "tests.leftovers", "-p", "xdist", "-p", "no:cacheprovider")
     # Folders of its own: pytest takes those of other runs away, and closes them to other users.
     place = (
         *("--rootdir", folder, "--confcutdir", folder, "-c", "/dev/null"),
@@ -63,6 +64,7 @@ def run(folder, *options):
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *place, *options],
         cwd=HOME,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import shutil
 import signal
 import socket
@@ -14,10 +13,11 @@ import requests
 
 from service import __version__
 from tests.callers import create, metric
-from tests.running import DISCOUNT, environment, running
-from tests.tables import make_tables
+from tests.running import running
 from tests.tokens import bearer
 from tests.waiting import get_when_up, wait_until
+
+ATTEMPTS = 10
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +123,19 @@ def test_metrics_answer_while_every_worker_is_busy(tmp_path):
         try:
             with pytest.raises(requests.Timeout):
                 requests.get(f"{service.url}/livez", timeout=0.5)
-            answer = requests.get(service.metrics_url, timeout=30)
-            assert "discount_codes_created_total 5.0" in answer.text
+            assert "discount_codes_created_total 5.0" in prompt_scrape(service).text
         finally:
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)
+
+
+def prompt_scrape(service):
+    """Scrape; of several, one may be unlucky on a busy machine, but not each."""
+    for _ in range(ATTEMPTS):
+        answer = requests.get(service.metrics_url, timeout=60)
+        if answer.elapsed.total_seconds() < 1:
+            return answer
+    raise AssertionError(f"each of {ATTEMPTS} scrapes took a second or more")
 
 
 def test_a_second_service_takes_another_metrics_port(tmp_path):
@@ -139,15 +147,7 @@ def test_a_second_service_takes_another_metrics_port(tmp_path):
             blocker.listen()
         except OSError:
             pass  # somebody else holds it: as good
-        env = environment(tmp_path)
-        del env["METRICS_PORT"]
-        make_tables(env)
-        process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=subprocess.PIPE)
-        try:
-            get_when_up(f"http://127.0.0.1:{env['PORT']}/readyz")
-        finally:
-            process.terminate()
-            output, _ = process.communicate(timeout=120)
-    ports = re.findall(rb'"metrics_listening","port":(\d+)', output)
-    assert 1 == len(ports)
-    assert ports != [b"5001"]
+        with running(tmp_path, METRICS_PORT=None) as service:
+            lines = [line for line in service.lines if line["event"] == "metrics_listening"]
+    (line,) = lines
+    assert 5001 != line["port"]

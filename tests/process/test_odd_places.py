@@ -1,16 +1,27 @@
 """Whatever a folder is called, and whatever the environment brings along, the service works."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
+from click.testing import CliRunner
 
+from service.cli import main
 from service.settings import HOME
-from tests.running import DISCOUNT, START_WITHIN_S, end, environment, free_port, running
-from tests.tables import make_tables
+from tests.running import (
+    START_WITHIN_S,
+    end,
+    environment,
+    free_port,
+    is_alive,
+    running,
+    running_worker,
+)
 from tests.tokens import bearer
 from tests.waiting import get_when_up, wait_until
 
@@ -18,16 +29,8 @@ ODD = "a%2Fb what?x=1#y;z&%"
 
 
 def discount(env, *command):
-    done = subprocess.run(
-        [DISCOUNT, *command],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=START_WITHIN_S,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stderr
-    return done
+    done = CliRunner().invoke(main, command, env=env)
+    assert 0 == done.exit_code, done.stderr
 
 
 def reserve(url):
@@ -64,12 +67,11 @@ def test_a_database_may_be_anywhere(tmp_path):
 
 
 def test_a_checkout_may_be_anywhere(tmp_path):
-    """With the default database below it, and gunicorn's configuration."""
+    """With the default database below it, made there, and gunicorn's configuration."""
     checkout = tmp_path / ODD
     checkout.mkdir()
     for part in ("service", "config"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(HOME / part, checkout / part, ignore=ignored)
+        shutil.copytree(HOME / part, checkout / part)
     shutil.copy(HOME / "pyproject.toml", checkout)
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=None)
     process = subprocess.Popen(
@@ -79,6 +81,10 @@ def test_a_checkout_may_be_anywhere(tmp_path):
     try:
         wait_for(url, process)
         reserve(url)
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert 0 == process.wait(START_WITHIN_S)
+        assert not any(is_alive(each.pid) for each in family)
     finally:
         end(process)
     assert (checkout / "var" / "discount.db").is_file()
@@ -93,40 +99,29 @@ def wait_for(url, process):
 
 
 @pytest.mark.parametrize("folder", ["/none/such", "."])
-def test_a_folder_of_counters_from_outside_is_not_used(tmp_path, folder):
-    env = environment(tmp_path, PROMETHEUS_MULTIPROC_DIR=folder, prometheus_multiproc_dir=folder)
-    make_tables(env)
-    process = subprocess.Popen([DISCOUNT, "run"], env=env, cwd=tmp_path)
-    url = f"http://127.0.0.1:{env['PORT']}"
-    try:
-        wait_for(url, process)
-        reserve(url)
-        metrics = requests.get(f"http://127.0.0.1:{env['METRICS_PORT']}/metrics", timeout=5).text
+def test_a_folder_of_counters_from_outside_is_not_used(tmp_path, folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"PROMETHEUS_MULTIPROC_DIR": folder, "prometheus_multiproc_dir": folder}
+    log = tmp_path / "worker.log"
+    with running(tmp_path, **settings) as service, running_worker(service.environment, log):
+        reserve(service.url)
+        metrics = requests.get(service.metrics_url, timeout=60).text
         assert "discount_codes_created_total 3.0" in metrics
-    finally:
-        end(process)
+        wait_until(lambda: "worker_started" in log.read_text())
     assert not list(Path(tmp_path).glob("*_[0-9]*.db"))
 
 
 def test_a_workers_port_is_not_what_a_development_server_takes_by_default(tmp_path):
     """`discount run` begins both at once, and 5001 is the worker's."""
-    env = environment(tmp_path, METRICS_PORT=None, DISCOUNT_WORKER_METRICS_PORT="5001")
-    make_tables(env)
-    process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=subprocess.PIPE)
-    assert process.stdout
-    try:
-        line = next(line for line in process.stdout if b"metrics_listening" in line)
-    finally:
-        end(process)
-        process.stdout.close()
-    assert b'"port":5001' not in line
+    settings = {"METRICS_PORT": None, "DISCOUNT_WORKER_METRICS_PORT": "5001"}
+    with running(tmp_path, **settings) as service:
+        (line,) = [line for line in service.lines if line["event"] == "metrics_listening"]
+    assert 5001 != line["port"]
 
 
 def test_two_that_listen_on_one_port_stop_the_start_with_a_sentence(tmp_path):
     port = str(free_port())
     env = environment(tmp_path, METRICS_PORT=port, DISCOUNT_WORKER_METRICS_PORT=port)
-    done = subprocess.run(
-        [DISCOUNT, "run"], env=env, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert 0 != done.returncode
+    done = CliRunner().invoke(main, ["run"], env=env)
+    assert 0 != done.exit_code
     assert f"METRICS_PORT and DISCOUNT_WORKER_METRICS_PORT are both {port}" in done.stderr

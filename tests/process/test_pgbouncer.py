@@ -77,13 +77,13 @@ def create(service, count, **headers):
 
 def test_every_user_gets_one_code_and_keeps_it(behind):
     service, database = behind
-    assert 200 == create(service, 200).status_code
-    users = [f"user{number % 150}" for number in range(450)]
+    assert 200 == create(service, 100).status_code
+    users = [f"user{number % 80}" for number in range(240)]
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda user: fetch(service, user), users))
     assert {200} == {answer.status_code for answer in answers}
     told = {(user, answer.text) for user, answer in zip(users, answers, strict=True)}
-    assert 150 == len(told) == len({code for _, code in told})
+    assert 80 == len(told) == len({code for _, code in told})
     with database.connect() as connection:
         seen = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = 'discount'"

@@ -55,10 +55,10 @@ EARLIER = [
 class Earlier:
     """A worker of an earlier version, in a process of its own."""
 
-    def __init__(self, archive, url, folder):
+    def __init__(self, archive, folder):
         with tarfile.open(fileobj=BytesIO(archive)) as packed:
             packed.extractall(folder, filter="data")
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), "DISCOUNT_DATABASE_URL": url}
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
         self._process = subprocess.Popen(
             [sys.executable, chunk_worker.__file__],
             env=env,
@@ -72,10 +72,10 @@ class Earlier:
         assert self._process.stdout
         return json.loads(self._process.stdout.readline())
 
-    def do(self, key, how="chunk"):
-        """Do a chunk; say whether the job could be had."""
+    def do(self, url, key, how="chunk"):
+        """Do a chunk of a job in a database; say whether the job could be had."""
         assert self._process.stdin
-        self._process.stdin.write(f"{key.brand_id} {key.id} {how}\n")
+        self._process.stdin.write(f"{url} {key.brand_id} {key.id} {how}\n")
         self._process.stdin.flush()
         return self._answer()
 
@@ -123,13 +123,15 @@ def import_list(database):
 
 if EARLIER:
 
-    @pytest.fixture(params=EARLIER)
-    def earlier(request, database, tmp_path):
-        folder = tmp_path / "earlier"
-        folder.mkdir()
-        url = f"sqlite:///{tmp_path}/discount.db"
-        with closing(Earlier(request.param, url, folder)) as process:
-            yield process
+    @pytest.fixture(scope="module", params=EARLIER)
+    def process(request, tmp_path_factory):
+        with closing(Earlier(request.param, tmp_path_factory.mktemp("earlier"))) as started:
+            yield started
+
+    @pytest.fixture
+    def earlier(process, database, tmp_path):
+        """Let it do a chunk of this test's job."""
+        return partial(process.do, f"sqlite:///{tmp_path}/discount.db")
 
     @pytest.mark.parametrize(
         ("ask", "first"),
@@ -146,7 +148,7 @@ if EARLIER:
 
         turn = first
         while find().finished_at is None:
-            assert (earlier.do, new_one)[turn % 2](key)
+            assert (earlier, new_one)[turn % 2](key)
             turn += 1
             with database.read() as connection:
                 cursor = connection.execute(text("SELECT cursor FROM job")).scalar_one()
@@ -163,18 +165,18 @@ if EARLIER:
     def test_versions_take_up_what_workers_of_the_other_left_when_they_died(database, earlier):
         key, clock = import_list(database), FakeClock()
         work = SQLWork(database, clock)
-        assert earlier.do(key, "die")
+        assert earlier(key, "die")
         assert work.take(key, system_clock()) is None
         watch(work, clock)
         taken = work.take(key, system_clock())
         assert taken
         lease, _ = taken
-        assert not earlier.do(key)  # by its wall clock, or by a heartbeat that it just saw
+        assert not earlier(key)  # by its wall clock, or by a heartbeat that it just saw
         long_ago = system_clock() - 3_600_000
         work.step(lease, 100, long_ago)
         with database.transaction() as connection:
             connection.execute(text("UPDATE job SET leased_until = 0"))
-        assert earlier.do(key)
+        assert earlier(key)
         assert "running" == SQLJobs(database).find(*POOL, key.id).state
 
 

@@ -4,7 +4,6 @@ import os
 import resource
 import socket
 import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import psutil
 import pytest
 import requests
 
-from tests.running import DISCOUNT, end, environment, free_port, running
+from tests.running import DISCOUNT, environment, free_port, running, running_worker
 from tests.tables import make_tables
 from tests.waiting import get_when_up, wait_until
 
@@ -36,13 +35,8 @@ def threads_of(pid):
 
 
 def is_scraped_promptly(url):
-    """Of three scrapes, one may be unlucky on a busy machine."""
-    took = []
-    for _ in range(3):
-        began = time.monotonic()
-        assert requests.get(url, timeout=60).ok
-        took.append(time.monotonic() - began)
-    return min(took) < 1
+    """Of several scrapes, one may be unlucky on a busy machine, but not each."""
+    return any(requests.get(url, timeout=60).elapsed.total_seconds() < 1 for _ in range(10))
 
 
 def test_a_thousand_half_sent_scrapes_cost_no_thread_and_hold_up_none(tmp_path):
@@ -59,17 +53,14 @@ def test_a_workers_port_has_the_same_limits(tmp_path):
     port = free_port()
     env = environment(tmp_path, DISCOUNT_WORKER_METRICS_PORT=str(port))
     make_tables(env)
-    process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}/metrics"
-    try:
+    with running_worker(env, tmp_path / "log") as process:
         get_when_up(url)
         before = threads_of(process.pid)
         with half_sent(port, 300):
             assert is_scraped_promptly(url)
             assert threads_of(process.pid) <= before + 1
-        assert "discount_log_lines_dropped_total 0.0" in requests.get(url, timeout=5).text
-    finally:
-        end(process)
+        assert "discount_log_lines_dropped_total 0.0" in requests.get(url, timeout=60).text
 
 
 def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
@@ -92,7 +83,7 @@ def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
             assert new.recv(4096).startswith(b"HTTP/1.1 200 ")
         assert [worker] == children(service.process.pid)
         assert 1 == service.log.read_text().count("accept_failed")
-        metrics = requests.get(service.metrics_url, timeout=5).text
+        metrics = requests.get(service.metrics_url, timeout=60).text
         assert "discount_accept_failures_total 0.0" not in metrics
         assert "discount_accept_failures_total" in metrics
 
@@ -132,4 +123,5 @@ def test_too_small_a_limit_of_files_stops_the_start_with_a_sentence(tmp_path, fi
     )
     assert 0 != done.returncode
     assert "ulimit -n" in done.stderr
+    assert "and 1 process (WEB_CONCURRENCY)" in done.stderr
     assert 1 == len(done.stderr.splitlines()), done.stderr

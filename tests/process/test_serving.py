@@ -2,14 +2,14 @@
 
 import re
 import socket
-import subprocess
 
 import pytest
 import requests
 
 from service.observability.requests import LOCKED_DOWN, SECURITY_HEADERS
+from tests import forked
 from tests.callers import create, metric
-from tests.running import DISCOUNT, end, environment, running
+from tests.running import end, environment, running
 from tests.tokens import bearer
 from tests.waiting import get_when_up
 
@@ -34,14 +34,7 @@ def send(service, raw):
 
 def start(folder, **settings):
     """Start a service that is expected to refuse; return how it ended."""
-    return subprocess.run(
-        [DISCOUNT, "serve"],
-        env=environment(folder, **settings),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forked.run(["serve"], environment(folder, **settings))
 
 
 class TestStart:
@@ -73,7 +66,8 @@ class TestStart:
         (tmp_path / "discount.db").touch()
         env = environment(tmp_path)
         url = f"http://127.0.0.1:{env['PORT']}"
-        process = subprocess.Popen([DISCOUNT, "serve"], env=env, stdout=subprocess.DEVNULL)
+        with (tmp_path / "log").open("wb") as log:
+            process = forked.Forked(["serve"], env, log)
         try:
             answer = get_when_up(f"{url}/readyz")
             assert 503 == answer.status_code

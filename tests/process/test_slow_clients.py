@@ -203,14 +203,30 @@ def test_one_request_has_one_answer(service, sent, statuses):
     assert [True] * (len(statuses) - 1) == kept[:-1]
 
 
-def test_half_sent_heads_at_the_limit_of_connections_keep_nobody_out(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "sent",
+    [LIVEZ * 2000, create_head("Transfer-Encoding: chunked") + b"1\r\n \r\n" * 13_000],
+    ids=["pipelined probes", "chunks of a byte"],
+)
+def test_whoever_sends_much_at_once_delays_no_probe(service, sent):
+    """What others have sent takes many turns of the loop; each of them sees to newcomers."""
+    assert any(is_probed_promptly(service, sent) for _ in range(3)), "not even once in three"
+
+
+def is_probed_promptly(service, sent):
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(service)) for _ in range(64)]
+        for client in clients:
+            client.sendall(sent)
+        answer = requests.get(f"{service.url}/livez", timeout=30)
+    return answer.ok and answer.elapsed.total_seconds() < 1
+
+
+def test_half_sent_heads_at_the_limit_of_connections_keep_nobody_out(tmp_path):
     """Whoever comes later has a place at once: a probe must not wait until somebody has left."""
     files = open_files.OF_A_PROCESS + open_files.OF_A_THREAD + open_files.OF_SCRAPES + 1
-    limited = tmp_path / "limited"
-    limited.write_text(f'#!/bin/sh\nulimit -n {files}\nexec {DISCOUNT} "$@"\n')
-    limited.chmod(0o755)
-    monkeypatch.setattr("tests.running.DISCOUNT", limited)
-    with running(tmp_path, WEB_THREADS="1") as crowded, ExitStack() as stack:
+    limited = ("/bin/sh", "-c", f"ulimit -n {files}; exec {DISCOUNT} serve")
+    with running(tmp_path, limited, WEB_THREADS="1") as crowded, ExitStack() as stack:
         for _ in range(3 * open_files.FEWEST_CONNECTIONS):
             stack.enter_context(connect(crowded)).sendall(b"GET /livez HTTP/1.1\r\nHost")
         for _ in range(10):

@@ -5,11 +5,12 @@ import signal
 import socket
 import subprocess
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
+from tests import forked
 from tests.running import DISCOUNT, START_WITHIN_S, end, environment, is_alive
 from tests.tables import make_tables
 from tests.tokens import bearer
@@ -20,13 +21,18 @@ C = "/v1/brands/brand1/campaigns/default"
 
 def children(pid):
     """Return the processes that a process has started, by what they were started as."""
-    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return {
-        name: int(child)
-        for child in pids
+        name: child.pid
+        for child in psutil.Process(pid).children()
         for name in ("gunicorn", "worker")
-        if name in Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        if name in command_of(child)
     }
+
+
+def command_of(process):
+    with suppress(psutil.Error):  # it has just ended
+        return process.cmdline()
+    return []
 
 
 @contextmanager
@@ -50,6 +56,7 @@ def answers(url):
 
 
 def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
+    """And when it is killed itself in the end, nothing stays behind."""
     with supervised(tmp_path) as (process, url):
         wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
         before = children(process.pid)
@@ -86,28 +93,16 @@ def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
             return None
 
         wait_until(lambda: state() == "succeeded")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        wait_until(lambda: not any(is_alive(each.pid) for each in family))
+    assert 3 == len(family), "gunicorn, its worker, and the worker of jobs"
     assert 2 == (tmp_path / "log").read_text().count('"process_died"')
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_both_with_status_0(tmp_path, signum):
-    with supervised(tmp_path) as (process, url):
-        wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
-        started = children(process.pid).values()
-        process.send_signal(signum)
-        assert 0 == process.wait(START_WITHIN_S)
-        assert not any(map(is_alive, started))
-
-
-def test_nothing_stays_behind_when_it_is_killed(tmp_path):
-    with supervised(tmp_path) as (process, url):
-        wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
-        started = list(children(process.pid).values())
-        process.kill()
-        wait_until(lambda: not any(map(is_alive, started)))
-
-
+@pytest.mark.long
 def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
+    """The same with simpler children: test_supervisor_signals.py."""
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         supervised(tmp_path, DISCOUNT_WORKER_METRICS_PORT=str(taken.getsockname()[1])) as (run, _),
@@ -116,14 +111,14 @@ def test_what_cannot_begin_ends_the_rest_with_its_status(tmp_path):
     assert "DISCOUNT_WORKER_METRICS_PORT" in (tmp_path / "log").read_text()
 
 
-def test_without_tables_it_makes_them_when_told_to(tmp_path):
-    env = environment(tmp_path)
-    process = subprocess.Popen([DISCOUNT, "run", "--upgrade"], env=env)
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{env['PORT']}"))
-    finally:
-        process.terminate()
-        assert 0 == process.wait(START_WITHIN_S)
+def test_a_worker_that_cannot_listen_ends_with_a_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        env = environment(tmp_path, DISCOUNT_WORKER_METRICS_PORT=port)
+        make_tables(env)
+        done = forked.run(["worker"], env)
+    assert 1 == done.returncode
+    assert f"DISCOUNT_WORKER_METRICS_PORT={port} cannot be listened on" in done.stderr
 
 
 def test_what_cannot_be_upgraded_is_not_served(tmp_path):
@@ -137,8 +132,11 @@ def test_what_cannot_be_upgraded_is_not_served(tmp_path):
     assert 1 == done.returncode
 
 
-def test_told_to_stop_before_they_have_begun_they_end_with_status_0(tmp_path):
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_before_they_have_begun_they_end_with_status_0(tmp_path, signum):
     with supervised(tmp_path) as (process, _):
         wait_until(lambda: len(children(process.pid)) == 2)
-        process.terminate()
+        started = children(process.pid).values()
+        process.send_signal(signum)
         assert 0 == process.wait(START_WITHIN_S)
+        assert not any(map(is_alive, started))

@@ -1,16 +1,17 @@
+"""Signals to a supervisor, in this process: its children are processes."""
+
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
 import structlog
 
 from service.cli import supervisor
 from service.cli.supervisor import Child, Supervisor
+from tests.waiting import WITHIN_S, wait_until
 
 COUNTS = """
 import pathlib, signal, sys, time
@@ -49,21 +50,44 @@ def test_who_is_just_being_started_when_a_signal_comes_hears_of_it(monkeypatch, 
     assert all(process.returncode == -signal.SIGTERM for process in started)
 
 
+def test_what_cannot_begin_ends_the_rest_with_its_status():
+    rest = Child("rest", SLEEPS)
+    fails = Child("fails", [sys.executable, "-c", "raise SystemExit(3)"])
+    assert 3 == Supervisor([rest, fails], structlog.get_logger()).run()
+    assert -signal.SIGTERM == rest.end()
+
+
+class Watched(Child):
+    """Counts how often it was asked whether it has ended: once a round, when all are to end."""
+
+    rounds = 0
+
+    def end(self):
+        self.rounds += 1
+        return super().end()
+
+
 def test_a_second_signal_is_passed_on_and_an_echo_is_not(monkeypatch, tmp_path):
-    monkeypatch.setattr(supervisor, "IMPATIENT_AFTER_S", 1.0)
     ready, alive = tmp_path / "ready", []
+    child = Watched("counts", [sys.executable, "-c", COUNTS, str(ready)])
+
+    def send():
+        """Send a signal, and wait until what it leads to has happened."""
+        os.kill(os.getpid(), signal.SIGTERM)
+        wanted = child.rounds + 3
+        wait_until(lambda: child.rounds >= wanted or Child.end(child) is not None)
 
     def signals():
-        while not ready.exists():
-            time.sleep(0.01)
-        for wait_s in (0.0, 0.3, 1.5):  # the first one, its echo, and one of somebody impatient
-            time.sleep(wait_s)
-            alive.append(Path(f"/proc/self/task/{os.getpid()}/children").read_text() != "")
-            os.kill(os.getpid(), signal.SIGTERM)
+        wait_until(ready.exists)
+        monkeypatch.setattr(supervisor, "IMPATIENT_AFTER_S", WITHIN_S)
+        for _ in ("the first", "its echo"):
+            send()
+            alive.append(Child.end(child) is None)
+        monkeypatch.setattr(supervisor, "IMPATIENT_AFTER_S", 0)  # as if time had passed
+        send()
 
     sender = threading.Thread(target=signals)
     sender.start()
-    child = Child("counts", [sys.executable, "-c", COUNTS, str(ready)])
     assert 0 == Supervisor([child], structlog.get_logger()).run()
     sender.join()
-    assert [True] * 3 == alive
+    assert [True, True] == alive

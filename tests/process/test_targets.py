@@ -78,6 +78,15 @@ def test_an_encoded_slash_separates_nothing(ask, between):
     assert "/problems/not-found" in answer
 
 
+@pytest.mark.parametrize(
+    "target", [f"/{FETCH}", f"//{FETCH}", "//livez", "//readyz", "//apidocs/", f"http://x/{FETCH}"]
+)
+def test_a_second_slash_is_not_passed_over(ask, target):
+    status, answer = ask(target)
+    assert 404 == status
+    assert "/problems/not-found" in answer
+
+
 @pytest.mark.parametrize("tail", [";x=1", "\\x", "%5Cx", "|", "%3B", "+", "%2B", "=", "%23"])
 def test_what_looks_odd_is_a_name_of_its_own(ask, tail):
     """Never `room`'s."""
@@ -141,6 +150,8 @@ def test_the_host(ask, options, status):
         "Content-Type: a/b\r\nContent-Type: a/b",
         "Idempotency-Key: a\r\nIdempotency-Key: a",
         "Content-Length: 0\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: identity",
         "X: a\r\n b",
         "X : a",
         "X: a\nY: b",

@@ -24,11 +24,12 @@ from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
 from tests.history.engines.postgresql import postgresql
 from tests.history.proxy import Mode
-from tests.running import DISCOUNT, environment
+from tests.running import environment, running_worker
 from tests.tables import make_tables
 from tests.waiting import wait_until
 
-COUNT = 100_000
+COUNT = 60_000
+IMPORTED = 40_000
 WITHIN_S = 120.0
 MIB = 2**20
 POSTGRESQL_FULL_AT = 16 * MIB
@@ -118,15 +119,10 @@ def working(url, folder, **changed):
     make_tables(env)
     log = folder / "worker.log"
     with (
-        log.open("wb") as output,
         closing(open_database(Settings(database_url=url))) as database,
+        running_worker(env, log) as process,
     ):
-        process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=output)
-        try:
-            yield Working(database, process, log)
-        finally:
-            process.kill()
-            process.wait()
+        yield Working(database, process, log)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +172,7 @@ def test_a_job_goes_on_when_postgresql_is_back(server, worker, befalls):
 
 @pytest.mark.timeout(300)
 def test_an_import_goes_on_in_every_phase_when_postgresql_is_back(server, worker):
-    worker.take_in([f"CODE-{number}" for number in range(COUNT)])
+    worker.take_in([f"CODE-{number}" for number in range(IMPORTED)])
     for phase in (CHECK, STORE):
         wait_until(lambda: worker.phase == phase, f"no {phase}", WITHIN_S)  # noqa: B023 - at once
         waits = worker.events().count("job_waits")
@@ -186,7 +182,7 @@ def test_an_import_goes_on_in_every_phase_when_postgresql_is_back(server, worker
                 "the worker does not notice",
                 WITHIN_S,
             )
-    assert ("succeeded", COUNT, COUNT) == worker.wait_for_end()
+    assert ("succeeded", IMPORTED, IMPORTED) == worker.wait_for_end()
     assert worker.kept_its_job()
 
 

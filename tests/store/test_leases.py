@@ -333,6 +333,20 @@ def test_only_workers_that_died_in_a_row_are_counted(ask, database, work, clock,
     assert ["taken", "ended"] == do_much_later(key, database)
 
 
+def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, database, jobs, monkeypatch):
+    monkeypatch.setattr("service.usecases.working.SLICE_S", -1)
+    large, small = ask(1_000_000), ask(10, brand="other")
+    one = worker(database)
+    assert one.do(large)
+    assert 0 < jobs.find("brand", "default", large.id).done < 1_000_000
+    assert one.do_due()
+    assert "succeeded" == jobs.find("other", "default", small.id).state
+    done = jobs.find("brand", "default", large.id).done
+    ask(10, brand="another")
+    assert one.do(large)
+    assert done < jobs.find("brand", "default", large.id).done < 1_000_000
+
+
 def test_a_worker_keeps_its_job_when_it_cannot_ask_who_waits(ask, database, monkeypatch):
     class Away(SQLWork):
         """Says never who waits."""

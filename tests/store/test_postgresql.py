@@ -23,7 +23,7 @@ from tests.engines import on_postgresql
 from tests.postgresql import server_url
 from tests.running import free_port
 
-pytestmark = [on_postgresql, pytest.mark.own_database]
+pytestmark = on_postgresql
 
 NOW = 1_800_000_000_000
 PASSING = ("40001", "40P01")
@@ -54,7 +54,10 @@ def fail(database):
                 text(f"CREATE TRIGGER fail AFTER {on} ON code EXECUTE FUNCTION fail()")
             )
 
-    return install
+    yield install
+    with database.transaction() as connection:
+        connection.execute(text("DROP FUNCTION IF EXISTS fail CASCADE"))
+        connection.execute(text("DROP SEQUENCE IF EXISTS attempt"))
 
 
 @pytest.fixture
@@ -143,6 +146,7 @@ def no_standby(database):
         server.execute("SELECT pg_reload_conf()")
 
 
+@pytest.mark.own_database
 @pytest.mark.parametrize("call", ["reserve", "create"])
 def test_a_commit_that_no_longer_waits_for_the_standby_is_no_commit(calls, call, no_standby):
     """PostgreSQL itself says no more than a warning to whoever was told to stop waiting."""

@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from service.domain.codes import MAX_LENGTH, is_code
 from service.domain.names import MAX_NAME, MAX_USER, is_name
 from service.store.maintenance.verify import inspection_of
+from tests.examples import examples
 from tests.names import illegal_names, legal_names, text_of_utf8
 
 NEAR_CODES = st.text("aZ09-_é \n", max_size=MAX_LENGTH + 2) | st.from_regex(
@@ -49,6 +50,7 @@ def test_the_database_judges_as_the_service_does(
     )
     with inspection.snapshot(database_url) as connection:
 
+        @settings(max_examples=examples(12))
         @given(st.lists(texts, min_size=20, max_size=50))
         def agree(texts):
             judged = connection.execute(query, {"texts": json.dumps(texts)}).scalars().all()

@@ -1,8 +1,6 @@
 """The tables: made by migrations alone, once, as the statements see them."""
 
-import multiprocessing
-from multiprocessing.synchronize import Barrier
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -19,6 +17,8 @@ from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.files import make_file
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata
 from tests.engines import on_sqlite
+from tests.store.racing import race
+from tests.waiting import WITHIN_S
 
 pytestmark = pytest.mark.own_database
 
@@ -91,42 +91,31 @@ def test_a_database_without_tables_is_not_ready(tmp_path):
 
 
 def test_processes_that_upgrade_at_once_wait_for_each_other(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    for attempt in range(3):
-        url = f"sqlite:///{tmp_path}/{attempt}.db"
-        with spawn.Pool(4) as pool:
-            assert {newest_revision()} == set(pool.map(upgrade_one, [url] * 8))
+    race(upgrade_new_files, tmp_path, 3)
 
 
 def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
     """SQLite refuses all but one that switch on the write-ahead log, however long it may wait."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier = spawn.Barrier(4)
-    with spawn.Pool(4, set_barrier, (barrier,)) as pool:
-        assert [None] * 4 == pool.map(open_new_files, [str(tmp_path)] * 4, chunksize=1)
+    race(open_new_files, tmp_path, 20)
 
 
-class AtOnce:
-    """What the processes of a pool have in common."""
-
-    barrier: Barrier
-
-
-def set_barrier(barrier):
-    AtOnce.barrier = barrier
+def upgrade_new_files(barrier, folder, files):
+    for file in range(files):
+        with closing(opened(folder / f"{file}.db")) as database:
+            barrier.wait(WITHIN_S)
+            assert newest_revision() == upgrade(database)
 
 
-def open_new_files(folder):
-    for file in range(40):
-        make_file(Path(folder) / f"{file}.db")
-        database = SQLiteDatabase(f"sqlite:///{folder}/{file}.db", threads=1)
-        AtOnce.barrier.wait(30)
-        database.why_not_ready()
+def open_new_files(barrier, folder, files):
+    for file in range(files):
+        make_file(folder / f"{file}.db")
+        with closing(opened(folder / f"{file}.db")) as database:
+            barrier.wait(WITHIN_S)
+            database.why_not_ready()
 
 
-def upgrade_one(url):
-    database = SQLiteDatabase(url, threads=1)
-    return upgrade(database)
+def opened(file):
+    return SQLiteDatabase(f"sqlite:///{file}", threads=1)
 
 
 @on_sqlite

@@ -231,12 +231,14 @@ class TestPlans:
         assert any(by_key[engine] in step for step in steps)
         assert not costly(steps)
 
-    @pytest.mark.parametrize("state", [None, *State])
-    @pytest.mark.parametrize("after", [None, "MMMM"])
-    def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, engine, state, after):
+    def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, engine):
         add(store, "AAAA", "MMMM")
-        with plans() as steps:
-            store.codes("brand", "default", state, after, 100)
+        for state, after in itertools.product([None, *State], [None, "MMMM"]):
+            with plans() as steps:
+                store.codes("brand", "default", state, after, 100)
+            self.is_range_of_one_index(steps, engine, state, after)
+
+    def is_range_of_one_index(self, steps, engine, state, after):
         # With one campaign in the brand, the brand's key is as good as the campaign's.
         both = "(code_pkey|code_brand_id_code_key)"
         key = {"sqlite": "code_of_campaign", "postgresql": both}[engine]

@@ -103,14 +103,28 @@ def test_what_a_column_of_codes_is_called_is_known(header):
 
 @pytest.mark.parametrize(
     "first",
-    ["serial", "Number", "value", "ID", "Column1", "my best codes", "ABC", "Nr.", "A" * 65],
+    [
+        *("serial", "Number", "value", "ID", "Column1", "my best codes", "ABC", "Nr.", "A" * 65),
+        *("codepromo", "Codigo", "codice", "Kode", "rabatkode", "kuponkod", "kortingscode"),
+        *(
+            "Freischaltcode",
+            "Access-Code",
+            "E-Voucher",
+            "Kupon",
+            "Promotion",
+            "voucherid",
+            "Spalte1",
+        ),
+    ],
 )
 def test_a_first_row_that_is_neither_a_code_nor_a_known_header_is_refused(first):
     expected = ([("AB12", 2)], [Refusal(1, Reason.UNKNOWN_HEADER)])
     assert expected == read_csv(f"{first}\nAB12\n".encode())
 
 
-@pytest.mark.parametrize("code", ["WELCOME", "SUMMER", "CODE-1", "VOUCHER-2026", "PROMO25"])
+@pytest.mark.parametrize(
+    "code", ["WELCOME", "SUMMER", "CODE-1", "VOUCHER-2026", "PROMO25", "FIRST-CODE"]
+)
 def test_a_first_row_that_is_like_a_header_may_be_a_code(code):
     assert ([(code, 1)], []) == read_csv(f"{code}\n".encode())
 

@@ -88,12 +88,12 @@ def chi_squared(letters):
 
 def test_clusters_begin_with_every_letter_as_likely():
     """The cluster whose first letter is the first of all shows what the others have besides."""
-    firsts = [min(mint(128)) for _ in range(2_000)]
+    firsts = [min(mint(128)) for _ in range(800)]
     assert {ALPHABET[0]} == {code[0] for code in firsts}
     for place in (1, 2):
         assert chi_squared(code[place] for code in firsts) < 90
     alike = sum(code[1] == code[2] for code in firsts)
-    assert 20 < alike < 120  # 62.5 on average, with a deviation of 8
+    assert 2 < alike < 55  # 25 on average, with a deviation of 5
 
 
 def test_many_codes_come_in_clusters_that_are_far_from_each_other_and_elsewhere_each_time():

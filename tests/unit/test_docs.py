@@ -29,7 +29,7 @@ def logged_events():
     events = set()
     for file in [*HOME.glob("service/**/*.py"), *HOME.glob("config/*.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in LOGGERS:
+            if isinstance(node, ast.Call) and dotted(node.func) in LOGGERS:
                 (name,) = node.args
                 assert isinstance(name, ast.Constant), f"{file}:{node.lineno} varies its event"
                 events.add(name.value)
@@ -42,6 +42,13 @@ def logged_events():
                     if isinstance(value, ast.Constant)
                 }
     return events
+
+
+def dotted(node):
+    """Return a name with what it is an attribute of, as it is written."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 LOGGERS = {"say", *(f"{owner}.{level}" for owner in ("log", "self._log") for level in LEVELS)}

@@ -19,6 +19,7 @@ from service.observability.state import ASK_WITHIN_S, JOB_WAITS_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
 from service.store.group_commit import DEADLINE_S, MAX_BATCH
 from service.store.postgresql.connection import STATEMENT_S
+from service.store.postgresql.database import MIGRATION_LOCK_MS
 from service.store.postgresql.pool import HASTE_S, PATIENCE_S, SERVER_SETTINGS
 from service.usecases.codes import MAX_PER_CALL
 from service.usecases.job_ports import LEASE_MS
@@ -82,6 +83,7 @@ COPIES = [
     ("deploy/k8s/components/postgres/cluster.yaml", r" lock_timeout = '#s'", LOCK_S),
     ("deploy/k8s/components/postgres/cluster.yaml", r"session_timeout = '#s'", IDLE_S),
     ("docs/runbooks/connection-pool-saturated.md", r"longer than # s", STATEMENT_S),
+    ("docs/runbooks/connection-pool-saturated.md", r"pass after # s", MIGRATION_LOCK_MS / 1000),
 ]
 
 

@@ -103,6 +103,8 @@ ODD = {
     "no base64": RSA_JWK | {"n": "!" + RSA_JWK["n"]},
     "a modulus that is none": RSA_JWK | {"n": 7},
     "an exponent of one": RSA_JWK | {"e": "AQ"},
+    "an exponent that OpenSSL refuses": RSA_JWK | {"e": "B" * 100},
+    "a modulus that OpenSSL refuses": RSA_JWK | {"n": "_" * 4000},
     "an even exponent": RSA_JWK | {"e": "Ag"},
     "a missing member": {name: RSA_JWK[name] for name in ("kty", "n")},
     "a point on no curve": EC_JWK | {"y": EC_JWK["x"]},
@@ -144,6 +146,13 @@ def test_an_odd_entry_is_passed_over_and_reported(odd, first):
 def test_a_set_of_odd_entries_alone_is_refused_with_the_reason(odd):
     with pytest.raises(KeysRefused, match=r"no key that can be used \(.+: .+\)\."):
         read_jwk_set(document(odd), public=True)
+
+
+@pytest.mark.parametrize("other", ["9" * 5000, "-" + "9" * 5000, "1e999", "NaN"])
+def test_a_number_of_any_length_refuses_no_set(other):
+    whole = document(EC_JWK | {"kid": "good"}, {"kid": "odd", "x": "here"})
+    keys = read_jwk_set(whole.replace(b'"here"', other.encode()), public=True)
+    assert {"good"} == set(keys)
 
 
 @pytest.mark.parametrize("name", ["kty", "n", "kid", "x5t"])

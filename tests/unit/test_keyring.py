@@ -25,7 +25,7 @@ from tests.issuer import Issuer, answer, serving
 from tests.running import free_port
 
 FAST = Pace(renew_s=0.1, ask_s=0.05, retry_s=0.02)
-ON_DEMAND = Pace(renew_s=60, ask_s=0.5)
+ON_DEMAND = Pace(renew_s=60, ask_s=0.2)
 MALFORMED = [
     b"",
     b"no JSON",
@@ -178,7 +178,7 @@ class TestRenewal:
         def storm(seed):
             issuer.jwk(f"stranger{seed}")
             token = issuer.token(f"stranger{seed}")
-            while time.monotonic() < began + 1.8:
+            while time.monotonic() < began + 0.5:
                 with pytest.raises(Unauthenticated):
                     verifier.verify(token)
                 refused.append(seed)
@@ -188,8 +188,9 @@ class TestRenewal:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(refused) > 1000
-        assert issuer.fetches <= 1 + 1.8 / ON_DEMAND.ask_s + 1
+        took = time.monotonic() - began
+        assert len(refused) > 2 * took / ON_DEMAND.ask_s
+        assert issuer.fetches <= 1 + took / ON_DEMAND.ask_s + 1
 
     def test_a_token_without_kid_or_with_a_known_one_asks_for_nothing(self, ring_of, issuer):
         ring = ring_of(ON_DEMAND)
@@ -292,8 +293,10 @@ class TestLimits:
             fetch(url)
 
     def test_a_server_that_says_nothing(self, url, issuer):
-        issuer.say = lambda _: time.sleep(5)
+        given_up = threading.Event()
+        issuer.say = lambda _: given_up.wait(60)
         self.is_given_up(url, silence_s=0.2)
+        given_up.set()
 
     def test_a_server_that_drips_its_document(self, url, issuer):
         def drip(handler):

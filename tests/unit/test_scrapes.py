@@ -11,6 +11,7 @@ import structlog
 
 from service.observability import scrapes
 from service.observability.scrapes import MAX_CONNECTIONS, Request, Response, ScrapeServer
+from tests.waiting import wait_until
 
 ANSWER = b"metric 1\n" * 10
 
@@ -58,6 +59,30 @@ def test_a_scrape_is_answered(server):
         answer.content,
         answer.headers["Connection"],
     )
+
+
+def test_who_asks_the_same_while_an_answer_is_made_shares_the_next(server, answers):
+    """So a scrape waits for two answers at most, whatever others ask how often."""
+    begun, goes_on = threading.Event(), threading.Event()
+    asked: list[Request] = []
+    usual = answers[0]
+
+    def answer(request):
+        asked.append(request)
+        begun.set()
+        assert goes_on.wait(10)
+        return usual(request)
+
+    answers[0] = answer
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(server)) for _ in range(20)]
+        for number, client in enumerate(clients):
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert number or begun.wait(10)
+        wait_until(lambda: 19 == server._asked.qsize())  # noqa: SLF001
+        goes_on.set()
+        assert all(read(client).endswith(ANSWER) for client in clients)
+    assert 2 == len(asked)
 
 
 def test_the_request_is_read(server, answers):

@@ -91,6 +91,26 @@ def test_a_secrets_file_that_is_no_text_is_named(monkeypatch, tmp_path):
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("none", "No such file or directory"),
+        (".", "Is a directory"),
+        ("list.csv/none", "Not a directory"),
+        ("a" * 300, "File name too long"),
+    ],
+)
+@pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET_FILE", "DISCOUNT_DATABASE_URL_FILE"])
+def test_a_secrets_file_that_cannot_be_read_is_named_and_why(
+    name, file, reason, monkeypatch, tmp_path
+):
+    (tmp_path / "list.csv").touch()
+    monkeypatch.setenv(name, str(tmp_path / file))
+    with pytest.raises(SettingsError, match=f"^{name}: .* cannot be read: {reason}") as raised:
+        load_settings()
+    assert str(tmp_path / file) in str(raised.value)
+
+
 @pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET", "DISCOUNT_PSEUDONYM_KEY"])
 def test_production_has_no_default_key(monkeypatch, name):
     monkeypatch.setenv("DISCOUNT_ENV", "production")
@@ -161,6 +181,12 @@ def test_a_relative_database_path_is_below_the_working_directory(monkeypatch, tm
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISCOUNT_DATABASE_URL", "sqlite:///here.db")
     assert load_settings().database_url == f"sqlite:///{tmp_path}/here.db"
+
+
+def test_a_database_in_memory_is_refused_and_makes_no_file_of_that_name(monkeypatch):
+    monkeypatch.setenv("DISCOUNT_DATABASE_URL", "sqlite:///:memory:")
+    with pytest.raises(SettingsError, match="name a file"):
+        load_settings()
 
 
 def test_the_example_lists_every_setting_and_no_other():

@@ -21,6 +21,8 @@ _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})"
     rb"((?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*)"
 )
+_PLAIN_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+"""The line before a chunk, without extensions."""
 _TRAILER = re.compile(rb"(" + _TOKEN + rb"):[\t -~\x80-\xff]*")
 _FORBIDDEN_TRAILERS = {
     *(b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te")
@@ -120,7 +122,19 @@ class ChunkedBody:
         """Say whether it is known to be longer than so many bytes."""
         return len(self.content) + self._left > limit
 
+    def _read_whole_chunks(self) -> None:
+        """Read the chunks that are there whole, without extensions: thousands may have a byte."""
+        raw, at = bytes(self._raw), 0
+        while begins := _PLAIN_SIZE.match(raw, at):
+            start, size = begins.end(), int(begins[1], 16)
+            if not size or raw[start + size : start + size + 2] != b"\r\n":
+                break
+            self.content += raw[start : start + size]
+            at = start + size + 2
+        del self._raw[:at]
+
     def _read_size(self) -> bool:
+        self._read_whole_chunks()
         line = self._line()
         if line is None:
             return False

@@ -33,6 +33,8 @@ _ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|$)",
 """Scheme and authority of an absolute-form target (RFC 9112, section 3.2.2), without userinfo."""
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_~%!$&'()*+,;=]+)(?::[0-9]*)?")
 """RFC 9110, section 7.2; an http URI has no empty host (section 4.2.1)."""
+_CODING = "TRANSFER-ENCODING"
+"""RFC 9112, section 6.1: a coding that nobody decodes would be taken for the body itself."""
 _ONCE = {"IDEMPOTENCY-KEY", "CONTENT-ENCODING", "EXPECT"}
 """Fields of one value that gunicorn would join; it refuses a second Host, Content-Type, -Length.
 
@@ -148,6 +150,9 @@ def _check_fields(request: HttpRequest) -> None:
     names = [name for name, _ in request.headers]
     if any(names.count(name) > 1 for name in _ONCE):
         raise InvalidRequest(detail="A header field of one value stands there more than once.")
+    codings = [value.strip().lower() for name, value in request.headers if name == _CODING]
+    if codings not in ([], ["chunked"]):
+        raise InvalidRequest(detail="Of transfer codings, only chunked is understood.")
     hosts = [value for name, value in request.headers if name == "HOST"]
     if request.version >= HTTP_1_1 and not hosts:
         raise InvalidRequest(detail="The request has no Host.")

@@ -59,7 +59,8 @@ def _require_newest(old: Connection) -> None:
             "version does not know: copy it with the version that made its tables."
         )
     if standing is not Standing.SAME:
-        raise MaintenanceError(f"The SQLite file is {why_unfit(found)}.")
+        lacks = "" if found else "without tables: "
+        raise MaintenanceError(f"The SQLite file is {lacks}{why_unfit(found)}.")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ What is checked stands in two tables: `structure.py` for the tables as such, `in
 what is in them. Each check runs, whatever the others found.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.structure import STRUCTURE, Breach, Find, Structure
@@ -23,6 +24,15 @@ from service.store.tables import brand, campaign
 
 NAMED = 5
 """How many places a finding names; the rest is counted."""
+_SQLITE_DAMAGE = {
+    sqlite3.SQLITE_ERROR,  # no such table, no such column
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_NOTADB,
+}
+_POSTGRESQL_DAMAGE = ("21", "22", "23", "42", "XX")
+"""Classes of SQLSTATE: no such table, a value that is no number, an index that is corrupt."""
+_NO_RIGHT = "42501"
 
 
 class Inspection(NamedTuple):
@@ -77,27 +87,50 @@ def verify(url: str) -> Iterator[Finding]:
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
     """
-    engine = inspection_of(url)
-    with engine.snapshot(url) as connection:
-        for name, meaning, find in engine.structure:
-            yield _finding(name, meaning, connection, find)
-        for name, meaning, sql in INVARIANTS:
-            statement = text(sql.format_map(engine.rules))
-            yield _finding(name, meaning, connection, partial(_breaches, statement))
+    inspection = inspection_of(url)
+    with inspection.snapshot(url) as connection:
+        yield from findings(connection, inspection)
+
+
+def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
+    """Run every check inside a transaction, and tell of each as it ends."""
+    for name, meaning, find in inspection.structure:
+        yield _finding(name, meaning, connection, find)
+    for name, meaning, sql in INVARIANTS:
+        statement = text(sql.format_map(inspection.rules))
+        yield _finding(name, meaning, connection, partial(_breaches, statement))
 
 
 def _finding(name: str, meaning: str, connection: Connection, find: Find) -> Finding:
-    """Count breaches and name the first; a check that fails has found something, too."""
+    """Count breaches and name the first; a check that damage makes fail has found something, too.
+
+    Raises:
+        DBAPIError: The database cannot be read, which says nothing of what is in it.
+    """
     breaches: list[Breach] = []
     try:
         with connection.begin_nested():  # else PostgreSQL would let no other check run
             breaches.extend(find(connection))
-    except SQLAlchemyError as error:
-        breaches.append((f"cannot be checked: {getattr(error, 'orig', error)}", 1))
+    except DBAPIError as error:
+        if not _is_damage(error.orig):
+            raise
+        breaches.append((f"cannot be checked: {error.orig}", 1))
     places = [f"{place} ({count})" for place, count in breaches[:NAMED]]
     if len(breaches) > NAMED:
         places.append("…")
     return Finding(name, meaning, sum(count for _, count in breaches), ", ".join(places))
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Say whether an error shows that tables are not as they should be.
+
+    A lost connection, a lock, a disk that fails or rights that are missing do not.
+    """
+    if isinstance(error, sqlite3.Error):
+        primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        return primary in _SQLITE_DAMAGE
+    state = getattr(error, "sqlstate", None) or ""
+    return state != _NO_RIGHT and state.startswith(_POSTGRESQL_DAMAGE)
 
 
 def _breaches(statement: TextClause, connection: Connection) -> Iterator[Breach]:

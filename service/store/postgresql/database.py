@@ -30,6 +30,13 @@ RETRY_WITHIN_S = 1.0
 """After this long, another try would take longer than callers wait."""
 MIGRATION_LOCK = 0x646973636F756E74
 """The advisory lock of whoever changes tables: "discount" in ASCII."""
+MIGRATION_LOCK_MS = 500
+"""How long a migration waits for a table before its next attempt.
+
+It is less than PostgreSQL's `deadlock_timeout` of 1 s: where a call and a migration wait for each
+other's tables, the migration gives up.
+"""
+_LOST_TO_OTHERS = {"55P03", "40P01"}  # lock timeout, deadlock
 
 _UNDONE = {"40001", "40P01", *STALE}  # serialization failure, deadlock
 """SQLSTATEs by which the server says that nothing was done, and that may not come again."""
@@ -199,8 +206,12 @@ class PostgreSQLDatabase(Database):
         with self.transaction() as connection:
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION_LOCK_MS}ms'"))
             yield connection
+
+    def gave_way(self, unavailable: Unavailable) -> bool:
+        """Say whether a migration was undone because of others' locks, and may be tried again."""
+        return _state(unavailable.__cause__) in _LOST_TO_OTHERS
 
     @contextmanager
     def probe(self) -> Iterator[Connection]:

@@ -26,7 +26,7 @@ AS_LONG_AS_IT_TAKES = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
-_FOR_THIS_TRANSACTION = {
+SNAPSHOT_SETTINGS = {
     **AS_LONG_AS_IT_TAKES,
     # An index or a rule may be what is broken.
     "enable_indexscan": "off",
@@ -58,7 +58,7 @@ def snapshot(url: str) -> Iterator[Connection]:
     )
     with engine.connect() as connection:
         try:
-            set_locally(connection, _FOR_THIS_TRANSACTION)
+            set_locally(connection, SNAPSHOT_SETTINGS)
         except DBAPIError as error:
             raise MaintenanceError(f"The database cannot be read: {error.orig}.") from error
         yield connection

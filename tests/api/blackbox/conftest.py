@@ -4,14 +4,13 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 
-from tests.running import DISCOUNT, Running, end, running
+from tests.running import DISCOUNT, running, running_worker
 from tests.tokens import token
 
 OUTSIDE = dict(os.environ)
@@ -37,19 +36,10 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     if url:
         yield Caller(url.rstrip("/"), OUTSIDE.get("TOKEN") or development_token())
         return
-    with running(tmp_path_factory.mktemp("service")) as service, working(service):
+    folder = tmp_path_factory.mktemp("service")
+    log = folder / "worker.log"
+    with running(folder) as service, running_worker(service.environment, log):
         yield Caller(service.url, token())
-
-
-@contextmanager
-def working(service: Running) -> Iterator[None]:
-    """Run a worker beside a service."""
-    with service.log.with_suffix(".worker").open("wb") as log:
-        worker = subprocess.Popen([DISCOUNT, "worker"], env=service.environment, stdout=log)
-    try:
-        yield
-    finally:
-        end(worker)
 
 
 def development_token() -> str:

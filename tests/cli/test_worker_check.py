@@ -1,0 +1,21 @@
+"""`discount worker --check`: whether a worker has what it needs, as a probe asks."""
+
+import pytest
+
+from tests.engines import on_sqlite
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+def test_a_worker_that_has_what_it_needs_passes(discount, tables):
+    done = discount("worker", "--check")
+    assert (0, "") == (done.exit_code, done.output)
+
+
+@on_sqlite
+def test_what_is_missing_is_named(discount, tmp_path):
+    file = tmp_path / "discount.db"
+    done = discount("worker", "--check")
+    assert (1, True) == (done.exit_code, f"no database file {file}" in done.stderr)
+    file.touch()
+    done = discount("worker", "--check")
+    assert (1, "Error: tables: no tables yet") == (done.exit_code, done.stderr[:28])

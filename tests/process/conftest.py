@@ -1,0 +1,93 @@
+"""A database with jobs, and workers that do them in processes of their own."""
+
+from contextlib import ExitStack, closing
+
+import pytest
+
+from service.domain.jobs import JobKind, Order
+from service.settings import Settings
+from service.store.engines import open_database
+from service.store.jobs.repository import SQLJobs
+from service.usecases.ports import system_clock
+from tests.running import environment, running_worker
+
+
+@pytest.fixture
+def database(database_url):
+    """The database alone: nothing here needs the application in the process of the tests."""
+    with closing(open_database(Settings(database_url=database_url))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def worker_log(tmp_path):
+    """What workers say."""
+    return tmp_path / "worker.log"
+
+
+@pytest.fixture
+def start(database_url, tmp_path, worker_log):
+    """Start a worker; it is gone after the test."""
+    env = environment(tmp_path, DISCOUNT_DATABASE_URL=database_url)
+    with ExitStack() as stack:
+        yield lambda **changed: stack.enter_context(running_worker(env | changed, worker_log))
+
+
+@pytest.fixture
+def ask(database):
+    """Ask for codes; return a function that looks at the job."""
+
+    def add(count, brand="brand"):
+        jobs = SQLJobs(database)
+        order = Order(JobKind.GENERATE, count, "tests", {})
+        key, _, _ = jobs.add(brand, "default", order, system_clock())
+        return lambda: jobs.find(brand, "default", key.id)
+
+    return add
+
+
+@pytest.fixture
+def jobs(database):
+    """Look at the states of all jobs."""
+
+    def states():
+        with database.read() as connection:
+            return connection.exec_driver_sql("SELECT state FROM job").scalars().all()
+
+    return states
+
+
+@pytest.fixture
+def there(database):
+    """Count the codes that are there, and those that are unlike any other."""
+
+    def count():
+        with database.read() as connection:
+            query = "SELECT count(*), count(DISTINCT code) FROM code"
+            return tuple(connection.exec_driver_sql(query).one())
+
+    return count
+
+
+@pytest.fixture
+def let_leases_run_out(database):
+    """Do what time would do a few seconds later."""
+
+    def expire():
+        with database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE job SET leased_until = 0")
+
+    return expire
+
+
+@pytest.fixture
+def set_clocks_back(database):
+    """Have all moments lie an hour later, as they do after clocks were set back by that."""
+
+    def change():
+        with database.transaction() as connection:
+            for moment in ("leased_until", "created_at"):
+                query = f"UPDATE job SET {moment} = {moment} + 3600000"
+                connection.exec_driver_sql(query)
+
+    return change

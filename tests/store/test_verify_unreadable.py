@@ -1,0 +1,37 @@
+"""What cannot be read is not called broken."""
+
+import psycopg
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from service.store.maintenance.verify import verify
+from tests.engines import on_postgresql
+
+ROLE = "discount_nobody"
+
+
+@on_postgresql
+def test_whoever_may_not_read_is_told_so(database, database_url):
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {ROLE} LOGIN")
+        try:
+            separator = "&" if "?" in database_url else "?"
+            as_nobody = f"{database_url}{separator}options=-c%20role%3D{ROLE}"
+            with pytest.raises(DBAPIError, match="permission denied"):
+                list(verify(as_nobody))
+        finally:
+            owner.execute(f"DROP ROLE {ROLE}")
+
+
+@on_postgresql
+@pytest.mark.own_database
+def test_a_connection_that_is_lost_has_found_nothing(database, database_url):
+    findings = verify(database_url)
+    next(findings)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("""
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+        """)
+    with pytest.raises(DBAPIError):
+        list(findings)

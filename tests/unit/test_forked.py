@@ -1,0 +1,8 @@
+from importlib.util import find_spec
+
+from tests.forked import PRELOADED
+
+
+def test_what_is_imported_before_a_fork_is_there():
+    """The fork server passes over what it cannot import, and each process would import it anew."""
+    assert all(find_spec(name) for name in PRELOADED if name != "__main__")
