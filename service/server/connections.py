@@ -61,7 +61,8 @@ class ConnectionWorker(ThreadWorker):
         """
         took = time.monotonic() - self._turn_began
         self._may_accept = 1 + int(took / ACCEPT_EVERY_S)
-        first = {self.method_queue.fileno(), *(listener.fileno() for listener in self.sockets)}
+        open_listeners = (each.sock for each in self.sockets if each.sock)  # none in a stop
+        first = {self.method_queue.fileno(), *(each.fileno() for each in open_listeners)}
         found = self.poller.select(0.0 if self._overdue else timeout)
         self._turn_began = time.monotonic()
         for key, _ in found:

@@ -18,7 +18,7 @@ import requests
 from tests.history.engines.postgresql import Drilled, postgresql, url_of
 from tests.issuer import Issuer, serving
 from tests.monitoring.stack import Stack, Target, until
-from tests.running import DISCOUNT, Running, end, free_port, starting, wait_until_ready
+from tests.running import DISCOUNT, SERVE, Running, end, free_port, starting, wait_until_ready
 from tests.tokens import bearer
 
 STEADY = "steady"
@@ -169,7 +169,7 @@ class Scene:
 @contextmanager
 def short_scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
     """Start a service on SQLite, with callers, until the block is left."""
-    with starting(folder, WEB_CONCURRENCY="2") as service:
+    with starting(folder, SERVE, WEB_CONCURRENCY="2") as service:
         made = Scene(factor, pace_s, {SQLITE: service})
         with _callers(made):
             yield made

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.callers import create, metric
-from tests.running import START_WITHIN_S, running
+from tests.running import SERVE, START_WITHIN_S, running
 from tests.tokens import bearer
 from tests.waiting import wait_until
 
@@ -29,7 +29,7 @@ class TestStop:
 
         A client that keeps its connection has learned in the drain that it shall open another.
         """
-        with running(tmp_path, TMPDIR=str(tmp_path), DISCOUNT_DRAIN_S="600") as service:
+        with running(tmp_path, SERVE, TMPDIR=str(tmp_path), DISCOUNT_DRAIN_S="600") as service:
             create(service, "brand1")
             assert list(tmp_path.glob("discount-metrics-*/*.db"))
             port = int(service.environment["PORT"])
@@ -61,7 +61,7 @@ class TestStop:
 
     def test_the_counters_of_a_killed_server_are_taken_away_by_the_next(self, tmp_path):
         """The next makes its own folder first of all, and needs no more to be seen to do it."""
-        with running(tmp_path, TMPDIR=str(tmp_path)) as service:
+        with running(tmp_path, SERVE, TMPDIR=str(tmp_path)) as service:
             create(service, "brand1")
             service.process.kill()
             wait_until(lambda: not service.workers)
@@ -83,7 +83,9 @@ class TestDrain:
 
         Clients call all the while, each on new and kept connections, until nobody listens.
         """
-        with running(tmp_path, DISCOUNT_DRAIN_S=str(DRAIN_S), WEB_CONCURRENCY="2") as service:
+        with running(
+            tmp_path, SERVE, DISCOUNT_DRAIN_S=str(DRAIN_S), WEB_CONCURRENCY="2"
+        ) as service:
             create(service, "brand1", 1000)
             with ThreadPoolExecutor(clients) as pool:
                 calling = [
