@@ -3,10 +3,12 @@
 prometheus-client maps files to memory that have a length and no room yet. Where their place is
 full by then, the system ends the process that counts (SIGBUS, mmap(2)). So the room is asked for
 first; what gets none is counted in memory, where no scrape sees it, and nobody is failed by it.
+
+A file gets its name once it has its room: each scrape would fail on an empty one, and one that a
+killed process leaves behind stays.
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,10 @@ class ReservedDict(MmapedDict):
         """What has no room in the file."""
         self._f: Any = None
         try:
-            with open(filename, "ab") as file:  # noqa: PTH123 - as the base does
-                _reserve(file.fileno(), _INITIAL_MMAP_SIZE)
+            _make(Path(filename))
             super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
         except OSError:
             self._positions: dict[str, int] = {}
-            with suppress(OSError):
-                Path(filename).unlink()  # a scrape would trip over an empty one
 
     def read_value(self, key: str) -> tuple[float, float]:
         """Return a value and its time."""
@@ -62,6 +61,25 @@ class ReservedDict(MmapedDict):
         except OSError:
             return False
         return True
+
+
+def _make(file: Path) -> None:
+    """Make a counter file that a scrape can read, unless there is one.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    if file.exists():
+        return
+    unnamed = file.with_suffix(".new")
+    try:
+        with unnamed.open("wb") as made:
+            _reserve(made.fileno(), _INITIAL_MMAP_SIZE)
+            made.truncate(_INITIAL_MMAP_SIZE)
+        unnamed.rename(file)
+    except OSError:
+        unnamed.unlink(missing_ok=True)
+        raise
 
 
 def _reserve(descriptor: int, size: int) -> None:

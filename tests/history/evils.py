@@ -13,13 +13,15 @@ from tests.history.proxy import Mode, Proxy
 from tests.history.replicas import Replicas, send
 from tests.history.workload import World, user_name
 from tests.tokens import token
+from tests.waiting import wait_until
 
+KILL = "kill -9 of a worker"
 ROLL = "rolling restart"
 STORM = 250
 """Connections that one storm opens."""
 
 
-def evils_of_processes(replicas: Replicas) -> list[Evil]:
+def evils_of_processes(replicas: Replicas, world: World) -> list[Evil]:
     """Return what may befall workers and masters."""
 
     def kill_worker(chance: Random) -> None:
@@ -33,16 +35,21 @@ def evils_of_processes(replicas: Replicas) -> list[Evil]:
     def kill_master(chance: Random) -> None:
         chance.choice(replicas.all).kill_master()
 
+    def until_all_have_called() -> None:
+        """Wait until no client keeps a connection to what was killed before: it would be lost."""
+        since = time.monotonic()
+        wait_until(lambda: world.all_have_called(since), "a client does not call any more")
+
     def roll(_chance: Random) -> None:
         for replica in replicas.all:
             replica.restart()
             replicas.wait_until_ready()
 
     return [
-        Evil("kill -9 of a worker", kill_worker, often=3),
+        Evil(KILL, kill_worker, often=3),
         Evil("stop and continue a worker", stop_worker),
         Evil("kill -9 of a master", kill_master),
-        Evil(ROLL, roll),
+        Evil(ROLL, roll, prepare=until_all_have_called),
     ]
 
 

@@ -1,5 +1,6 @@
 """The nemesis: one fault after the other, in an order made from a seed."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,11 +22,13 @@ class Evil:
         name: What the summary calls it.
         befall: Does it, and starts again whatever died.
         often: How many times it comes in each round.
+        prepare: Waits for what must be so before it begins.
     """
 
     name: str
     befall: Befall
     often: int = 1
+    prepare: Callable[[], None] = lambda: None
 
 
 class Nemesis(threading.Thread):
@@ -36,10 +39,16 @@ class Nemesis(threading.Thread):
         seed: Where the order and the moments come from.
         rest_s: Seconds of peace between two, on average.
         tell: Is told of each when it begins.
+        most: How many there are at most.
     """
 
     def __init__(
-        self, evils: Sequence[Evil], seed: str, rest_s: float, tell: Callable[[str], object]
+        self,
+        evils: Sequence[Evil],
+        seed: str,
+        rest_s: float,
+        tell: Callable[[str], object],
+        most: int = sys.maxsize,
     ) -> None:
         super().__init__(name="nemesis", daemon=True)
         self._tell = tell
@@ -48,16 +57,20 @@ class Nemesis(threading.Thread):
         self._round = [evil for evil in evils for _ in range(evil.often)]
         self._chance = Random(seed)  # noqa: S311 - an order, not a secret
         self._rest_s = rest_s
+        self._most = most
         self.stopped = threading.Event()
 
     def run(self) -> None:
         coming: list[Evil] = []
-        while not self.stopped.wait(self._chance.uniform(0, 2 * self._rest_s)):
+        while len(self.done) < self._most:
+            if self.stopped.wait(self._chance.uniform(0, 2 * self._rest_s)):
+                return
             coming = coming or self._chance.sample(self._round, len(self._round))
             evil = coming.pop()
-            began = time.monotonic()
-            self._tell(f"{datetime.now(UTC):%H:%M:%S.%f} {evil.name}: ")
             try:
+                evil.prepare()
+                began = time.monotonic()
+                self._tell(f"{datetime.now(UTC):%H:%M:%S.%f} {evil.name}: ")
                 evil.befall(self._chance)
             except BaseException as error:
                 self.error = error

@@ -14,6 +14,7 @@ from random import Random
 
 import psutil
 
+from service.cli.serving import SERVER
 from tests.history.connection import Address, CallError, Connection
 from tests.history.history import Fault
 from tests.history.proxy import Proxy, proxying
@@ -23,6 +24,8 @@ from tests.waiting import wait_until
 
 Command = Sequence[str | Path]
 SERVE: Command = (DISCOUNT, "serve")
+RACY: Command = (*SERVER, "tests.history.racy:app")
+"""What the rig must find guilty."""
 ASK_EVERY_S = 0.1
 DRAIN_S = 2.5
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"

@@ -1,6 +1,6 @@
 """The whole rig: an engine, replicas, clients and a nemesis; a history comes out."""
 
-import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from click.testing import CliRunner
+
+from service.cli import main
 from tests.history.engines.engine import Engine, read
 from tests.history.evils import ROLL, evils_of_processes, evils_of_proxy, storm_of_impatience
 from tests.history.history import Disturbance, History
@@ -16,7 +19,7 @@ from tests.history.nemesis import Evil, Nemesis
 from tests.history.recorder import Recorder
 from tests.history.replicas import SERVE, Command, Replicas, serving
 from tests.history.workload import Client, Notebook, World, audit, brand_name, stop
-from tests.running import DISCOUNT, environment
+from tests.running import environment
 
 STOP_WITHIN_S = 60.0
 
@@ -29,13 +32,19 @@ class Plan:
     seconds: float
     rest_s: float
     """Seconds of peace between two evils, on average."""
+    only: tuple[str, ...] = ()
+    """The names of the evils that come; all, where there are none."""
     faults: int = 0
     """It goes on until there were as many."""
+    most: int = sys.maxsize
+    """There are no more."""
     calls: int = 0
     """It goes on until as many were answered."""
     clients: int = 16
     hasty: int = 4
     """How many of the clients are."""
+    pause_s: float = 0.0
+    """What a client waits between two calls."""
     replicas: int = 2
     serve: Command = SERVE
     """What starts a replica."""
@@ -65,7 +74,10 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         serving(folder, plan.replicas, engine.settings, plan.serve) as replicas,
         (folder / "nemesis.log").open("a", buffering=1) as log,
     ):
-        nemesis = Nemesis(_evils(engine, replicas, world), plan.seed, plan.rest_s, log.write)
+        evils = _evils(engine, replicas, world)
+        if plan.only:
+            evils = [evil for evil in evils if evil.name in plan.only]
+        nemesis = Nemesis(evils, plan.seed, plan.rest_s, log.write, plan.most)
         clients = [
             Client(
                 f"client{number}",
@@ -73,9 +85,11 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
                 world,
                 f"{plan.seed}/{number}",
                 hasty=number < plan.hasty,
+                pause_s=plan.pause_s,
             )
             for number in range(plan.clients)
         ]
+        world.clients |= {client.name for client in clients}
         with _under_way(nemesis, clients):
             _watch(nemesis, clients, notebook, plan)
             nemesis.stop()
@@ -108,7 +122,7 @@ def _under_way(nemesis: Nemesis, clients: list[Client]) -> Iterator[None]:
 
 def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
     return [
-        *evils_of_processes(replicas),
+        *evils_of_processes(replicas, world),
         *evils_of_proxy("the service", replicas.proxies),
         storm_of_impatience(replicas, world),
         *engine.evils(),
@@ -139,7 +153,5 @@ def _some(world: World, plan: Plan) -> list[str]:
 
 def _verify(folder: Path, engine: Engine) -> str:
     env = environment(folder, **(engine.settings | {"DISCOUNT_DATABASE_URL": engine.url}))
-    done = subprocess.run(
-        [DISCOUNT, "verify"], env=env, capture_output=True, text=True, check=False
-    )
-    return done.stdout + done.stderr if done.returncode else ""
+    done = CliRunner().invoke(main, ["verify"], env=env)
+    return done.output if done.exit_code else ""

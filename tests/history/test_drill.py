@@ -1,56 +1,31 @@
-"""A short drill on each engine: every answer holds, whatever is killed, stopped or cut.
+"""A drill on each engine: every answer holds, whatever is killed, stopped or cut.
 
-`make drill` is the long one.
+A shorter one is in `test_short_drill.py`, and `make drill` goes on for as long as you like.
 """
-
-import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
-from service.settings import HOME
 from tests.history.checker import violations
 from tests.history.engines.postgresql import postgresql
 from tests.history.engines.sqlite import sqlite
 from tests.history.evils import ROLL
+from tests.history.holding import drill_and_check
+from tests.history.replicas import RACY
 from tests.history.rig import Plan, drill
-from tests.history.summary import summary
 
 SEED = "20262306"
 FAULTS = 6
 """With this seed, the first have a rolling restart and a kill -9 of whatever there is."""
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 CALLS = 1000
 """That must be answered, however long that takes."""
-RACY = (
-    *(sys.executable, "-m", "gunicorn"),
-    *("--config", HOME / "config" / "gunicorn.conf.py", "tests.history.racy:app"),
-)
-
-
-@pytest.fixture
-def folder():
-    """A folder that the user whom PostgreSQL runs as may enter."""
-    with tempfile.TemporaryDirectory(prefix="discount-drill-") as made:
-        yield Path(made)
 
 
 @pytest.mark.parametrize("engine", [sqlite, postgresql])
 def test_every_answer_holds(engine, folder):
-    with engine(folder) as database:
-        drilled = drill(
-            database,
-            folder,
-            Plan(SEED, seconds=5, rest_s=0.2, faults=FAULTS, calls=CALLS, audited=5),
-        )
-    found = violations(drilled.history)
-    told = summary(drilled, found)
-    print(told)  # noqa: T201 - pytest shows it where the test fails
-    assert [] == found
-    assert "" == drilled.verify
-    assert ROLL in {disturbance.name for disturbance in drilled.disturbances}
+    plan = Plan(SEED, seconds=5, rest_s=0.2, faults=FAULTS, calls=CALLS, audited=5)
+    assert ROLL in drill_and_check(engine, folder, plan)
 
 
 @pytest.mark.parametrize("engine", [sqlite, postgresql])

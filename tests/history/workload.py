@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from tests.history.history import Call, Fault
@@ -41,6 +41,18 @@ class World:
     """The brands there are to ask for; they move on with the number of calls."""
 
     notebook: Notebook
+    clients: set[str] = field(default_factory=set)
+    """The names of those who call."""
+
+    def all_have_called(self, since: float) -> bool:
+        """Say whether every client has had an answer to a call that it began since a moment."""
+        late = set(self.clients)
+        for call in reversed(self.notebook.calls.copy()):
+            if call.ended < since or not late:
+                break
+            if call.began >= since:
+                late.discard(call.client)
+        return not late
 
     def newest(self) -> int:
         return len(self.notebook.calls) // CALLS_A_BRAND
@@ -71,14 +83,25 @@ class Client(threading.Thread):
         world: What there is to ask for.
         seed: The order of its calls is made from it.
         hasty: It waits hardly at all, and then may try again, with its key or without, or not.
+        pause_s: What it waits between two calls.
     """
 
-    def __init__(self, name: str, where: Where, world: World, seed: str, *, hasty: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        where: Where,
+        world: World,
+        seed: str,
+        *,
+        hasty: bool,
+        pause_s: float = 0.0,
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.chance = Random(seed)  # noqa: S311 - an order, not a secret
         self.recorder = Recorder(name, where, world.notebook.keep)
         self.world = world
         self.hasty = hasty
+        self.pause_s = pause_s
         self.stopped = threading.Event()
         self.error: BaseException | None = None
 
@@ -86,7 +109,7 @@ class Client(threading.Thread):
         choices = [choice for choice, _ in WORK]
         weights = [weight for _, weight in WORK]
         try:
-            while not self.stopped.is_set():
+            while not self.stopped.wait(self.pause_s):
                 self.chance.choices(choices, weights)[0](self)
         except BaseException as error:
             self.error = error

@@ -1,7 +1,7 @@
 """The drill: cause each fault, and wait for its alert in Alertmanager and for its log line.
 
-`make alert-drill` runs it with the rules as they are, which takes a quarter of an hour; the test
-suite with every time in them sixty times shorter.
+`make alert-drill` runs it with the rules as they are, which takes a quarter of an hour; the tests
+with every time in them sixty times shorter, and most of them with a few faults alone.
 """
 
 import argparse
@@ -11,16 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from service.settings import HOME
-from tests.monitoring.faults import FAULTS, TRACKS
-from tests.monitoring.scene import Scene, scene
+from tests.monitoring.faults import FAULTS, TRACKS, Tracks
+from tests.monitoring.scene import SQLITE, Scene, short_scene, whole_scene
 from tests.monitoring.stack import Stack, monitoring, until
 from tests.running import Running
 
@@ -139,34 +139,52 @@ class Watch:
 
 
 @contextmanager
-def drilled(folder: Path, factor: float, pace_s: float) -> Iterator[Drilled]:
-    """Run the drill; Prometheus is there until the block is left."""
+def drilled(
+    folder: Path, factor: float, pace_s: float, *, faults: Sequence[str] | None = None
+) -> Iterator[Drilled]:
+    """Run the drill; Prometheus is there until the block is left.
+
+    Args:
+        folder: Where everything keeps its data.
+        factor: How many times shorter than in earnest the times of the rules are.
+        pace_s: How often Prometheus looks, in seconds.
+        faults: Some that the service on SQLite alone can have; `None`: all there are.
+    """
     within_s = 120 + 900 / factor  # a busy machine is slow, and no alert is the worse for it
+    scene = whole_scene if faults is None else short_scene
+    tracks = TRACKS if faults is None else {SQLITE: [faults]}
     with (
         scene(folder, factor, pace_s) as there,
         monitoring(folder, there.targets, factor, pace_s) as stack,
     ):
+        there = replace(there, stack=stack)  # noqa: PLW2901 - the same, watched
         logs = [service.log for service in there.services.values()]
         drill = Drilled(stack, time.time(), logs=logs)
-        services = len(there.services)
-        until(
-            lambda: len(stack.query("discount:http_errors:ratio_rate5m")) == services,
-            "Prometheus does not scrape the services",
-            within_s,
-        )
-        until(lambda: not stack.alerts(), f"Something is wrong already: {stack.alerts()}", within_s)
-
-        def run(namespace: str, faults: list[str]) -> list[Outcome]:
-            watch = Watch(stack, namespace, there.services[namespace])
-            return [
-                outcome for fault in faults for outcome in _cause(fault, there, watch, within_s)
-            ]
-
-        tracks = [(name, list(track)) for name, tracks in TRACKS.items() for track in tracks]
-        with ThreadPoolExecutor(len(tracks)) as pool:
-            for outcomes in pool.map(run, *zip(*tracks, strict=True)):
-                drill.outcomes += outcomes
+        _wait_until_well(there, stack, within_s)
+        drill.outcomes += _run(tracks, there, stack, within_s)
         yield drill
+
+
+def _wait_until_well(there: Scene, stack: Stack, within_s: float) -> None:
+    services = len(there.services)
+    until(
+        lambda: len(stack.query("discount:http_errors:ratio_rate5m")) == services,
+        "Prometheus does not scrape the services",
+        within_s,
+    )
+    until(lambda: not stack.alerts(), f"Something is wrong already: {stack.alerts()}", within_s)
+
+
+def _run(tracks: Tracks, there: Scene, stack: Stack, within_s: float) -> list[Outcome]:
+    """Cause the faults of a track one after the other, beside those of other tracks."""
+
+    def run(namespace: str, faults: Sequence[str]) -> list[Outcome]:
+        watch = Watch(stack, namespace, there.services[namespace])
+        return [outcome for fault in faults for outcome in _cause(fault, there, watch, within_s)]
+
+    pairs = [(name, track) for name, of_service in tracks.items() for track in of_service]
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        return [outcome for some in pool.map(run, *zip(*pairs, strict=True)) for outcome in some]
 
 
 def _cause(fault: str, there: Scene, watch: Watch, within_s: float) -> list[Outcome]:

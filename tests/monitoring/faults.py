@@ -13,7 +13,7 @@ import requests
 
 from service.store.revision import newest_revision
 from tests.history.proxy import Mode
-from tests.monitoring.scene import LOCKED, STEADY, Callers, Scene
+from tests.monitoring.scene import LOCKED, POSTGRESQL, SMALL_DISK, SQLITE, STEADY, Callers, Scene
 from tests.monitoring.stack import until
 from tests.tokens import bearer, forged
 
@@ -37,7 +37,7 @@ def fault(name: str) -> Callable[[Callable[[Scene], Iterator[None]]], None]:
 
 @fault("the way to the database is slow")
 def _slow(scene: Scene) -> Iterator[None]:
-    proxy = scene.database.proxy
+    proxy = scene.around.database.proxy
     proxy.delay_s = 0.14  # each way; connections can still be made in time
     proxy.set(Mode.DELAY)
     service, headers = scene.on_postgresql, scene.headers(scene.on_postgresql)
@@ -53,7 +53,7 @@ def _slow(scene: Scene) -> Iterator[None]:
 @fault("somebody holds a lock on a table")
 def _locked(scene: Scene) -> Iterator[None]:
     with (
-        scene.database.server.connect(LOCKED) as connection,
+        scene.around.database.server.connect(LOCKED) as connection,
         connection.transaction(),
         Callers(scene.on_locked, bearer(), number=MANY, pause_s=0.0),
     ):
@@ -63,18 +63,20 @@ def _locked(scene: Scene) -> Iterator[None]:
 
 @fault("the database is stopped")
 def _stopped(scene: Scene) -> Iterator[None]:
-    scene.database_url.write_text(scene.database.url)  # past the proxy, which would still accept
-    scene.database.server.end(signal.SIGKILL)
+    scene.around.database_url.write_text(
+        scene.around.database.url
+    )  # past the proxy, which would still accept
+    scene.around.database.server.end(signal.SIGKILL)
     yield
-    scene.database.server.start()
+    scene.around.database.server.start()
 
 
 @fault("the issuer of tokens is down")
 def _no_issuer(scene: Scene) -> Iterator[None]:
     """The keys are fetched every 5 minutes; who comes with an unknown key makes it sooner."""
-    scene.issuer_down.close()
-    scene.issuer.jwk("k2")
-    with Callers(scene.on_postgresql, scene.issuer.bearer("k2"), number=1, pause_s=1.0):
+    scene.around.issuer_down.close()
+    scene.around.issuer.jwk("k2")
+    with Callers(scene.on_postgresql, scene.around.issuer.bearer("k2"), number=1, pause_s=1.0):
         yield
 
 
@@ -94,7 +96,7 @@ def _running_dry(scene: Scene) -> Iterator[None]:
 def _empty(scene: Scene) -> Iterator[None]:
     service = scene.on_sqlite
     scene.create(service, "empty", 20).raise_for_status()
-    time.sleep(3 * scene.pace_s)  # it is seen before it is empty
+    scene.wait_until_seen('discount:codes_available:max{brand="empty"} > 0')
     with Callers(service, bearer(), "empty", number=2):
         yield
 
@@ -147,7 +149,7 @@ def _clock(scene: Scene) -> Iterator[None]:
 
 @fault("the disk is full")
 def _full(scene: Scene) -> Iterator[None]:
-    filler = scene.small_disk / "filler"
+    filler = scene.around.small_disk / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"x" * 4096)
@@ -211,19 +213,20 @@ def _no_log(scene: Scene) -> Iterator[None]:
         limit(resource.RLIM_INFINITY)
 
 
-TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
-    "postgresql": [
+Tracks = Mapping[str, Sequence[Sequence[str]]]
+TRACKS: Tracks = {
+    POSTGRESQL: [
         [
             "the way to the database is slow",
             "the database is stopped",
         ],
         ["the issuer of tokens is down"],
     ],
-    "locked": [
+    LOCKED: [
         ["somebody holds a lock on a table"],
         ["the log cannot be written now and then"],
     ],
-    "sqlite": [
+    SQLITE: [
         [
             "a pool is used up quickly",
             "the last code of a pool is given",
@@ -232,7 +235,7 @@ TRACKS: Mapping[str, Sequence[Sequence[str]]] = {
             "the server is killed, and nobody starts it again",
         ]
     ],
-    "small-disk": [
+    SMALL_DISK: [
         [
             "callers come with forged tokens",
             "the clock of the issuer is a minute ahead",

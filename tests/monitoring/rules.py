@@ -1,6 +1,7 @@
 """The alert rules, as the manifest has them, and with every time made shorter for drills."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _SECONDS_LIMIT = re.compile(r"(seconds[\w:]*\)?\s*[<>]\s*)(\d+)\b")
 Rule = dict[str, Any]
 
 
+@cache
 def load() -> dict[str, Any]:
     """Return what Prometheus takes for a rules file."""
     spec: dict[str, Any] = yaml.safe_load((MONITORING / "rules.yaml").read_text())["spec"]
@@ -33,6 +35,25 @@ def alerts() -> list[Rule]:
 def page_of(alert: Rule) -> str:
     """Return the file name of an alert's runbook."""
     return str(alert["annotations"]["runbook_url"]).rpartition("/")[2]
+
+
+def recorded_in(expr: str) -> set[str]:
+    """Return the names of the recorded series that a query uses."""
+    return set(re.findall(r"\bdiscount:[\w:]+", expr))
+
+
+def needed_for(alert: str, severity: str) -> dict[str, Any]:
+    """Return a rules file with one alert and the recorded series that it is computed from."""
+    needed, groups = set[str](), list[dict[str, Any]]()
+    for group in reversed(load()["groups"]):  # what is recorded stands before what uses it
+        rules: list[Rule] = []
+        for rule in reversed(group["rules"]):
+            wanted = rule.get("alert") == alert and rule["labels"]["severity"] == severity
+            if wanted or rule.get("record") in needed:
+                needed |= recorded_in(rule["expr"])
+                rules.insert(0, rule)
+        groups[:0] = [{"name": group["name"], "rules": rules}] if rules else []
+    return {"groups": groups}
 
 
 def shortened(rule: Rule, factor: float) -> Rule:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,18 @@ import requests
 
 from tests.history.engines.postgresql import Drilled, postgresql, url_of
 from tests.issuer import Issuer, serving
-from tests.monitoring.stack import Target
+from tests.monitoring.stack import Stack, Target, until
 from tests.running import DISCOUNT, Running, end, free_port, starting, wait_until_ready
 from tests.tokens import bearer
 
 STEADY = "steady"
 """The brand that callers use all the time."""
+POSTGRESQL = "postgresql"
+SQLITE = "sqlite"
 LOCKED = "locked"
 """A database, and the service on it."""
-SMALL_DISK = "12m"
+SMALL_DISK = "small-disk"
+DISK_SIZE = "12m"
 CALLERS = 2
 PAUSE_S = 0.2
 
@@ -80,6 +83,21 @@ class Callers:
 
 
 @dataclass(frozen=True)
+class Around:
+    """What the services of a whole drill have around them."""
+
+    database: Drilled
+    database_url: Path
+    """The file that names it, read again for each connection."""
+    issuer: Issuer
+    issuer_down: ExitStack
+    """Closing it stops the issuer."""
+    small_disk: Path
+    worker_port: str
+    """Of the metrics of the job worker beside the service on SQLite."""
+
+
+@dataclass(frozen=True)
 class Scene:
     """What there is to break."""
 
@@ -87,45 +105,51 @@ class Scene:
     """How many times shorter than in earnest everything is."""
     pace_s: float
     """How often Prometheus looks, in seconds."""
-
-    on_postgresql: Running
-    on_locked: Running
-    """On a database of its own on the same server."""
-    on_sqlite: Running
-    on_small_disk: Running
-    database: Drilled
-    database_url: Path
-    """The file that names it, read again for each connection."""
-    issuer: Issuer
-    small_disk: Path
-    worker_port: str
-    """Of the metrics of the job worker beside the service on SQLite."""
-    issuer_down: ExitStack
-    """Closing it stops the issuer."""
+    services: Mapping[str, Running]
+    """By namespace."""
+    whole: Around | None = None
+    """A short drill has the service on SQLite alone."""
+    stack: Stack | None = None
+    """Watches the services, once they are there."""
 
     @property
-    def services(self) -> dict[str, Running]:
-        return {
-            "postgresql": self.on_postgresql,
-            LOCKED: self.on_locked,
-            "sqlite": self.on_sqlite,
-            "small-disk": self.on_small_disk,
-        }
+    def around(self) -> Around:
+        assert self.whole, "only a whole drill has that"
+        return self.whole
+
+    @property
+    def on_postgresql(self) -> Running:
+        return self.services[POSTGRESQL]
+
+    @property
+    def on_locked(self) -> Running:
+        """Return the service on a database of its own on the same server."""
+        return self.services[LOCKED]
+
+    @property
+    def on_sqlite(self) -> Running:
+        return self.services[SQLITE]
+
+    @property
+    def on_small_disk(self) -> Running:
+        return self.services[SMALL_DISK]
 
     @property
     def targets(self) -> list[Target]:
         """Where each can be scraped, and the job worker, which is not among what is broken."""
-        return [
-            *(
-                Target(name, f"discount-{name}", _local(service.environment["METRICS_PORT"]))
-                for name, service in self.services.items()
-            ),
-            Target("sqlite", "discount-worker", _local(self.worker_port)),
+        servers = [
+            Target(name, f"discount-{name}", _local(service.environment["METRICS_PORT"]))
+            for name, service in self.services.items()
         ]
+        if self.whole:
+            servers.append(Target(SQLITE, "discount-worker", _local(self.whole.worker_port)))
+        return servers
 
     def headers(self, service: Running) -> dict[str, str]:
         """Return a good token's header."""
-        return self.issuer.bearer() if service is self.on_postgresql else bearer()
+        if self.whole and service is self.on_postgresql:
+            return self.whole.issuer.bearer()
+        return bearer()
 
     def create(self, service: Running, brand: str, number: int) -> requests.Response:
         return requests.post(
@@ -135,56 +159,76 @@ class Scene:
             timeout=20,
         )
 
+    def wait_until_seen(self, query: str) -> None:
+        """Wait until Prometheus finds something."""
+        stack = self.stack
+        assert stack, "nobody watches"
+        until(lambda: stack.query(query), f"Prometheus does not see {query}")
+
 
 @contextmanager
-def scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
+def short_scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
+    """Start a service on SQLite, with callers, until the block is left."""
+    with starting(folder, WEB_CONCURRENCY="2") as service:
+        made = Scene(factor, pace_s, {SQLITE: service})
+        with _callers(made):
+            yield made
+
+
+@contextmanager
+def whole_scene(folder: Path, factor: float, pace_s: float) -> Iterator[Scene]:
     """Start everything, with callers, until the block is left."""
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk())
         database = stack.enter_context(postgresql(folder))
         with database.server.connect("postgres") as connection:
             connection.execute(f"CREATE DATABASE {LOCKED}")
-        locked = url_of(database.server.address, LOCKED)
         issuer, issuer_down = Issuer(), stack.enter_context(ExitStack())
         url = issuer_down.enter_context(serving(issuer, free_port()))
         database_url = folder / "database-url"
         database_url.write_text(database.settings["DISCOUNT_DATABASE_URL"])
-        own: dict[str, str | None] = {
-            "DISCOUNT_DATABASE_URL": None,
-            "DISCOUNT_DATABASE_URL_FILE": str(database_url),
-            "DISCOUNT_JWT_SECRET": None,
-            "DISCOUNT_JWT_JWKS_URL": url,
+        around = Around(database, database_url, issuer, issuer_down, disk, str(free_port()))
+        services = {
+            name: stack.enter_context(starting(folder, **settings))
+            for name, settings in _settings(around, url).items()
         }
-        made = Scene(
-            factor,
-            pace_s,
-            stack.enter_context(starting(folder, **own)),
-            stack.enter_context(starting(folder, DISCOUNT_DATABASE_URL=locked)),
-            stack.enter_context(starting(folder, WEB_CONCURRENCY="2")),
-            stack.enter_context(
-                starting(
-                    folder,
-                    DISCOUNT_DATABASE_URL=f"sqlite:///{disk}/d.db",
-                    DISCOUNT_DISK_RESERVE_BYTES="0",  # which is more than there is
-                )
-            ),
-            database,
-            database_url,
-            issuer,
-            disk,
-            str(free_port()),
-            issuer_down,
-        )
-        stack.enter_context(worker(made.on_sqlite, made.worker_port))
+        made = Scene(factor, pace_s, services, around)
+        stack.enter_context(worker(made.on_sqlite, around.worker_port))
+        stack.enter_context(_callers(made))
         job = {"kind": "generate", "count": 2000}
-        url = f"{made.on_sqlite.url}/v1/brands/{STEADY}/campaigns/default/jobs"
-        for service in made.services.values():
+        jobs = f"{made.on_sqlite.url}/v1/brands/{STEADY}/campaigns/default/jobs"
+        requests.post(jobs, json=job, headers=bearer(), timeout=20).raise_for_status()
+        yield made
+
+
+def _settings(around: Around, issuer_url: str) -> dict[str, dict[str, str | None]]:
+    """Return what the services of a whole drill are started with, by namespace."""
+    return {
+        POSTGRESQL: {
+            "DISCOUNT_DATABASE_URL": None,
+            "DISCOUNT_DATABASE_URL_FILE": str(around.database_url),
+            "DISCOUNT_JWT_SECRET": None,
+            "DISCOUNT_JWT_JWKS_URL": issuer_url,
+        },
+        LOCKED: {"DISCOUNT_DATABASE_URL": url_of(around.database.server.address, LOCKED)},
+        SQLITE: {"WEB_CONCURRENCY": "2"},
+        SMALL_DISK: {
+            "DISCOUNT_DATABASE_URL": f"sqlite:///{around.small_disk}/d.db",
+            "DISCOUNT_DISK_RESERVE_BYTES": "0",  # which is more than there is
+        },
+    }
+
+
+@contextmanager
+def _callers(scene: Scene) -> Iterator[None]:
+    """Let callers use every service from when it is ready until the block is left."""
+    with ExitStack() as stack:
+        for service in scene.services.values():
             wait_until_ready(service)
             for _ in range(5):
-                made.create(service, STEADY, 1000).raise_for_status()
-            stack.enter_context(Callers(service, made.headers(service)))
-        requests.post(url, json=job, headers=bearer(), timeout=20).raise_for_status()
-        yield made
+                scene.create(service, STEADY, 1000).raise_for_status()
+            stack.enter_context(Callers(service, scene.headers(service)))
+        yield
 
 
 @contextmanager
@@ -204,7 +248,7 @@ def _local(port: str) -> str:
 
 
 @contextmanager
-def small_disk(size: str = SMALL_DISK) -> Iterator[Path]:
+def small_disk(size: str = DISK_SIZE) -> Iterator[Path]:
     """Make a file system of a few megabytes, in memory."""
     with tempfile.TemporaryDirectory() as place:
         mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]

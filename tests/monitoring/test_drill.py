@@ -1,28 +1,25 @@
 """Every fault leads to its alert, to a log line that names the cause, and to a runbook that helps.
 
 Real services, a real Prometheus and a real Alertmanager; only the times of the rules are shortened.
+The whole drill is `long`: three faults of one service stand for it in `test_short_drill.py`.
 """
 
-import json
 import re
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from service.settings import HOME
 from tests.monitoring.drill import Row, drilled, report, table
-from tests.monitoring.faults import FAULTS, TRACKS
-from tests.monitoring.rules import MONITORING, alerts, page_of
+from tests.monitoring.queries import panels, queries, search, searches
 from tests.system_packages import require
 
 FACTOR = 60
 """How many times shorter than in earnest the times of the rules are."""
-RUNBOOKS = HOME / "docs/runbooks"
 pytestmark = [
-    pytest.mark.timeout(600),  # the first waits for the whole drill
+    pytest.mark.long,
+    pytest.mark.timeout(900),  # the first waits for the whole drill
 ]
 
 
@@ -44,52 +41,8 @@ def name_of(row: Row) -> str:
     return f"{row.alert}: {row.fault}"
 
 
-def queries():
-    """Every query of every runbook."""
-    return [
-        pytest.param(query.strip(), id=f"{page.stem} {number}")
-        for page in sorted(RUNBOOKS.glob("*.md"))
-        for number, query in enumerate(
-            query
-            for block in re.findall(
-                r"^```promql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
-            )
-            for query in block.split("\n\n")
-        )
-    ]
-
-
-def log_queries():
-    """Every search in the log of every runbook."""
-    return [
-        pytest.param(line, id=f"{page.stem} {number}")
-        for page in sorted(RUNBOOKS.glob("*.md"))
-        for number, line in enumerate(re.findall(r"^logs \| .*$", page.read_text(), re.MULTILINE))
-    ]
-
-
-def panels():
-    dashboard = json.loads((MONITORING / "dashboard.json").read_text())
-    return [
-        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-        for panel in dashboard["panels"]
-        for target in panel.get("targets", [])
-    ]
-
-
-def as_grafana_would(expr):
-    return expr.replace("$namespace", ".*").replace("$__rate_interval", "5s")
-
-
-class TestTable:
-    def test_it_has_every_fault_and_every_alert(self):
-        assert set(FAULTS) == {row.fault for row in table()}
-        assert sorted(FAULTS) == sorted(f for tracks in TRACKS.values() for t in tracks for f in t)
-        assert {rule["alert"] for rule in alerts()} == {row.alert for row in table()}
-
-    def test_it_leads_where_the_alert_leads(self):
-        pages = {rule["alert"]: page_of(rule) for rule in alerts()}
-        assert {row.alert: row.runbook for row in table()} == pages
+def parameters(named):
+    return [pytest.param(text, id=name) for name, text in named]
 
 
 @pytest.mark.parametrize("row", table(), ids=name_of)
@@ -106,25 +59,18 @@ class TestFault:
         assert outcome.line, "no line in time"
 
 
-@pytest.mark.parametrize("query", queries())
+@pytest.mark.parametrize("query", parameters(queries()))
 def test_a_query_of_a_runbook_shows_something(drill, query):
     assert drill.stack.query_range(query, drill.began, time.time())
 
 
-@pytest.mark.parametrize("line", log_queries())
+@pytest.mark.parametrize("line", parameters(searches()))
 def test_a_search_of_a_runbook_finds_something(drill, line):
-    files = " ".join(map(str, drill.logs))
-    script = f"logs() {{ cat {files}; }}\n{line}"
-    done = subprocess.run(
-        ["/bin/bash", "-eu", "-o", "pipefail", "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = search(line, drill.logs)
     assert "" == done.stderr
     assert done.stdout.strip() not in {"", "0"}
 
 
-@pytest.mark.parametrize("query", panels())
+@pytest.mark.parametrize("query", parameters(panels()))
 def test_a_panel_of_the_dashboard_shows_something(drill, query):
-    assert drill.stack.query_range(as_grafana_would(query), drill.began, time.time())
+    assert drill.stack.query_range(query, drill.began, time.time())

@@ -9,7 +9,7 @@ import yaml
 
 from service.settings import HOME
 from tests.monitoring.cases import CASES
-from tests.monitoring.rules import alerts, load, page_of, shortened, write
+from tests.monitoring.rules import alerts, load, needed_for, page_of, shortened, write
 from tests.system_packages import require
 
 HEADINGS = [
@@ -36,16 +36,15 @@ def expectation(alert, severity, at, *, fires):
     return {"expr": query, "eval_time": at, "exp_samples": samples}
 
 
-def promtool_tests():
-    for (alert, severity), case in CASES.items():
-        for expected, inputs in ((True, case.fires), (False, case.silent)):
-            for number, series in enumerate(inputs):
-                yield {
-                    "name": f"{alert} {severity} {'fires' if expected else 'is silent'} {number}",
-                    "interval": "1m",
-                    "input_series": [{"series": k, "values": v} for k, v in series.items()],
-                    "promql_expr_test": [expectation(alert, severity, case.at, fires=expected)],
-                }
+def promtool_tests(alert, severity, case):
+    for expected, inputs in ((True, case.fires), (False, case.silent)):
+        for number, series in enumerate(inputs):
+            yield {
+                "name": f"{alert} {severity} {'fires' if expected else 'is silent'} {number}",
+                "interval": "1m",
+                "input_series": [{"series": k, "values": v} for k, v in series.items()],
+                "promql_expr_test": [expectation(alert, severity, case.at, fires=expected)],
+            }
 
 
 def test_every_alert_has_cases_in_which_it_fires_and_in_which_it_does_not():
@@ -54,17 +53,23 @@ def test_every_alert_has_cases_in_which_it_fires_and_in_which_it_does_not():
 
 
 def test_alerts_fire_when_they_should_and_only_then(promtool, tmp_path):
-    write(tmp_path / "rules.yml")
-    content = {"rule_files": ["rules.yml"], "tests": list(promtool_tests())}
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(content))
+    """Each with the rules that it needs and no other: promtool computes all of a file's."""
+    files = []
+    for (alert, severity), case in CASES.items():
+        rules = f"{alert}-{severity}.rules.yml"
+        (tmp_path / rules).write_text(yaml.safe_dump(needed_for(alert, severity), width=1000))
+        tests = {"rule_files": [rules], "tests": list(promtool_tests(alert, severity, case))}
+        files.append(f"{alert}-{severity}.tests.yml")
+        (tmp_path / files[-1]).write_text(yaml.safe_dump(tests))
     done = subprocess.run(
-        [promtool, "test", "rules", "tests.yml"],
+        [promtool, "test", "rules", *files],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert 0 == done.returncode, done.stdout + done.stderr
+    assert len(files) == done.stdout.count("SUCCESS")
 
 
 @pytest.mark.parametrize("factor", [1, 60])

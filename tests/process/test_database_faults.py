@@ -28,7 +28,7 @@ PAUSE_S = 0.02
 SOON_S = 5.0
 BACK_WITHIN_S = 10.0
 NOISE_S = 8.0
-"""What a busy machine may add."""
+"""The most that a busy machine may add; how much it does, calls that need no database tell."""
 BRAND = "brand1"
 
 
@@ -61,9 +61,18 @@ class Trouble:
 
     @contextmanager
     def callers(self):
-        """Let callers reserve and look up, without a pause, while a `with` block runs."""
+        """Let callers reserve and look up, without a pause, while a `with` block runs.
+
+        One more asks for what needs no database, and so is as slow as the machine.
+        """
         answers: list[list[Answer]] = [[] for _ in range(CALLERS)]
+        beside: list[Answer] = []
         over = threading.Event()
+
+        def measure_noise() -> None:
+            with requests.Session() as session:
+                while not over.wait(PAUSE_S):
+                    beside.append(self.call(session, "/livez"))
 
         def go_on(number: int) -> None:
             with requests.Session() as session:
@@ -72,11 +81,12 @@ class Trouble:
                     path = f"/v1/discount/fetch/{BRAND}/user{user}"
                     answers[number].append(self.call(session, path))
 
-        with ThreadPoolExecutor(CALLERS) as pool:
+        with ThreadPoolExecutor(CALLERS + 1) as pool:
             going = [pool.submit(go_on, number) for number in range(CALLERS)]
+            going.append(pool.submit(measure_noise))
             try:
                 wait_until(lambda: all(answers), "a caller has no answer while it lasts")
-                yield answers
+                yield answers, beside
             finally:
                 over.set()
             for one in going:
@@ -101,7 +111,7 @@ class Trouble:
 def trouble(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     with postgresql(folder) as database, running(folder, **database.settings) as service:
-        for _ in range(20):
+        for _ in range(5):
             body = {"brand": BRAND, "number_to_create": 1000}
             url = f"{service.url}/v1/discount/create"
             requests.post(url, json=body, headers=bearer(), timeout=20).raise_for_status()
@@ -204,7 +214,7 @@ def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, befalls, fa
     It lasts until every caller has been answered.
     """
     assert trouble.is_back()
-    with befalls(trouble.database), trouble.callers() as answers_of_callers:
+    with befalls(trouble.database), trouble.callers() as (answers_of_callers, beside):
         if failing is not None:
             wait_until(
                 lambda: failing.items() <= trouble.checks().items(), "readiness does not notice"
@@ -217,7 +227,9 @@ def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, befalls, fa
     assert 503 in {answer.status for answer in answers}
     assert all(answer.retry_after for answer in answers if answer.status == 503)
     assert median(answer.seconds for answer in answers) < SOON_S
-    assert max(answer.seconds for answer in answers) < SOON_S + NOISE_S
+    assert {200} == {answer.status for answer in beside}
+    noise_s = 1 + 4 * max(answer.seconds for answer in beside)
+    assert max(answer.seconds for answer in answers) < SOON_S + min(NOISE_S, noise_s)
     if failing is None:  # readiness reads, and reading is still possible
         assert {"ok"} == set(checks.values())
     else:

@@ -11,10 +11,18 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from service.domain.jobs import JobKind, Order
+from service.store.jobs.repository import SQLJobs
+from service.usecases.ports import system_clock
+from tests.engines import on_sqlite
 from tests.running import DISCOUNT, Running, end, environment, wait_until_ready
 from tests.tables import make_tables
 from tests.tokens import bearer
 from tests.waiting import wait_until
+
+LINES = 150
+"""More than the pipe has room for, at a hundred bytes and more each."""
+PIPE = 4096
 
 
 @contextmanager
@@ -60,36 +68,63 @@ def test_a_full_disk_of_the_log_fails_no_call(tmp_path):
         wait_until(lambda: dropped(service) >= 8)
 
 
-@pytest.mark.parametrize("ended", [False, True], ids=["nobody reads", "the reader has gone"])
-def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path, ended):
+def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path):
+    """Lines are held until somebody reads, and dropped once the reader has gone."""
     theirs, ours = os.pipe()
-    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 16384)
-    if ended:
-        os.close(theirs)
-    with (
-        os.fdopen(ours, "wb") as output,
-        logging_to(tmp_path, output, WEB_CONCURRENCY="2") as service,
-    ):
+    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE)
+    with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:
         wait(service)
         create(service, 10)
-        slowest = 0.0
-        with requests.Session() as session:
-            session.headers.update(bearer())
-            for number in range(400):  # many more lines than the pipe has room for
-                began = time.monotonic()
-                url = f"{service.url}/v1/discount/fetch/b/u{number % 5}"
-                assert 200 == session.get(url, timeout=30).status_code
-                slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 2
-        if ended:
-            wait_until(lambda: dropped(service))
-            return
+        assert slowest_of(service, LINES) < 2
         with os.fdopen(theirs, "rb") as read:
-            lines = [json.loads(read.readline()) for _ in range(400)]
-    assert {"request", "library_message"} <= {line["event"] for line in lines}
+            lines = [json.loads(read.readline()) for _ in range(LINES)]
+        assert {"request", "library_message"} <= {line["event"] for line in lines}
+        assert slowest_of(service, LINES) < 2
+        wait_until(lambda: dropped(service))
 
 
-def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path):
+@pytest.mark.long
+def test_a_pipe_whose_reader_went_before_the_start_stops_nobody(tmp_path):
+    """It cannot even be opened; `tests/unit/test_log_output.py` has such a pipe, too."""
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:
+        wait(service)
+        create(service, 10)
+        assert slowest_of(service, LINES) < 2
+        wait_until(lambda: dropped(service))
+
+
+def slowest_of(service, calls):
+    """Make some calls, each of which is logged; return how long one took at most."""
+    slowest = 0.0
+    with requests.Session() as session:
+        session.headers.update(bearer())
+        for number in range(calls):
+            began = time.monotonic()
+            url = f"{service.url}/v1/discount/fetch/b/u{number % 5}"
+            assert 200 == session.get(url, timeout=30).status_code
+            slowest = max(slowest, time.monotonic() - began)
+    return slowest
+
+
+@on_sqlite
+@pytest.mark.own_database
+def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path, settings, database):
+    jobs = SQLJobs(database)
+    order = Order(JobKind.GENERATE, 50, "tests", {})
+    key, _, _ = jobs.add("b", "default", order, system_clock())
+    env = environment(tmp_path, DISCOUNT_DATABASE_URL=settings.database_url)
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=full, stderr=full)
+        try:
+            wait_until(lambda: "succeeded" == jobs.find("b", "default", key.id).state)
+        finally:
+            end(process)
+
+
+@pytest.mark.long
+def test_a_supervisor_whose_log_cannot_be_written_runs_server_and_worker(tmp_path):
     with open("/dev/full", "wb") as full, logging_to(tmp_path, full, command="run") as service:  # noqa: PTH123
         wait(service)
         create(service, 1)

@@ -1,6 +1,7 @@
 """Probes share nothing with what they judge, and no call waits for longer than 5 s."""
 
 import os
+import select
 import socket
 import sqlite3
 import time
@@ -13,6 +14,7 @@ import requests
 from service.store.revision import VERSION_TABLE
 from tests.running import running
 from tests.tokens import bearer
+from tests.waiting import wait_until
 
 PROMPT_S = 1
 ANSWERED_S = 5
@@ -58,15 +60,22 @@ def raw(service, request):
         return answer.decode()
 
 
-def slowest_probe(service, seconds):
-    """Ask the probes for some time; return the longest that an answer took."""
-    slowest, ends = 0.0, time.monotonic() + seconds
-    while time.monotonic() < ends:
+def probe_until(service, holds):
+    """Ask the probes until something holds; return how long each answer took."""
+    took: list[float] = []
+    while not (took and holds()):
         for path in ("livez", "readyz"):
             began = time.monotonic()
             assert requests.get(f"{service.url}/{path}", timeout=30).status_code in {200, 503}
-            slowest = max(slowest, time.monotonic() - began)
-    return slowest
+            took.append(time.monotonic() - began)
+        time.sleep(0.02)
+    return took
+
+
+def are_prompt(took):
+    """One may be unlucky on a busy machine; whoever waited for the lock would take much longer."""
+    *others, slowest = sorted(took)
+    return max(others) < PROMPT_S and slowest < 3 * PROMPT_S
 
 
 @pytest.mark.parametrize("call", [create, lambda service: fetch(service, os.urandom(4).hex())])
@@ -79,13 +88,13 @@ def test_probes_answer_and_calls_hear_in_time_while_all_wait_for_a_lock(service,
         return answer, time.monotonic() - began
 
     with ThreadPoolExecutor(60) as pool, locked(service):
-        answers = pool.map(timed, range(60))
-        time.sleep(0.2)
-        assert slowest_probe(service, 4) < PROMPT_S
-        for answer, seconds in answers:
+        calls = [pool.submit(timed, number) for number in range(60)]
+        took = probe_until(service, lambda: all(one.done() for one in calls))
+        assert are_prompt(took), took
+        for answer, seconds in (one.result() for one in calls):
             assert 503 == answer.status_code, answer.text
             assert answer.headers["Retry-After"]
-            assert seconds < ANSWERED_S + 1  # the machine may be busy
+            assert seconds < ANSWERED_S + 1 + max(took)  # the machine may be busy
     assert create(service).ok
 
 
@@ -104,7 +113,8 @@ def test_calls_behind_the_first_256_hear_in_time(service):
         began = time.monotonic()
         for number, client in enumerate(clients):
             client.sendall((head % number).encode())
-        assert slowest_probe(service, 1) < PROMPT_S
+        took = probe_until(service, lambda: select.select(clients[-1:], [], [], 0)[0])
+        assert are_prompt(took), took
         for client in clients:
             answer = client.recv(4096)
             assert answer.startswith(b"HTTP/1.1 503 ")
@@ -171,19 +181,16 @@ def test_lost_tables_are_noticed_soon_and_so_is_their_return(tmp_path):
             database.execute(f"ALTER TABLE {VERSION_TABLE} RENAME TO away")
             database.commit()
             began = time.monotonic()
-            wait_for(service, 503)
+            wait_until(lambda: 503 == readiness(service))
             database.execute(f"ALTER TABLE away RENAME TO {VERSION_TABLE}")
             database.commit()
-            wait_for(service, 200)
+            wait_until(lambda: 200 == readiness(service))
         assert time.monotonic() - began < 8
         assert 200 == requests.get(f"{service.url}/livez", timeout=5).status_code
 
 
-def wait_for(service, status):
-    deadline = time.monotonic() + 20
-    while requests.get(f"{service.url}/readyz", timeout=5).status_code != status:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def readiness(service):
+    return requests.get(f"{service.url}/readyz", timeout=5).status_code
 
 
 def test_with_every_thread_held_a_request_is_refused_in_time(service):

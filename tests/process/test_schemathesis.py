@@ -4,7 +4,6 @@
 allows is accepted and what it does not is refused, no call without a token, 405 with `Allow`.
 """
 
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -18,11 +17,11 @@ from tests.tokens import bearer
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 HOOKS = Path(__file__).parent / "schemathesis_hooks.py"
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-MAX_EXAMPLES = "300" if LONG else "10"
+EXAMPLES = [
+    pytest.param(2, marks=pytest.mark.timeout(400)),
+    pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
+]
 """For each operation, beside those of the phase "coverage", which takes no chance."""
-
-pytestmark = pytest.mark.timeout(3600 if LONG else 400)
 
 
 @pytest.fixture
@@ -38,8 +37,7 @@ def service(tmp_path):
         yield running_service
 
 
-@pytest.fixture
-def report(service, tmp_path):
+def run(service, folder, examples):
     """Run it, and return how it ended."""
     return subprocess.run(
         [
@@ -51,22 +49,23 @@ def report(service, tmp_path):
             *("--checks", "all"),
             # DELETE of a job cancels it; it stays, and says how far it came.
             *("--exclude-checks", "use_after_free"),
-            *("--max-examples", MAX_EXAMPLES),
+            *("--max-examples", str(examples)),
             *("--seed", "1"),
             *("--generation-database", "none"),
             "--continue-on-failure",
             "--no-color",
         ],
         env=service.environment | {"SCHEMATHESIS_HOOKS": str(HOOKS)},
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         check=False,
         text=True,
-        timeout=3500 if LONG else 380,
     )
 
 
-def test_it_finds_nothing_in_any_phase(service, report):
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_it_finds_nothing_in_any_phase(service, tmp_path, examples):
+    report = run(service, tmp_path, examples)
     assert 0 == report.returncode, report.stdout + report.stderr
     assert "No issues found" in report.stdout
 

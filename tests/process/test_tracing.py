@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,7 +13,10 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from service.app import parts_of
 from service.settings import Settings
+from tests.engines import on_sqlite
+from tests.installation import application
 from tests.postgresql import fresh_database, migrated
 from tests.running import Running, free_port, running
 from tests.tokens import bearer
@@ -204,7 +207,23 @@ def test_a_worker_that_ends_sends_what_it_has(tmp_path, receiver):
     assert receiver.of(answer.headers["X-Request-ID"])
 
 
-def test_a_collector_that_is_away_harms_nobody(tmp_path):
+@on_sqlite
+def test_a_collector_that_is_away_harms_nobody(settings, log):
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    with application(replace(settings, otlp_endpoint=nowhere), log) as app:
+        tracing = parts_of(app).tracing
+        assert tracing
+        tracing.start()
+        try:
+            paths = [f"{FETCH_PATH}/user{number}" for number in range(20)]
+            client = app.test_client()
+            assert {404} == {client.get(path, headers=bearer()).status_code for path in paths}
+        finally:
+            tracing.stop()
+
+
+@pytest.mark.long
+def test_a_server_whose_collector_is_away_ends_cleanly(tmp_path):
     nowhere = f"http://127.0.0.1:{free_port()}"
     with running(
         tmp_path, DISCOUNT_OTLP_ENDPOINT=nowhere, OTEL_BSP_SCHEDULE_DELAY="100"

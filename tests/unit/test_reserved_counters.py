@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.observability.reserved_counters import ReservedDict
 
@@ -66,3 +67,18 @@ def test_without_any_room_nothing_is_shown_and_nobody_fails(file, room):
     assert (5.0, 1.0) == counters.read_value("key")
     assert not Path(file).exists()
     counters.close()
+
+
+def test_a_process_that_is_killed_as_it_begins_fails_no_scrape(tmp_path, file, monkeypatch):
+    """Its file would be empty, and stay: a file has its name only once it can be read."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "posix_fallocate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ReservedDict(file)
+    assert [] == list(MultiProcessCollector(None, str(tmp_path)).collect())
+    monkeypatch.undo()
+    ReservedDict(file).close()
+    assert {} == shown(file)

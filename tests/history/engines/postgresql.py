@@ -21,6 +21,7 @@ from tests.history.replicas import send
 from tests.running import free_port
 from tests.waiting import wait_until
 
+KILL_BACKEND = "kill -9 of a backend"
 LONGEST_DOWN_S = 3.0
 LONGEST_STOPPED_S = 8.0
 """Longer than any caller of the service should wait."""
@@ -130,7 +131,7 @@ class Drilled:
             pause(server.pids(), chance.uniform(0.5, LONGEST_STOPPED_S))
 
         return [
-            Evil("kill -9 of a backend", kill_backend),
+            Evil(KILL_BACKEND, kill_backend),
             Evil("end of all sessions", terminate_backends),
             end(signal.SIGINT, "restart of PostgreSQL"),
             end(signal.SIGQUIT, "immediate restart of PostgreSQL"),

@@ -1,0 +1,14 @@
+"""What the drills share."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the user whom PostgreSQL runs as may enter."""
+    with tempfile.TemporaryDirectory(prefix="discount-drill-") as made:
+        yield Path(made)

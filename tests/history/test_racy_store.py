@@ -1,0 +1,28 @@
+"""The rig finds a store guilty that selects first and updates later; `racy.py` is one.
+
+On SQLite, as the other engine's is no other way to be wrong; `test_drill.py` has both.
+"""
+
+from tests.history.checker import violations
+from tests.history.engines.sqlite import sqlite
+from tests.history.replicas import RACY
+from tests.history.rig import Plan, drill
+
+PLAN = Plan(
+    "20262306",
+    seconds=0,
+    rest_s=1000,
+    calls=500,
+    clients=8,
+    hasty=0,
+    replicas=1,
+    audited=1,
+    serve=RACY,
+)
+
+
+def test_a_racy_store_is_found_guilty(folder):
+    with sqlite(folder) as database:
+        drilled = drill(database, folder, PLAN)
+    broken = {found.rule for found in violations(drilled.history)}
+    assert {"no code is held by two users", "answers survive"} <= broken

@@ -1,0 +1,16 @@
+"""A short drill: every answer holds, though workers are killed and everything is restarted.
+
+`test_drill.py` has longer ones, with every fault there is, and `make drill` the longest.
+"""
+
+from dataclasses import replace
+
+from tests.history.engines.sqlite import sqlite
+from tests.history.evils import KILL, ROLL
+from tests.history.holding import SHORT, drill_and_check
+
+FAULTS = (KILL, ROLL)
+
+
+def test_every_answer_holds(folder):
+    assert set(FAULTS) == drill_and_check(sqlite, folder, replace(SHORT, only=FAULTS))

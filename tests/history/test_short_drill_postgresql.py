@@ -1,0 +1,18 @@
+"""A short drill on PostgreSQL: every answer holds, though workers and backends are killed.
+
+In a file of its own, so that it runs beside the one on SQLite, which has the rolling restart: what
+ends and begins in that knows no engine. `test_drill.py` has both on both.
+"""
+
+from dataclasses import replace
+
+from tests.history.engines.postgresql import KILL_BACKEND, postgresql
+from tests.history.evils import KILL
+from tests.history.holding import SHORT, drill_and_check
+
+FAULTS = (KILL, KILL_BACKEND)
+
+
+def test_every_answer_holds(folder):
+    plan = replace(SHORT, only=FAULTS, replicas=1)
+    assert set(FAULTS) == drill_and_check(postgresql, folder, plan)
