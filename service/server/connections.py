@@ -61,8 +61,7 @@ class ConnectionWorker(ThreadWorker):
         """
         took = time.monotonic() - self._turn_began
         self._may_accept = 1 + int(took / ACCEPT_EVERY_S)
-        open_listeners = (each.sock for each in self.sockets if each.sock)  # none in a stop
-        first = {self.method_queue.fileno(), *(each.fileno() for each in open_listeners)}
+        first = {self.method_queue.fileno(), *map(_descriptor, self.sockets)}
         found = self.poller.select(0.0 if self._overdue else timeout)
         self._turn_began = time.monotonic()
         for key, _ in found:
@@ -246,3 +245,9 @@ class ConnectionWorker(ThreadWorker):
                 while not self._pause.lasts and select([listener], [], [], 0)[0]:
                     self.accept(listener)
                 listener.close()
+
+
+def _descriptor(listener: Any) -> int:
+    """Return what a listener is known by; gunicorn's own has none once it was closed."""
+    sock = getattr(listener, "sock", listener)
+    return sock.fileno() if sock else -1

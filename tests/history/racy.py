@@ -3,7 +3,6 @@
 The rig must find it guilty; nothing else may use it.
 """
 
-import time
 from unittest.mock import patch
 
 from sqlalchemy import text
@@ -14,8 +13,6 @@ from service.settings import load_settings
 from service.store.database import Database
 from service.store.engines import reservations_in
 
-BETWEEN_S = 0.01
-"""As over a network: that others come in between is no matter of luck then."""
 _FREE = text(
     "SELECT code.brand_id, code.campaign_id, code.code"
     " FROM code JOIN brand ON brand.id = code.brand_id"
@@ -49,7 +46,6 @@ class RacyReservations:
             free = connection.execute(_FREE, {"brand": brand}).mappings().one_or_none()
         if free is None:
             return None, False
-        time.sleep(BETWEEN_S)
         values = {**free, "user": user, "now": now}
         self._database.write(lambda connection: connection.execute(_TAKE, values))
         return Reservation(free["code"], State.RESERVED, now, None), True

@@ -12,10 +12,9 @@ PLAN = Plan(
     "20262306",
     seconds=0,
     rest_s=1000,
-    calls=500,
-    clients=8,
+    calls=1000,
+    clients=16,
     hasty=0,
-    replicas=1,
     audited=1,
     serve=RACY,
 )
