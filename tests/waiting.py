@@ -1,5 +1,6 @@
 """Waiting for conditions: never for a time, and with limits that a busy machine does not reach."""
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 
@@ -37,3 +38,12 @@ def get_when_up(url: str, headers: Mapping[str, str] | None = None) -> requests.
 
     wait_until(asked, f"nobody answers at {url}")
     return answers[0]
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody listens on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+    except ConnectionError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from tests.history.engines.postgresql import postgresql
 from tests.running import end, free_port, running
 from tests.system_packages import require
 from tests.tokens import bearer
+from tests.waiting import listens, wait_until
 
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""
@@ -44,6 +45,7 @@ def pgbouncer(folder, address):
             [require("pgbouncer"), *as_whom, str(config)], stdout=log, stderr=log
         )
         try:
+            wait_until(lambda: listens(listen), "PgBouncer does not listen")
             yield f"postgresql://postgres@127.0.0.1:{listen}/discount"
         finally:
             end(process)

@@ -15,7 +15,7 @@ import requests
 from tests.callers import create, metric
 from tests.running import SERVE, START_WITHIN_S, running
 from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.waiting import listens, wait_until
 
 DRAIN_S = 6
 """Enough for a busy machine to make the calls that are served meanwhile."""
@@ -119,14 +119,6 @@ def answered(service):
 
 def is_unready(service):
     return requests.get(f"{service.url}/readyz", timeout=30).status_code == 503
-
-
-def listens(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 10).close()
-    except ConnectionError:
-        return False
-    return True
 
 
 def call_until_refused(service, client, pause_s):
