@@ -62,7 +62,9 @@ def test_the_bill_of_materials_is_made_of_what_runs():
     """Of the lock that the image is installed from, in which every part has its hashes."""
     make = shutil.which("make")
     assert make
-    recipe = subprocess.check_output([make, "--dry-run", "sbom"], cwd=HOME, text=True)
+    recipe = subprocess.check_output(
+        [make, "--no-print-directory", "--dry-run", "sbom"], cwd=HOME, text=True
+    )
     assert re.search(r"cyclonedx-py requirements .*--output-reproducible", recipe)
     assert recipe.rstrip().endswith(" config/requirements.txt")
     assert "config/requirements.txt" in (HOME / "Dockerfile").read_text()

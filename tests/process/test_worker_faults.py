@@ -222,7 +222,8 @@ def on_sqlite(tmp_path):
 
 
 def test_a_job_goes_on_when_the_disk_of_sqlite_has_room_again(on_sqlite):
-    with full(lambda: [on_sqlite.process.pid], 4 * MIB):
+    # Below the pages after which the log is checkpointed, and would begin anew.
+    with full(lambda: [on_sqlite.process.pid], 3 * MIB):
         on_sqlite.generate()
         on_sqlite.wait_for("job_waits")
         assert COUNT > on_sqlite.job.done == on_sqlite.made() > 0
