@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
 IN_LOOP_S = 0.2
 """The same for reads in the event loop, where everybody else waits, too."""
+CHECKPOINTED_BYTES = 1000 * 4096
+"""After so much the write-ahead log is checkpointed, unless a reader keeps it
+(https://www.sqlite.org/wal.html#automatic_checkpoint)."""
 RETRY_S = 0.005
 CACHE_KIB = 1024
 """Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
@@ -191,17 +194,24 @@ class SQLiteDatabase(Database):
     def space(self) -> Space | None:
         """Look at the disk of the file, of which the write-ahead log is a neighbour.
 
+        The log is written again from its start once it is checkpointed, and so is room for itself:
+        else a disk that it was filled on would stay too full for ever.
+
         Raises:
             Unavailable: The database cannot answer now.
         """
+        path = self._files.path.resolve()
         try:
-            disk = os.statvfs(self._files.path.resolve().parent)
+            disk = os.statvfs(path.parent)
         except OSError:
             return None
+        log = 0
+        with suppress(OSError):
+            log = min(path.with_name(f"{path.name}-wal").stat().st_size, CHECKPOINTED_BYTES)
         with self.read() as connection:
             pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
-        return disk.f_bavail * disk.f_frsize, pages * size
+        return disk.f_bavail * disk.f_frsize + log, pages * size
 
     @property
     def waiting_writes(self) -> int:
