@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
+import zipfile
 from contextlib import closing
 from functools import partial
 from io import BytesIO
@@ -37,7 +37,7 @@ BEFORE_HEARTBEATS = "699757b14e83585afbaf2f9f17807534923e3102"
 
 def archived(revision):
     """Return an earlier version of the service, `None` where the history is not there."""
-    command = ["git", "-C", HOME, "archive", revision, "service"]
+    command = ["git", "-C", HOME, "archive", "--format=zip", revision, "service"]
     done = subprocess.run(command, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
 
@@ -56,8 +56,7 @@ class Earlier:
     """A worker of an earlier version, in a process of its own."""
 
     def __init__(self, archive, folder):
-        with tarfile.open(fileobj=BytesIO(archive)) as packed:
-            packed.extractall(folder, filter="data")
+        zipfile.ZipFile(BytesIO(archive)).extractall(folder)
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
         self._process = subprocess.Popen(
             [sys.executable, chunk_worker.__file__],
