@@ -52,7 +52,7 @@ def _claim_together(connection: sqlite3.Connection, names: dict[str, str]) -> No
         keys = {"brand_id": brand_id, "campaign_id": campaign_id}
         if not connection.execute(CLAIM, {**keys, "user": user, "now": now}).fetchone():
             raise BenchmarkError("the pool is empty")
-        connection.execute(COUNT_CLAIM, keys)
+        connection.execute(COUNT_CLAIM, {**keys, "now": now})
     connection.execute("COMMIT")
 
 
