@@ -27,14 +27,8 @@ def shared_memory() -> Path:
 
 
 def make_folder() -> Path:
-    """Make this server's folder, and name it in the environment.
-
-    gunicorn reads its configuration again on SIGHUP; the counters stay where they are.
-    """
-    named = os.environ.get(VARIABLE, "")
+    """Make this server's folder, and name it in the environment."""
     mine = f"{PREFIX}{os.getpid()}-"
-    if Path(named).name.startswith(mine):
-        return Path(named)
     _sweep(shared_memory())
     try:
         folder = Path(tempfile.mkdtemp(prefix=mine, dir=shared_memory()))

@@ -2,9 +2,10 @@
 
 import psycopg
 import pytest
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
-from service.store.maintenance.verify import verify
+from service.store.maintenance.structure import Structure
+from service.store.maintenance.verify import findings, inspection_of, verify
 from tests.engines import on_postgresql
 
 ROLE = "discount_nobody"
@@ -35,3 +36,15 @@ def test_a_connection_that_is_lost_has_found_nothing(database, database_url):
         """)
     with pytest.raises(DBAPIError):
         list(findings)
+
+
+def test_a_table_that_reflection_misses_is_a_finding(database, database_url):
+    def looks(_connection):
+        raise NoSuchTableError("code")
+
+    inspection = inspection_of(database_url)
+    partly = inspection._replace(structure=[Structure("keys", "every key is there", looks)])
+    with inspection.snapshot(database_url) as connection:
+        first, *others = findings(connection, partly)
+    assert (1, "cannot be checked: code (1)") == (first.breaches, first.where)
+    assert not any(finding.breaches for finding in others)

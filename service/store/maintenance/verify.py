@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.structure import STRUCTURE, Breach, Find, Structure
@@ -111,10 +111,11 @@ def _finding(name: str, meaning: str, connection: Connection, find: Find) -> Fin
     try:
         with connection.begin_nested():  # else PostgreSQL would let no other check run
             breaches.extend(find(connection))
-    except DBAPIError as error:
-        if not _is_damage(error.orig):
+    except SQLAlchemyError as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(error, DBAPIError) and not _is_damage(error.orig):
             raise
-        breaches.append((f"cannot be checked: {error.orig}", 1))
+        breaches.append((f"cannot be checked: {reason}", 1))
     places = [f"{place} ({count})" for place, count in breaches[:NAMED]]
     if len(breaches) > NAMED:
         places.append("…")
