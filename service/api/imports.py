@@ -31,7 +31,7 @@ from service.domain.errors import (
     TooManyOwnTransfers,
     TooManyTransfers,
 )
-from service.domain.refusals import Reason, Refusal
+from service.formats.refusals import Reason, Refusal
 from service.usecases.imports import Imports, Received, digest, import_codes, receive
 from service.usecases.job_ports import Jobs
 from service.usecases.jobs import request_job

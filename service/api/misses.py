@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
-from service.domain.refusals import Reason, Refusal
+from service.formats.refusals import Reason, Refusal
 from service.observability.metrics import Metrics
 
 WINDOW_S = 60.0

@@ -10,7 +10,7 @@ from service.domain import names
 from service.domain.errors import PROBLEMS
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
-from service.domain.refusals import Reason
+from service.formats.refusals import Reason
 
 
 def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from service.domain.code_lists import ListForm
 from service.domain.jobs import JobKind, Order
+from service.formats.code_lists import ListForm
 from service.settings import HOME, Settings
 from service.store.engines import open_database
 from service.store.importing import chunks, storing

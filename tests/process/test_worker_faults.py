@@ -11,9 +11,9 @@ from functools import partial
 
 import pytest
 
-from service.domain.code_lists import ListForm
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
+from service.formats.code_lists import ListForm
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.importing.files import SQLImports

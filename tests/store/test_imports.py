@@ -8,9 +8,9 @@ from itertools import chain
 import pytest
 from sqlalchemy import text
 
-from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
+from service.formats.code_lists import ListForm
 from service.observability.job_metrics import JobMetrics
 from service.store.importing import staged_codes, staging
 from service.store.importing import tasks as chunks

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from service.domain.code_lists import ListForm, Position, read_rows
 from service.domain.jobs import Chunk, JobState
-from service.domain.refusals import Reason, Refusal
 from service.domain.wording import counted
+from service.formats.code_lists import ListForm, Position, read_rows
+from service.formats.refusals import Reason, Refusal
 from service.store.importing import staged_codes, staging
 from service.store.importing.storing import store_all, store_some
 from service.store.importing.tasks import CHECK, READ, Cursor, Task, note, verdict, written

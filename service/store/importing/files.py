@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from service.domain.errors import BrandNotFound, CampaignNotFound, ImportBudgetExceeded
 from service.domain.model import Millis
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.domain.refusals import Refusal
+from service.formats.refusals import Refusal
 from service.store import idempotency
 from service.store.database import Database
 from service.store.importing import budgets, staging

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
-from service.domain.refusals import Reason, Refusal
 from service.domain.wording import counted
+from service.formats.refusals import Reason, Refusal
 from service.store.importing import staged_codes
 from service.store.importing.tasks import STORE, Cursor, Task, note, verdict, written
 from service.store.loading import Part, insert_codes

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
-from service.domain.code_lists import Position, PositionObject
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
-from service.domain.refusals import Refusal
 from service.domain.wording import counted
+from service.formats.code_lists import Position, PositionObject
+from service.formats.refusals import Refusal
 from service.store.jobs.state import STATE_VERSION
 from service.store.pools import Pool
 from service.store.tables import import_refusal, job

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
-from service.domain.refusals import MAX_ROW_BYTES, Reason, RefusedRow, UnreadableList
+from service.formats.refusals import MAX_ROW_BYTES, Reason, RefusedRow, UnreadableList
 
 COLUMN = "code"
 """The column, or the member, that holds the code."""

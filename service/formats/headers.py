@@ -7,8 +7,8 @@ column names it, though it would be a legal code. What may be either is refused,
 import re
 
 from service.domain.codes import is_code
-from service.domain.records import COLUMN, fields_of
-from service.domain.refusals import Reason, RefusedRow, UnreadableList
+from service.formats.records import COLUMN, fields_of
+from service.formats.refusals import Reason, RefusedRow, UnreadableList
 
 _KNOWN = re.compile(
     r"((voucher|coupon|discount|promo|promotion|promotional|gift|gift ?card|redemption|activation"

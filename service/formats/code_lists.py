@@ -19,8 +19,13 @@ from functools import partial
 from typing import TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
-from service.domain.headers import code_column, names_the_comma, require_code, require_lines_of_json
-from service.domain.records import (
+from service.formats.headers import (
+    code_column,
+    names_the_comma,
+    require_code,
+    require_lines_of_json,
+)
+from service.formats.records import (
     PLAIN_OBJECTS,
     complete,
     fields_of,
@@ -29,7 +34,7 @@ from service.domain.records import (
     plain_rows,
     require_short,
 )
-from service.domain.refusals import Reason, Refusal, RefusedRow, UnreadableList
+from service.formats.refusals import Reason, Refusal, RefusedRow, UnreadableList
 
 MAX_LINES = 10_000_001
 """Most lines in one list: as many codes as one job makes, and a header."""
