@@ -25,12 +25,12 @@ from service.api.problem_pages import problem_pages
 from service.api.problems import write_problems
 from service.api.reservations import reservation_views
 from service.api.transfers import Transfers
+from service.auth.authentication import recognition, require_tokens
 from service.auth.caller import Caller
-from service.auth.guard import recognition, require_tokens
-from service.auth.keyring import KeyRing, open_keyring
-from service.auth.keys import cursor_key, pseudonym_key
+from service.auth.keys.file_watcher import Watched
+from service.auth.keys.loading import cursor_key, pseudonym_key
+from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
-from service.auth.watched import Watched
 from service.observability.drain import Drain
 from service.observability.logging import build_logger
 from service.observability.metrics import Metrics

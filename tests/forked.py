@@ -23,7 +23,7 @@ import service
 # Nothing that imports prometheus_client, which reads the environment while it is imported.
 PRELOADED = [
     "__main__",
-    *("service.cli.serving", "service.auth.guard", "service.observability.logging"),
+    *("service.cli.serving", "service.auth.authentication", "service.observability.logging"),
     *("service.store.exports", "service.store.purging", "service.store.status"),
     *("service.store.store", "service.store.importing.files", "service.store.jobs.leases"),
     *("apispec.ext.marshmallow", "flasgger", "flask_swagger_ui", "limits", "webargs.flaskparser"),

@@ -6,8 +6,8 @@ from service.api import schemas, shapes
 from service.api.answers import answer, brand_object, campaign_object, with_counts
 from service.api.operation import Answer, operation
 from service.api.paging import Cursors
+from service.auth.authentication import current_caller
 from service.auth.caller import Scope
-from service.auth.guard import current_caller
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, Campaign
 from service.usecases.ports import Store

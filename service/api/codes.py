@@ -8,8 +8,8 @@ from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.paging import Cursors
+from service.auth.authentication import current_caller
 from service.auth.caller import Scope
-from service.auth.guard import current_caller
 from service.domain.codes import ALPHABET, LENGTH
 from service.domain.errors import (
     BrandNotFound,

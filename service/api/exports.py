@@ -8,8 +8,8 @@ from service.api import schemas, shapes
 from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
 from service.api.operation import Answer, operation
 from service.api.transfers import Transfers
+from service.auth.authentication import current_caller
 from service.auth.caller import Scope
-from service.auth.guard import current_caller
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,

@@ -18,8 +18,8 @@ from service.api.answers import JSON, NOT_CACHED, as_json
 from service.api.arrival import RAISED, has_encoded_slash
 from service.api.fields import Name
 from service.api.operation import Operation, Said
+from service.auth.authentication import Recognise
 from service.auth.caller import Scope
-from service.auth.guard import Recognise
 from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.domain.names import is_name

@@ -15,8 +15,8 @@ from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.transfers import Transfers, paced_in
 from service.api.uploads import blocks, sent_form
+from service.auth.authentication import current_caller
 from service.auth.caller import Scope
-from service.auth.guard import current_caller
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from service.api.paging import Cursors
 from service.app import Parts, create_app, parts_of
-from service.auth.keys import cursor_key
+from service.auth.keys.loading import cursor_key
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings

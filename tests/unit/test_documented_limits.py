@@ -9,7 +9,7 @@ import pytest
 from service.api.document import build_document
 from service.api.parsing import MAX_BODY_BYTES
 from service.api.schemas import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT
-from service.auth.verified import LEEWAY_S
+from service.auth.token_cache import LEEWAY_S
 from service.domain import codes, names
 from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN

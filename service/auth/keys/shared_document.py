@@ -7,7 +7,7 @@ nothing, though its siblings can: so whoever fetches a set leaves it where the n
 import hashlib
 import mmap
 
-from service.auth.fetch import MAX_BYTES
+from service.auth.keys.fetch import MAX_BYTES
 
 _LENGTH = 4
 _DIGEST = hashlib.sha256().digest_size

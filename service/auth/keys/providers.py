@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from service.auth.fetch import fetch
-from service.auth.handed_down import HandedDown
-from service.auth.jwk_sets import NO_KEYS, IgnoredKey, KeySet, KeysRefused
-from service.auth.keys import load_keys, read_published_keys
-from service.auth.since import Since
-from service.auth.watched import Watched
+from service.auth.keys.fetch import fetch
+from service.auth.keys.file_watcher import Watched
+from service.auth.keys.jwks import NO_KEYS, IgnoredKey, KeySet, KeysRefused
+from service.auth.keys.loading import load_keys, read_published_keys
+from service.auth.keys.shared_document import HandedDown
+from service.auth.keys.shared_timestamp import Since
 from service.settings import Settings
 
 if TYPE_CHECKING:  # loading structlog would slow down every command

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 
-from service.auth.jwk_sets import (
+from service.auth.keys.jwks import (
     ALGORITHMS,
     NO_KEYS,
     Key,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from service.auth.since import Since
+from service.auth.keys.shared_timestamp import Since
 from service.settings import SettingsError
 
 if TYPE_CHECKING:  # loading structlog would slow down every command

@@ -5,7 +5,7 @@ its time to live is one for all entries, where here each token brings its own.
 """
 
 from service.auth.caller import Caller
-from service.auth.jwk_sets import KeySet
+from service.auth.keys.jwks import KeySet
 
 LEEWAY_S = 10
 """How far the issuer's clock and ours may be apart."""

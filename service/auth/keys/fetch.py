@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection, Incomple
 from socket import SHUT_RDWR, socket
 from urllib.parse import urlsplit
 
-from service.auth.jwk_sets import KeysRefused
+from service.auth.keys.jwks import KeysRefused
 
 MAX_BYTES = 256 * 1024
 """Longest document that is read: some hundred keys."""
