@@ -8,23 +8,23 @@ from flask import Flask
 from structlog.typing import FilteringBoundLogger
 
 from service.api.arrival import receive, refuse_odd_slashes
-from service.api.brands import brand_views
-from service.api.codes import code_views
-from service.api.discount import discount_views
-from service.api.docs import serve_docs
-from service.api.document import operations_of
-from service.api.exports import export_views
 from service.api.express import Express
-from service.api.imports import ImportParts, import_views
-from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
 from service.api.misses import Misses
+from service.api.openapi.document import operations_of
+from service.api.openapi.routes import serve_docs
 from service.api.operation import PlainRule
-from service.api.paging import Cursors
-from service.api.problem_pages import problem_pages
+from service.api.pagination import Cursors
 from service.api.problems import write_problems
-from service.api.reservations import reservation_views
 from service.api.transfers import Transfers
+from service.api.views.brands import brand_views
+from service.api.views.codes import code_views
+from service.api.views.discount import discount_views
+from service.api.views.exports import export_views
+from service.api.views.imports import ImportParts, import_views
+from service.api.views.jobs import job_views
+from service.api.views.problem_pages import problem_pages
+from service.api.views.reservations import reservation_views
 from service.auth.authentication import recognition, require_tokens
 from service.auth.caller import Caller
 from service.auth.keys.file_watcher import Watched

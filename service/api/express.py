@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from service.api.answers import JSON, NOT_CACHED, as_json
 from service.api.arrival import RAISED, has_encoded_slash
-from service.api.fields import Name
 from service.api.operation import Operation, Said
+from service.api.schemas.fields import Name
 from service.auth.authentication import Recognise
 from service.auth.caller import Scope
 from service.call import deadlines

@@ -23,8 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
+from service.api.views.imports import REPORT_COLUMNS, report_table
 from service.cli import streams
 from service.cli.failures import database_name, require_database, sentence_of
 from service.cli.group import Terminated

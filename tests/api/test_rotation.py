@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.app import create_app, parts_of
-from service.auth.keys.loading import file_watcher
+from service.auth.keys import file_watcher
 from service.settings import load_settings
 from tests.issuer import Issuer, serving
 from tests.tokens import SECRET, bearer, forged, part

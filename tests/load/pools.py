@@ -7,7 +7,7 @@ from functools import partial
 import psycopg
 from sqlalchemy import text
 
-from service.api.paging import Cursors
+from service.api.pagination import Cursors
 from service.app import Parts, create_app, parts_of
 from service.auth.keys.loading import cursor_key
 from service.domain.codes import mint_part

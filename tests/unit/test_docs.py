@@ -6,7 +6,7 @@ import re
 
 from prometheus_client import generate_latest
 
-from service.api.document import operations_of
+from service.api.openapi.document import operations_of
 from service.domain.model import Level, Levels, Room
 from service.observability.job_metrics import JobMetrics
 from service.observability.metrics import BuildCollector, Metrics, WorkerCollector

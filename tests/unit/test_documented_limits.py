@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.api.document import build_document
+from service.api.openapi.document import build_document
 from service.api.parsing import MAX_BODY_BYTES
-from service.api.schemas import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT
+from service.api.schemas.requests import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT
 from service.auth.token_cache import LEEWAY_S
 from service.domain import codes, names
 from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable

@@ -2,9 +2,9 @@
 
 from flask import Blueprint
 
-from service.api import schemas, shapes
 from service.api.answers import reservation_object
 from service.api.operation import Answer, Said, operation
+from service.api.schemas import requests, responses
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation
@@ -44,10 +44,10 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         PATH,
         summary="Reserve a code for a user",
         scope=Scope.RESERVE,
-        parameters=schemas.ReservationPath,
+        parameters=requests.ReservationPath,
         answers={
-            201: Answer("Reserved now.", shapes.Reservation),
-            200: Answer("Reserved before; nothing was changed.", shapes.Reservation),
+            201: Answer("Reserved now.", responses.Reservation),
+            200: Answer("Reserved before; nothing was changed.", responses.Reservation),
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         plain=True,
@@ -63,8 +63,8 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         PATH,
         summary="Show a user's reservation",
         scope=Scope.READ,
-        parameters=schemas.ReservationPath,
-        answers={200: Answer("The reservation.", shapes.Reservation)},
+        parameters=requests.ReservationPath,
+        answers={200: Answer("The reservation.", responses.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
         plain=True,
     )

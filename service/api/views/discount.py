@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas, shapes
-from service.api.codes import CODES_ANSWER, create
 from service.api.operation import Answer, Said, operation
-from service.api.reservations import reserve
+from service.api.schemas import requests, responses
+from service.api.views.codes import CODES_ANSWER, create
+from service.api.views.reservations import reserve
 from service.auth.caller import Scope
 from service.domain.errors import (
     BrandNotFound,
@@ -29,8 +29,8 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         "/v1/discount/create",
         summary="Create codes for a brand",
         scope=Scope.CREATE,
-        header=schemas.IdempotencyHeader,
-        body=schemas.CreateDiscount,
+        header=requests.IdempotencyHeader,
+        body=requests.CreateDiscount,
         answers={200: CODES_ANSWER},
         refusals=(
             *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
@@ -50,9 +50,9 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         "/v1/discount/fetch/{brand}/{user}",
         summary="Give a user a code",
         scope=Scope.RESERVE,
-        parameters=schemas.FetchPath,
-        query=schemas.FetchQuery,
-        answers={200: Answer("The user's code.", shapes.DiscountCode)},
+        parameters=requests.FetchPath,
+        query=requests.FetchQuery,
+        answers={200: Answer("The user's code.", responses.DiscountCode)},
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         head=False,
         plain=True,

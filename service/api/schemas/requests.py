@@ -6,7 +6,7 @@ they do not know; the numbers in a JSON body must be JSON integers.
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from service.api.fields import CodeText, DecimalText, Name
+from service.api.schemas.fields import CodeText, DecimalText, Name
 from service.domain import names
 from service.domain.jobs import JOB_ID, MAX_GENERATED, JobKind
 from service.domain.model import State

@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from service.api.fields import CodeText, Name
-from service.api.schemas import MAX_LIMIT
+from service.api.schemas.fields import CodeText, Name
+from service.api.schemas.requests import MAX_LIMIT
 from service.domain import names
 from service.domain.errors import PROBLEMS
 from service.domain.jobs import JobKind, JobState

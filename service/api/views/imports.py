@@ -7,14 +7,14 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from service.api import schemas, shapes
 from service.api.idempotency import idempotency
-from service.api.jobs import ACCEPTED, PATH, accept
 from service.api.lists import ListType, Table, accepted, streamed, written
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
+from service.api.schemas import requests, responses
 from service.api.transfers import Transfers, paced_in
 from service.api.uploads import blocks, sent_form
+from service.api.views.jobs import ACCEPTED, PATH, accept
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import (
@@ -69,9 +69,9 @@ def import_views(parts: ImportParts) -> Blueprint:
         "/v1/brands/{brand}/campaigns/{campaign}/imports",
         summary="Import codes into a campaign",
         scope=Scope.CREATE,
-        parameters=schemas.CampaignPath,
-        query=schemas.ImportQuery,
-        header=schemas.IdempotencyHeader,
+        parameters=requests.CampaignPath,
+        query=requests.ImportQuery,
+        header=requests.IdempotencyHeader,
         upload=tuple(ListType),
         answers={202: ACCEPTED},
         refusals=(
@@ -119,11 +119,11 @@ def import_views(parts: ImportParts) -> Blueprint:
         f"{PATH}/{{job}}/report",
         summary="Show which lines an import has refused",
         scope=Scope.CREATE,
-        parameters=schemas.JobPath,
+        parameters=requests.JobPath,
         answers={
             200: Answer(
                 "The lines, in their order, and why each was refused.",
-                shapes.RefusalObject,
+                responses.RefusalObject,
                 lists=tuple(ListType),
                 columns=REPORT_COLUMNS,
             )

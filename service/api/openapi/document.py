@@ -13,7 +13,7 @@ from service.api.idempotency import REPLAYED
 from service.api.lists import ListType, written
 from service.api.operation import Answer, Operation
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
-from service.api.shapes import ProblemObject
+from service.api.schemas.responses import ProblemObject
 from service.domain.errors import Forbidden, InputError, InvalidRequest, Problem, Unauthenticated
 
 OPENAPI_VERSION = "3.0.3"

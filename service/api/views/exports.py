@@ -4,9 +4,9 @@ from contextlib import ExitStack
 
 from flask import Blueprint, Response
 
-from service.api import schemas, shapes
 from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
 from service.api.operation import Answer, operation
+from service.api.schemas import requests, responses
 from service.api.transfers import Transfers
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -31,12 +31,12 @@ def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
         "/v1/brands/{brand}/campaigns/{campaign}/export",
         summary="Export a campaign's codes",
         scope=Scope.EXPORT,
-        parameters=schemas.CampaignPath,
-        query=schemas.ExportQuery,
+        parameters=requests.CampaignPath,
+        query=requests.ExportQuery,
         answers={
             200: Answer(
                 "The codes, as they were at one moment.",
-                shapes.CodeObject,
+                responses.CodeObject,
                 lists=tuple(ListType),
                 columns=CODE_COLUMNS,
             )

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas, shapes
 from service.api.answers import answer, brand_object, campaign_object, with_counts
 from service.api.operation import Answer, operation
-from service.api.paging import Cursors
+from service.api.pagination import Cursors
+from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound
@@ -23,8 +23,8 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         "/v1/brands",
         summary="List brands",
         scope=Scope.READ,
-        query=schemas.PageQuery,
-        answers={200: Answer("A page of brands.", shapes.BrandPage, headers=("Link",))},
+        query=requests.PageQuery,
+        answers={200: Answer("A page of brands.", responses.BrandPage, headers=("Link",))},
     )
     def list_brands(limit: int, cursor: str | None) -> Response:
         """Those that the token names and that exist, in the order of their names."""
@@ -37,8 +37,8 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         "/v1/brands/{brand}",
         summary="Show a brand",
         scope=Scope.READ,
-        parameters=schemas.BrandPath,
-        answers={200: Answer("The brand.", shapes.BrandWithCounts)},
+        parameters=requests.BrandPath,
+        answers={200: Answer("The brand.", responses.BrandWithCounts)},
         refusals=(BrandNotFound,),
     )
     def show_brand(brand: str) -> Response:
@@ -52,9 +52,9 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         "/v1/brands/{brand}/campaigns",
         summary="List a brand's campaigns",
         scope=Scope.READ,
-        parameters=schemas.BrandPath,
-        query=schemas.PageQuery,
-        answers={200: Answer("A page of campaigns.", shapes.CampaignPage, headers=("Link",))},
+        parameters=requests.BrandPath,
+        query=requests.PageQuery,
+        answers={200: Answer("A page of campaigns.", responses.CampaignPage, headers=("Link",))},
         refusals=(BrandNotFound,),
     )
     def list_campaigns(brand: str, limit: int, cursor: str | None) -> Response:
@@ -69,8 +69,8 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         "/v1/brands/{brand}/campaigns/{campaign}",
         summary="Show a campaign",
         scope=Scope.READ,
-        parameters=schemas.CampaignPath,
-        answers={200: Answer("The campaign.", shapes.CampaignWithCounts)},
+        parameters=requests.CampaignPath,
+        answers={200: Answer("The campaign.", responses.CampaignWithCounts)},
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def show_campaign(brand: str, campaign: str) -> Response:

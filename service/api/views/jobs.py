@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response
 
-from service.api import schemas, shapes
 from service.api.answers import answer, timestamp
 from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.operation import Answer, operation
-from service.api.paging import Cursors
+from service.api.pagination import Cursors
+from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import (
@@ -28,7 +28,7 @@ from service.usecases.jobs import cancel_job, generate_codes
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
 ACCEPTED = Answer(
     "The job is kept, and done soon. `Location` is where to watch it.",
-    shapes.JobObject,
+    responses.JobObject,
     headers=("Location", REPLAYED),
 )
 
@@ -71,9 +71,9 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         PATH,
         summary="Create many codes in a campaign",
         scope=Scope.CREATE,
-        parameters=schemas.CampaignPath,
-        header=schemas.IdempotencyHeader,
-        body=schemas.CreateJob,
+        parameters=requests.CampaignPath,
+        header=requests.IdempotencyHeader,
+        body=requests.CreateJob,
         answers={202: ACCEPTED},
         refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs, InsufficientStorage),
     )
@@ -100,9 +100,9 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         PATH,
         summary="List a campaign's jobs",
         scope=Scope.CREATE,
-        parameters=schemas.CampaignPath,
-        query=schemas.PageQuery,
-        answers={200: Answer("A page of jobs.", shapes.JobPage, headers=("Link",))},
+        parameters=requests.CampaignPath,
+        query=requests.PageQuery,
+        answers={200: Answer("A page of jobs.", responses.JobPage, headers=("Link",))},
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def list_jobs(brand: str, campaign: str, limit: int, cursor: str | None) -> Response:
@@ -119,8 +119,8 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         f"{PATH}/{{job}}",
         summary="Show a job",
         scope=Scope.CREATE,
-        parameters=schemas.JobPath,
-        answers={200: Answer("The job.", shapes.JobObject)},
+        parameters=requests.JobPath,
+        answers={200: Answer("The job.", responses.JobObject)},
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound),
     )
     def show_job(brand: str, campaign: str, job: str) -> Response:
@@ -133,8 +133,8 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         f"{PATH}/{{job}}",
         summary="Cancel a job",
         scope=Scope.CREATE,
-        parameters=schemas.JobPath,
-        answers={200: Answer("The job, cancelled; `detail` says what stays.", shapes.JobObject)},
+        parameters=requests.JobPath,
+        answers={200: Answer("The job, cancelled; `detail` says what stays.", responses.JobObject)},
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound, Conflict),
     )
     def delete_job(brand: str, campaign: str, job: str) -> Response:

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from service.api import schemas, shapes
 from service.api.answers import answer, code_object
 from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
-from service.api.paging import Cursors
+from service.api.pagination import Cursors
+from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.codes import ALPHABET, LENGTH
@@ -63,9 +63,9 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         "/v1/brands/{brand}/campaigns/{campaign}/codes",
         summary="Create codes in a campaign",
         scope=Scope.CREATE,
-        parameters=schemas.CampaignPath,
-        header=schemas.IdempotencyHeader,
-        body=schemas.CreateCodes,
+        parameters=requests.CampaignPath,
+        header=requests.IdempotencyHeader,
+        body=requests.CreateCodes,
         answers={201: CODES_ANSWER},
         refusals=(
             *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
@@ -85,9 +85,9 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         "/v1/brands/{brand}/campaigns/{campaign}/codes",
         summary="List a campaign's codes",
         scope=Scope.EXPORT,
-        parameters=schemas.CampaignPath,
-        query=schemas.CodesQuery,
-        answers={200: Answer("A page of codes.", shapes.CodePage, headers=("Link",))},
+        parameters=requests.CampaignPath,
+        query=requests.CodesQuery,
+        answers={200: Answer("A page of codes.", responses.CodePage, headers=("Link",))},
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def list_codes(
@@ -104,8 +104,8 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         "/v1/brands/{brand}/campaigns/{campaign}/codes/{code}",
         summary="Show a code",
         scope=Scope.READ,
-        parameters=schemas.CodePath,
-        answers={200: Answer("The code.", shapes.CodeObject)},
+        parameters=requests.CodePath,
+        answers={200: Answer("The code.", responses.CodeObject)},
         refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
     )
     def show_code(brand: str, campaign: str, code: str) -> Response:
