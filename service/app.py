@@ -33,10 +33,10 @@ from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
 from service.observability.drain import Drain
 from service.observability.logging import build_logger
-from service.observability.metrics import Metrics
+from service.observability.metrics.instruments import Metrics
 from service.observability.probes import Probes, Readiness, probe_routes
-from service.observability.requests import Pseudonyms, RequestObserver, current_record
-from service.observability.slow import SlowLog
+from service.observability.request_log import Pseudonyms, RequestObserver, current_record
+from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in

@@ -23,7 +23,7 @@ from service.auth.caller import Scope
 from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.domain.names import is_name
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -30,7 +30,7 @@ from service.domain.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 Refusals = tuple[type[Problem], ...]
 

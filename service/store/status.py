@@ -12,7 +12,7 @@ from service.usecases.ports import system_clock
 
 
 class SQLStatus:
-    """Implements `service.observability.state.Store`, which documents the methods."""
+    """Implements `service.observability.metrics.database_collector.Store`, which documents the methods."""
 
     def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
         """Ask `database`; of the levels of campaigns show so many."""

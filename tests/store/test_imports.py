@@ -11,7 +11,7 @@ from sqlalchemy import text
 from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
 from service.formats.code_lists import ListForm
-from service.observability.job_metrics import JobMetrics
+from service.observability.metrics.jobs import JobMetrics
 from service.store.importing import staged_codes, staging
 from service.store.importing import tasks as chunks
 from service.store.importing.files import SQLImports

@@ -14,7 +14,7 @@ from gunicorn.config import Config
 
 from service.call.body_state import RECORD
 from service.domain.errors import RequestTimeout
-from service.observability.requests import Pseudonyms, RequestObserver, RequestRecord
+from service.observability.request_log import Pseudonyms, RequestObserver, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.arrivals import Arrivals
 from service.server.http.head import read_head

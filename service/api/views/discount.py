@@ -15,7 +15,7 @@ from service.domain.errors import (
     InsufficientStorage,
     NoCodesLeft,
 )
-from service.observability.metrics import Metrics
+from service.observability.metrics.instruments import Metrics
 from service.usecases.ports import Store
 
 

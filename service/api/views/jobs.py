@@ -21,7 +21,7 @@ from service.domain.errors import (
     TooManyJobs,
 )
 from service.domain.jobs import Job
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 from service.usecases.job_ports import Jobs
 from service.usecases.jobs import cancel_job, generate_codes
 

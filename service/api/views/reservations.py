@@ -8,8 +8,8 @@ from service.api.schemas import requests, responses
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation
-from service.observability.metrics import Metrics
-from service.observability.requests import current_record
+from service.observability.metrics.instruments import Metrics
+from service.observability.request_log import current_record
 from service.usecases import reservations
 from service.usecases.ports import Store
 

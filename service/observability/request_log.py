@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from structlog.typing import FilteringBoundLogger
 
 from service.call.body_state import RECORD, BodyAwaited
-from service.observability.metrics import Metrics
+from service.observability.metrics.instruments import Metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

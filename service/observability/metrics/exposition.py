@@ -3,7 +3,7 @@
 The master forks workers, and a fork must not find a thread here holding a lock or an open
 SQLite connection (https://www.sqlite.org/howtocorrupt.html, section 2.6): so a scrape keeps
 forks waiting for its few milliseconds, and whatever it opens it closes before it ends. The thread
-that waits for clients (`scrapes.py`) holds no lock; a child closes what it has open.
+that waits for clients (`scrape_server.py`) holds no lock; a child closes what it has open.
 """
 
 import errno
@@ -17,8 +17,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.scrapes import Request, Response, ScrapeServer
-from service.observability.state import StoreWatch
+from service.observability.metrics.database_collector import StoreWatch
+from service.observability.metrics.scrape_server import Request, Response, ScrapeServer
 from service.settings import DEFAULT_METRICS_PORT, Settings
 
 _READ = {"accept": "HTTP_ACCEPT", "accept-encoding": "HTTP_ACCEPT_ENCODING"}

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.metrics import Metrics
+from service.observability.metrics.instruments import Metrics
 
 EVERY_S = 1.0
 
