@@ -17,8 +17,8 @@ from gunicorn.http.wsgi import FileWrapper, Response, create
 
 from service.call.body_state import KEPT, STREAM, BodyAwaited
 from service.server.http.receiving import Incoming
-from service.server.sending import Unsent, send_some
-from service.server.streaming import CONTINUE, PacedSocket, UnreceivedBody
+from service.server.http.sending import Unsent, send_some
+from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

@@ -11,7 +11,7 @@ from functools import partial
 from selectors import EVENT_WRITE
 from typing import Any, NamedTuple
 
-from service.server.streaming import is_too_slow
+from service.server.http.streaming import is_too_slow
 
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes of answers that one worker keeps for clients that are slow to take them."""
