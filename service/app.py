@@ -40,14 +40,14 @@ from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
-from service.store.exports import SQLExports
 from service.store.extension import DatabaseExtension
-from service.store.importing.budgets import Budgets
-from service.store.importing.files import SQLImports
+from service.store.imports.budgets import Budgets
+from service.store.imports.files import SQLImports
 from service.store.jobs.repository import SQLJobs
+from service.store.repositories.exports import SQLExports
+from service.store.repositories.store import SQLStore
 from service.store.schema import why_not_ready
 from service.store.signals import Signals
-from service.store.store import SQLStore
 
 if TYPE_CHECKING:
     from service.observability.tracing import Tracing

@@ -25,7 +25,7 @@ from service.observability.metrics.exposition import MetricsServer
 from service.observability.metrics.instruments import BuildCollector, WorkerCollector
 from service.observability.metrics.sampling import keep_sampling
 from service.settings import Settings
-from service.store.status import SQLStatus
+from service.store.repositories.status import SQLStatus
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended."""

@@ -11,12 +11,12 @@ from service.domain.errors import BrandNotFound, CampaignNotFound, ImportBudgetE
 from service.domain.model import Millis
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.formats.refusals import Refusal
-from service.store import idempotency
 from service.store.database import Database
-from service.store.importing import budgets, staging
-from service.store.importing.budgets import Budgets
+from service.store.imports import budgets, staging
+from service.store.imports.budgets import Budgets
 from service.store.jobs.repository import require_job, require_place
-from service.store.pools import find_pool
+from service.store.repositories import idempotency
+from service.store.repositories.pools import find_pool
 from service.store.space import growing
 from service.store.tables import import_refusal
 from service.usecases.exports import ROWS_AT_ONCE

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.sql.elements import TextClause
 
-from service.store.importing.staging import LIVE_FILES
+from service.store.imports.staging import LIVE_FILES
 from service.store.tables import code, import_row
 from service.usecases.imports import FileKey
 from service.usecases.ports import Mint

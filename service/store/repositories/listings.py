@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Select, column, select, text
 
 from service.domain.errors import InputError, InvalidRequest
 from service.domain.model import Brand, Campaign, Code, Page, State
-from service.store.codes import COLUMNS, as_code
-from service.store.pools import Pool
+from service.store.repositories.codes import COLUMNS, as_code
+from service.store.repositories.pools import Pool
 from service.store.tables import brand, campaign
 
 Item = TypeVar("Item")

@@ -13,7 +13,7 @@ from service.domain.wording import counted
 from service.formats.code_lists import Position, PositionObject
 from service.formats.refusals import Refusal
 from service.store.jobs.state import STATE_VERSION
-from service.store.pools import Pool
+from service.store.repositories.pools import Pool
 from service.store.tables import import_refusal, job
 from service.usecases.imports import FileKey
 

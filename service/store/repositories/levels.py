@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from service.domain.model import Level, Levels, Millis, State
-from service.store.pools import Pool
+from service.store.repositories.pools import Pool
 
 LATELY_MS = 24 * 60 * 60 * 1000
 """A campaign that was neither asked nor has moved for so long comes behind all that were."""

@@ -4,7 +4,7 @@ from service.domain.model import Levels, Room
 from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
 from service.store.jobs.open import OpenJobs
-from service.store.levels import PoolLevels
+from service.store.repositories.levels import PoolLevels
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
 from service.usecases.job_ports import JobsNow
@@ -12,7 +12,7 @@ from service.usecases.ports import system_clock
 
 
 class SQLStatus:
-    """Implements `service.observability.metrics.database_collector.Store`, which documents the methods."""
+    """Implements `metrics.database_collector.Store`, which documents the methods."""
 
     def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
         """Ask `database`; of the levels of campaigns show so many."""

@@ -20,9 +20,9 @@ from service.domain.jobs import Chunk, JobState
 from service.domain.wording import counted
 from service.formats.code_lists import ListForm, Position, read_rows
 from service.formats.refusals import Reason, Refusal
-from service.store.importing import staged_codes, staging
-from service.store.importing.storing import store_all, store_some
-from service.store.importing.tasks import CHECK, READ, Cursor, Task, note, verdict, written
+from service.store.imports import staged_codes, staging
+from service.store.imports.storing import store_all, store_some
+from service.store.imports.tasks import CHECK, READ, Cursor, Task, note, verdict, written
 from service.store.tables import import_run, job
 from service.usecases.imports import FileKey
 

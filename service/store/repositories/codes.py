@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, column, select, tex
 from service.domain.codes import shuffled
 from service.domain.errors import CodeNotFound, CodeSpaceExhausted
 from service.domain.model import Code, Millis, State
-from service.store.pools import Pool, move
+from service.store.repositories.pools import Pool, move
 from service.store.tables import code
 from service.usecases.ports import Mint
 

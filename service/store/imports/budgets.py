@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from service.domain.errors import ImportBudgetExceeded, StorageRefusal
-from service.store.importing import staging
+from service.store.imports import staging
 
 _LOCK = 0x696D706F72747300
 """The advisory lock of whoever takes a part of a budget: "imports" in ASCII."""

@@ -12,10 +12,10 @@ from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
 from service.domain.wording import counted
 from service.formats.refusals import Reason, Refusal
-from service.store.importing import staged_codes
-from service.store.importing.tasks import STORE, Cursor, Task, note, verdict, written
-from service.store.loading import Part, insert_codes
-from service.store.pools import move
+from service.store.imports import staged_codes
+from service.store.imports.tasks import STORE, Cursor, Task, note, verdict, written
+from service.store.repositories.loading import Part, insert_codes
+from service.store.repositories.pools import move
 
 STORED_AT_ONCE = 10_000
 """Codes in one statement; PostgreSQL remembers each until the statement ends."""

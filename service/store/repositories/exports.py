@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from service.domain.model import State
-from service.store import listings, pools
 from service.store.database import Database
+from service.store.repositories import listings, pools
 from service.usecases.exports import ROWS_AT_ONCE, Rows
 
 

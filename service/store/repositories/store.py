@@ -18,12 +18,12 @@ from service.domain.model import (
     State,
 )
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store import codes, idempotency, listings, pools
 from service.store.database import Database
-from service.store.importing import staged_codes
-from service.store.reservations import Reservations
+from service.store.imports import staged_codes
+from service.store.repositories import codes, idempotency, listings, pools
+from service.store.repositories.reservations import Reservations
+from service.store.repositories.vain_requests import VainRequests
 from service.store.space import growing
-from service.store.vain_requests import VainRequests
 from service.usecases.ports import Mint
 
 

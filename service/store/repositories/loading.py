@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from service.domain.codes import shuffled
 from service.domain.errors import CodeSpaceExhausted
 from service.domain.model import Millis, State
-from service.store.codes import MAX_ROUNDS, insert_on_sqlite
-from service.store.pools import Pool, move
+from service.store.repositories.codes import MAX_ROUNDS, insert_on_sqlite
+from service.store.repositories.pools import Pool, move
 from service.usecases.ports import Mint
 
 _POSTGRESQL = text("""
