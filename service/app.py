@@ -8,46 +8,46 @@ from flask import Flask
 from structlog.typing import FilteringBoundLogger
 
 from service.api.arrival import receive, refuse_odd_slashes
-from service.api.brands import brand_views
-from service.api.codes import code_views
-from service.api.discount import discount_views
-from service.api.docs import serve_docs
-from service.api.document import operations_of
-from service.api.exports import export_views
 from service.api.express import Express
-from service.api.imports import ImportParts, import_views
-from service.api.jobs import job_views
 from service.api.limits import RateLimits, build_limits
 from service.api.misses import Misses
+from service.api.openapi.document import operations_of
+from service.api.openapi.routes import serve_docs
 from service.api.operation import PlainRule
-from service.api.paging import Cursors
-from service.api.problem_pages import problem_pages
+from service.api.pagination import Cursors
 from service.api.problems import write_problems
-from service.api.reservations import reservation_views
 from service.api.transfers import Transfers
+from service.api.views.brands import brand_views
+from service.api.views.codes import code_views
+from service.api.views.discount import discount_views
+from service.api.views.exports import export_views
+from service.api.views.imports import ImportParts, import_views
+from service.api.views.jobs import job_views
+from service.api.views.problem_pages import problem_pages
+from service.api.views.reservations import reservation_views
+from service.auth.authentication import recognition, require_tokens
 from service.auth.caller import Caller
-from service.auth.guard import recognition, require_tokens
-from service.auth.keyring import KeyRing, open_keyring
-from service.auth.keys import cursor_key, pseudonym_key
+from service.auth.keys.file_watcher import Watched
+from service.auth.keys.loading import cursor_key, pseudonym_key
+from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
-from service.auth.watched import Watched
 from service.observability.drain import Drain
 from service.observability.logging import build_logger
-from service.observability.metrics import Metrics
+from service.observability.metrics.instruments import Metrics
 from service.observability.probes import Probes, Readiness, probe_routes
-from service.observability.requests import Pseudonyms, RequestObserver, current_record
-from service.observability.slow import SlowLog
+from service.observability.request_log import Pseudonyms, RequestObserver, current_record
+from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
 from service.store.engines import open_database, reservations_in
-from service.store.exports import SQLExports
 from service.store.extension import DatabaseExtension
-from service.store.importing.budgets import Budgets
-from service.store.importing.files import SQLImports
+from service.store.imports.budgets import Budgets
+from service.store.imports.files import SQLImports
 from service.store.jobs.repository import SQLJobs
+from service.store.repositories.exports import SQLExports
+from service.store.repositories.store import SQLStore
 from service.store.schema import why_not_ready
 from service.store.signals import Signals
-from service.store.store import SQLStore
 
 if TYPE_CHECKING:
     from service.observability.tracing import Tracing

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from service.app import parts_of
 from service.settings import Settings
 from service.store.database import Database
-from service.store.store import SQLStore
+from service.store.repositories.store import SQLStore
 from tests.installation import (
     Installation,
     Lines,

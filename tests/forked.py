@@ -23,9 +23,10 @@ import service
 # Nothing that imports prometheus_client, which reads the environment while it is imported.
 PRELOADED = [
     "__main__",
-    *("service.cli.serving", "service.auth.guard", "service.observability.logging"),
-    *("service.store.exports", "service.store.purging", "service.store.status"),
-    *("service.store.store", "service.store.importing.files", "service.store.jobs.leases"),
+    *("service.cli.serving", "service.auth.authentication", "service.observability.logging"),
+    *("service.store.repositories.exports", "service.store.repositories.status"),
+    *("service.store.repositories.store", "service.store.purging"),
+    *("service.store.imports.files", "service.store.jobs.leases"),
     *("apispec.ext.marshmallow", "flasgger", "flask_swagger_ui", "limits", "webargs.flaskparser"),
     *("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", __name__),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 
-from service.auth.jwk_sets import KeySet
+from service.auth.keys.jwks import KeySet
 
 LIFE_S = 24 * 60 * 60
 """How long a token is good: some are made once for a whole run of the suite."""

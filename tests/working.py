@@ -7,7 +7,7 @@ from typing import Any
 
 from service.domain.jobs import Job
 from service.store.database import Database
-from service.store.importing.files import SQLImports
+from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.usecases.job_ports import LEASE_S, JobKey, Step
 from service.usecases.ports import system_clock

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from flask import Flask, request
 
 from service.domain.errors import InputError, InvalidRequest, NotFound
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from service.api.answers import JSON, NOT_CACHED, as_json
 from service.api.arrival import RAISED, has_encoded_slash
-from service.api.fields import Name
 from service.api.operation import Operation, Said
+from service.api.schemas.fields import Name
+from service.auth.authentication import Recognise
 from service.auth.caller import Scope
-from service.auth.guard import Recognise
 from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.domain.names import is_name
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

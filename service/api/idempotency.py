@@ -11,7 +11,7 @@ import orjson
 from flask import Response, request
 
 from service.api.answers import answer
-from service.auth.guard import current_caller
+from service.auth.authentication import current_caller
 from service.domain.model import Idempotency
 
 REPLAYED = "Idempotent-Replayed"

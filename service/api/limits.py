@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.auth.caller import Caller
 from service.domain.errors import RateLimited
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 from service.settings import RateLimit, Settings, SettingsError
 
 POLICY = "caller"

@@ -20,7 +20,7 @@ from service.api.answers import timestamp
 from service.api.transfers import Pace, cut_unless_whole, paced_out
 from service.domain.errors import NotAcceptable
 from service.domain.model import CodeRow
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a formula begins with: https://owasp.org/www-community/attacks/CSV_Injection"""

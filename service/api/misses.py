@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
-from service.domain.refusals import Reason, Refusal
-from service.observability.metrics import Metrics
+from service.formats.refusals import Reason, Refusal
+from service.observability.metrics.instruments import Metrics
 
 WINDOW_S = 60.0
 MOST = 10_000

@@ -17,7 +17,7 @@ from werkzeug.routing import Rule
 
 from service.api.answers import answer
 from service.api.parsing import StrictParser
-from service.api.schemas import Input
+from service.api.schemas.requests import Input
 from service.auth.caller import Scope
 from service.domain.errors import (
     Forbidden,
@@ -30,7 +30,7 @@ from service.domain.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 Refusals = tuple[type[Problem], ...]
 

@@ -12,7 +12,7 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from service.api.answers import JSON
-from service.auth.guard import current_caller
+from service.auth.authentication import current_caller
 from service.domain.errors import InputError, InvalidRequest, TooLarge, UnsupportedMediaType
 
 MAX_BODY_BYTES = 1024 * 1024

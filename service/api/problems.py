@@ -16,8 +16,8 @@ from service.api.answers import answer, request_path
 from service.domain import errors
 from service.domain.errors import Problem
 from service.observability.logging import database_error
-from service.observability.metrics import Metrics
-from service.observability.requests import current_record
+from service.observability.metrics.instruments import Metrics
+from service.observability.request_log import current_record
 
 PROBLEM_JSON = "application/problem+json"
 _BY_STATUS: dict[int, type[Problem]] = {

@@ -6,7 +6,6 @@ from flask import request
 
 from service.api.lists import ListType
 from service.call.body_state import stream_body
-from service.domain.code_lists import ListForm
 from service.domain.errors import (
     InputError,
     InvalidRequest,
@@ -15,6 +14,7 @@ from service.domain.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from service.formats.code_lists import ListForm
 
 BLOCK_BYTES = 64 * 1024
 FORMS = {ListType.CSV: ListForm.CSV, ListType.NDJSON: ListForm.NDJSON}

@@ -11,9 +11,9 @@ import jwt
 from jwt import PyJWTError
 
 from service.auth.caller import Caller
-from service.auth.jwk_sets import NO_KEYS, Key, KeySet, keys_for
-from service.auth.keyring import KeyRing
-from service.auth.verified import LEEWAY_S, VerifiedTokens
+from service.auth.keys.jwks import NO_KEYS, Key, KeySet, keys_for
+from service.auth.keys.providers import KeyRing
+from service.auth.token_cache import LEEWAY_S, VerifiedTokens
 from service.domain.errors import AuthRefusal, Unauthenticated, Unavailable
 from service.domain.names import is_name
 from service.settings import Settings, SettingsError

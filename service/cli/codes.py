@@ -20,12 +20,12 @@ from service.cli.failures import sentence_of
 from service.cli.group import INTERRUPTED
 from service.cli.parameters import EnumValue, name
 from service.cli.session import Session
-from service.domain.code_lists import ListForm
 from service.domain.errors import InvalidRequest, TooLarge
 from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobState, Order
 from service.domain.model import State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.domain.wording import counted
+from service.formats.code_lists import ListForm
 from service.usecases.imports import Received, import_codes, receive
 
 _LIST_TYPES = {ListForm.CSV: ListType.CSV, ListForm.NDJSON: ListType.NDJSON}

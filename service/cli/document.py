@@ -11,7 +11,7 @@ from service.settings import load_settings
 @click.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
-    from service.api.document import build_document
+    from service.api.openapi.document import build_document
     from service.app import create_app
 
     streams.write_line(json.dumps(build_document(create_app(load_settings())), indent=2))

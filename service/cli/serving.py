@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from service.auth.keys import load_keys
+from service.auth.keys.loading import load_keys
 from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings

@@ -23,8 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from service.api.imports import REPORT_COLUMNS, report_table
 from service.api.lists import CODE_COLUMNS, ListType, code_table, written
+from service.api.views.imports import REPORT_COLUMNS, report_table
 from service.cli import streams
 from service.cli.failures import database_name, require_database, sentence_of
 from service.cli.group import Terminated
@@ -34,10 +34,10 @@ from service.domain.model import State
 from service.settings import Settings, load_settings
 from service.store.database import Database
 from service.store.engines import open_database
-from service.store.exports import SQLExports
-from service.store.importing.files import SQLImports
+from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
+from service.store.repositories.exports import SQLExports
 from service.store.schema import why_not_ready
 from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job

@@ -3,7 +3,7 @@
 import click
 
 from service.auth.caller import Scope
-from service.auth.keys import load_keys
+from service.auth.keys.loading import load_keys
 from service.auth.tokens import ALL_BRANDS, MAX_SUBJECT, MAX_TOKEN, is_subject, issue_token
 from service.cli import streams
 from service.cli.parameters import NOT_A_NAME, unique

@@ -15,7 +15,7 @@ import orjson
 from flask import Blueprint, Response
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.requests import current_record
+from service.observability.request_log import current_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

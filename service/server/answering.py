@@ -1,7 +1,8 @@
 """Answering a request in a thread, which never waits for the client.
 
 The answer is written into memory, and sent as far as the kernel takes it; the event loop sends the
-rest (`sending.py`). Only a transfer is written while the thread waits, at a pace (`streaming.py`).
+rest (`http/sending.py`). Only a transfer is written while the thread waits, at a pace
+(`http/streaming.py`).
 """
 
 import io
@@ -17,8 +18,8 @@ from gunicorn.http.wsgi import FileWrapper, Response, create
 
 from service.call.body_state import KEPT, STREAM, BodyAwaited
 from service.server.http.receiving import Incoming
-from service.server.sending import Unsent, send_some
-from service.server.streaming import CONTINUE, PacedSocket, UnreceivedBody
+from service.server.http.sending import Unsent, send_some
+from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment

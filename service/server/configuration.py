@@ -8,11 +8,11 @@ import sys
 
 gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
 
-from service.observability.counter_files import make_folder, shared_memory  # noqa: E402
+from service.observability.metrics.counter_files import make_folder, shared_memory  # noqa: E402
 
 _COUNTERS = make_folder()  # before anything imports prometheus-client
 
-from service.observability.reserved_counters import reserve_counters  # noqa: E402
+from service.observability.metrics.reserved_counters import reserve_counters  # noqa: E402
 from service.server import open_files  # noqa: E402
 from service.server.hooks import Hooks  # noqa: E402
 from service.server.pipeline_logger import PipelineLogger  # noqa: E402

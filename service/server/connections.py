@@ -18,7 +18,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 from service.app import parts_of
 from service.server.accepting import AcceptPause
 from service.server.arrivals import IdleConnections
-from service.server.sending import PendingAnswers, Unsent
+from service.server.http.sending import PendingAnswers, Unsent
 
 TURN_S = 0.05
 """How long the loop sees to events until it looks for newcomers again."""

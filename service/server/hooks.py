@@ -16,12 +16,16 @@ from structlog.typing import FilteringBoundLogger
 
 from service.app import parts_of
 from service.observability.drain import Drain
-from service.observability.exposition import MetricsServer
-from service.observability.metrics import BuildCollector, WorkerCollector
-from service.observability.sampling import keep_sampling
-from service.observability.state import KeysCollector, StoreCollector, StoreWatch
+from service.observability.metrics.database_collector import (
+    KeysCollector,
+    StoreCollector,
+    StoreWatch,
+)
+from service.observability.metrics.exposition import MetricsServer
+from service.observability.metrics.instruments import BuildCollector, WorkerCollector
+from service.observability.metrics.sampling import keep_sampling
 from service.settings import Settings
-from service.store.status import SQLStatus
+from service.store.repositories.status import SQLStatus
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended."""

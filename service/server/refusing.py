@@ -8,7 +8,7 @@ import orjson
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.call.body_state import RECORD
 from service.domain.errors import Problem
-from service.observability.requests import RequestObserver, RequestRecord
+from service.observability.request_log import RequestObserver, RequestRecord
 from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:

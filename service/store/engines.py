@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service.settings import Settings
 from service.store.database import Database, Observer
-from service.store.reservations import Reservations
+from service.store.repositories.reservations import Reservations
 from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve
 from service.store.sqlite.database import SQLiteDatabase

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 
 from service.domain.model import Millis
 from service.store.database import Database
-from service.store.importing.files import SQLImports
+from service.store.imports.files import SQLImports
 from service.usecases.ports import KEPT_MS
 
 BRANDS_AT_ONCE = 500

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
-from service.domain.code_lists import MAX_LINES, ListForm
 from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import Millis
-from service.domain.refusals import MAX_ROW_BYTES, Refusal
+from service.formats.code_lists import MAX_LINES, ListForm
+from service.formats.refusals import MAX_ROW_BYTES, Refusal
 from service.usecases.ports import Clock, system_clock
 
 BLOCKS_AT_ONCE = 4

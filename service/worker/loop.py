@@ -7,7 +7,7 @@ from types import FrameType
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.errors import Unavailable
-from service.observability.job_metrics import JobMetrics
+from service.observability.metrics.jobs import JobMetrics
 from service.settings import Settings
 from service.store.database import Database
 from service.store.jobs.leases import SQLWork

@@ -5,10 +5,10 @@ from contextlib import closing
 
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.exposition import answers_of
-from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger, route_stdlib_logging
-from service.observability.scrapes import ScrapeServer
+from service.observability.metrics.exposition import answers_of
+from service.observability.metrics.jobs import JobMetrics
+from service.observability.metrics.scrape_server import ScrapeServer
 from service.settings import Settings, SettingsError
 from service.store.database import Database
 from service.store.engines import open_database

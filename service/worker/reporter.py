@@ -6,7 +6,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import Job
-from service.observability.job_metrics import JobMetrics
+from service.observability.metrics.jobs import JobMetrics
 from service.usecases.job_ports import JobKey, SpaceLow, Step
 
 

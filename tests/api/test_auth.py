@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.auth.guard import is_open
+from service.auth.authentication import is_open
 from tests.api.conftest import C
 from tests.tokens import bearer, token
 

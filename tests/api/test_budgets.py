@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from service.app import parts_of
 from service.domain.jobs import MAX_OPEN
-from service.store.importing import files
+from service.store.imports import files
 from tests.api.conftest import C
 from tests.engines import on_sqlite
 from tests.working import do_all

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from service.api.lists import ListType
-from service.domain.refusals import MAX_ROW_BYTES, Reason
-from service.store.importing import chunks, storing
+from service.formats.refusals import MAX_ROW_BYTES, Reason
+from service.store.imports import chunks, storing
 from tests.api.conftest import C
 from tests.tokens import bearer
 from tests.working import do_all

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.api.paging import Cursors
-from service.auth.keys import cursor_key
+from service.api.pagination import Cursors
+from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
 from service.settings import Settings
 from tests.api.conftest import C

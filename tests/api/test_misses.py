@@ -9,8 +9,8 @@ from service.api.misses import MOST, WINDOW_S, Misses
 from service.app import parts_of
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
-from service.domain.refusals import Reason, Refusal
-from service.observability.metrics import Metrics
+from service.formats.refusals import Reason, Refusal
+from service.observability.metrics.instruments import Metrics
 from service.settings import Settings
 from tests.api.conftest import C
 from tests.tokens import bearer

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.app import create_app, parts_of
-from service.auth import watched
+from service.auth.keys import file_watcher
 from service.settings import load_settings
 from tests.issuer import Issuer, serving
 from tests.tokens import SECRET, bearer, forged, part
@@ -22,10 +22,10 @@ def later(monkeypatch):
 
     def skip():
         nonlocal passed
-        passed += watched.LOOK_EVERY_S
+        passed += file_watcher.LOOK_EVERY_S
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
-    monkeypatch.setattr(watched, "time", clock)
+    monkeypatch.setattr(file_watcher, "time", clock)
     return skip
 
 

@@ -25,7 +25,7 @@ _TAKE = text(
 
 
 class RacyReservations:
-    """Implements `service.store.reservations.Reservations`, as one should not."""
+    """Implements `service.store.repositories.reservations.Reservations`, as one should not."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from service.store.postgresql.reservations import RESERVE
-from service.store.reservations import HELD
+from service.store.repositories.reservations import HELD
 from service.store.sqlite.reservations import CLAIM, COUNT_CLAIM
 from service.usecases.ports import system_clock
 from tests.load.errors import BenchmarkError

@@ -7,14 +7,14 @@ from functools import partial
 import psycopg
 from sqlalchemy import text
 
-from service.api.paging import Cursors
+from service.api.pagination import Cursors
 from service.app import Parts, create_app, parts_of
-from service.auth.keys import cursor_key
+from service.auth.keys.loading import cursor_key
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
-from service.store.loading import Part, load_codes
-from service.store.pools import find_pool, move, open_default_pool
+from service.store.repositories.loading import Part, load_codes
+from service.store.repositories.pools import find_pool, move, open_default_pool
 from service.usecases.ports import system_clock
 from tests.load.errors import BenchmarkError
 from tests.tokens import SECRET

@@ -13,7 +13,7 @@ from service.domain.model import State
 from service.settings import Settings
 from service.store.database import Database
 from service.store.engines import open_database
-from service.store.pools import Pool, move, open_default_pool
+from service.store.repositories.pools import Pool, move, open_default_pool
 from service.usecases.ports import system_clock
 
 AT_ONCE = 20_000

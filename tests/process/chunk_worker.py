@@ -18,7 +18,6 @@ from flask import Flask
 import service
 from service.settings import load_settings
 from service.store.engines import open_database
-from service.store.importing import chunks, storing
 from service.usecases.job_ports import JobKey
 from service.usecases.working import Worker
 
@@ -47,11 +46,21 @@ def work_of(settings):
     if "app" in inspect.signature(open_database).parameters:
         arguments["app"] = Flask("worker")
     database = open_database(**arguments)
+    return module("jobs.leases", "leases").SQLWork(database)
+
+
+def module(now, before):
+    """Return a module of the store that was elsewhere until version 0.1."""
     try:
-        leases = import_module("service.store.jobs.leases")
+        return import_module(f"service.store.{now}")
     except ModuleNotFoundError:
-        leases = import_module("service.store.leases")  # until version 0.1
-    return leases.SQLWork(database)
+        return import_module(f"service.store.{before}")
+
+
+def make_chunks_small():
+    chunks = module("imports.chunks", "importing.chunks")
+    storing = module("imports.storing", "importing.storing")
+    chunks.RUN_ROWS, chunks.PART_ROWS, storing.STORED_AT_ONCE = 300, 50, 100
 
 
 def worker_of(work, wait):
@@ -74,7 +83,7 @@ def work_at(url):
 
 def main():
     """Work until there are no more lines."""
-    chunks.RUN_ROWS, chunks.PART_ROWS, storing.STORED_AT_ONCE = 300, 50, 100
+    make_chunks_small()
     answer(service.__file__)
     work_on = functools.cache(work_at)
     for line in sys.stdin:

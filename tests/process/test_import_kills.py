@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from service.domain.code_lists import ListForm
-from service.store.importing.files import SQLImports
+from service.formats.code_lists import ListForm
+from service.store.imports.files import SQLImports
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.verify import verify
 from service.usecases.imports import import_codes, receive

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from service.domain.code_lists import ListForm
 from service.domain.jobs import JobKind, Order
+from service.formats.code_lists import ListForm
 from service.settings import HOME, Settings
 from service.store.engines import open_database
-from service.store.importing import chunks, storing
-from service.store.importing.files import SQLImports
+from service.store.imports import chunks, storing
+from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade

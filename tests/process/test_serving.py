@@ -6,7 +6,7 @@ import socket
 import pytest
 import requests
 
-from service.observability.requests import LOCKED_DOWN, SECURITY_HEADERS
+from service.observability.request_log import LOCKED_DOWN, SECURITY_HEADERS
 from tests import forked
 from tests.callers import create, metric
 from tests.running import end, environment, running

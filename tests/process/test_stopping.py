@@ -67,7 +67,7 @@ class TestStop:
             wait_until(lambda: not service.workers)
         (left,) = tmp_path.glob("discount-metrics-*")
         os.utime(left, (1, 1))
-        begin = "from service.observability.counter_files import make_folder; make_folder()"
+        begin = "from service.observability.metrics.counter_files import make_folder; make_folder()"
         subprocess.run([sys.executable, "-c", begin], env=service.environment, check=True)
         assert not left.exists()
 

@@ -11,13 +11,13 @@ from functools import partial
 
 import pytest
 
-from service.domain.code_lists import ListForm
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
+from service.formats.code_lists import ListForm
 from service.settings import Settings
 from service.store.engines import open_database
-from service.store.importing.files import SQLImports
-from service.store.importing.tasks import CHECK, STORE
+from service.store.imports.files import SQLImports
+from service.store.imports.tasks import CHECK, STORE
 from service.store.jobs.repository import SQLJobs
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database, reservations_in
-from service.store.store import SQLStore
+from service.store.repositories.store import SQLStore
 from tests.installation import database_of
 from tests.postgresql import fresh_database
 

@@ -16,7 +16,7 @@ from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
-from service.store.status import SQLStatus
+from service.store.repositories.status import SQLStatus
 from tests.tokens import SECRET
 
 pytestmark = pytest.mark.own_database  # its files are moved away

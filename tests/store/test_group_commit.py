@@ -15,10 +15,10 @@ from service.domain.errors import NoCodesLeft, Unavailable
 from service.store import group_commit
 from service.store.group_commit import GroupCommit
 from service.store.maintenance.upgrade import upgrade
+from service.store.repositories.store import SQLStore
 from service.store.signals import ThreadSignals
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
-from service.store.store import SQLStore
 
 
 class Disk:

@@ -8,16 +8,16 @@ from itertools import chain
 import pytest
 from sqlalchemy import text
 
-from service.domain.code_lists import ListForm
 from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
-from service.observability.job_metrics import JobMetrics
-from service.store.importing import staged_codes, staging
-from service.store.importing import tasks as chunks
-from service.store.importing.files import SQLImports
+from service.formats.code_lists import ListForm
+from service.observability.metrics.jobs import JobMetrics
+from service.store.imports import staged_codes, staging
+from service.store.imports import tasks as chunks
+from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
-from service.store.loading import Part, probes
+from service.store.repositories.loading import Part, probes
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock

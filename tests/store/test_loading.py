@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.errors import Unavailable
-from service.store.loading import Part, load_codes
-from service.store.pools import open_default_pool
+from service.store.repositories.loading import Part, load_codes
+from service.store.repositories.pools import open_default_pool
 from service.store.sqlite.turnstile import Turnstile
 from tests.engines import on_sqlite
 

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.jobs import JobState
-from service.observability.job_metrics import JobMetrics
 from service.observability.logging import build_logger
+from service.observability.metrics.jobs import JobMetrics
 from service.store import purging
-from service.store.importing.files import SQLImports
+from service.store.imports.files import SQLImports
 from service.store.jobs.leases import PAUSED, SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge

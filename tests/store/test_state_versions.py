@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from service.domain.errors import Conflict
 from service.domain.jobs import JobKind, Order
-from service.observability.job_metrics import JobMetrics
-from service.store.importing.tasks import Cursor, written
+from service.observability.metrics.jobs import JobMetrics
+from service.store.imports.tasks import Cursor, written
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.jobs.state import STATE_VERSION

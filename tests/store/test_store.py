@@ -21,9 +21,9 @@ from service.domain.errors import (
     Unavailable,
 )
 from service.domain.model import Level, State
-from service.store.codes import add_codes
-from service.store.pools import find_pool
-from service.store.status import SQLStatus
+from service.store.repositories.codes import add_codes
+from service.store.repositories.pools import find_pool
+from service.store.repositories.status import SQLStatus
 from tests.engines import on_sqlite
 
 NOW = 1_800_000_000_000

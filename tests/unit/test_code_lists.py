@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.lists import CODE_COLUMNS
-from service.domain.code_lists import ListForm, Position, read_rows
 from service.domain.codes import MAX_LENGTH, PATTERN, is_code
-from service.domain.records import COLUMN, EXPORTED_WITH_IT
-from service.domain.refusals import MAX_ROW_BYTES, Reason, Refusal
+from service.formats.code_lists import ListForm, Position, read_rows
+from service.formats.records import COLUMN, EXPORTED_WITH_IT
+from service.formats.refusals import MAX_ROW_BYTES, Reason, Refusal
 
 CODES = st.from_regex(PATTERN.replace("$", r"\Z"), fullmatch=True)
 MESS = st.text('",\n\r-AB12{}:\ufeff cde').map(str.encode) | st.binary(max_size=100)

@@ -6,11 +6,11 @@ import re
 
 from prometheus_client import generate_latest
 
-from service.api.document import operations_of
+from service.api.openapi.document import operations_of
 from service.domain.model import Level, Levels, Room
-from service.observability.job_metrics import JobMetrics
-from service.observability.metrics import BuildCollector, Metrics, WorkerCollector
-from service.observability.state import KeysCollector, StoreCollector, StoreNow
+from service.observability.metrics.database_collector import KeysCollector, StoreCollector, StoreNow
+from service.observability.metrics.instruments import BuildCollector, Metrics, WorkerCollector
+from service.observability.metrics.jobs import JobMetrics
 from service.settings import HOME
 from service.usecases.job_ports import JobsNow
 

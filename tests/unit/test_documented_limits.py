@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from service.api.document import build_document
+from service.api.openapi.document import build_document
 from service.api.parsing import MAX_BODY_BYTES
-from service.api.schemas import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT
-from service.auth.verified import LEEWAY_S
+from service.api.schemas.requests import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT
+from service.auth.token_cache import LEEWAY_S
 from service.domain import codes, names
 from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN
-from service.observability.metrics import SLOW_S
-from service.observability.slow import EVERY_S
-from service.observability.state import ASK_WITHIN_S, JOB_WAITS_S
+from service.observability.metrics.database_collector import ASK_WITHIN_S, JOB_WAITS_S
+from service.observability.metrics.instruments import SLOW_S
+from service.observability.slow_log import EVERY_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
 from service.store.group_commit import DEADLINE_S, MAX_BATCH
 from service.store.postgresql.connection import STATEMENT_S

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from service.auth.jwk_sets import IgnoredKey, KeysRefused, read_jwk_set
-from service.auth.keys import load_keys
+from service.auth.keys.jwks import IgnoredKey, KeysRefused, read_jwk_set
+from service.auth.keys.loading import load_keys
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
 from service.settings import Settings, SettingsError

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from service.auth.fetch import MAX_BYTES, fetch
-from service.auth.handed_down import HandedDown
-from service.auth.jwk_sets import KeysRefused
-from service.auth.keyring import Pace, PublishedKeys
-from service.auth.keys import read_published_keys
+from service.auth.keys.fetch import MAX_BYTES, fetch
+from service.auth.keys.jwks import KeysRefused
+from service.auth.keys.loading import read_published_keys
+from service.auth.keys.providers import Pace, PublishedKeys
+from service.auth.keys.shared_document import HandedDown
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated, Unavailable
 from tests.issuer import Issuer, answer, serving

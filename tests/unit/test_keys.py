@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from service.auth.jwk_sets import Key
-from service.auth.keys import development_secret, load_keys, read_keys_file
+from service.auth.keys.jwks import Key
+from service.auth.keys.loading import development_secret, load_keys, read_keys_file
 from service.auth.tokens import issue_token
 from service.settings import Settings, SettingsError
 from tests.tokens import SECRET

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.store.loading import Part, probes
+from service.store.repositories.loading import Part, probes
 
 SPACE = 2**32
 

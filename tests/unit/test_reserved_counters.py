@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from service.observability.reserved_counters import ReservedDict
+from service.observability.metrics.reserved_counters import ReservedDict
 
 
 @pytest.fixture

@@ -9,8 +9,13 @@ import pytest
 import requests
 import structlog
 
-from service.observability import scrapes
-from service.observability.scrapes import MAX_CONNECTIONS, Request, Response, ScrapeServer
+from service.observability.metrics import scrape_server
+from service.observability.metrics.scrape_server import (
+    MAX_CONNECTIONS,
+    Request,
+    Response,
+    ScrapeServer,
+)
 from tests.waiting import wait_until
 
 ANSWER = b"metric 1\n" * 10
@@ -109,15 +114,15 @@ def test_many_that_send_half_a_head_hold_up_nobody(server):
 
 
 def test_a_head_that_is_not_whole_in_time_is_cut(server, monkeypatch):
-    monkeypatch.setattr(scrapes, "HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(scrape_server, "HEAD_WITHIN_S", 0.2)
     with connect(server) as client:
         client.sendall(b"GET /met")
         assert b"" == read(client)
 
 
 def test_who_takes_no_answer_holds_up_nobody_and_is_cut(server, answers, monkeypatch):
-    monkeypatch.setattr(scrapes, "TAKEN_WITHIN_S", 0.5)
-    monkeypatch.setattr(scrapes, "MAX_HELD", 20_000_000)
+    monkeypatch.setattr(scrape_server, "TAKEN_WITHIN_S", 0.5)
+    monkeypatch.setattr(scrape_server, "MAX_HELD", 20_000_000)
     answers[0] = lambda _request: Response("200 OK", [], b"x" * 8_000_000)
     with ExitStack() as stack:
         slow = [stack.enter_context(connect(server)) for _ in range(5)]
@@ -180,7 +185,7 @@ def test_where_the_system_has_no_file_left_it_is_tried_again(server, monkeypatch
             raise OSError(24, "Too many open files")
         return accept(listener)
 
-    monkeypatch.setattr(scrapes, "PAUSE_S", 0.05)
+    monkeypatch.setattr(scrape_server, "PAUSE_S", 0.05)
     monkeypatch.setattr(socket.socket, "accept", refusing)
     began = time.monotonic()
     assert scrape(server).ok

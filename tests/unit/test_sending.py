@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.server.sending import PendingAnswers, Unsent, send_some
+from service.server.http.sending import PendingAnswers, Unsent, send_some
 
 
 class Loop:
@@ -79,7 +79,7 @@ def test_who_takes_nothing_is_cut_in_time(loop, conns, monkeypatch):
     loop.pending.end_slow()
     assert [] == loop.cut
     later = time.monotonic() + 11
-    monkeypatch.setattr("service.server.sending.time.monotonic", lambda: later)
+    monkeypatch.setattr("service.server.http.sending.time.monotonic", lambda: later)
     loop.pending.end_slow()
     assert [conns[0]] == loop.cut
 

@@ -14,14 +14,14 @@ from gunicorn.config import Config
 
 from service.call.body_state import RECORD
 from service.domain.errors import RequestTimeout
-from service.observability.requests import Pseudonyms, RequestObserver, RequestRecord
+from service.observability.request_log import Pseudonyms, RequestObserver, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.arrivals import Arrivals
 from service.server.http.head import read_head
 from service.server.http.receiving import Incoming
+from service.server.http.sending import Unsent
 from service.server.plain_calls import PlainCalls
 from service.server.refusing import known_of
-from service.server.sending import Unsent
 from service.server.tasks import Tasks
 from service.server.worker import ServiceWorker
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from service.observability.metrics import SLOW_S, Metrics
-from service.observability.slow import EVERY_S, SlowLog
+from service.observability.metrics.instruments import SLOW_S, Metrics
+from service.observability.slow_log import EVERY_S, SlowLog
 
 
 class Log:

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from service.domain.model import Level, Levels, Room
-from service.observability.state import StoreCollector, StoreWatch
+from service.observability.metrics.database_collector import StoreCollector, StoreWatch
 from service.usecases.job_ports import JobsNow
 
 LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)

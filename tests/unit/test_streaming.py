@@ -4,7 +4,7 @@ import pytest
 
 from service.domain.errors import InvalidRequest
 from service.server.http.body import ChunkedBody, SizedBody
-from service.server.streaming import UnreceivedBody
+from service.server.http.streaming import UnreceivedBody
 
 ONE_CHUNK = b"8\r\nCODE-1\r\n\r\n"
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.auth.jwk_sets import Key, KeySet
+from service.auth.keys.jwks import Key, KeySet
+from service.auth.token_cache import LEEWAY_S
 from service.auth.tokens import Verifier
-from service.auth.verified import LEEWAY_S
 from service.domain.errors import Unauthenticated
 from tests.tokens import SECRET, Keys, claims, forged, signed, token
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from service.auth import tokens
 from service.auth.caller import Caller
-from service.auth.jwk_sets import NO_KEYS, Key
+from service.auth.keys.jwks import NO_KEYS, Key
+from service.auth.token_cache import LEEWAY_S, VerifiedTokens
 from service.auth.tokens import Verifier
-from service.auth.verified import LEEWAY_S, VerifiedTokens
 from service.domain.errors import Unauthenticated
 from tests.tokens import SECRET, Keys, forged, token
 

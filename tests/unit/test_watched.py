@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from service.auth.watched import Watched
+from service.auth.keys.file_watcher import Watched
 from service.settings import SettingsError
 
 

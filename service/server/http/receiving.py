@@ -9,7 +9,7 @@ from typing import Any
 
 from service.server.http.body import Body
 from service.server.http.head import MAX_HEAD, HttpRequest, check_beginning
-from service.server.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
+from service.server.http.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
 
 SMALL_BODY = 16 * 1024
 """Bytes of a body that are collected before the application is asked whether it wants it."""

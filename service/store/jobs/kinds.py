@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from service.domain import codes
 from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import Millis
-from service.store.importing import chunks, staged_codes
-from service.store.importing.tasks import Task, task_of
-from service.store.loading import Part, load_codes
-from service.store.pools import Pool
+from service.store.imports import chunks, staged_codes
+from service.store.imports.tasks import Task, task_of
+from service.store.repositories.loading import Part, load_codes
+from service.store.repositories.pools import Pool
 
 
 class Progress(NamedTuple):

@@ -21,8 +21,8 @@ from service.store.jobs.due import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJ
 from service.store.jobs.kinds import KINDS, PREPARATIONS, Progress
 from service.store.jobs.repository import COLUMNS, as_job, finish
 from service.store.jobs.state import STATE_VERSION
-from service.store.pools import Pool
-from service.store.reservations import RESERVE_BEGINS
+from service.store.repositories.pools import Pool
+from service.store.repositories.reservations import RESERVE_BEGINS
 from service.store.tables import job
 from service.usecases.job_ports import LEASE_MS, JobKey, Lease, LeaseLost, SpaceLow, Step
 

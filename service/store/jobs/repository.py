@@ -12,11 +12,11 @@ from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order, new_job
 from service.domain.model import AnswerKind, Idempotency, Millis, Page
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.domain.wording import counted
-from service.store import idempotency
 from service.store.database import Database
-from service.store.importing import staging
-from service.store.importing.tasks import is_storing
-from service.store.pools import Pool, find_pool, open_default_pool
+from service.store.imports import staging
+from service.store.imports.tasks import is_storing
+from service.store.repositories import idempotency
+from service.store.repositories.pools import Pool, find_pool, open_default_pool
 from service.store.space import growing
 from service.store.tables import brand, job
 from service.usecases.imports import FileKey

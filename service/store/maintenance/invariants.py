@@ -17,7 +17,7 @@ from typing import NamedTuple
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import AnswerKind, Millis, State
 from service.domain.names import DEFAULT_CAMPAIGN
-from service.store.importing.invariants import INVARIANTS as OF_IMPORTS
+from service.store.imports.invariants import INVARIANTS as OF_IMPORTS
 
 
 class Invariant(NamedTuple):

@@ -11,9 +11,9 @@ from psycopg.errors import UniqueViolation
 
 from service.domain.errors import Unavailable
 from service.domain.model import Millis, Reservation
-from service.store.pools import Pool, keys_of
 from service.store.postgresql.database import PostgreSQLDatabase
-from service.store.reservations import HELD, RESERVE_BEGINS, as_reservation
+from service.store.repositories.pools import Pool, keys_of
+from service.store.repositories.reservations import HELD, RESERVE_BEGINS, as_reservation
 
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""
@@ -122,7 +122,7 @@ def _is_new(row: Sequence[Any]) -> bool:
 
 
 class PostgreSQLReservations:
-    """Implements `service.store.reservations.Reservations`, which documents the methods."""
+    """Implements `store.repositories.reservations.Reservations`, which documents the methods."""
 
     def __init__(self, database: PostgreSQLDatabase) -> None:
         self._database = database

@@ -7,8 +7,8 @@ from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
 from service.domain.names import MAX_NAME, MAX_USER
-from service.store.idempotency import ANSWER
 from service.store.maintenance.structure import Breach, integrity, references
+from service.store.repositories.idempotency import ANSWER
 from service.store.tables import belongs, metadata
 
 # A text of a UTF-8 database holds no U+0000 and no surrogates, so no rule need name them.

@@ -5,8 +5,8 @@ from sqlite3 import IntegrityError
 from sqlalchemy import Connection
 
 from service.domain.model import Millis, Reservation, State
-from service.store.pools import Pool, keys_of
-from service.store.reservations import HELD, as_reservation
+from service.store.repositories.pools import Pool, keys_of
+from service.store.repositories.reservations import HELD, as_reservation
 from service.store.sqlite.database import SQLiteDatabase, driver_of
 
 # The index is named, because the planner, left alone, walks another one over all codes that
@@ -32,7 +32,7 @@ _OF_USER = """
 
 
 class SQLiteReservations:
-    """Implements `service.store.reservations.Reservations`, which documents the methods."""
+    """Implements `store.repositories.reservations.Reservations`, which documents the methods."""
 
     def __init__(self, database: SQLiteDatabase) -> None:
         self._database = database

@@ -1,0 +1,278 @@
+"""The OpenAPI document, written from the operations themselves."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+from marshmallow import Schema, fields
+
+from service import __version__
+from service.api.idempotency import REPLAYED
+from service.api.lists import ListType, written
+from service.api.operation import Answer, Operation
+from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
+from service.api.schemas.responses import ProblemObject
+from service.domain.errors import Forbidden, InputError, InvalidRequest, Problem, Unauthenticated
+
+OPENAPI_VERSION = "3.0.3"
+SECURITY_SCHEME = "bearerAuth"
+DESCRIPTION = """\
+Brands own pools of secret discount codes. A user gets one code of a pool, the same one for
+ever, and no code goes to two users.
+
+Every call carries `Authorization: Bearer <JWT>`; `discount token` makes one for development.
+Every answer carries `X-Request-ID`: the caller's own, if it sent a sane one.
+Every error is a problem (RFC 9457), and its `type` is a page that says what to do.
+Every answer to a known caller carries `RateLimit` and `RateLimit-Policy`, unless limits are off.
+"""
+TAGS = {
+    "discount": "The two calls that never change.",
+    "brands": "Brands and their campaigns.",
+    "codes": "The codes of a campaign.",
+    "jobs": "Work that takes longer than a call may.",
+    "imports": "Lists of codes of your own.",
+    "exports": "All codes of a campaign at once.",
+    "reservations": "One code for each user of a campaign.",
+    "probes": "For the orchestrator; no token is needed.",
+}
+_REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+_HEADERS: Mapping[str, tuple[str, str]] = {
+    "X-Request-ID": ("The id of this request, in the log too.", _REQUEST_ID),
+    "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
+    "Location": (
+        "Where to watch the job.",
+        "/v1/brands/brand1/campaigns/default/jobs/019a2f3be4d4c0ffee0123456789abcd",
+    ),
+    REPLAYED: ("Whether this is the answer of an earlier request with the same key.", "true"),
+    "RateLimit": ("The caller's calls that are left, and for how long.", '"caller";r=49999;t=10'),
+    "RateLimit-Policy": ("How many calls it has, and in how long.", '"caller";q=50000;w=10'),
+    "Retry-After": ("Seconds to wait.", "1"),
+    "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
+}
+NO_NUL = r"^[^\x00]+$"
+_UPLOADS = {
+    ListType.CSV.value: "code\r\nQMYFRFPA99E7\r\n7KJSE5AG3CVE\r\n",
+    ListType.NDJSON.value: '{"code":"QMYFRFPA99E7"}\n{"code":"7KJSE5AG3CVE"}\n',
+}
+_LIMIT = ("RateLimit", "RateLimit-Policy")
+
+
+def operations_of(app: Flask) -> Iterator[Operation]:
+    """Walk the operations of `app`, in the order of its routes."""
+    for rule in app.url_map.iter_rules():
+        found = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if isinstance(found, Operation):
+            yield found
+
+
+def build_document(app: Flask) -> dict[str, Any]:
+    """Write the document of what `app` serves."""
+    spec = APISpec(
+        title="Discount Service",
+        version=__version__,
+        openapi_version=OPENAPI_VERSION,
+        plugins=[MarshmallowPlugin()],
+        info={"description": DESCRIPTION, "license": {"name": "MIT"}},
+        servers=[{"url": "/"}],
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+    )
+    spec.components.security_scheme(
+        SECURITY_SCHEME,
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Checked as RFC 8725 advises.",
+        },
+    )
+    for operation in operations_of(app):
+        spec.path(operation.path, operations={operation.method.lower(): _describe(operation)})
+    for path, described in _PROBES.items():
+        spec.path(path, operations={"get": described})
+    document: dict[str, Any] = spec.to_dict()
+    return document
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": f"{operation.description}\n\nScope: `{operation.scope}`.",
+        "security": [{SECURITY_SCHEME: []}],
+        "parameters": [
+            {"in": location, "schema": schema}
+            for location, schema in (
+                ("path", operation.parameters),
+                ("query", operation.query),
+                ("header", operation.header),
+            )
+            if schema
+        ],
+        "responses": {
+            **{str(status): _good(answer) for status, answer in operation.answers.items()},
+            **_refusals(operation),
+        },
+    }
+    if operation.body:
+        described["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": operation.body,
+                    "example": example_of(operation.body()),
+                }
+            },
+        }
+    if operation.upload:
+        described["requestBody"] = {
+            "required": True,
+            "content": {
+                list_type: {
+                    "schema": {"type": "string", "minLength": 1, "pattern": NO_NUL},
+                    "example": _UPLOADS[list_type],
+                }
+                for list_type in operation.upload
+            },
+        }
+    return described
+
+
+def _good(answer: Answer) -> dict[str, Any]:
+    schema = answer.schema
+    example = answer.example
+    if example is None and isinstance(schema, type):
+        example = example_of(schema())
+    return {
+        "description": answer.description,
+        "headers": _headers("X-Request-ID", *_LIMIT, *answer.headers),
+        "content": _lists(answer, example)
+        if answer.lists
+        else {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:
+    """Describe a list in each of the ways that it is written; the document sees one text."""
+    rows = [[example[column] for column in answer.columns]]
+    return {
+        list_type: {
+            "schema": {"type": "string"},
+            "example": b"".join(written(answer.columns, [rows], ListType(list_type))).decode(),
+        }
+        for list_type in answer.lists
+    }
+
+
+def _refusals(operation: Operation) -> dict[str, Any]:
+    """Describe an operation's problems; several may share a status."""
+    path = operation.path
+    if operation.parameters:
+        path = path.format(**example_of(operation.parameters()))
+    by_status: dict[int, list[Problem]] = {}
+    for kind in operation.refusals:
+        problem = _instance_of(kind, operation)
+        by_status.setdefault(problem.status, []).append(problem)
+    return {
+        str(status): {
+            "description": " Or: ".join(problem.meaning for problem in problems),
+            "headers": _headers(
+                "X-Request-ID",
+                *(() if isinstance(problems[0], Unauthenticated) else _LIMIT),
+                *problem_headers(problems[0]),
+            ),
+            "content": {
+                PROBLEM_JSON: {
+                    "schema": ProblemObject,
+                    "examples": {
+                        problem.slug: {
+                            "summary": problem.title,
+                            "value": problem_object(problem, path, _REQUEST_ID),
+                        }
+                        for problem in problems
+                    },
+                }
+            },
+        }
+        for status, problems in sorted(by_status.items())
+    }
+
+
+def _instance_of(kind: type[Problem], operation: Operation) -> Problem:
+    if issubclass(kind, Forbidden):
+        return Forbidden(operation.scope)
+    if issubclass(kind, InvalidRequest):
+        place = next(iter((operation.body or operation.query)().fields), "brand")
+        return InvalidRequest([InputError(f"/{place}", "Not a valid value.")])
+    if issubclass(kind, Unauthenticated):
+        return Unauthenticated("The call carries no bearer token.")
+    return kind()
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {
+        name: {
+            "description": _HEADERS[name][0],
+            "schema": {"type": "string", "example": _HEADERS[name][1]},
+        }
+        for name in names
+    }
+
+
+def example_of(schema: Schema) -> dict[str, Any]:
+    """Put a schema's examples together; members with a default are left out."""
+    return {name: _example(field) for name, field in schema.fields.items() if field.required}
+
+
+def _example(field: fields.Field[Any]) -> Any:
+    if isinstance(field, fields.Nested):
+        return example_of(field.schema)
+    if isinstance(field, fields.List):
+        return [_example(field.inner)]
+    return field.metadata.get("example")
+
+
+_PROBES: Mapping[str, Any] = {
+    "/livez": {
+        "operationId": "livez",
+        "tags": ["probes"],
+        "summary": "Tell whether the process answers",
+        "description": "It touches nothing.",
+        "security": [],
+        "responses": {
+            "200": {
+                "description": "It does.",
+                "content": {
+                    "application/json": {
+                        "schema": {"type": "object"},
+                        "example": {"status": "ok"},
+                    }
+                },
+            }
+        },
+    },
+    "/readyz": {
+        "operationId": "readyz",
+        "tags": ["probes"],
+        "summary": "Tell whether calls can be served",
+        "description": "Each thing that is needed is checked, within a second.",
+        "security": [],
+        "responses": {
+            status: {
+                "description": text,
+                "content": {
+                    "application/json": {
+                        "schema": {"type": "object"},
+                        "example": {"status": word, "checks": {"database": database}},
+                    }
+                },
+            }
+            for status, text, word, database in (
+                ("200", "They can.", "ready", "ok"),
+                ("503", "They cannot; `checks` says why.", "not ready", "unavailable"),
+            )
+        },
+    },
+}

@@ -1,0 +1,196 @@
+"""What comes in, as marshmallow schemas: requests are parsed with them and documented from them.
+
+Every limit comes from the domain or the use case that owns it. Input schemas refuse what
+they do not know; the numbers in a JSON body must be JSON integers.
+"""
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from service.api.schemas.fields import CodeText, DecimalText, Name
+from service.domain import names
+from service.domain.jobs import JOB_ID, MAX_GENERATED, JobKind
+from service.domain.model import State
+from service.usecases.codes import MAX_PER_CALL
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 100
+MAX_CURSOR = 1024
+MAX_IDEMPOTENCY_KEY = 255
+
+
+class Input(Schema):
+    """Base of what comes in."""
+
+    class Meta:
+        """Refuse unknown members."""
+
+        unknown = RAISE
+
+
+def _nothing() -> None:
+    """Stand for a parameter that is not there; were it `None`, the document would allow null."""
+
+
+class BrandPath(Input):
+    """A brand."""
+
+    brand = Name(required=True, metadata={"example": "brand1", "description": "Name of a brand."})
+
+
+class CampaignPath(BrandPath):
+    """A campaign of a brand."""
+
+    campaign = Name(
+        required=True,
+        metadata={"example": names.DEFAULT_CAMPAIGN, "description": "Name of a campaign."},
+    )
+
+
+class CodePath(CampaignPath):
+    """A code of a campaign."""
+
+    code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
+
+
+class ReservationPath(CampaignPath):
+    """A user's reservation in a campaign."""
+
+    user = Name(
+        required=True,
+        longest=names.MAX_USER,
+        metadata={"example": "user1", "description": "The caller's own id of a user."},
+    )
+
+
+class JobPath(CampaignPath):
+    """A job of a campaign."""
+
+    job = fields.String(
+        required=True,
+        validate=validate.Regexp(rf"^{JOB_ID}\Z", error="Not the id of a job."),
+        metadata={
+            "example": "019a2f3be4d4c0ffee0123456789abcd",
+            "description": "The id of a job.",
+            "pattern": f"^{JOB_ID}$",
+        },
+    )
+
+
+class FetchPath(BrandPath):
+    """A user of a brand."""
+
+    user = Name(
+        required=True,
+        longest=names.MAX_USER,
+        metadata={"example": "user1", "description": "The caller's own id of a user."},
+    )
+
+
+class FetchQuery(Input):
+    """Which pool to take from."""
+
+    campaign = Name(
+        load_default=names.DEFAULT_CAMPAIGN,
+        metadata={"description": "Name of a campaign."},
+    )
+
+
+class PageQuery(Input):
+    """Which part of a listing."""
+
+    limit = DecimalText(
+        load_default=DEFAULT_LIMIT,
+        validate=validate.Range(1, MAX_LIMIT),
+        metadata={"description": "Most items on the page."},
+    )
+    cursor = fields.String(
+        load_default=_nothing,
+        validate=validate.Length(1, MAX_CURSOR),
+        metadata={"description": "`next_cursor` of the page before."},
+    )
+
+
+class ExportQuery(Input):
+    """Which codes."""
+
+    state = fields.Enum(
+        State,
+        by_value=True,
+        load_default=_nothing,
+        metadata={"description": "Only codes in this state."},
+    )
+
+
+class ImportQuery(Input):
+    """Whether it is meant."""
+
+    dry_run = fields.Boolean(
+        truthy={"true"},
+        falsy={"false"},
+        load_default=False,
+        metadata={"description": "Whether to check the list and store nothing."},
+    )
+
+
+class CodesQuery(PageQuery, ExportQuery):
+    """Which codes, and which part of them."""
+
+
+class IdempotencyHeader(Input):
+    """Tells a repeated request from a new one."""
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key",
+        load_default=_nothing,
+        validate=validate.Regexp(
+            rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}\Z",
+            error=f"Not 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII.",
+        ),
+        metadata={
+            "description": "A key of yours for this request. The same key and body within 24 "
+            "hours get the first answer again; another body is a conflict.",
+            "minLength": 1,
+            "maxLength": MAX_IDEMPOTENCY_KEY,
+            "pattern": rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}$",
+        },
+    )
+
+
+class CreateCodes(Input):
+    """How many codes."""
+
+    number_to_create = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Range(1, MAX_PER_CALL),
+        metadata={"example": 10, "description": "How many codes to create."},
+    )
+
+
+class CreateJob(Input):
+    """What to do, and how much of it."""
+
+    kind = fields.String(
+        required=True,
+        validate=validate.OneOf([JobKind.GENERATE.value]),
+        metadata={
+            "example": JobKind.GENERATE.value,
+            "description": "`generate` creates codes.",
+        },
+    )
+    count = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Range(1, MAX_GENERATED),
+        metadata={"example": 100_000, "description": "How many codes to create."},
+    )
+
+
+class CreateDiscount(CreateCodes):
+    """For which brand how many codes."""
+
+    brand = Name(required=True, metadata={"example": "brand1", "description": "Name of a brand."})
+    campaign = Name(
+        load_default=names.DEFAULT_CAMPAIGN,
+        metadata={"description": "Name of a campaign; `default` is made if it is not there."},
+    )

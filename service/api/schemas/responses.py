@@ -1,0 +1,213 @@
+"""What goes out, as marshmallow schemas: answers are documented with them, and tested against."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from service.api.schemas.fields import CodeText, Name
+from service.api.schemas.requests import MAX_LIMIT
+from service.domain import names
+from service.domain.errors import PROBLEMS
+from service.domain.jobs import JobKind, JobState
+from service.domain.model import State
+from service.formats.refusals import Reason
+
+
+def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:
+    example = None if null else "2026-11-22T13:01:40.123Z"
+    return fields.AwareDateTime(
+        required=True,
+        allow_none=null,
+        metadata={"description": f"{description} (RFC 3339, UTC).", "example": example},
+    )
+
+
+def _state(example: State) -> fields.Enum[State]:
+    return fields.Enum(State, by_value=True, required=True, metadata={"example": example.value})
+
+
+class DiscountCode(Schema):
+    """The user's code."""
+
+    discount_code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
+
+
+class Reservation(DiscountCode):
+    """A user's reservation."""
+
+    state = _state(State.RESERVED)
+    brand = Name(required=True, metadata={"example": "brand1"})
+    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+    user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
+    reserved_at = _moment("When it was reserved")
+    expires_at = _moment("When it expires, if it does", null=True)
+
+
+class CodeObject(Schema):
+    """A code, without whoever holds it."""
+
+    code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
+    state = _state(State.AVAILABLE)
+    created_at = _moment("When it was created")
+    reserved_at = _moment("When it was reserved, if it was", null=True)
+    expires_at = _moment("When it expires, if it does", null=True)
+
+
+class BrandObject(Schema):
+    """A brand."""
+
+    brand = Name(required=True, metadata={"example": "brand1"})
+    created_at = _moment("When its first codes were created")
+
+
+class CampaignObject(BrandObject):
+    """A campaign."""
+
+    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+
+
+def _count(example: int) -> fields.Integer:
+    return fields.Integer(
+        required=True, validate=validate.Range(min=0), metadata={"example": example}
+    )
+
+
+class CountsObject(Schema):
+    """How many codes are in each state."""
+
+    available = _count(9)
+    reserved = _count(1)
+    redeemed = _count(0)
+    expired = _count(0)
+    disabled = _count(0)
+
+
+class BrandWithCounts(BrandObject):
+    """A brand and how many codes it has in each state."""
+
+    counts = fields.Nested(CountsObject, required=True)
+
+
+class CampaignWithCounts(CampaignObject):
+    """A campaign and how many codes it has in each state."""
+
+    counts = fields.Nested(CountsObject, required=True)
+
+
+class PageObject(Schema):
+    """A part of a listing."""
+
+    next_cursor = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Asks for the next page; null on the last.", "example": None},
+    )
+
+
+def _items(schema: type[Schema]) -> fields.List[Any]:
+    return fields.List(
+        fields.Nested(schema), required=True, validate=validate.Length(max=MAX_LIMIT)
+    )
+
+
+class JobObject(Schema):
+    """Work that takes longer than a call may."""
+
+    id = fields.String(
+        required=True,
+        metadata={
+            "description": "Tells it from every other.",
+            "example": "019a2f3be4d4c0ffee0123456789abcd",
+        },
+    )
+    kind = fields.Enum(
+        JobKind, by_value=True, required=True, metadata={"example": JobKind.GENERATE.value}
+    )
+    state = fields.Enum(
+        JobState, by_value=True, required=True, metadata={"example": JobState.QUEUED.value}
+    )
+    done = _count(0)
+    total = _count(100_000)
+    failed = _count(0)
+    detail = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why it failed, or what stays of it.", "example": None},
+    )
+    brand = Name(required=True, metadata={"example": "brand1"})
+    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+    requested_by = fields.String(
+        required=True, metadata={"description": "The `sub` of who asked.", "example": "me"}
+    )
+    created_at = _moment("When it was asked for")
+    started_at = _moment("When a worker began, if one has", null=True)
+    finished_at = _moment("When it ended, if it has", null=True)
+
+
+class RefusalObject(Schema):
+    """A line of a list that was refused."""
+
+    line = fields.Integer(
+        required=True,
+        metadata={"description": "Its number; the first is 1.", "example": 17},
+    )
+    reason = fields.Enum(
+        Reason, by_value=True, required=True, metadata={"example": Reason.IN_BRAND.value}
+    )
+    detail = fields.String(
+        required=True,
+        metadata={"description": "The reason in a sentence.", "example": Reason.IN_BRAND.text},
+    )
+
+
+class BrandPage(PageObject):
+    """A page of brands."""
+
+    items = _items(BrandObject)
+
+
+class CampaignPage(PageObject):
+    """A page of campaigns."""
+
+    items = _items(CampaignObject)
+
+
+class CodePage(PageObject):
+    """A page of codes."""
+
+    items = _items(CodeObject)
+
+
+class JobPage(PageObject):
+    """A page of jobs."""
+
+    items = _items(JobObject)
+
+
+class InputErrorObject(Schema):
+    """One fault in the input."""
+
+    pointer = fields.String(
+        required=True,
+        metadata={"description": "Where: a JSON pointer (RFC 6901).", "example": "/brand"},
+    )
+    detail = fields.String(required=True, metadata={"description": "What is wrong."})
+
+
+class ProblemObject(Schema):
+    """Why a call was refused or failed (RFC 9457)."""
+
+    type = fields.String(
+        required=True,
+        validate=validate.OneOf([f"/problems/{problem.slug}" for problem in PROBLEMS]),
+        metadata={"description": "The page that explains it.", "format": "uri-reference"},
+    )
+    title = fields.String(required=True)
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
+    detail = fields.String(required=True)
+    instance = fields.String(required=True, metadata={"format": "uri-reference"})
+    request_id = fields.String(required=True)
+    errors = fields.List(
+        fields.Nested(InputErrorObject),
+        metadata={"description": "For bad input: each fault."},
+    )

@@ -1,0 +1,1 @@
+"""The views: each takes a request apart by its schema, asks a use case, and shows the result."""

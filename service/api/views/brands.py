@@ -1,0 +1,85 @@
+"""Brands and their campaigns."""
+
+from flask import Blueprint, Response
+
+from service.api.answers import answer, brand_object, campaign_object, with_counts
+from service.api.operation import Answer, operation
+from service.api.pagination import Cursors
+from service.api.schemas import requests, responses
+from service.auth.authentication import current_caller
+from service.auth.caller import Scope
+from service.domain.errors import BrandNotFound, CampaignNotFound
+from service.domain.model import Brand, Campaign
+from service.usecases.ports import Store
+
+
+def brand_views(store: Store, cursors: Cursors) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("brands", __name__)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands",
+        summary="List brands",
+        scope=Scope.READ,
+        query=requests.PageQuery,
+        answers={200: Answer("A page of brands.", responses.BrandPage, headers=("Link",))},
+    )
+    def list_brands(limit: int, cursor: str | None) -> Response:
+        """Those that the token names and that exist, in the order of their names."""
+        page = store.brands(current_caller().brands, cursors.decode("brands", cursor), limit)
+        return cursors.page("brands", page, _key, brand_object)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}",
+        summary="Show a brand",
+        scope=Scope.READ,
+        parameters=requests.BrandPath,
+        answers={200: Answer("The brand.", responses.BrandWithCounts)},
+        refusals=(BrandNotFound,),
+    )
+    def show_brand(brand: str) -> Response:
+        """With how many codes it has in each state, over all its campaigns."""
+        found, counts = store.brand(brand)
+        return answer(with_counts(brand_object(found), counts))
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns",
+        summary="List a brand's campaigns",
+        scope=Scope.READ,
+        parameters=requests.BrandPath,
+        query=requests.PageQuery,
+        answers={200: Answer("A page of campaigns.", responses.CampaignPage, headers=("Link",))},
+        refusals=(BrandNotFound,),
+    )
+    def list_campaigns(brand: str, limit: int, cursor: str | None) -> Response:
+        """In the order of their names."""
+        listing = f"campaigns/{brand}"
+        page = store.campaigns(brand, cursors.decode(listing, cursor), limit)
+        return cursors.page(listing, page, _key, campaign_object)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}",
+        summary="Show a campaign",
+        scope=Scope.READ,
+        parameters=requests.CampaignPath,
+        answers={200: Answer("The campaign.", responses.CampaignWithCounts)},
+        refusals=(BrandNotFound, CampaignNotFound),
+    )
+    def show_campaign(brand: str, campaign: str) -> Response:
+        """With how many codes it has in each state."""
+        found, counts = store.campaign(brand, campaign)
+        return answer(with_counts(campaign_object(found), counts))
+
+    return views
+
+
+def _key(item: Brand | Campaign) -> str:
+    return item.name

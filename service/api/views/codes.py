@@ -1,0 +1,128 @@
+"""The codes of a campaign: creating them, listing them, showing one."""
+
+from flask import Blueprint, Response
+
+from service.api.answers import answer, code_object
+from service.api.idempotency import REPLAYED, answer_once, idempotency
+from service.api.misses import Misses
+from service.api.operation import Answer, operation
+from service.api.pagination import Cursors
+from service.api.schemas import requests, responses
+from service.auth.authentication import current_caller
+from service.auth.caller import Scope
+from service.domain.codes import ALPHABET, LENGTH
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeNotFound,
+    CodeSpaceExhausted,
+    Conflict,
+    InsufficientStorage,
+    TooManyMisses,
+)
+from service.domain.model import Code, State
+from service.observability.metrics.instruments import Metrics
+from service.observability.request_log import current_record
+from service.usecases.codes import MAX_PER_CALL, create_codes
+from service.usecases.ports import Store
+
+CODES_ANSWER = Answer(
+    f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
+    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PER_CALL},
+    example=["QMYFRFPA99E7", "7KJSE5AG3CVE"],
+    headers=(REPLAYED,),
+)
+
+
+def create(
+    store: Store,
+    metrics: Metrics,
+    brand: str,
+    campaign: str,
+    count: int,
+    *,
+    key: str | None,
+    status: int,
+) -> Response:
+    """Create codes, or answer a retry; count and answer."""
+    once = idempotency(key, [brand, campaign, count])
+    codes, new = create_codes(store, brand, campaign, count, once=once)
+    if new:
+        metrics.created(len(codes))
+    current_record().outcome = "created" if new else "replayed"
+    return answer_once(codes, status, new=new)
+
+
+def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("codes", __name__)
+
+    @operation(
+        views,
+        "POST",
+        "/v1/brands/{brand}/campaigns/{campaign}/codes",
+        summary="Create codes in a campaign",
+        scope=Scope.CREATE,
+        parameters=requests.CampaignPath,
+        header=requests.IdempotencyHeader,
+        body=requests.CreateCodes,
+        answers={201: CODES_ANSWER},
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
+    )
+    def create_campaign_codes(
+        brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
+    ) -> Response:
+        """All the codes are created, or none."""
+        count = number_to_create
+        return create(store, metrics, brand, campaign, count, key=idempotency_key, status=201)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}/codes",
+        summary="List a campaign's codes",
+        scope=Scope.EXPORT,
+        parameters=requests.CampaignPath,
+        query=requests.CodesQuery,
+        answers={200: Answer("A page of codes.", responses.CodePage, headers=("Link",))},
+        refusals=(BrandNotFound, CampaignNotFound),
+    )
+    def list_codes(
+        brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
+    ) -> Response:
+        """In an order that does not change. The list shows secrets that nobody holds yet."""
+        listing = f"codes/{brand}/{campaign}/{state}"
+        page = store.codes(brand, campaign, state, cursors.decode(listing, cursor), limit)
+        return cursors.page(listing, page, _key, code_object)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}/codes/{code}",
+        summary="Show a code",
+        scope=Scope.READ,
+        parameters=requests.CodePath,
+        answers={200: Answer("The code.", responses.CodeObject)},
+        refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
+    )
+    def show_code(brand: str, campaign: str, code: str) -> Response:
+        """Its state, and since when.
+
+        Who asks for many codes that there are not is refused for a while.
+        """
+        misses.require(current_caller(), brand)
+        try:
+            return answer(code_object(store.code(brand, campaign, code)))
+        except CodeNotFound:
+            misses.add(current_caller(), brand)
+            misses.require(current_caller(), brand)  # the one too many is told nothing either
+            raise
+
+    return views
+
+
+def _key(code: Code) -> str:
+    return code.code

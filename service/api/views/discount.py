@@ -1,0 +1,69 @@
+"""The two calls that must never change."""
+
+from flask import Blueprint, Response
+
+from service.api.operation import Answer, Said, operation
+from service.api.schemas import requests, responses
+from service.api.views.codes import CODES_ANSWER, create
+from service.api.views.reservations import reserve
+from service.auth.caller import Scope
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeSpaceExhausted,
+    Conflict,
+    InsufficientStorage,
+    NoCodesLeft,
+)
+from service.observability.metrics.instruments import Metrics
+from service.usecases.ports import Store
+
+
+def discount_views(store: Store, metrics: Metrics) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("discount", __name__)
+
+    @operation(
+        views,
+        "POST",
+        "/v1/discount/create",
+        summary="Create codes for a brand",
+        scope=Scope.CREATE,
+        header=requests.IdempotencyHeader,
+        body=requests.CreateDiscount,
+        answers={200: CODES_ANSWER},
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
+            InsufficientStorage,
+        ),
+    )
+    def post_v1_discount_create(
+        brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
+    ) -> Response:
+        """All the codes are created, or none. A brand comes into being with its first codes."""
+        count = number_to_create
+        return create(store, metrics, brand, campaign, count, key=idempotency_key, status=200)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/discount/fetch/{brand}/{user}",
+        summary="Give a user a code",
+        scope=Scope.RESERVE,
+        parameters=requests.FetchPath,
+        query=requests.FetchQuery,
+        answers={200: Answer("The user's code.", responses.DiscountCode)},
+        refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+        head=False,
+        plain=True,
+    )
+    def get_v1_discount_fetch__brand___user_(brand: str, user: str, campaign: str) -> Said:
+        """The code that was reserved for the user before, else one that is reserved now.
+
+        This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
+        does the same under a fitting verb.
+        """
+        reservation, _ = reserve(store, metrics, brand, campaign, user)
+        return {"discount_code": reservation.code}, 200
+
+    return views

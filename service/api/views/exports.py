@@ -1,0 +1,65 @@
+"""Exports: a campaign's codes as one long answer."""
+
+from contextlib import ExitStack
+
+from flask import Blueprint, Response
+
+from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
+from service.api.operation import Answer, operation
+from service.api.schemas import requests, responses
+from service.api.transfers import Transfers
+from service.auth.authentication import current_caller
+from service.auth.caller import Scope
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    NotAcceptable,
+    TooManyOwnTransfers,
+    TooManyTransfers,
+)
+from service.domain.model import State
+from service.usecases.exports import Exports
+
+
+def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
+    """Make the views over `exports`."""
+    views = Blueprint("exports", __name__)
+
+    @operation(
+        views,
+        "GET",
+        "/v1/brands/{brand}/campaigns/{campaign}/export",
+        summary="Export a campaign's codes",
+        scope=Scope.EXPORT,
+        parameters=requests.CampaignPath,
+        query=requests.ExportQuery,
+        answers={
+            200: Answer(
+                "The codes, as they were at one moment.",
+                responses.CodeObject,
+                lists=tuple(ListType),
+                columns=CODE_COLUMNS,
+            )
+        },
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, NotAcceptable),
+            *(TooManyTransfers, TooManyOwnTransfers),
+        ),
+        head=False,
+    )
+    def export_codes(brand: str, campaign: str, state: State | None) -> Response:
+        """As CSV with a header, or NDJSON, whichever `Accept` prefers.
+
+        The answer is sent while it is read. One that cannot be finished ends with a reset of the
+        connection, and without the last chunk of its chunked transfer coding: the client was too
+        slow, the database failed, or the service was stopped.
+        It shows secrets that nobody holds yet.
+        """
+        list_type = accepted()
+        with ExitStack() as stack:
+            pace = stack.enter_context(transfers.place(brand, current_caller()))
+            _, rows = stack.enter_context(exports.codes(brand, campaign, state))
+            parts = written(CODE_COLUMNS, code_table(rows), list_type)
+            return streamed(parts, pace, list_type, stack.pop_all().close)
+
+    return views

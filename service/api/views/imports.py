@@ -1,0 +1,169 @@
+"""Imports: lists of codes that come as one long body, and the reports of what was refused."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from flask import Blueprint, Response, request
+
+from service.api.idempotency import idempotency
+from service.api.lists import ListType, Table, accepted, streamed, written
+from service.api.misses import Misses
+from service.api.operation import Answer, operation
+from service.api.schemas import requests, responses
+from service.api.transfers import Transfers, paced_in
+from service.api.uploads import blocks, sent_form
+from service.api.views.jobs import ACCEPTED, PATH, accept
+from service.auth.authentication import current_caller
+from service.auth.caller import Scope
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    Conflict,
+    ImportBudgetExceeded,
+    InsufficientStorage,
+    JobNotFound,
+    NotAcceptable,
+    RequestTimeout,
+    TooManyJobs,
+    TooManyMisses,
+    TooManyOwnTransfers,
+    TooManyTransfers,
+)
+from service.formats.refusals import Reason, Refusal
+from service.usecases.imports import Imports, Received, digest, import_codes, receive
+from service.usecases.job_ports import Jobs
+from service.usecases.jobs import request_job
+from service.usecases.ports import system_clock
+
+REPORT_COLUMNS = ("line", "reason", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportParts:
+    """What imports need.
+
+    Args:
+        imports: Where lists are kept.
+        jobs: Where jobs are kept.
+        transfers: How many there may be at once.
+        max_bytes: How long a list may be.
+        misses: Counts the codes that a report tells of.
+    """
+
+    imports: Imports
+    jobs: Jobs
+    transfers: Transfers
+    max_bytes: int
+    misses: Misses
+
+
+def import_views(parts: ImportParts) -> Blueprint:
+    """Make the views."""
+    views = Blueprint("imports", __name__)
+
+    @operation(
+        views,
+        "POST",
+        "/v1/brands/{brand}/campaigns/{campaign}/imports",
+        summary="Import codes into a campaign",
+        scope=Scope.CREATE,
+        parameters=requests.CampaignPath,
+        query=requests.ImportQuery,
+        header=requests.IdempotencyHeader,
+        upload=tuple(ListType),
+        answers={202: ACCEPTED},
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, RequestTimeout),
+            *(Conflict, TooManyJobs, TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
+            *(ImportBudgetExceeded, InsufficientStorage),
+        ),
+    )
+    def import_list(
+        *,
+        brand: str,
+        campaign: str,
+        dry_run: bool,
+        idempotency_key: str | None,
+    ) -> Response:
+        """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
+
+        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
+        checks each row. If all are good, all become codes of the campaign; if one is refused, none
+        does, and the report of the job says which lines were refused, and why. No code of the list
+        can be reserved before all have been found good. With `dry_run`, nothing is stored.
+
+        The job belongs to the brand and its campaign. Where `default` is not there yet, both are
+        made with the job, and stay without codes if none is stored.
+        """
+        parts.misses.require(current_caller(), brand)
+        form = sent_form(parts.max_bytes)
+        with parts.transfers.place(brand, current_caller()) as pace:
+            received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
+        once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
+        job, new = import_codes(
+            parts.imports,
+            partial(request_job, parts.jobs, brand, campaign, once=once),
+            received,
+            form=form,
+            dry_run=dry_run,
+            requested_by=current_caller().subject,
+        )
+        return accept(brand, campaign, job, new=new)
+
+    @operation(
+        views,
+        "GET",
+        f"{PATH}/{{job}}/report",
+        summary="Show which lines an import has refused",
+        scope=Scope.CREATE,
+        parameters=requests.JobPath,
+        answers={
+            200: Answer(
+                "The lines, in their order, and why each was refused.",
+                responses.RefusalObject,
+                lists=tuple(ListType),
+                columns=REPORT_COLUMNS,
+            )
+        },
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, JobNotFound, NotAcceptable),
+            *(TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
+        ),
+        head=False,
+    )
+    def show_report(brand: str, campaign: str, job: str) -> Response:
+        """As CSV with a header, or NDJSON, whichever `Accept` prefers. It names no code.
+
+        Of a job that is open, it has what was found so far.
+        """
+        list_type = accepted()
+        caller = current_caller()
+        parts.misses.require(caller, brand)
+        with ExitStack() as stack:
+            pace = stack.enter_context(parts.transfers.place(brand, current_caller()))
+            refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
+            counted = parts.misses.counting(caller, brand, refusals)
+            lines = written(REPORT_COLUMNS, report_table(counted), list_type)
+            return streamed(lines, pace, list_type, stack.pop_all().close)
+
+    return views
+
+
+def _received(
+    parts: ImportParts, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
+) -> Received:
+    """Take a list in; nothing is kept of one that an earlier answer is for."""
+    once = idempotency(key, None)
+    if once and parts.imports.is_answered(once.key, system_clock()):
+        return digest(body, parts.max_bytes)
+    announced = request.content_length
+    return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)
+
+
+def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
+    """Show refusals as a table with `REPORT_COLUMNS`."""
+    for part in parts:
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

@@ -1,0 +1,144 @@
+"""Jobs: work on a campaign that takes longer than a call may."""
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response
+
+from service.api.answers import answer, timestamp
+from service.api.idempotency import REPLAYED, answer_once, idempotency
+from service.api.operation import Answer, operation
+from service.api.pagination import Cursors
+from service.api.schemas import requests, responses
+from service.auth.authentication import current_caller
+from service.auth.caller import Scope
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    Conflict,
+    InsufficientStorage,
+    JobNotFound,
+    TooManyJobs,
+)
+from service.domain.jobs import Job
+from service.observability.request_log import current_record
+from service.usecases.job_ports import Jobs
+from service.usecases.jobs import cancel_job, generate_codes
+
+PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
+ACCEPTED = Answer(
+    "The job is kept, and done soon. `Location` is where to watch it.",
+    responses.JobObject,
+    headers=("Location", REPLAYED),
+)
+
+
+def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
+    """Show a job."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "done": job.done,
+        "total": job.total,
+        "failed": job.failed,
+        "detail": job.detail,
+        "brand": brand,
+        "campaign": campaign,
+        "requested_by": job.requested_by,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+    }
+
+
+def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Response:
+    """Answer that a job is kept, and say where to watch it."""
+    current_record().outcome = "created" if new else "replayed"
+    accepted = answer_once(job_object(brand, campaign, job), 202, new=new)
+    names = {"brand": quote(brand, safe=""), "campaign": quote(campaign, safe="")}
+    accepted.headers["Location"] = f"{PATH.format(**names)}/{job.id}"
+    return accepted
+
+
+def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
+    """Make the views over `jobs`."""
+    views = Blueprint("jobs", __name__)
+
+    @operation(
+        views,
+        "POST",
+        PATH,
+        summary="Create many codes in a campaign",
+        scope=Scope.CREATE,
+        parameters=requests.CampaignPath,
+        header=requests.IdempotencyHeader,
+        body=requests.CreateJob,
+        answers={202: ACCEPTED},
+        refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs, InsufficientStorage),
+    )
+    def create_job(
+        brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
+    ) -> Response:
+        """A worker makes the codes in the background; those that are made can be reserved at once.
+
+        It goes on where it stood whatever happens to the worker.
+        """
+        job, new = generate_codes(
+            jobs,
+            brand,
+            campaign,
+            count,
+            requested_by=current_caller().subject,
+            once=idempotency(idempotency_key, [brand, campaign, kind, count]),
+        )
+        return accept(brand, campaign, job, new=new)
+
+    @operation(
+        views,
+        "GET",
+        PATH,
+        summary="List a campaign's jobs",
+        scope=Scope.CREATE,
+        parameters=requests.CampaignPath,
+        query=requests.PageQuery,
+        answers={200: Answer("A page of jobs.", responses.JobPage, headers=("Link",))},
+        refusals=(BrandNotFound, CampaignNotFound),
+    )
+    def list_jobs(brand: str, campaign: str, limit: int, cursor: str | None) -> Response:
+        """The newest first."""
+        listing = f"jobs/{brand}/{campaign}"
+        page = jobs.page(brand, campaign, cursors.decode(listing, cursor), limit)
+        return cursors.page(
+            listing, page, lambda job: job.id, lambda job: job_object(brand, campaign, job)
+        )
+
+    @operation(
+        views,
+        "GET",
+        f"{PATH}/{{job}}",
+        summary="Show a job",
+        scope=Scope.CREATE,
+        parameters=requests.JobPath,
+        answers={200: Answer("The job.", responses.JobObject)},
+        refusals=(BrandNotFound, CampaignNotFound, JobNotFound),
+    )
+    def show_job(brand: str, campaign: str, job: str) -> Response:
+        """How far it is. What it counts as done is there, and stays."""
+        return answer(job_object(brand, campaign, jobs.find(brand, campaign, job)))
+
+    @operation(
+        views,
+        "DELETE",
+        f"{PATH}/{{job}}",
+        summary="Cancel a job",
+        scope=Scope.CREATE,
+        parameters=requests.JobPath,
+        answers={200: Answer("The job, cancelled; `detail` says what stays.", responses.JobObject)},
+        refusals=(BrandNotFound, CampaignNotFound, JobNotFound, Conflict),
+    )
+    def delete_job(brand: str, campaign: str, job: str) -> Response:
+        """Nothing more is done from now on. A job that has ended otherwise is a conflict."""
+        return answer(job_object(brand, campaign, cancel_job(jobs, brand, campaign, job)))
+
+    return views

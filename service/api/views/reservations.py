@@ -1,0 +1,76 @@
+"""Reservations: one code for each user of a campaign."""
+
+from flask import Blueprint
+
+from service.api.answers import reservation_object
+from service.api.operation import Answer, Said, operation
+from service.api.schemas import requests, responses
+from service.auth.caller import Scope
+from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
+from service.domain.model import Reservation
+from service.observability.metrics.instruments import Metrics
+from service.observability.request_log import current_record
+from service.usecases import reservations
+from service.usecases.ports import Store
+
+PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
+
+
+def reserve(
+    store: Store, metrics: Metrics, brand: str, campaign: str, user: str
+) -> tuple[Reservation, bool]:
+    """Reserve a code, and tell operations how it went."""
+
+    def tell(outcome: str) -> None:
+        metrics.reservation(outcome)
+        current_record().outcome = outcome
+
+    try:
+        reservation, new = reservations.reserve(store, brand, campaign, user)
+    except NoCodesLeft:
+        tell("exhausted")
+        raise
+    tell("new" if new else "repeated")
+    return reservation, new
+
+
+def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
+    """Make the views over `store`."""
+    views = Blueprint("reservations", __name__)
+
+    @operation(
+        views,
+        "PUT",
+        PATH,
+        summary="Reserve a code for a user",
+        scope=Scope.RESERVE,
+        parameters=requests.ReservationPath,
+        answers={
+            201: Answer("Reserved now.", responses.Reservation),
+            200: Answer("Reserved before; nothing was changed.", responses.Reservation),
+        },
+        refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+        plain=True,
+    )
+    def put_reservation(brand: str, campaign: str, user: str) -> Said:
+        """The same user gets the same code for ever, so this may be repeated at will."""
+        reservation, new = reserve(store, metrics, brand, campaign, user)
+        return reservation_object(brand, campaign, user, reservation), 201 if new else 200
+
+    @operation(
+        views,
+        "GET",
+        PATH,
+        summary="Show a user's reservation",
+        scope=Scope.READ,
+        parameters=requests.ReservationPath,
+        answers={200: Answer("The reservation.", responses.Reservation)},
+        refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
+        plain=True,
+    )
+    def show_reservation(brand: str, campaign: str, user: str) -> Said:
+        """What the user holds. Nothing is reserved."""
+        reservation = reservations.show_reservation(store, brand, campaign, user)
+        return reservation_object(brand, campaign, user, reservation), 200
+
+    return views

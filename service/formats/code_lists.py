@@ -1,0 +1,211 @@
+"""Lists of codes as callers send them: CSV (RFC 4180) or NDJSON, read a block at a time.
+
+A list is read in constant memory and can be put down after any block and taken up again by
+another process: `Position` is all that is remembered. What is wrong with one row refuses that
+row; what makes all rows after it doubtful refuses the list.
+
+CSV may begin with a header, see `headers.py`: other columns than that of the codes are ignored,
+and every row must have as many fields. Without a header there is one column. In NDJSON each line
+is an object with the member `code`; others are ignored. So what the service exports can be
+imported. Blank lines are skipped, also those of commas alone, and a byte order mark is.
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import TypedDict
+
+from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
+from service.formats.headers import (
+    code_column,
+    names_the_comma,
+    require_code,
+    require_lines_of_json,
+)
+from service.formats.records import (
+    PLAIN_OBJECTS,
+    complete,
+    fields_of,
+    is_open,
+    member_of,
+    plain_rows,
+    require_short,
+)
+from service.formats.refusals import Reason, Refusal, RefusedRow, UnreadableList
+
+MAX_LINES = 10_000_001
+"""Most lines in one list: as many codes as one job makes, and a header."""
+
+_BLANK = re.compile(rb"[, \t]*\r?")
+
+
+class ListForm(StrEnum):
+    """How a list is written."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+class PositionObject(TypedDict):
+    """A `Position` as JSON can say it."""
+
+    line: int
+    rest: str
+    column: int | None
+    width: int
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a list has been read."""
+
+    line: int = 1
+    """Number of the line that `rest` begins."""
+    rest: bytes = b""
+    """The beginning of a row whose end has not been read."""
+    column: int | None = None
+    """Where the code is, 0 in NDJSON; `None` until the first row has been read."""
+    width: int = 1
+    """How many fields a row has."""
+
+    def as_object(self) -> PositionObject:
+        """Write it for `from_object`."""
+        rest = base64.b64encode(self.rest).decode()
+        return {"line": self.line, "rest": rest, "column": self.column, "width": self.width}
+
+    @classmethod
+    def from_object(cls, written: PositionObject) -> "Position":
+        """Read what `as_object` wrote; what else a later version may write is ignored."""
+        rest = base64.b64decode(written["rest"])
+        return cls(written["line"], rest, written["column"], written["width"])
+
+
+@dataclass(slots=True)
+class Rows:
+    """What a block holds."""
+
+    good: list[tuple[str, int]] = field(default_factory=list)
+    """Codes of a legal form, and their lines."""
+    refused: list[Refusal] = field(default_factory=list)
+    fault: Refusal | None = None
+    """Why nothing can be said about the rows from this one on; the list is refused."""
+
+
+def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -> Rows:
+    """Read the rows that end in a block of a list, and move `position` behind them.
+
+    Args:
+        form: How the list is written.
+        position: Where the block begins.
+        block: The next bytes, any number of them.
+        last: Whether the list ends with them.
+    """
+    data = position.rest + block
+    if last and data and not data.endswith(b"\n"):
+        data += b"\n"
+    whole, end, position.rest = data.rpartition(b"\n")
+    rows = Rows()
+    try:
+        if end and not _read_plain(form, whole, position, rows):
+            lines = whole.split(b"\n")
+            if position.line == 1:
+                lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            read = _read_csv if form is ListForm.CSV else _read_ndjson
+            read(lines, position, rows, last=last)
+        require_short(position.rest, position.line)
+    except UnreadableList as unreadable:
+        rows.fault = unreadable.refusal
+    return rows
+
+
+def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) -> bool:
+    """Read rows all at once, if each is as nearly all are; say whether that is so."""
+    if form is ListForm.NDJSON:
+        plain: re.Pattern[str] | None = PLAIN_OBJECTS
+    else:
+        plain = plain_rows(position.column, position.width)
+    codes = plain.findall(whole.decode()) if plain and whole.isascii() else []
+    end = position.line + whole.count(b"\n") + 1
+    if position.line + len(codes) != end:
+        return False
+    rows.good = list(zip(codes, range(position.line, end), strict=True))
+    position.column = position.column or 0
+    position.line = end
+    return True
+
+
+def _read_ndjson(lines: list[bytes], position: Position, rows: Rows, *, last: bool) -> None:  # noqa: ARG001 - as _read_csv
+    for number, line in enumerate(lines, position.line):
+        if line.strip():
+            require_short(line, number)
+            if position.column is None:
+                require_lines_of_json(line, number)
+                position.column = 0
+            _judge(rows, number, line, member_of)
+    position.line += len(lines)
+
+
+def _read_csv(lines: list[bytes], position: Position, rows: Rows, *, last: bool) -> None:
+    first, numbered = position.line, iter(enumerate(lines, position.line))
+    for number, line in numbered:
+        require_short(line, number)
+        if not _BLANK.fullmatch(line):
+            record = complete(line, number, numbered) if b'"' in line else line
+            require_short(record, number)
+            if record is not line and not last and is_open(record):
+                position.line, position.rest = number, record + b"\n" + position.rest
+                return
+            if position.column is None:
+                _read_first(rows, number, record, position)
+            else:
+                _judge(rows, number, record, partial(_field_of, position))
+    position.line = first + len(lines)
+
+
+def _read_first(rows: Rows, number: int, record: bytes, position: Position) -> None:
+    """Learn from the first row where the code is, and judge the row unless it is a header.
+
+    Raises:
+        UnreadableList: It does not say where.
+    """
+    if names_the_comma(record, number):
+        return
+    position.column, position.width, header = code_column(record, number)
+    if not header:
+        _judge(rows, number, record, _first_code)
+
+
+def _first_code(record: bytes) -> str:
+    (code,) = fields_of(record)
+    require_code(code)
+    return code
+
+
+def _field_of(position: Position, record: bytes) -> str:
+    """Return the code of a row of CSV, which need not be a legal one."""
+    fields = fields_of(record)
+    if len(fields) != position.width:
+        raise RefusedRow(Reason.FIELDS)
+    return fields[position.column or 0]
+
+
+def _judge(rows: Rows, number: int, record: bytes, code_of: Callable[[bytes], str]) -> None:
+    """Put a row where it belongs."""
+    try:
+        code = code_of(record)
+    except RefusedRow as error:
+        rows.refused.append(Refusal(number, error.reason))
+        return
+    if is_code(code):
+        rows.good.append((code, number))
+    else:
+        rows.refused.append(Refusal(number, _fault_of(code)))
+
+
+def _fault_of(code: str) -> Reason:
+    if not code:
+        return Reason.MISSING
+    return Reason.CHARACTERS if MIN_LENGTH <= len(code) <= MAX_LENGTH else Reason.LENGTH

@@ -1,0 +1,118 @@
+"""The first row of a list of codes: a header, a code, or the sign of another format.
+
+A program that does not know which of the two a word is must not guess: `voucher` at the top of a
+column names it, though it would be a legal code. What may be either is refused, with a reason.
+"""
+
+import re
+
+from service.domain.codes import is_code
+from service.formats.records import COLUMN, fields_of
+from service.formats.refusals import Reason, RefusedRow, UnreadableList
+
+_KNOWN = re.compile(
+    r"((voucher|coupon|discount|promo|promotion|promotional|gift|gift ?card|redemption|activation"
+    r"|unique|gutschein|aktions|rabatt) ?(codes?|number|no)|codes?|vouchers?|coupons?|promo"
+    r"|gift ?cards?|gutscheine?|code promo|gutscheinnummer)"
+)
+"""What a column of codes is called."""
+_DOUBTFUL = re.compile(
+    r"barcodes?|columns?|data|discounts?|field|headers?|id|ids|items?|keys?|lists?|names?|numbers?"
+    r"|pins?|serials?|sku|titles?|tokens?|values?|column ?\d|field ?\d"
+)
+"""What a column of anything is called; alone at the top, it is more likely that than a code."""
+_FOREIGN = re.compile(
+    r"[a-z ]*(codes?|codigos?|codice|codici|kode[rn]?|kod[uy]?)|(code|codigo|kod) ?[a-z]+"
+    r"|e ?vouchers?|[a-z ]*kupon[a-z]*|bons?|promos|promotions?|offers?|redeem|referrals?"
+    r"|cards?|licen[cs]es?|alias|campaigns?|e ?mails?|users?|(code|coupon|promo|voucher) ?ids?"
+    r"|feld ?\d*|listen?|spalte ?\d*|werte?|sheet ?\d"
+)
+"""The same in other languages and words; codes that read so are written in capitals."""
+_QUOTED = re.compile(rb'"(?:[^"]|"")*"')
+_NAMED_SEPARATOR = re.compile(rb'"?sep=(.+?)"?\s*', re.IGNORECASE)
+_OTHER_SEPARATORS = {b";": Reason.SEMICOLONS, b"\t": Reason.TABS, b"|": Reason.BARS}
+
+
+def names_the_comma(record: bytes, number: int) -> bool:
+    """Say whether a row does no more than to name the comma as separator, as Excel has it.
+
+    Raises:
+        UnreadableList: It names another.
+    """
+    named = _NAMED_SEPARATOR.fullmatch(record)
+    if named and named[1] != b",":
+        raise UnreadableList(number, Reason.SEPARATOR)
+    return named is not None
+
+
+def code_column(record: bytes, number: int) -> tuple[int, int, bool]:
+    """Learn from the first row of CSV where codes are.
+
+    Returns:
+        The column, how many there are, and whether the row is a header.
+
+    Raises:
+        UnreadableList: It does not say where.
+        RefusedRow: It is neither a code nor a header that is known.
+    """
+    _require_commas(record, number)
+    names = [_plain(name) for name in _fields(record, number)]
+    found = [at for at, name in enumerate(names) if name == COLUMN] or [
+        at for at, name in enumerate(names) if _KNOWN.fullmatch(name)
+    ]
+    if len(found) == 1:
+        return found[0], len(names), True
+    if len(names) > 1:
+        raise UnreadableList(number, Reason.NO_COLUMN)
+    return 0, 1, False
+
+
+def require_code(text: str) -> None:
+    """Insist that the only field of a first row is a code.
+
+    Raises:
+        RefusedRow: It is none, or may be a header.
+    """
+    name = _plain(text)
+    doubtful = _DOUBTFUL.fullmatch(name) or (not text.isupper() and _FOREIGN.fullmatch(name))
+    if text and (not is_code(text) or doubtful):
+        raise RefusedRow(Reason.UNKNOWN_HEADER)
+
+
+def require_lines_of_json(line: bytes, number: int) -> None:
+    """Insist that the first row of NDJSON does not begin what goes on in other lines.
+
+    Raises:
+        UnreadableList: It does.
+    """
+    text = line.strip()
+    if text.startswith(b"["):
+        raise UnreadableList(number, Reason.ARRAY)
+    if text.startswith(b"{") and text.endswith((b"{", b",", b"[", b":")):
+        raise UnreadableList(number, Reason.SEVERAL_LINES)
+
+
+def _require_commas(record: bytes, number: int) -> None:
+    """Insist that a first row is not of another format.
+
+    Raises:
+        UnreadableList: It is.
+    """
+    if record.lstrip().startswith((b"{", b"[")):
+        raise UnreadableList(number, Reason.JSON)
+    bare = _QUOTED.sub(b"", record)
+    for separator, reason in _OTHER_SEPARATORS.items():
+        if separator in bare.strip(b" \t\r") and (b"," not in bare or bare.count(separator) > 1):
+            raise UnreadableList(number, reason)
+
+
+def _fields(record: bytes, number: int) -> list[str]:
+    try:
+        return fields_of(record)
+    except RefusedRow as error:
+        raise UnreadableList(number, error.reason) from error
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is compared: without capitals, and words apart by one space."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()

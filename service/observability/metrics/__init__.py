@@ -1,0 +1,1 @@
+"""Metrics: what is counted, by which collector, and where Prometheus scrapes it."""

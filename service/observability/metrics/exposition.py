@@ -1,0 +1,117 @@
+"""`/metrics`, served from threads of gunicorn's master, however busy the workers are.
+
+The master forks workers, and a fork must not find a thread here holding a lock or an open
+SQLite connection (https://www.sqlite.org/howtocorrupt.html, section 2.6): so a scrape keeps
+forks waiting for its few milliseconds, and whatever it opens it closes before it ends. The thread
+that waits for clients (`scrape_server.py`) holds no lock; a child closes what it has open.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from structlog.typing import FilteringBoundLogger
+
+from service.observability.metrics.database_collector import StoreWatch
+from service.observability.metrics.scrape_server import Request, Response, ScrapeServer
+from service.settings import DEFAULT_METRICS_PORT, Settings
+
+_READ = {"accept": "HTTP_ACCEPT", "accept-encoding": "HTTP_ACCEPT_ENCODING"}
+"""The header fields that prometheus-client reads."""
+
+
+class MetricsServer:
+    """Shows what the workers have counted, and what collectors find at the scrape.
+
+    Args:
+        settings: Where to listen.
+        watch: Looks at the store, perhaps for longer than a scrape takes.
+        collectors: Find out the rest, and leave nothing open.
+        log: Hears where metrics are.
+        note: Counts what this process has to count, just before it is shown.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        watch: StoreWatch,
+        collectors: Iterable[Collector],
+        log: FilteringBoundLogger,
+        note: Callable[[], object],
+    ) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._log = log
+        self._note = note
+        self._scraping = threading.Lock()
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        for collector in collectors:
+            registry.register(collector)
+        self._show = answers_of(registry)
+
+    def start(self) -> None:
+        """Listen, and serve from threads of its own until the process ends."""
+        # The last registered is the first to wait: nobody begins to ask while a fork is due.
+        for lock in (self._watch.busy, self._scraping):
+            os.register_at_fork(
+                before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+            )
+        server = self._listen()
+        server.start()
+        self._log.info("metrics_listening", port=server.port)
+
+    def _listen(self) -> ScrapeServer:
+        """Bind the port; in development, any port where the default one is taken.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        if self._settings.metrics_port is None and (
+            self._settings.worker_metrics_port == DEFAULT_METRICS_PORT
+        ):
+            return self._bind(0)  # in development; a worker wants that one
+        try:
+            return self._bind(self._settings.metrics_port or DEFAULT_METRICS_PORT)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or self._settings.insists_on_metrics_port:
+                raise
+            return self._bind(0)
+
+    def _bind(self, port: int) -> ScrapeServer:
+        return ScrapeServer(self._settings.host, port, self._answer, self._log)
+
+    def _answer(self, request: Request) -> Response:
+        with self._scraping:
+            self._note()
+            return self._show(request)
+
+
+def answers_of(registry: CollectorRegistry) -> Callable[[Request], Response]:
+    """Return what shows a registry at `/metrics`, in the format that a scraper asks for."""
+    app: Any = make_wsgi_app(registry)
+
+    def show(request: Request) -> Response:
+        if request.path != "/metrics":
+            text = [("Content-Type", "text/plain")]
+            return Response("404 Not Found", text, b"Metrics are at /metrics.\n")
+        started: list[Any] = []
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": request.path,
+            "QUERY_STRING": request.query,
+            **{
+                name: request.fields[field]
+                for field, name in _READ.items()
+                if field in request.fields
+            },
+        }
+        body = b"".join(app(environ, lambda *said: started.extend(said)))
+        return Response(started[0], started[1], body)
+
+    return show

@@ -1,0 +1,80 @@
+"""Metrics of jobs: what a worker counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from service.domain.jobs import Job, JobKind, JobState
+from service.observability.metrics.instruments import BuildCollector, LogCollector
+from service.usecases.job_ports import Step
+
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+ENDS = (JobState.SUCCEEDED, JobState.FAILED)
+"""How a worker ends a job; it is a caller who cancels one."""
+
+
+class JobMetrics:
+    """The counters of one worker."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(BuildCollector())
+        self.registry.register(LogCollector())
+        self._chunks = Histogram(
+            "discount_job_chunk_seconds",
+            "Time of a chunk's transaction with its commit.",
+            ["kind"],
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._rows = Counter(
+            "discount_job_rows", "Rows that jobs have dealt with.", ["kind"], registry=self.registry
+        )
+        self._ended = Counter(
+            "discount_jobs_ended",
+            "Jobs that have ended.",
+            ["kind", "state"],
+            registry=self.registry,
+        )
+        self._created = Counter("discount_codes_created", "Codes created.", registry=self.registry)
+        self._waits = Counter(
+            "discount_job_waits",
+            "Chunks that failed because the database could not be written, and were tried again.",
+            registry=self.registry,
+        )
+        self._given_up = Counter(
+            "discount_jobs_given_up",
+            "Jobs ended because worker after worker died of them.",
+            registry=self.registry,
+        )
+        self._left = Counter(
+            "discount_jobs_left",
+            "Jobs that only a newer version of the service can do, and that this worker leaves.",
+            registry=self.registry,
+        )
+        # Made at once, so that each is scraped as 0 before it first happens.
+        for kind in JobKind:
+            self._chunks.labels(kind)
+            self._rows.labels(kind)
+            for state in ENDS:
+                self._ended.labels(kind, state)
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+        self._chunks.labels(step.job.kind).observe(step.seconds)
+        self._rows.labels(step.job.kind).inc(step.rows)
+        self._created.inc(step.created)
+
+    def ended(self, job: Job) -> None:
+        """Count a job that has ended."""
+        self._ended.labels(job.kind, job.state).inc()
+
+    def given_up(self) -> None:
+        """Count a job that no worker survived."""
+        self._given_up.inc()
+
+    def left(self) -> None:
+        """Count a job that is left for a newer version."""
+        self._left.inc()
+
+    def waits(self) -> None:
+        """Count a chunk that has to wait."""
+        self._waits.inc()

@@ -1,0 +1,30 @@
+"""Exports: one long read of one moment, of which no more than a part is in memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.domain.model import State
+from service.store.database import Database
+from service.store.repositories import listings, pools
+from service.usecases.exports import ROWS_AT_ONCE, Rows
+
+
+class SQLExports:
+    """Implements `service.usecases.exports.Exports`, which documents the methods."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    @contextmanager
+    def codes(self, brand: str, campaign: str, state: State | None) -> Iterator[tuple[int, Rows]]:
+        """Lend a campaign's codes."""
+        with self._database.snapshot() as connection:
+            _, counts = pools.campaign_with_counts(connection, brand, campaign)
+            pool = pools.find_pool(connection, brand, campaign)
+            # A cursor on the server, or SQLite's own; neither gathers the rows.
+            rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+                listings.codes_in(connection, pool, state)
+            )
+            with rows:
+                yield counts[state] if state else sum(counts.values()), rows.partitions()

@@ -1,0 +1,199 @@
+"""Which campaigns a scrape shows, where there are too many to show them all.
+
+Those that are about to run dry, in whichever way that shows: the next to be empty at the speed at
+which codes are taken; those that have just become empty; and those with the fewest codes left.
+One statement walks through the sums of all campaigns, and returns no more rows than are shown, so
+a hundred thousand campaigns cost some hundredths of a second and no memory.
+"""
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from service.domain.model import Level, Levels, Millis, State
+from service.store.repositories.pools import Pool
+
+LATELY_MS = 24 * 60 * 60 * 1000
+"""A campaign that was neither asked nor has moved for so long comes behind all that were."""
+MOVING_MS = 15 * 60 * 1000
+"""For so long a campaign that has moved is taken to go on with it."""
+MOST_MOVING = 20_000
+"""Campaigns whose speed is known, those that have moved last."""
+SHARE = 4
+"""One place in so many is for the fastest, and one for those that have become empty."""
+MEMORY_S = 300.0
+"""For about how long a speed is remembered."""
+
+_TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
+_SUM = "CAST(coalesce(sum({}), 0) AS BIGINT) AS {}"
+# On SQLite a campaign has one row, and no sum has to be kept while the kinds are picked.
+_SUMS = {
+    "sqlite": f"""level AS (
+        SELECT brand_id, campaign_id, available, {_TAKEN} AS taken, touched_at FROM tally
+    )""",  # noqa: S608 - constants
+    "postgresql": f"""level AS MATERIALIZED (
+        SELECT brand_id, campaign_id, {_SUM.format("available", "available")},
+            {_SUM.format(_TAKEN, "taken")}, max(touched_at) AS touched_at
+        FROM tally GROUP BY brand_id, campaign_id
+    )""",  # noqa: S608 - constants
+}
+_PICK = "SELECT * FROM (SELECT '{0}' AS kind, level.* FROM level WHERE {1} LIMIT :{0}_most) AS {0}"
+_KINDS = {
+    "moving": "touched_at > :moving ORDER BY touched_at DESC",
+    "near": "available > 0 AND touched_at > :lately ORDER BY available, touched_at DESC",
+    "empty": "available <= 0 AND touched_at > :lately ORDER BY touched_at DESC",
+    "idle": "available > 0 AND touched_at <= :lately ORDER BY available, touched_at DESC",
+    "finished": "available <= 0 AND touched_at <= :lately ORDER BY touched_at DESC",
+}
+_PICKS = " UNION ALL ".join(_PICK.format(kind, where) for kind, where in _KINDS.items())
+_LEVELS = {
+    engine: text(f"""
+        WITH {sums}
+        SELECT 'all' AS kind, (SELECT count(*) FROM campaign) AS brand_id, 0 AS campaign_id,
+            {_SUM.format("available", "available")}, {_SUM.format("taken", "taken")},
+            0 AS touched_at
+        FROM level
+        UNION ALL {_PICKS}
+    """)  # noqa: S608 - constants
+    for engine, sums in _SUMS.items()
+}
+_WITHOUT_CODES = text("""
+    SELECT 'finished' AS kind, brand_id, id, 0, 0, 0 FROM campaign WHERE NOT EXISTS (
+        SELECT 1 FROM tally WHERE tally.brand_id = campaign.brand_id
+        AND tally.campaign_id = campaign.id
+    ) LIMIT :most
+""")
+_NAMES = {
+    "sqlite": "json_each(:pools)",
+    "postgresql": "json_array_elements(CAST(:pools AS json))",
+}
+_KEYS = {
+    "sqlite": ("json_extract(value, '$[0]')", "json_extract(value, '$[1]')"),
+    "postgresql": ("CAST(value ->> 0 AS integer)", "CAST(value ->> 1 AS integer)"),
+}
+
+
+class _Row(NamedTuple):
+    kind: str
+    brand_id: int
+    campaign_id: int
+    available: int
+    taken: int
+    touched_at: Millis
+
+    @property
+    def pool(self) -> Pool:
+        return Pool(self.brand_id, self.campaign_id)
+
+
+class _Speed(NamedTuple):
+    """How fast a campaign's codes are taken."""
+
+    taken: int
+    at: Millis
+    per_s: float = 0.0
+
+    def next(self, taken: int, at: Millis) -> "_Speed":
+        """Learn from another look; what is older counts less and less."""
+        seconds = (at - self.at) / 1000
+        if seconds <= 0:
+            return self
+        now = max(0, taken - self.taken) / seconds
+        weight = min(1.0, seconds / MEMORY_S) if self.per_s else 1.0
+        return _Speed(taken, at, self.per_s + (now - self.per_s) * weight)
+
+
+class PoolLevels:
+    """Looks at the levels of all campaigns, time after time.
+
+    Args:
+        most: How many to show.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._speeds: Mapping[Pool, _Speed] = {}
+        self._seen: dict[Pool, Millis] = {}
+        """When campaigns were last shown with codes: those are not left out when they have none."""
+
+    def look(self, connection: Connection, now: Millis) -> Levels:
+        """Return the levels that matter most."""
+        whole, by_kind = self._rows(connection, now)
+        moving = by_kind["moving"]
+        self._speeds = {
+            row.pool: self._speeds.get(row.pool, _Speed(row.taken, now)).next(row.taken, now)
+            for row in moving
+        }
+        chosen = self._choose(by_kind)
+        self._remember(chosen, now)
+        return Levels(_named(connection, chosen), whole.brand_id, whole.available, whole.taken)
+
+    def _rows(self, connection: Connection, now: Millis) -> tuple[_Row, dict[str, list[_Row]]]:
+        """Ask for the sums of all, and the first rows of each kind."""
+        values = {"moving": now - MOVING_MS, "lately": now - LATELY_MS}
+        most = {f"{kind}_most": self._most for kind in _KINDS} | {"moving_most": MOST_MOVING}
+        by_kind: dict[str, list[_Row]] = {kind: [] for kind in ("all", *_KINDS)}
+        statement = _LEVELS[connection.dialect.name]
+        for row in connection.execute(statement, {**values, **most}):
+            by_kind[row.kind].append(_Row(*row))
+        (whole,) = by_kind["all"]
+        if whole.brand_id <= self._most:  # which is how many campaigns there are
+            rows = connection.execute(_WITHOUT_CODES, {"most": self._most})
+            by_kind["finished"] += [_Row(*row) for row in rows]
+        return whole, by_kind
+
+    def _choose(self, by_kind: Mapping[str, Sequence[_Row]]) -> Sequence[_Row]:
+        """Take as many as are to be shown, each once."""
+        share = self._most // SHARE
+        # What was shown with codes has a place even where there are few.
+        seen = [row for row in by_kind["empty"] if row.pool in self._seen]
+        order = chain(
+            self._fastest(by_kind["moving"], max(1, share)),
+            seen[: max(1, share)],
+            by_kind["empty"][: max(0, share - len(seen))],
+            *(by_kind[kind] for kind in ("near", "empty", "idle", "finished")),
+        )
+        chosen: dict[Pool, _Row] = {}
+        for row in order:
+            if len(chosen) == self._most:
+                break
+            chosen.setdefault(row.pool, row)
+        return list(chosen.values())
+
+    def _fastest(self, moving: Sequence[_Row], most: int) -> Sequence[_Row]:
+        """Return those that will be empty first, if all goes on as it does."""
+
+        def left_s(row: _Row) -> float:
+            return row.available / self._speeds[row.pool].per_s
+
+        going = (row for row in moving if row.available > 0 and self._speeds[row.pool].per_s > 0)
+        return heapq.nsmallest(most, going, key=left_s)
+
+    def _remember(self, chosen: Sequence[_Row], now: Millis) -> None:
+        """Note what is shown with codes, and forget what was not for a day."""
+        self._seen.update({row.pool: now for row in chosen if row.available > 0})
+        until = now - LATELY_MS
+        self._seen = {pool: at for pool, at in self._seen.items() if at > until}
+
+
+def _named(connection: Connection, rows: Sequence[_Row]) -> Sequence[Level]:
+    """Find the names of campaigns."""
+    names = dict(_names(connection, [row.pool for row in rows]))
+    return [Level(*names[row.pool], row.available, row.taken) for row in rows if row.pool in names]
+
+
+def _names(connection: Connection, pools: Sequence[Pool]) -> Iterator[tuple[Pool, tuple[str, str]]]:
+    engine = connection.dialect.name
+    brand_id, campaign_id = _KEYS[engine]
+    statement = text(f"""
+        SELECT campaign.brand_id, campaign.id, brand.name, campaign.name
+        FROM {_NAMES[engine]} AS given
+        JOIN campaign ON campaign.brand_id = {brand_id} AND campaign.id = {campaign_id}
+        JOIN brand ON brand.id = campaign.brand_id
+    """)  # noqa: S608 - constants
+    for row in connection.execute(statement, {"pools": json.dumps(pools)}):
+        yield Pool(row[0], row[1]), (row[2], row[3])

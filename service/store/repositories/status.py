@@ -1,0 +1,45 @@
+"""What a scrape asks of the database."""
+
+from service.domain.model import Levels, Room
+from service.settings import DEFAULT_METRICS_POOLS
+from service.store.database import Database
+from service.store.jobs.open import OpenJobs
+from service.store.repositories.levels import PoolLevels
+from service.store.revision import newest_revision
+from service.store.schema import current_revision
+from service.usecases.job_ports import JobsNow
+from service.usecases.ports import system_clock
+
+
+class SQLStatus:
+    """Implements `metrics.database_collector.Store`, which documents the methods."""
+
+    def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
+        """Ask `database`; of the levels of campaigns show so many."""
+        self._database = database
+        self._levels = PoolLevels(pools)
+        self._open_jobs = OpenJobs(database)
+
+    def why_not_ready(self) -> str | None:
+        return self._database.why_not_ready()
+
+    def revision(self) -> int:
+        with self._database.read() as connection:
+            found = current_revision(connection) or ""
+        return int(found) if found.isdecimal() else 0
+
+    def wanted_revision(self) -> int:
+        return int(newest_revision())
+
+    def levels(self) -> Levels:
+        with self._database.read() as connection:
+            return self._levels.look(connection, system_clock())
+
+    def room(self) -> Room | None:
+        return self._database.reserve.look()
+
+    def open_jobs(self) -> JobsNow:
+        return self._open_jobs.look()
+
+    def close(self) -> None:
+        self._database.close()
