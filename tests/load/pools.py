@@ -13,8 +13,9 @@ from service.auth.keys.loading import cursor_key
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
-from service.store.repositories.loading import Part, load_codes
-from service.store.repositories.pools import find_pool, move, open_default_pool
+from service.store.dialect import Part, dialect_of
+from service.store.repositories.loading import load_codes
+from service.store.repositories.pools import find_pool, open_default_pool
 from service.usecases.ports import system_clock
 from tests.load.errors import BenchmarkError
 from tests.tokens import SECRET
@@ -71,7 +72,8 @@ def drain(parts: Parts, brand: str, count: int) -> None:
             pool = find_pool(connection, brand, DEFAULT)
             connection.execute(statement, {**pool._asdict(), "count": size})
             now = system_clock()
-            move(connection, pool, size, now, out_of=State.AVAILABLE, into=State.RESERVED)
+            changes = {State.AVAILABLE: -size, State.RESERVED: size}
+            dialect_of(connection).adjust_counts(connection, pool, changes, now)
 
 
 def late_code(parts: Parts, brand: str, rest: int) -> str:

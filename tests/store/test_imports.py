@@ -12,12 +12,13 @@ from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
 from service.formats.code_lists import ListForm
 from service.observability.metrics.jobs import JobMetrics
+from service.store.dialect import Part
 from service.store.imports import staged_codes, staging
 from service.store.imports import tasks as chunks
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
-from service.store.repositories.loading import Part, probes
+from service.store.postgresql.loading import probes
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from service.domain.errors import NoCodesLeft
 from service.store.repositories.levels import MOVING_MS, PoolLevels
-from service.store.repositories.pools import Pool
+from service.usecases.keys import Pool
 from tests.engines import on_sqlite
 
 NOW = 1_800_000_000_000

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.errors import Unavailable
-from service.store.repositories.loading import Part, load_codes
+from service.store.dialect import Part
+from service.store.repositories.loading import load_codes
 from service.store.repositories.pools import open_default_pool
 from service.store.sqlite.turnstile import Turnstile
 from tests.engines import on_sqlite

@@ -17,7 +17,7 @@ from service.domain.codes import mint
 from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.structure import STRUCTURE
 from service.store.maintenance.verify import findings, inspection_of, verify
-from service.store.postgresql.database import driver_of
+from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import SNAPSHOT_SETTINGS, maintenance_engine, set_locally
 from tests.engines import on_sqlite
 from tests.store.damages import DAMAGES, HELD

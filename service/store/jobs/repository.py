@@ -16,11 +16,12 @@ from service.store.database import Database
 from service.store.imports import staging
 from service.store.imports.tasks import is_storing
 from service.store.repositories import idempotency
-from service.store.repositories.pools import Pool, find_pool, open_default_pool
+from service.store.repositories.pools import find_pool, open_default_pool
 from service.store.space import growing
 from service.store.tables import brand, job
 from service.usecases.imports import FileKey
 from service.usecases.job_ports import JobKey
+from service.usecases.keys import Pool
 
 COLUMNS = (
     *(job.c.id, job.c.kind, job.c.state, job.c.total, job.c.done, job.c.failed),

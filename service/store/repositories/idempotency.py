@@ -7,10 +7,11 @@ old are purged a few at a time, by the requests of the same brand that come afte
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from service.domain.errors import Conflict
 from service.domain.model import AnswerKind, Idempotency, Millis
+from service.store.dialect import dialect_of
 from service.store.tables import idempotency
 from service.usecases.ports import KEPT_MS
 
@@ -33,8 +34,6 @@ _OLD = (
     .limit(PURGED_AT_ONCE)
     .with_for_update(skip_locked=True)
 )
-# The second of two requests that are alike waits here for the first. On SQLite all writes do.
-_ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
 
 
 def recall(connection: Connection, once: Idempotency, now: Millis) -> Sequence[str] | None:
@@ -43,8 +42,9 @@ def recall(connection: Connection, once: Idempotency, now: Millis) -> Sequence[s
     Raises:
         Conflict: The key was used for another content.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(_ALONE, {"lock": int.from_bytes(once.key[:8], "big", signed=True)})
+    # The second of two requests that are alike waits here for the first.
+    number = int.from_bytes(once.key[:8], "big", signed=True)
+    dialect_of(connection).lock(connection, number)
     row = connection.execute(_FIND, {"key": once.key}).one_or_none()
     if row is None:
         return None
