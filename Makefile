@@ -56,10 +56,10 @@ test-random: install ## Run every test, in an order that the first line tells (S
 	$(VENV)/pytest $(IN_PARALLEL) --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(TESTS)
 
 test-unit:
-	$(VENV)/pytest tests/unit --quiet --hypothesis-profile=check
+	$(VENV)/pytest tests/unit --quiet --hypothesis-profile=check --numprocesses=2
 
 coverage: install ## Run every test, and say which lines and branches none reaches; takes long (TESTS=)
-	.ci/coverage $(TESTS)
+	TEST_WORKERS=$(TEST_WORKERS) .ci/coverage $(TESTS)
 
 lint: install ## Check style, types, imports, the Dockerfile, workflows and manifests
 	@$(SIDE_BY_SIDE) lint-manifests lint-types lint-style lint-imports lint-dockerfile lint-workflows

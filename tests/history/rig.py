@@ -20,8 +20,11 @@ from tests.history.recorder import Recorder
 from tests.history.replicas import SERVE, Command, Replicas, serving
 from tests.history.workload import Client, Notebook, World, audit, brand_name, stop
 from tests.running import environment
+from tests.waiting import wait_until
 
 STOP_WITHIN_S = 60.0
+AFTERWARDS = 5
+"""How many calls of each client, as a rule, are answered after the last evil."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
             _watch(nemesis, clients, notebook, plan)
             nemesis.stop()
             replicas.wait_until_ready()
-            time.sleep(1)
+            answered = _answered(notebook) + AFTERWARDS * len(clients)
+            wait_until(lambda: _answered(notebook) >= answered)
             stop(clients, STOP_WITHIN_S)
         auditor = Recorder("auditor", partial(replicas.where, 0), notebook.keep)
         audit(auditor, _some(world, plan))
@@ -135,12 +139,16 @@ def _watch(nemesis: Nemesis, clients: list[Client], notebook: Notebook, plan: Pl
     while (
         time.monotonic() < deadline
         or len(nemesis.done) < plan.faults
-        or sum(call.done for call in notebook.calls) < plan.calls
+        or _answered(notebook) < plan.calls
     ):
         time.sleep(0.2)
         assert nemesis.error is None, nemesis.error
         for client in clients:
             assert client.error is None, client.error
+
+
+def _answered(notebook: Notebook) -> int:
+    return sum(call.done for call in notebook.calls)
 
 
 def _some(world: World, plan: Plan) -> list[str]:
