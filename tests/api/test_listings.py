@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.api.pagination import Cursors
+from service.api.cursors import Cursors
 from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
 from service.settings import Settings
