@@ -41,4 +41,4 @@ def _checks_of(probe):
 
 def test_a_setting_that_cannot_be_used_stops_the_start():
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET"):
-        build(Settings(environment="production"))
+        build(Settings(jwt_secret="short"))
