@@ -6,6 +6,7 @@ opens what it needs when it is first used.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from structlog.typing import FilteringBoundLogger
@@ -195,12 +196,17 @@ def build(
 
 
 def build_metrics_server(
-    services: Services, worker_pids: Callable[[], Sequence[int]], ended: Callable[[], int]
+    services: Services,
+    counters: Path,
+    *,
+    worker_pids: Callable[[], Sequence[int]],
+    ended: Callable[[], int],
 ) -> MetricsServer:
     """Build what shows the metrics of all processes of a server.
 
     Args:
         services: Of the process that starts the others.
+        counters: The folder of the counters that the processes share.
         worker_pids: Returns the processes that answer calls.
         ended: Returns how many of them have ended.
     """
@@ -212,7 +218,9 @@ def build_metrics_server(
         BuildCollector(),
         WorkerCollector(worker_pids, ended),
     ]
-    return MetricsServer(services.settings, watch, collectors, log, services.metrics.log_lines)
+    return MetricsServer(
+        services.settings, counters, watch, collectors, log, services.metrics.log_lines
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

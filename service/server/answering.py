@@ -1,7 +1,8 @@
 """Answering a request in a thread, which never waits for the client.
 
 The answer is written into memory, and sent as far as the kernel takes it; the event loop sends the
-rest (`sending.py`). Only a transfer is written while the thread waits, at a pace (`streaming.py`).
+rest (`http/sending.py`). Only a transfer is written while the thread waits, at a pace
+(`http/streaming.py`).
 """
 
 import io

@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import multiprocess
 from structlog.typing import FilteringBoundLogger
 
 from service.app import services_of
@@ -38,9 +37,13 @@ class Hooks:
     def when_ready(self, server: Any) -> None:
         """Serve the metrics from the master, and let it drain before it stops."""
         services = services_of(server.app.wsgi())
-        build_metrics_server(
-            services, lambda: tuple(server.WORKERS), lambda: getattr(server, ENDED, 0)
-        ).start()
+        self._metrics = build_metrics_server(
+            services,
+            self._counters,
+            worker_pids=lambda: tuple(server.WORKERS),
+            ended=lambda: getattr(server, ENDED, 0),
+        )
+        self._metrics.start()
         self._drain_first(server, services.drain, services.log)
         gc.collect()
         gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write it
@@ -76,9 +79,9 @@ class Hooks:
         services_of(worker.wsgi).stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:
-        """Forget the gauges of a worker that is gone, and count it."""
+        """Count a worker that is gone, and keep what it has counted."""
         setattr(server, ENDED, getattr(server, ENDED, 0) + 1)
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        self._metrics.forget(worker.pid)
 
     def on_exit(self, _server: Any) -> None:
         """Take the counters' files away."""

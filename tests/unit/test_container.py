@@ -7,6 +7,7 @@ import pytest
 from service.container import build, build_storage, build_worker, readiness_checks
 from service.settings import Settings, SettingsError
 from tests.installation import settings_for
+from tests.tokens import SECRET
 
 
 @pytest.fixture
@@ -40,5 +41,5 @@ def _checks_of(probe):
 
 
 def test_a_setting_that_cannot_be_used_stops_the_start():
-    with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET"):
-        build(Settings(jwt_secret="short"))
+    with pytest.raises(SettingsError, match="DISCOUNT_RATE_LIMIT_STORAGE_URL"):
+        build(Settings(jwt_secret=SECRET, rate_limit_storage_url="redis://host:port"))
