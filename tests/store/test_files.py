@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 
 import pytest
+import requests
 from click.testing import CliRunner
 
-from service.app import create_app, parts_of
+from service.app import create_app, services_of
 from service.cli import main
+from service.container import build
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error
@@ -17,7 +20,9 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
 from service.store.repositories.status import SQLStatus
+from tests.running import is_alive, running
 from tests.tokens import SECRET
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.own_database  # its files are moved away
 
@@ -68,20 +73,20 @@ def test_nothing_is_backed_up_where_there_is_nothing(tmp_path):
 
 def test_no_file_is_made_by_an_application_a_scrape_or_a_probe(tmp_path, log):
     settings = Settings(database_url=f"sqlite:///{tmp_path}/none.db", jwt_secret=SECRET)
-    app = create_app(settings, log)
-    database = parts_of(app).database
+    app = create_app(build(settings, log_stream=log))
+    database = services_of(app).storage.database
     status = SQLStatus(database)
     assert "there is no file" == status.why_not_ready()
     for ask in (status.revision, status.levels, status.open_jobs):
         with pytest.raises(Unavailable):
             ask()
     with pytest.raises(Unavailable):
-        parts_of(app).store.add_codes("b", "default", 1, mint, 1)
+        services_of(app).storage.store.add_codes("b", "default", 1, mint, 1)
     answer = app.test_client().get("/readyz")
     assert 503 == answer.status_code
     assert answer.json
     assert "there is no file" == answer.json["checks"]["database"]
-    parts_of(app).store.close()
+    services_of(app).storage.store.close()
     assert [] == list(tmp_path.iterdir())
 
 
@@ -137,6 +142,21 @@ def test_another_file_in_its_place_takes_no_writes(file, store, client, tmp_path
     answer = client.get("/readyz")
     assert 503 == answer.status_code
     assert "another file is in its place" == answer.json["checks"]["database"]
+
+
+def test_every_process_knows_the_file_that_the_server_was_started_with(tmp_path):
+    """One that opens it late, too: the server at the first scrape, and a worker that is new."""
+    with running(tmp_path) as service:
+        other, file = tmp_path / "other.db", tmp_path / "discount.db"
+        shutil.copy(file, other)
+        other.rename(file)
+        scrape = requests.get(service.metrics_url, timeout=10).text
+        assert "\ndiscount_database_up 0.0\n" in scrape
+        assert "\ndiscount_pools " not in scrape
+        (worker,) = service.workers
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not is_alive(worker) and service.workers)
+        wait_until(lambda: "another file" in requests.get(f"{service.url}/readyz", timeout=10).text)
 
 
 def test_a_log_that_was_deleted_takes_no_writes(file, store, client):
