@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, Select
 
 from service.domain.model import Millis, State
-from service.usecases.job_ports import JobKey
-from service.usecases.keys import Pool
+from service.usecases.keys import JobKey, Pool
 
 OPTION = "discount_dialect"
 """Execution option of every connection of a `Database`: its dialect."""

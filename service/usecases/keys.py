@@ -8,3 +8,17 @@ class Pool(NamedTuple):
 
     brand_id: int
     campaign_id: int
+
+
+class FileKey(NamedTuple):
+    """What tells a file of an import from every other."""
+
+    brand_id: int
+    id: str
+
+
+class JobKey(NamedTuple):
+    """What tells a job from every other."""
+
+    brand_id: int
+    id: str

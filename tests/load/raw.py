@@ -14,7 +14,7 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.dialect import dialect_of
 from service.store.engines import open_database
-from service.store.repositories.pools import open_default_pool
+from service.store.repositories.pools import make_pool
 from service.usecases.keys import Pool
 from service.usecases.ports import system_clock
 
@@ -62,7 +62,7 @@ def raw_export(url: str) -> float:
 def _load(database: Database, way: Callable[..., float], count: int) -> float:
     now = system_clock()
     with database.transaction() as connection:
-        pool = open_default_pool(connection, f"raw-{now}", now)
+        pool = make_pool(connection, f"raw-{now}", "default", now)
     with database.transaction() as connection:
         seconds = way(connection.connection.driver_connection, pool, now, _chunks(count))
         dialect_of(connection).adjust_counts(connection, pool, {State.AVAILABLE: count}, now)

@@ -25,7 +25,7 @@ from service.store.imports import staged_codes, staging
 from service.store.imports.storing import store_all, store_some
 from service.store.imports.tasks import CHECK, READ, Cursor, Task, note, verdict, written
 from service.store.tables import import_run, job
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey
 
 RUN_ROWS = 100_000
 """Codes in a run, and so in memory while it is sorted; a hundred runs hold what may be imported."""

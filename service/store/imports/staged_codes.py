@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import TextClause
 from service.store.dialect import dialect_of
 from service.store.imports.staging import LIVE_FILES
 from service.store.tables import code, import_row
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey
 from service.usecases.ports import Mint
 
 _TAKEN = """

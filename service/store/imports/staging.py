@@ -28,7 +28,7 @@ from service.domain.errors import Unavailable
 from service.domain.model import Millis
 from service.store.dialect import dialect_of
 from service.store.tables import import_block, import_file, import_row, import_run, job
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey
 
 ORPHANED_AFTER_MS = 60 * 60 * 1000
 """After so long without another block, a file without a job is what a crash left."""

@@ -14,8 +14,7 @@ from service.formats.code_lists import Position, PositionObject
 from service.formats.refusals import Refusal
 from service.store.jobs.state import STATE_VERSION
 from service.store.tables import import_refusal, job
-from service.usecases.imports import FileKey
-from service.usecases.keys import Pool
+from service.usecases.keys import FileKey, Pool
 
 READ, CHECK, STORE = "read", "check", "store"
 

@@ -19,11 +19,11 @@ from service.domain.model import Millis
 from service.store.database import Database
 from service.store.jobs.due import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
 from service.store.jobs.kinds import KINDS, PREPARATIONS, Progress
-from service.store.jobs.repository import COLUMNS, as_job, finish
+from service.store.jobs.rows import COLUMNS, as_job, finish
 from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
-from service.usecases.job_ports import LEASE_MS, JobKey, Lease, LeaseLost, SpaceLow, Step
-from service.usecases.keys import Pool
+from service.usecases.job_ports import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
+from service.usecases.keys import JobKey, Pool
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."

@@ -12,8 +12,7 @@ from service.store.postgresql import loading
 from service.store.postgresql.driver import driver_of
 from service.store.repositories.listings import select_codes
 from service.store.repositories.pools import TAKEN, begin_tally, total
-from service.usecases.job_ports import JobKey
-from service.usecases.keys import Pool
+from service.usecases.keys import JobKey, Pool
 
 RESERVE_BEGINS = "WITH pool AS MATERIALIZED ("
 """How the statement of a reservation begins, which tells what a session did last."""

@@ -2,10 +2,9 @@
 
 from sqlalchemy import Connection
 
-from service.domain.errors import CodeSpaceExhausted
 from service.domain.model import Millis, State
 from service.store.dialect import Part, dialect_of
-from service.store.repositories.codes import MAX_ROUNDS
+from service.usecases.codes import top_up
 from service.usecases.keys import Pool
 from service.usecases.ports import Mint
 
@@ -17,11 +16,9 @@ def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: 
         CodeSpaceExhausted: There are hardly any new codes to be had.
     """
     dialect = dialect_of(connection)
-    left = part.size
-    for _ in range(MAX_ROUNDS):
-        if not left:
-            break
-        left -= dialect.load_codes(connection, pool, part, mint(left), now, shuffle=False)
-    else:
-        raise CodeSpaceExhausted
+
+    def insert(missing: int) -> int:
+        return dialect.load_codes(connection, pool, part, mint(missing), now, shuffle=False)
+
+    top_up(part.size, insert)
     dialect.adjust_counts(connection, pool, {State.AVAILABLE: part.size}, now)

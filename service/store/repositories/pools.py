@@ -7,7 +7,6 @@ from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, se
 
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, Campaign, Counts, Millis, State
-from service.domain.names import DEFAULT_CAMPAIGN
 from service.store.dialect import dialect_of
 from service.store.tables import brand, campaign, tally
 from service.usecases.keys import Pool
@@ -92,17 +91,17 @@ def find_brand(connection: Connection, brand_name: str) -> int:
     return key
 
 
-def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> Pool:
-    """Return the keys of a brand's campaign `default`, making what is missing."""
+def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: Millis) -> Pool:
+    """Return the keys of a campaign, making it and its brand if needed."""
     try:
-        return find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        return find_pool(connection, brand_name, campaign_name)
     except (BrandNotFound, CampaignNotFound):
         connection.execute(_ADD_BRAND, {"name": brand_name, "created_at": now})
         brand_id = find_brand(connection, brand_name)
         connection.execute(
-            _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
+            _ADD_CAMPAIGN, {"brand_id": brand_id, "name": campaign_name, "created_at": now}
         )
-        pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        pool = find_pool(connection, brand_name, campaign_name)
         dialect_of(connection).adjust_counts(connection, pool, {State.AVAILABLE: 0}, now)
         return pool
 
