@@ -15,7 +15,7 @@ from service.api.openapi.document import operations_of
 from service.api.openapi.routes import serve_docs
 from service.api.operation import PlainRule
 from service.api.pagination import Cursors
-from service.api.problems import write_problems
+from service.api.problems.writer import write_problems
 from service.api.transfers import Transfers
 from service.api.views.brands import brand_views
 from service.api.views.codes import code_views

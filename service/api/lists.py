@@ -17,8 +17,8 @@ import orjson
 from flask import Response, request, stream_with_context
 
 from service.api.answers import timestamp
+from service.api.http_errors import NotAcceptable
 from service.api.transfers import Pace, cut_unless_whole, paced_out
-from service.domain.errors import NotAcceptable
 from service.domain.model import CodeRow
 from service.observability.request_log import current_record
 

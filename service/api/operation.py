@@ -16,6 +16,7 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from service.api.answers import answer
+from service.api.http_errors import UnsupportedMediaType
 from service.api.parsing import StrictParser
 from service.api.schemas.requests import Input
 from service.auth.caller import Scope
@@ -23,16 +24,15 @@ from service.domain.errors import (
     Forbidden,
     InternalError,
     InvalidRequest,
-    Problem,
     RateLimited,
+    ServiceError,
     TooLarge,
     Unauthenticated,
     Unavailable,
-    UnsupportedMediaType,
 )
 from service.observability.request_log import current_record
 
-Refusals = tuple[type[Problem], ...]
+Refusals = tuple[type[ServiceError], ...]
 
 ALWAYS: Refusals = (
     InvalidRequest,

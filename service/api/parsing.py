@@ -12,8 +12,9 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from service.api.answers import JSON
+from service.api.http_errors import UnsupportedMediaType
 from service.auth.authentication import current_caller
-from service.domain.errors import InputError, InvalidRequest, TooLarge, UnsupportedMediaType
+from service.domain.errors import InputError, InvalidRequest, TooLarge
 
 MAX_BODY_BYTES = 1024 * 1024
 """Longest JSON body."""

@@ -4,16 +4,10 @@ from collections.abc import Iterator
 
 from flask import request
 
+from service.api.http_errors import RequestTimeout, UnsupportedMediaType
 from service.api.lists import ListType
 from service.call.body_state import stream_body
-from service.domain.errors import (
-    InputError,
-    InvalidRequest,
-    Problem,
-    RequestTimeout,
-    TooLarge,
-    UnsupportedMediaType,
-)
+from service.domain.errors import InputError, InvalidRequest, ServiceError, TooLarge
 from service.formats.code_lists import ListForm
 
 BLOCK_BYTES = 64 * 1024
@@ -60,7 +54,7 @@ def blocks() -> Iterator[bytes]:
             block: bytes = stream.read(BLOCK_BYTES)
         except (BlockingIOError, TimeoutError) as error:
             raise RequestTimeout from error
-        except Problem:
+        except ServiceError:
             raise
         except Exception as error:
             raise InvalidRequest([InputError("", "The body could not be read.")]) from error

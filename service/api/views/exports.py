@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from flask import Blueprint, Response
 
+from service.api.http_errors import NotAcceptable
 from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
 from service.api.operation import Answer, operation
 from service.api.schemas import requests, responses
@@ -13,7 +14,6 @@ from service.auth.caller import Scope
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
-    NotAcceptable,
     TooManyOwnTransfers,
     TooManyTransfers,
 )

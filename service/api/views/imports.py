@@ -7,6 +7,7 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
+from service.api.http_errors import NotAcceptable, RequestTimeout
 from service.api.idempotency import idempotency
 from service.api.lists import ListType, Table, accepted, streamed, written
 from service.api.misses import Misses
@@ -24,8 +25,6 @@ from service.domain.errors import (
     ImportBudgetExceeded,
     InsufficientStorage,
     JobNotFound,
-    NotAcceptable,
-    RequestTimeout,
     TooManyJobs,
     TooManyMisses,
     TooManyOwnTransfers,
