@@ -23,14 +23,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from service.api.lists import CODE_COLUMNS, ListType, code_table, written
-from service.api.views.imports import REPORT_COLUMNS, report_table
 from service.cli import streams
 from service.cli.failures import database_name, require_database, sentence_of
 from service.cli.group import Terminated
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
+from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
+from service.formats.list_form import ListType
+from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.database import Database
 from service.store.engines import open_database

@@ -10,7 +10,6 @@ from marshmallow import Schema, fields
 
 from service import __version__
 from service.api.idempotency import REPLAYED
-from service.api.lists import ListType, written
 from service.api.operation import Answer, Operation
 from service.api.problems.catalogue import problem_type
 from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
@@ -22,6 +21,8 @@ from service.domain.errors import (
     ServiceError,
     Unauthenticated,
 )
+from service.formats.list_form import ListType
+from service.formats.tables import written
 
 OPENAPI_VERSION = "3.0.3"
 SECURITY_SCHEME = "bearerAuth"

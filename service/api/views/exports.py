@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from flask import Blueprint, Response
 
 from service.api.http_errors import NotAcceptable
-from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
+from service.api.lists import accepted, streamed
 from service.api.operation import Answer, operation
 from service.api.schemas import requests, responses
 from service.api.transfers import Transfers
@@ -18,6 +18,9 @@ from service.domain.errors import (
     TooManyTransfers,
 )
 from service.domain.model import State
+from service.formats.columns import CODE_COLUMNS
+from service.formats.list_form import ListType
+from service.formats.tables import code_table, written
 from service.usecases.exports import Exports
 
 
