@@ -8,6 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,9 @@ from werkzeug.routing import Rule
 
 from service.api.answers import answer
 from service.api.http_errors import UnsupportedMediaType
+from service.api.pagination import page_slot
 from service.api.parsing import StrictParser
-from service.api.schemas.requests import Input
+from service.api.schemas.requests import Input, PageQuery
 from service.auth.caller import Scope
 from service.domain.errors import (
     Forbidden,
@@ -181,13 +183,18 @@ def _taking_apart(view: View, described: Operation) -> View:
         if schema
     ]
 
+    slot: Callable[[], AbstractContextManager[None]] = nullcontext
+    if issubclass(described.query, PageQuery):
+        slot = page_slot
+
     @functools.wraps(view)
     def take_apart(**_: str) -> Response:
         arguments: dict[str, Any] = {}
         for location, schema in sources:
             arguments |= _PARSER.parse(schema, request, location=location)
         current_record().note_subject(arguments)
-        said = view(**arguments)
+        with slot():
+            said = view(**arguments)
         return said if isinstance(said, Response) else answer(*said)
 
     return take_apart

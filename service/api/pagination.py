@@ -6,8 +6,10 @@ another listing is refused instead of showing the wrong rows.
 """
 
 import hashlib
+import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,10 +18,35 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from flask import Response, request
 
 from service.api.answers import answer, request_path
-from service.domain.errors import InputError, InvalidRequest
+from service.call import deadlines
+from service.domain.errors import InputError, InvalidRequest, Unavailable
 from service.domain.model import Page
 
 Item = TypeVar("Item")
+
+PAGES_AT_ONCE = 2
+"""Pages that a process reads at the same time.
+
+More would be no faster, as one thread runs at a time, and would starve the event loop: sqlite3
+releases the interpreter with each row, and the loop with each system call, and each then waits
+behind all other threads that read.
+"""
+_pages = threading.BoundedSemaphore(PAGES_AT_ONCE)
+
+
+@contextmanager
+def page_slot() -> Iterator[None]:
+    """Wait until a page may be read.
+
+    Raises:
+        Unavailable: That takes too long.
+    """
+    if not _pages.acquire(timeout=deadlines.left(deadlines.ANSWER_WITHIN_S)):
+        raise Unavailable
+    try:
+        yield
+    finally:
+        _pages.release()
 
 
 class Cursors:

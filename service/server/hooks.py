@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import multiprocess
 from structlog.typing import FilteringBoundLogger
 
 from service.app import parts_of
@@ -55,7 +54,10 @@ class Hooks:
             WorkerCollector(lambda: tuple(server.WORKERS), lambda: getattr(server, ENDED, 0)),
         ]
         lines = parts.metrics.log_lines
-        MetricsServer(self._settings, watch, collectors, parts.log, lines).start()
+        self._metrics = MetricsServer(
+            self._settings, self._counters, watch, collectors, parts.log, lines
+        )
+        self._metrics.start()
         self._drain_first(server, parts.drain, parts.log)
         gc.collect()
         gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write it
@@ -103,9 +105,9 @@ class Hooks:
             parts.tracing.stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:
-        """Forget the gauges of a worker that is gone, and count it."""
+        """Count a worker that is gone, and keep what it has counted."""
         setattr(server, ENDED, getattr(server, ENDED, 0) + 1)
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        self._metrics.forget(worker.pid)
 
     def on_exit(self, _server: Any) -> None:
         """Take the counters' files away."""

@@ -1,12 +1,16 @@
 """Brands, campaigns and codes: shown one by one and in pages."""
 
+import time
 from base64 import urlsafe_b64decode
+from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import replace
 
 import pytest
 
-from service.api.pagination import Cursors
+from service.api.pagination import PAGES_AT_ONCE, Cursors, page_slot
 from service.auth.keys.loading import cursor_key
+from service.call import deadlines
 from service.domain.errors import InvalidRequest
 from service.settings import Settings
 from tests.api.conftest import C
@@ -189,3 +193,30 @@ class TestCursors:
     @pytest.mark.parametrize("key", ["AAAA", "é 😀", "a/b", "x" * 128])
     def test_a_key_comes_back(self, key):
         assert key == self.cursors.decode("codes", self.cursors.encode("codes", key))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/brands", "/v1/brands/brand1/campaigns", f"{C}/codes", f"{C}/jobs"]
+)
+class TestPagesAtOnce:
+    """Pages are read a few at a time; others wait, and hold up neither probes nor reservations."""
+
+    @pytest.fixture(autouse=True)
+    def others(self):
+        """Have as many pages read as may be."""
+        with ExitStack() as stack:
+            for _ in range(PAGES_AT_ONCE):
+                stack.enter_context(page_slot())
+            yield stack
+
+    def test_one_that_would_wait_for_too_long_is_refused(self, client, auth, refused, codes, path):
+        def call():
+            deadlines.begin(time.monotonic() - deadlines.ANSWER_WITHIN_S)
+            return client.get(path, headers=auth)
+
+        refused(copy_context().run(call), 503, "unavailable")
+        assert 200 == client.get(f"{C}/codes/{codes[0]}", headers=auth).status_code
+
+    def test_one_is_read_once_another_has_been(self, client, auth, codes, others, path):
+        others.close()
+        assert 200 == client.get(path, headers=auth).status_code

@@ -4,6 +4,7 @@ To add one, write a function here or in a module that `__main__.py` imports, und
 """
 
 import resource
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -73,6 +74,26 @@ def trickle(stack: ExitStack, clients: list[socket.socket], every_s: float) -> N
             for client in clients:
                 with suppress(OSError):
                     client.send(b"x", socket.MSG_DONTWAIT)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(done.set)
+
+
+def take_all(stack: ExitStack, clients: list[socket.socket]) -> None:
+    """Take whatever comes on each connection."""
+    done = threading.Event()
+    selector = stack.enter_context(selectors.DefaultSelector())
+    for client in clients:
+        selector.register(client, selectors.EVENT_READ, client)
+
+    def go_on() -> None:
+        while not done.is_set():
+            for key, _ in selector.select(0.1):
+                with suppress(OSError):
+                    if not key.data.recv(1 << 20):
+                        selector.unregister(key.data)
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -159,6 +180,13 @@ def waiting_reservations(target: Target, stack: ExitStack) -> None:
     for number in range(400):
         path = f"{C}/reservations/waits{number}"
         send(target, stack, 1, head("PUT", path, f"Authorization: {TOKEN}"))
+
+
+@attack("A3: 64 good callers who list 1,000 codes again and again")
+def lists_of_codes(target: Target, stack: ExitStack) -> None:
+    """Sixteen threads that read pages would leave the event loop a little of the interpreter."""
+    one = head("GET", f"{C}/codes?limit=1000", f"Authorization: {TOKEN}")
+    take_all(stack, send(target, stack, 64, one * 200))
 
 
 @attack("A5: 1,000 half-sent scrapes", scrapes=True)

@@ -7,11 +7,13 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
 from service import __version__
+from service.observability.metrics.counter_files import PREFIX
 from tests.callers import create, metric
 from tests.running import running
 from tests.tokens import bearer
@@ -78,6 +80,8 @@ def test_metrics_are_on_their_own_port_alone(service):
 
 
 def test_a_worker_that_was_killed_is_replaced_and_its_counts_stay(tmp_path):
+    """In as many files as before, however many workers are killed."""
+    files = set()
     with running(tmp_path, WEB_CONCURRENCY="2") as service:
         create(service, "kept", 5)
         wait_until(lambda: len(service.workers) == 2)  # the first is ready before the second
@@ -89,6 +93,13 @@ def test_a_worker_that_was_killed_is_replaced_and_its_counts_stay(tmp_path):
             assert 5 == metric(service, "discount_codes_created_total")
             assert killed_so_far == metric(service, "discount_workers_ended_total")
             assert 200 == get_when_up(f"{service.url}/readyz").status_code
+            files.add(len(counter_files(service)))
+    assert 1 == len(files), files
+
+
+def counter_files(service):
+    (folder,) = Path("/dev/shm").glob(f"{PREFIX}{service.process.pid}-*")  # noqa: S108
+    return list(folder.iterdir())
 
 
 def test_a_reload_keeps_counting(tmp_path):

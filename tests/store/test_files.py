@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 
 import pytest
+import requests
 from click.testing import CliRunner
 
 from service.app import create_app, parts_of
@@ -17,7 +19,9 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
 from service.store.repositories.status import SQLStatus
+from tests.running import is_alive, running
 from tests.tokens import SECRET
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.own_database  # its files are moved away
 
@@ -137,6 +141,21 @@ def test_another_file_in_its_place_takes_no_writes(file, store, client, tmp_path
     answer = client.get("/readyz")
     assert 503 == answer.status_code
     assert "another file is in its place" == answer.json["checks"]["database"]
+
+
+def test_every_process_knows_the_file_that_the_server_was_started_with(tmp_path):
+    """One that opens it late, too: the server at the first scrape, and a worker that is new."""
+    with running(tmp_path) as service:
+        other, file = tmp_path / "other.db", tmp_path / "discount.db"
+        shutil.copy(file, other)
+        other.rename(file)
+        scrape = requests.get(service.metrics_url, timeout=10).text
+        assert "\ndiscount_database_up 0.0\n" in scrape
+        assert "\ndiscount_pools " not in scrape
+        (worker,) = service.workers
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not is_alive(worker) and service.workers)
+        wait_until(lambda: "another file" in requests.get(f"{service.url}/readyz", timeout=10).text)
 
 
 def test_a_log_that_was_deleted_takes_no_writes(file, store, client):

@@ -10,6 +10,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
 from service.observability.metrics.database_collector import StoreWatch
+from service.observability.metrics.ended_counters import merge_ended
 from service.observability.metrics.scrape_server import Request, Response, ScrapeServer
 from service.settings import DEFAULT_METRICS_PORT, Settings
 
@@ -30,6 +32,7 @@ class MetricsServer:
 
     Args:
         settings: Where to listen.
+        counters: The folder of what the workers count.
         watch: Looks at the store, perhaps for longer than a scrape takes.
         collectors: Find out the rest, and leave nothing open.
         log: Hears where metrics are.
@@ -39,18 +42,20 @@ class MetricsServer:
     def __init__(
         self,
         settings: Settings,
+        counters: Path,
         watch: StoreWatch,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
         note: Callable[[], object],
     ) -> None:
         self._settings = settings
+        self._counters = counters
         self._watch = watch
         self._log = log
         self._note = note
         self._scraping = threading.Lock()
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, str(counters))  # type: ignore[no-untyped-call]
         for collector in collectors:
             registry.register(collector)
         self._show = answers_of(registry)
@@ -65,6 +70,14 @@ class MetricsServer:
         server = self._listen()
         server.start()
         self._log.info("metrics_listening", port=server.port)
+
+    def forget(self, pid: int) -> None:
+        """Keep what a process that has ended has counted, and nothing else of it."""
+        try:
+            with self._scraping:
+                merge_ended(self._counters, pid)
+        except Exception as error:  # noqa: BLE001 - the server lives; the files stay, and are shown
+            self._log.warning("counters_not_merged", exc_info=error)
 
     def _listen(self) -> ScrapeServer:
         """Bind the port; in development, any port where the default one is taken.

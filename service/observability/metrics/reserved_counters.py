@@ -57,7 +57,7 @@ class ReservedDict(MmapedDict):
         while capacity < needed:
             capacity *= 2
         try:
-            _reserve(self._f.fileno(), capacity)
+            reserve(self._f.fileno(), capacity)
         except OSError:
             return False
         return True
@@ -74,7 +74,7 @@ def _make(file: Path) -> None:
     unnamed = file.with_suffix(".new")
     try:
         with unnamed.open("wb") as made:
-            _reserve(made.fileno(), _INITIAL_MMAP_SIZE)
+            reserve(made.fileno(), _INITIAL_MMAP_SIZE)
             made.truncate(_INITIAL_MMAP_SIZE)
         unnamed.rename(file)
     except OSError:
@@ -82,7 +82,7 @@ def _make(file: Path) -> None:
         raise
 
 
-def _reserve(descriptor: int, size: int) -> None:
+def reserve(descriptor: int, size: int) -> None:
     """Have the system find room for a file of some size.
 
     Raises:

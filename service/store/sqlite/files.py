@@ -93,7 +93,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class DatabaseFiles:
-    """The files of a database as this process knows them.
+    """The files of a database, as they were first seen.
 
     Args:
         path: Of the main file; those beside it are called after it.
@@ -103,10 +103,11 @@ class DatabaseFiles:
         self.path = path
         self._main = str(path)
         self._beside = tuple(f"{path}{suffix}" for suffix in BESIDE)
-        self._opened: Identity | None = None
+        self._opened = identity(self._main)
+        """Known before the first connection, and by every process that is forked from this one."""
 
     def connect(self) -> sqlite3.Connection:
-        """Open the file, which must be the one that this process opened first.
+        """Open the file, which must be the one that was there first.
 
         Raises:
             sqlite3.OperationalError: It is not there, cannot be opened, or is another one.
