@@ -21,7 +21,7 @@ from service.observability.metrics.database_collector import (
     StoreWatch,
 )
 from service.observability.metrics.exposition import MetricsServer
-from service.observability.metrics.instruments import BuildCollector, WorkerCollector
+from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.observability.metrics.sampling import keep_sampling
 from service.settings import Settings
 from service.store.repositories.status import SQLStatus
