@@ -8,7 +8,7 @@ import orjson
 from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
 from service.call.body_state import RECORD
 from service.domain.errors import Problem
-from service.observability.request_log import RequestObserver, RequestRecord
+from service.observability.request_log import RequestLog, RequestRecord
 from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 _TOLD = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
 
 
-def refusal(problem: Problem, observer: RequestObserver, environ: "WSGIEnvironment") -> bytes:
+def refusal(problem: Problem, requests: RequestLog, environ: "WSGIEnvironment") -> bytes:
     """Count and log a refusal, and return the answer; with it, the connection ends.
 
     Args:
         problem: What is wrong.
-        observer: Counts and logs.
+        requests: Counts and logs.
         environ: What is known of the request.
     """
-    record = environ.get(RECORD) or observer.record(environ)
+    record = environ.get(RECORD) or requests.begin(environ)
     record.problem = problem.slug
     method = environ.get("REQUEST_METHOD", "other")
-    observer.tell(method, problem.status, 0.0, record)
+    requests.finish(method, problem.status, 0.0, record)
     return _answer(problem, record, with_body=method != "HEAD")
 
 

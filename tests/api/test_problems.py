@@ -5,7 +5,7 @@ import json
 import pytest
 from werkzeug.exceptions import HTTPException
 
-from service.app import parts_of
+from service.app import services_of
 from service.domain.errors import PROBLEMS, Unavailable
 
 CONTRACT_SLUGS = {
@@ -129,7 +129,7 @@ class TestRequestId:
 
 
 def test_what_fails_to_watch_a_call_does_not_fail_it(app, client, log, monkeypatch):
-    monkeypatch.setattr(parts_of(app).metrics, "request", lambda *_: 1 / 0)
+    monkeypatch.setattr(services_of(app).metrics, "request", lambda *_: 1 / 0)
     assert 200 == client.get("/livez").status_code
     events = [json.loads(line)["event"] for line in log.text.splitlines()]
     assert ["request_not_observed", "request"] == events[-2:]
