@@ -7,7 +7,7 @@ from service.api.express import Express
 from service.api.openapi.document import operations_of
 from service.api.openapi.routes import serve_docs
 from service.api.operation import PlainRule
-from service.api.problems import write_problems
+from service.api.problems.writer import write_problems
 from service.api.views.brands import brand_views
 from service.api.views.codes import code_views
 from service.api.views.discount import discount_views

@@ -7,7 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 
-from service.domain.errors import InputError, InvalidRequest, NotFound
+from service.api.http_errors import NotFound
+from service.domain.errors import InputError, InvalidRequest
 from service.observability.request_log import current_record
 
 if TYPE_CHECKING:
