@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.http_errors import RequestTimeout
-from service.app import services_of
+from service.app import express_of, services_of
 from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
@@ -59,7 +59,7 @@ class ServiceWorker(ConnectionWorker):
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
         tasks = Tasks(self.method_queue.defer)
-        self._plain = PlainCalls(self, tasks, self.wsgi.extensions["express"].looks_plain)
+        self._plain = PlainCalls(self, tasks, express_of(self.wsgi).looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and see to plain calls and to who waits for a thread."""

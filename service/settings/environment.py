@@ -11,6 +11,7 @@ from service.settings.consistency import require_consistent
 from service.settings.errors import SettingsError
 from service.settings.model import (
     ENVIRONMENTS,
+    FAST_PATH,
     LOG_LEVELS,
     MIN_SECRET_BYTES,
     PRODUCTION,
@@ -102,6 +103,9 @@ def read_settings(env: FileAwareEnv) -> Settings:
             rate_limit_storage_url=env.str(
                 "DISCOUNT_RATE_LIMIT_STORAGE_URL", None, validate=is_redis
             ),
+            fast_path=FAST_PATH[
+                env.str("DISCOUNT_FAST_PATH", "auto", validate=validate.OneOf(FAST_PATH))
+            ],
             miss_limit=env.int(
                 "DISCOUNT_MISS_LIMIT",
                 default.miss_limit,

@@ -7,6 +7,7 @@ from service.settings.values import SQLITE, RateLimit
 
 DEVELOPMENT, PRODUCTION = "development", "production"
 ENVIRONMENTS = (DEVELOPMENT, PRODUCTION)
+FAST_PATH = {"auto": True, "off": False}
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PRODUCTION_DRAIN_S = 5
 """Longer than it takes an orchestrator to hear that a server is not ready."""
@@ -58,6 +59,8 @@ class Settings:
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)
     """It may hold a password. `None`: each process counts for itself."""
+    fast_path: bool = True
+    """Whether plain calls may be answered before Flask, and by the event loop."""
     miss_limit: int = 600
     """How many unknown codes a caller may look up in a brand within a minute. 0: any number."""
     import_max_bytes: int = 2 * 1024**3
@@ -87,6 +90,15 @@ class Settings:
     def on_postgresql(self) -> bool:
         """Whether the database is a PostgreSQL server, and not an SQLite file."""
         return not self.database_url.startswith(SQLITE)
+
+    @property
+    def fast_path_off_by(self) -> str | None:
+        """The setting for which threads answer plain calls; `None`: the event loop does."""
+        if not self.fast_path:
+            return "DISCOUNT_FAST_PATH"
+        if self.rate_limit and self.rate_limit_storage_url:  # the event loop must not wait
+            return "DISCOUNT_RATE_LIMIT_STORAGE_URL"
+        return None
 
     @property
     def reserve_bytes(self) -> int:
