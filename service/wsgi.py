@@ -3,10 +3,11 @@
 import sys
 
 from service.app import create_app
+from service.container import build
 from service.server.tasks import TaskSignals
 from service.settings import SettingsError, load_settings
 
 try:
-    app = create_app(load_settings(), signals=TaskSignals())
+    app = create_app(build(load_settings(), signals=TaskSignals()))
 except SettingsError as error:
     sys.exit(f"discount: {error}")

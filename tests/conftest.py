@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 
-from service.app import parts_of
+from service.app import services_of
 from service.settings import Settings
 from service.store.database import Database
 from service.store.repositories.store import SQLStore
@@ -158,12 +158,12 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def store(app: Flask) -> SQLStore:
-    return parts_of(app).store
+    return services_of(app).storage.store
 
 
 @pytest.fixture
 def database(app: Flask) -> Database:
-    return parts_of(app).database
+    return services_of(app).storage.database
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ PRELOADED = [
     *("service.store.repositories.exports", "service.store.repositories.status"),
     *("service.store.repositories.store", "service.store.purging"),
     *("service.store.imports.files", "service.store.jobs.leases"),
-    *("apispec.ext.marshmallow", "flasgger", "flask_swagger_ui", "limits", "webargs.flaskparser"),
+    *("apispec.ext.marshmallow", "flasgger", "flask_swagger_ui", "redis", "webargs.flaskparser"),
     *("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", __name__),
 ]
 CONTEXT = multiprocessing.get_context("forkserver")

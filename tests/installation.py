@@ -15,7 +15,10 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import text
 
-from service.app import create_app, parts_of
+from service.api.express import Express
+from service.app import create_app, services_of
+from service.container import build
+from service.observability.request_log import RequestLogging
 from service.settings import Settings
 from service.store.database import Database
 from service.store.tables import metadata
@@ -87,14 +90,14 @@ class Installation:
 
     def found_schema(self) -> str:
         """Read the revision, and the definitions of all tables, indexes and constraints."""
-        database = parts_of(self.app).database
+        database = services_of(self.app).storage.database
         with Database.read(database) as connection:  # a test may have broken the engine's own
             found: str = connection.exec_driver_sql(_SCHEMA[connection.dialect.name]).scalar_one()
         return found
 
     def clear(self) -> None:
         """Delete every row, and count ids from 1 again."""
-        database = parts_of(self.app).database
+        database = services_of(self.app).storage.database
         with database.transaction() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
@@ -107,9 +110,9 @@ class Installation:
         Raises:
             AssertionError: It has changed what is not in rows: it should have had its own.
         """
-        parts = parts_of(self.app)
-        assert not parts.drain.begun, "a test left the shared application draining"
-        assert parts.observer.app is parts.express, "a test left another way to answer"
+        assert not services_of(self.app).drain.begun, "a test left the shared application draining"
+        assert isinstance(self.app.wsgi_app, RequestLogging)
+        assert isinstance(self.app.wsgi_app.app, Express), "a test left another way to answer"
         assert self.schema == self.found_schema(), "a test needs the mark own_database"
 
 
@@ -136,11 +139,11 @@ def new_database(engine: str, folder: Path) -> Iterator[str]:
 @contextmanager
 def application(settings: Settings, log: Lines) -> Iterator[Flask]:
     """Build an application, and close what it opened."""
-    app = create_app(settings, log)
+    app = create_app(build(settings, log_stream=log))
     try:
         yield app
     finally:
-        parts_of(app).store.close()
+        services_of(app).storage.store.close()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A shorter way to the views of plain calls, which need nothing of a framework.
 
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
-view, recognises the caller and writes the answer with the parts that Flask's way has, in its
+view, authenticates the caller and writes the answer with the parts that Flask's way has, in its
 order, but without Flask. What is not plain (a query, a name that is no name or beyond ASCII) goes
 to Flask, untouched; so does whatever is raised, as problems are written there.
 `docs/adr/0009-plain-calls.md` says what it saves.
@@ -18,7 +18,7 @@ from service.api.answers import JSON, NOT_CACHED, as_json
 from service.api.arrival import RAISED, has_encoded_slash
 from service.api.operation import Operation, Said
 from service.api.schemas.fields import Name
-from service.auth.authentication import Recognise
+from service.auth.bearer import Authenticate
 from service.auth.caller import Scope
 from service.call import deadlines
 from service.domain.errors import Unavailable
@@ -62,14 +62,14 @@ class Express:
     Args:
         app: Answers all else.
         operations: All that there are; those that are plain get a shorter way.
-        recognise: Tells who calls.
+        authenticate: Tells who calls.
     """
 
     def __init__(
-        self, app: "WSGIApplication", operations: Iterable[Operation], recognise: Recognise
+        self, app: "WSGIApplication", operations: Iterable[Operation], authenticate: Authenticate
     ) -> None:
         self.app = app
-        self._recognise = recognise
+        self._authenticate = authenticate
         self._routes: dict[str, list[Route]] = {}
         for each in operations:
             if each.plain:
@@ -110,7 +110,7 @@ class Express:
         record = current_record()
         record.route = route.path
         try:
-            caller = self._recognise(environ.get("HTTP_AUTHORIZATION", ""))
+            caller = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
             caller.require_scope(route.scope)
             caller.require_brand(arguments["brand"])
             record.note_subject(arguments)

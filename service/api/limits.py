@@ -23,6 +23,7 @@ PATIENCE_S = 0.2
 """How long a call waits for Redis, which as a rule answers in a thousandth of it."""
 PAUSE_S = 5.0
 """How long Redis is left alone after it failed: meanwhile no call waits for it."""
+KEY_PREFIX = "discount:limit:"
 REMIND_S = 60.0
 """How often the log says that Redis is still out of reach."""
 
@@ -111,20 +112,17 @@ class SharedCounts:
         Raises:
             ValueError: It is no URL of Redis.
         """
-        # Both take their time to be imported, and most installations need neither.
-        from limits.errors import StorageError
-        from limits.storage import RedisStorage
+        # It takes its time to be imported, and most installations do without.
+        from redis import Redis, RedisError
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        self._failure = StorageError
-        self._shared = RedisStorage(
-            url,
-            key_prefix="discount:limit",
-            wrap_exceptions=True,
+        self._failure = RedisError
+        self._redis = Redis.from_url(
+            _as_redis_url(url),
             socket_timeout=PATIENCE_S,
             socket_connect_timeout=PATIENCE_S,
-            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed on to redis-py
+            retry=Retry(NoBackoff(), 0),
         )
         self._seconds = seconds
         self._local = LocalCounts()
@@ -141,8 +139,7 @@ class SharedCounts:
                 return self._local.add(caller, window)
             self._ask_again_at = now + PAUSE_S  # set at once: others need not wait with this one
         try:
-            # A key lives for two windows, as the clocks of several machines may differ.
-            count = self._shared.incr(f"{window}:{caller}", 2 * self._seconds)
+            count = self._count(f"{KEY_PREFIX}{window}:{caller}")
         except self._failure as error:
             self._note_failure(now, error)
             return self._local.add(caller, window)
@@ -151,12 +148,28 @@ class SharedCounts:
             self._log.info("rate_limits_shared")
         return count
 
+    def _count(self, key: str) -> int:
+        """Count a call in Redis, in one round trip.
+
+        A key lives for two windows, as the clocks of several machines may differ.
+        """
+        with self._redis.pipeline() as pipeline:
+            pipeline.incr(key)
+            pipeline.expire(key, 2 * self._seconds)
+            count, _ = pipeline.execute()
+        return int(count)
+
     def _note_failure(self, now: float, error: Exception) -> None:
         if not self._out or now >= self._remind_at:
             self._remind_at = now + REMIND_S
             self._log.warning("rate_limits_not_shared", exc_info=error)
         self._ask_again_at = now + PAUSE_S
         self._out = True
+
+
+def _as_redis_url(url: str) -> str:
+    """Write the URL of a socket as redis-py has it."""
+    return url.replace("redis+unix://", "unix://", 1)
 
 
 def _name(caller: Caller) -> str:

@@ -4,51 +4,28 @@ Default deny: whatever is not on the short list, an unknown path included, answe
 without a token, and a view that declares no scope lets nobody in.
 """
 
-from collections.abc import Callable
-
 from flask import Flask, current_app, g, request
 
+from service.auth.bearer import Authenticate
 from service.auth.caller import Caller, Scope
-from service.auth.tokens import Verifier
 from service.call.body_state import CALLER
-from service.domain.errors import InternalError, Unauthenticated
+from service.domain.errors import InternalError
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
 """What answers without a token: the contract's short list."""
 
-_SCHEME = "bearer "
 
-
-Recognise = Callable[[str], Caller]
-"""Turns a request's `Authorization` into its caller; raises a `Problem`."""
-
-
-def recognition(verifier: Verifier, notice: Callable[[Caller], None]) -> Recognise:
-    """Return what recognises callers.
-
-    Args:
-        verifier: Checks the tokens.
-        notice: Hears of each caller whose token is good, before its scope is asked for; may
-            refuse it.
-    """
-
-    def recognise(authorization: str) -> Caller:
-        caller = verifier.verify(_bearer_token(authorization))
-        notice(caller)
-        return caller
-
-    return recognise
-
-
-def require_tokens(app: Flask, recognise: Recognise) -> None:
+def require_tokens(app: Flask, authenticate: Authenticate) -> None:
     """Put the guard before every view of `app`."""
 
     @app.before_request
     def guard() -> None:
         if is_open(request.path):
             return
-        caller = request.environ.get(CALLER) or recognise(request.headers.get("Authorization", ""))
+        caller = request.environ.get(CALLER) or authenticate(
+            request.headers.get("Authorization", "")
+        )
         g.caller = request.environ[CALLER] = caller
         if request.endpoint is not None:
             caller.require_scope(_declared_scope(request.endpoint))
@@ -65,17 +42,6 @@ def current_caller() -> Caller:
     """Return who makes the request that is being answered."""
     caller: Caller = g.caller
     return caller
-
-
-def _bearer_token(header: str) -> str:
-    """Return the token of an `Authorization` field (RFC 6750, section 2.1).
-
-    Raises:
-        Unauthenticated: There is none.
-    """
-    if header[: len(_SCHEME)].lower() != _SCHEME:
-        raise Unauthenticated("The call carries no bearer token.")
-    return header[len(_SCHEME) :].strip(" ")  # and of no other space, which Python knows many
 
 
 def _declared_scope(endpoint: str) -> Scope:

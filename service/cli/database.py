@@ -30,10 +30,10 @@ def upgrade_tables() -> None:
     require_no_other_file(settings)
     revision = fit_revision(settings)
     if revision is None:
-        from service.store.engines import open_database
+        from service.container import build_storage
         from service.store.maintenance.upgrade import upgrade
 
-        with closing(open_database(settings, threads=1)) as database:
+        with closing(build_storage(settings, threads=1).database) as database:
             revision = upgrade(database)
     click.echo(upgraded(revision), err=True)
 
@@ -41,12 +41,12 @@ def upgrade_tables() -> None:
 @db.command("drop-queue")
 def drop_queue() -> None:
     """Remove the queue that version 0.1 has left, when nobody runs that any more."""
-    from service.store.engines import open_database
+    from service.container import build_storage
     from service.store.maintenance.old_queue import drop_old_queue
 
     settings = load_settings()
     require_database(settings)
-    with closing(open_database(settings, threads=1)) as database:
+    with closing(build_storage(settings, threads=1).database) as database:
         removed = drop_old_queue(database, settings)
     click.echo(f"Removed: {', '.join(removed)}." if removed else "There is none.", err=True)
 

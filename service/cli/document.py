@@ -13,5 +13,7 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     from service.api.openapi.document import build_document
     from service.app import create_app
+    from service.container import build
 
-    streams.write_line(json.dumps(build_document(create_app(load_settings())), indent=2))
+    document = build_document(create_app(build(load_settings())))
+    streams.write_line(json.dumps(document, indent=2))

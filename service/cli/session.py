@@ -26,6 +26,7 @@ from rich.text import Text
 from service.cli import streams
 from service.cli.failures import database_name, require_database, sentence_of
 from service.cli.group import Terminated
+from service.container import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
@@ -33,12 +34,6 @@ from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
-from service.store.database import Database
-from service.store.engines import open_database
-from service.store.imports.files import SQLImports
-from service.store.jobs.leases import SQLWork
-from service.store.jobs.repository import SQLJobs
-from service.store.repositories.exports import SQLExports
 from service.store.schema import why_not_ready
 from service.usecases.job_ports import JobKey, SpaceLow, Step
 from service.usecases.jobs import cancel_job
@@ -58,9 +53,8 @@ class Session:
         self.settings: Settings = load_settings()
         require_database(self.settings)
         self.brand, self.campaign = brand, campaign
-        self._database: Database = open_database(self.settings, threads=2)
-        self._jobs = SQLJobs(self._database)
-        self.imports = SQLImports(self._database)
+        self._storage = build_storage(self.settings, threads=2)
+        self.imports = self._storage.imports
         self._key: JobKey
         self._interrupted = threading.Event()
         self._signal: signal.Signals | None = None
@@ -81,12 +75,12 @@ class Session:
         ClickException: The tables are not there.
         """
         try:
-            why = why_not_ready(self._database)
+            why = why_not_ready(self._storage.database)
         except BaseException:
-            self._database.close()
+            self._storage.database.close()
             raise
         if why:
-            self._database.close()
+            self._storage.database.close()
             raise click.ClickException(f"{database_name(self.settings)}: {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
         self._progress.start()
@@ -100,7 +94,7 @@ class Session:
         """
         self._progress.stop()
         self._restore_signals()
-        self._database.close()
+        self._storage.database.close()
         if isinstance(error, BrandNotFound):
             raise click.ClickException(f"There is no brand {self.brand!r}.") from error
         if isinstance(error, CampaignNotFound):
@@ -138,17 +132,19 @@ class Session:
 
     def ask(self, order: Order) -> tuple[Job, bool]:
         """Ask for the job that `do` then does; another worker may take it first."""
-        self._key, job, new = self._jobs.add(self.brand, self.campaign, order, system_clock())
+        self._key, job, new = self._storage.jobs.add(
+            self.brand, self.campaign, order, system_clock()
+        )
         return job, new
 
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
-        find = partial(self._jobs.find, self.brand, self.campaign, job.id)
+        find = partial(self._storage.jobs.find, self.brand, self.campaign, job.id)
         bar = Bar(self._progress, job)
-        worker = Worker(SQLWork(self._database), bar, self._interrupted.wait)
+        worker = Worker(self._storage.work, bar, self._interrupted.wait)
         while (job := find()).finished_at is None:
             if self._interrupted.is_set():
-                return cancel_job(self._jobs, self.brand, self.campaign, job.id)
+                return cancel_job(self._storage.jobs, self.brand, self.campaign, job.id)
             bar.show(job)
             if not worker.do(self._key):
                 self._interrupted.wait(LOOK_EVERY_S)
@@ -185,7 +181,7 @@ class Session:
         Raises:
             KeyboardInterrupt, Terminated: It was interrupted.
         """
-        with SQLExports(self._database).codes(self.brand, self.campaign, state) as (count, rows):
+        with self._storage.exports.codes(self.brand, self.campaign, state) as (count, rows):
             task = self._progress.add_task("exporting", total=count)
 
             def counted() -> Iterator[Any]:

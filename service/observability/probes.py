@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from flask import Blueprint, Response
 from structlog.typing import FilteringBoundLogger
 
 from service.observability.request_log import current_record
@@ -148,18 +147,6 @@ class Probes:
         answer = probe()
         start_response(answer.status, answer.headers)
         return () if method == "HEAD" else (answer.body,)
-
-
-def probe_routes() -> Blueprint:
-    """Make the routes of the probes, so that other methods are refused as everywhere."""
-    routes = Blueprint("probes", __name__)
-    for name in ("livez", "readyz"):
-        routes.add_url_rule(f"/{name}", name, _answered_before)
-    return routes
-
-
-def _answered_before() -> Response:
-    raise AssertionError("The middleware answers the probes.")
 
 
 def _run(check: Check) -> str:

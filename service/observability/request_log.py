@@ -134,62 +134,29 @@ def current_record() -> RequestRecord:
     return _CURRENT.get()
 
 
-class RequestObserver:
-    """The middleware: it sees every request, also those that no view answers."""
+class RequestLog:
+    """Begins the record of each request, and counts, traces and logs how it was answered."""
 
     def __init__(
         self,
-        app: "WSGIApplication",
         pseudonyms: Pseudonyms,
         metrics: Metrics,
         log: FilteringBoundLogger,
         tracer: Tracer | None = None,
     ) -> None:
-        """Wrap `app`."""
-        self.app = app
         self._pseudonyms = pseudonyms
         self._metrics = metrics
         self._log = log
         self._tracer = tracer
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Answer a request, then count and log it."""
-        started = time.perf_counter()
-        record = environ.get(RECORD) or self.record(environ)
-        _CURRENT.set(record)
-        status = 500
-
-        def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            nonlocal status
-            status = int(line[:3])
-            return start_response(line, [*headers, *record.answer_headers()], *rest)
-
-        def tell() -> None:
-            self.tell(environ["REQUEST_METHOD"], status, time.perf_counter() - started, record)
-
-        try:
-            answer = self.app(environ, start)
-        except BodyAwaited:  # the same request comes again, with its body
-            environ[RECORD] = record
-            raise
-        except BaseException:
-            tell()
-            raise
-        if record.sent is None:
-            tell()
-            return answer
-        return _Told(answer, record, tell)
-
-    def record(self, environ: "WSGIEnvironment") -> RequestRecord:
+    def begin(self, environ: "WSGIEnvironment") -> RequestRecord:
         """Begin the record of a request, and its span."""
         record = RequestRecord(environ, self._pseudonyms)
         if self._tracer and (trace := self._tracer.begin(environ)):
             record.trace, record.trace_id = trace, trace.trace_id
         return record
 
-    def tell(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
+    def finish(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
         """Count, trace and log a request that was answered."""
         try:
             if record.trace:
@@ -217,6 +184,50 @@ class RequestObserver:
         )
 
 
+class RequestLogging:
+    """The outermost middleware: it sees every request, also those that no view answers.
+
+    Args:
+        app: Answers the requests.
+        requests: Begins and finishes their records.
+    """
+
+    def __init__(self, app: "WSGIApplication", requests: RequestLog) -> None:
+        self.app = app
+        self._requests = requests
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request, then count and log it."""
+        started = time.perf_counter()
+        record = environ.get(RECORD) or self._requests.begin(environ)
+        _CURRENT.set(record)
+        status = 500
+
+        def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal status
+            status = int(line[:3])
+            return start_response(line, [*headers, *record.answer_headers()], *rest)
+
+        def finish() -> None:
+            seconds = time.perf_counter() - started
+            self._requests.finish(environ["REQUEST_METHOD"], status, seconds, record)
+
+        try:
+            answer = self.app(environ, start)
+        except BodyAwaited:  # the same request comes again, with its body
+            environ[RECORD] = record
+            raise
+        except BaseException:
+            finish()
+            raise
+        if record.sent is None:
+            finish()
+            return answer
+        return _Streamed(answer, record, finish)
+
+
 @runtime_checkable
 class _Closable(Protocol):
     def close(self) -> None: ...
@@ -228,19 +239,19 @@ def _outcome(status: int) -> str:
     return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"
 
 
-class _Told:
+class _Streamed:
     """A streamed answer: how it went is told once its last byte has been taken, or nobody is left.
 
     A view says that its answer is one by setting `sent` of the record to 0.
     """
 
     def __init__(
-        self, answer: Iterable[bytes], record: RequestRecord, tell: Callable[[], None]
+        self, answer: Iterable[bytes], record: RequestRecord, finish: Callable[[], None]
     ) -> None:
         self._answer = answer
         self._parts = iter(answer)
         self._record = record
-        self._tell = tell
+        self._finish = finish
         self._whole = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -263,4 +274,4 @@ class _Told:
         finally:
             if not self._whole:
                 self._record.outcome = "cut"
-            self._tell()
+            self._finish()

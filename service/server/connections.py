@@ -15,7 +15,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from service.app import parts_of
+from service.app import services_of
 from service.server.accepting import AcceptPause
 from service.server.arrivals import IdleConnections
 from service.server.http.sending import PendingAnswers, Unsent
@@ -49,8 +49,8 @@ class ConnectionWorker(ThreadWorker):
 
     @cached_property
     def _pause(self) -> AcceptPause:
-        parts = parts_of(self.wsgi)
-        return AcceptPause(parts.log, parts.metrics.accept_failed)
+        services = services_of(self.wsgi)
+        return AcceptPause(services.log, services.metrics.accept_failed)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and call whoever waits for them, newcomers and threads first.

@@ -13,18 +13,10 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from service.app import parts_of
+from service.app import services_of
+from service.container import build_metrics_server
 from service.observability.drain import Drain
-from service.observability.metrics.database_collector import (
-    KeysCollector,
-    StoreCollector,
-    StoreWatch,
-)
-from service.observability.metrics.exposition import MetricsServer
-from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
-from service.observability.metrics.sampling import keep_sampling
 from service.settings import Settings
-from service.store.repositories.status import SQLStatus
 
 ENDED = "workers_ended"
 """Where the arbiter keeps how many workers have ended."""
@@ -44,21 +36,15 @@ class Hooks:
 
     def when_ready(self, server: Any) -> None:
         """Serve the metrics from the master, and let it drain before it stops."""
-        parts = parts_of(server.app.wsgi())
-        status = SQLStatus(parts.database, self._settings.metrics_pools)
-        watch = StoreWatch(status, parts.log)
-        collectors = [
-            StoreCollector(watch.look, status.wanted_revision()),
-            KeysCollector(parts.keyring.stale_s),
-            BuildCollector(),
-            WorkerCollector(lambda: tuple(server.WORKERS), lambda: getattr(server, ENDED, 0)),
-        ]
-        lines = parts.metrics.log_lines
-        self._metrics = MetricsServer(
-            self._settings, self._counters, watch, collectors, parts.log, lines
+        services = services_of(server.app.wsgi())
+        self._metrics = build_metrics_server(
+            services,
+            self._counters,
+            worker_pids=lambda: tuple(server.WORKERS),
+            ended=lambda: getattr(server, ENDED, 0),
         )
         self._metrics.start()
-        self._drain_first(server, parts.drain, parts.log)
+        self._drain_first(server, services.drain, services.log)
         gc.collect()
         gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write it
 
@@ -83,26 +69,14 @@ class Hooks:
         server.handle_term = handle_term
 
     def post_worker_init(self, worker: Any) -> None:
-        """Fetch keys before the first caller needs them; the master's threads do not come along."""
-        parts = parts_of(worker.wsgi)
-        parts.keyring.start()
-        parts.readiness.start()
-        keep_sampling(
-            parts.metrics,
-            lambda: (parts.database.waiting_writes, *parts.database.connections),
-            parts.log,
-        )
-        parts.store.vain.keep_writing()
-        if parts.tracing:
-            parts.tracing.start()
+        """Start the worker's own threads; the master's do not come along."""
+        services_of(worker.wsgi).start()
         if self._settings.rate_limit_storage_url is None:  # the loop must not wait for Redis
             worker.answer_plain_calls()
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
         """Send the last traces."""
-        parts = parts_of(worker.wsgi)
-        if parts.tracing:
-            parts.tracing.stop()
+        services_of(worker.wsgi).stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:
         """Count a worker that is gone, and keep what it has counted."""

@@ -9,7 +9,7 @@ from service.api.problems.catalogue import problem_type
 from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
 from service.call.body_state import RECORD
 from service.domain.errors import ServiceError
-from service.observability.request_log import RequestObserver, RequestRecord
+from service.observability.request_log import RequestLog, RequestRecord
 from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 _TOLD = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
 
 
-def refusal(error: ServiceError, observer: RequestObserver, environ: "WSGIEnvironment") -> bytes:
+def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment") -> bytes:
     """Count and log a refusal, and return the answer; with it, the connection ends.
 
     Args:
         error: What is wrong.
-        observer: Counts and logs.
+        requests: Counts and logs.
         environ: What is known of the request.
     """
-    record = environ.get(RECORD) or observer.record(environ)
+    record = environ.get(RECORD) or requests.begin(environ)
     problem = problem_type(error)
     record.problem = problem.slug
     method = environ.get("REQUEST_METHOD", "other")
-    observer.tell(method, problem.status, 0.0, record)
+    requests.finish(method, problem.status, 0.0, record)
     return _answer(error, record, with_body=method != "HEAD")
 
 

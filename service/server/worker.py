@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.http_errors import RequestTimeout
-from service.app import parts_of
+from service.app import services_of
 from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
@@ -59,7 +59,7 @@ class ServiceWorker(ConnectionWorker):
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
         tasks = Tasks(self.method_queue.defer)
-        self._plain = PlainCalls(self, tasks, parts_of(self.wsgi).express.looks_plain)
+        self._plain = PlainCalls(self, tasks, self.wsgi.extensions["express"].looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and see to plain calls and to who waits for a thread."""
@@ -252,7 +252,7 @@ class ServiceWorker(ConnectionWorker):
         return (
             self.alive
             and len(self.keepalived_conns) < self.max_keepalived
-            and not parts_of(self.wsgi).drain.begun
+            and not services_of(self.wsgi).drain.begun
         )
 
     def murder_pending(self) -> None:
@@ -277,5 +277,5 @@ class ServiceWorker(ConnectionWorker):
 
     def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
         """Answer a request that the application does not see, and end the connection."""
-        answer = refusal(problem, parts_of(self.wsgi).observer, environ)
+        answer = refusal(problem, services_of(self.wsgi).requests, environ)
         self.deliver(conn, answer, keep=False)

@@ -4,20 +4,13 @@ import signal
 import threading
 from types import FrameType
 
-from structlog.typing import FilteringBoundLogger
-
+from service.container import WorkerServices
 from service.domain.errors import Unavailable
-from service.observability.metrics.jobs import JobMetrics
-from service.settings import Settings
-from service.store.database import Database
-from service.store.jobs.leases import SQLWork
-from service.store.purging import Purge
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
 
-DAY_MS = 24 * 60 * 60 * 1000
 POLL_S = 0.4
 """How often a worker that has nothing to do looks for jobs: a first one begins within 0.5 s."""
 RETRY_S = 1.0
@@ -25,24 +18,19 @@ RETRY_S = 1.0
 
 
 class JobLoop:
-    """Does jobs until it is told to stop.
+    """Does jobs until it is told to stop."""
 
-    Args:
-        database: Has the jobs.
-        settings: They say how long ended jobs are kept.
-        log: Gets a line for what happens to a job.
-        metrics: Counts it.
-    """
-
-    def __init__(
-        self, database: Database, settings: Settings, log: FilteringBoundLogger, metrics: JobMetrics
-    ) -> None:
-        self._database, self._log = database, log
+    def __init__(self, services: WorkerServices) -> None:
+        self._database, self._log = services.storage.database, services.log
         self._stop = threading.Event()
-        purge = Purge(database, round(settings.job_retention_days * DAY_MS))
-        self._upkeep = Upkeep(lambda: purge.step(system_clock()), self._stop.wait, log)
+        self._upkeep = Upkeep(
+            lambda: services.purge.step(system_clock()), self._stop.wait, self._log
+        )
         self._worker = Worker(
-            SQLWork(database), Reporter(log, metrics), self._stop.wait, upkeep=self._upkeep.some
+            services.storage.work,
+            Reporter(self._log, services.metrics),
+            self._stop.wait,
+            upkeep=self._upkeep.some,
         )
 
     def run(self) -> None:

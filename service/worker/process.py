@@ -1,18 +1,16 @@
 """The process of a worker, and whether it has what it needs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.logging import build_logger, route_stdlib_logging
+from service.container import build_storage, build_worker, readiness_checks
+from service.observability.logging import route_stdlib_logging
 from service.observability.metrics.exposition import answers_of
 from service.observability.metrics.jobs import JobMetrics
 from service.observability.metrics.scrape_server import ScrapeServer
 from service.settings import Settings, SettingsError
-from service.store.database import Database
-from service.store.engines import open_database
-from service.store.schema import why_not_ready
 from service.worker.loop import JobLoop
 
 
@@ -22,13 +20,12 @@ def run_worker(settings: Settings) -> None:
     Raises:
         SettingsError: A setting cannot be used.
     """
-    log = build_logger(settings)
+    services = build_worker(settings)
+    log = services.log
     route_stdlib_logging(settings)
-    metrics = JobMetrics()
-    loop = JobLoop(_database(settings), settings, log, metrics)
-    serve_metrics(settings, metrics, log)
+    serve_metrics(settings, services.metrics, log)
     log.info("worker_started")
-    loop.run()
+    JobLoop(services).run()
     log.info("worker_stopped")
 
 
@@ -41,11 +38,8 @@ def what_is_missing(
         settings: They say where everything is.
         explain: Says what an exception means, if it is known.
     """
-    with closing(_database(settings)) as database:
-        checks: Mapping[str, Callable[[], object]] = {
-            "database": database.why_not_ready,
-            "tables": lambda: why_not_ready(database),
-        }
+    with closing(build_storage(settings, threads=1).database) as database:
+        checks = readiness_checks(database)
         found = {name: _why_not(check, explain) for name, check in checks.items()}
     return [f"{name}: {why}" for name, why in found.items() if why]
 
@@ -57,10 +51,6 @@ def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | N
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
         return explain(error) or "unavailable"
     return found if isinstance(found, str) else None
-
-
-def _database(settings: Settings) -> Database:
-    return open_database(settings, threads=1)
 
 
 def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:

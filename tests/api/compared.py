@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from service.app import parts_of
+from service.app import services_of
 from service.store.maintenance.verify import verify
 from tests.api.model import DEFAULT, Caller, Model, Refused
 from tests.tokens import bearer
@@ -49,7 +49,7 @@ class Compared(RuleBasedStateMachine):
 
     def __init__(self, app, url):
         super().__init__()
-        with parts_of(app).database.transaction() as connection:
+        with services_of(app).storage.database.transaction() as connection:
             for table in ("idempotency", "code", "tally", "campaign", "brand"):
                 connection.exec_driver_sql(f"DELETE FROM {table}")
         self.url = url

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import event
 
-from service.app import parts_of
+from service.app import services_of
 from service.domain.jobs import MAX_OPEN
 from service.store.imports import files
 from tests.api.conftest import C
@@ -72,7 +72,7 @@ def counted(app):
     """Tell how often something was refused for want of space."""
 
     def count(reason):
-        return parts_of(app).metrics.registry.get_sample_value(
+        return services_of(app).metrics.registry.get_sample_value(
             "discount_storage_refusals_total", {"reason": reason}
         )
 
@@ -127,7 +127,7 @@ def test_a_body_of_unknown_length_counts_as_it_comes(chunked, refused, kept, mon
 
 @on_sqlite
 def test_a_body_under_way_counts_with_all_that_it_announced(app, client, auth, send, refused):
-    imports = parts_of(app).imports
+    imports = services_of(app).storage.imports
     under_way = imports.begin("brand1", "default", 1_800_000_000_000, 45)
     refused(send(), 429, "import-budget-exceeded")
     imports.drop(under_way)
@@ -235,7 +235,7 @@ def test_a_full_database_refuses_what_grows_and_is_unavailable_to_the_rest(
         client.post("/v1/discount/create", json=create, headers=auth), 507, "insufficient-storage"
     )
     assert 1 == counted("disk_full")
-    metrics = parts_of(client.application).metrics.registry
+    metrics = services_of(client.application).metrics.registry
     errors = {"error": "SQLITE_FULL"}
     assert 1 == metrics.get_sample_value("discount_database_errors_total", errors)
     full()

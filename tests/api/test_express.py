@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from service.api.express import Express
-from service.app import create_app, parts_of
+from service.app import create_app, services_of
+from service.container import build
+from service.observability.request_log import RequestLogging
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
 from tests.engines import on_sqlite
@@ -43,27 +45,28 @@ def served(tmp_path_factory):
     """An application with one brand, whose codes are soon gone, and what it logs."""
     log = Lines()
     url = f"sqlite:///{tmp_path_factory.mktemp('express')}/discount.db"
-    app = create_app(Settings(database_url=url, jwt_secret=SECRET), log)
-    parts = parts_of(app)
-    upgrade(parts.database)
-    parts.store.add_codes("brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
+    app = create_app(build(Settings(database_url=url, jwt_secret=SECRET), log_stream=log))
+    storage = services_of(app).storage
+    upgrade(storage.database)
+    storage.store.add_codes("brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
     yield app, log
-    parts.store.close()
+    storage.store.close()
 
 
 def ask(served: tuple[Flask, Lines], by: str, **said):
     """Ask by one of the ways; return all that the caller and operations are told."""
     app, log = served
     log.forget()
-    observer = parts_of(app).observer
-    express = observer.app
+    outermost = app.wsgi_app
+    assert isinstance(outermost, RequestLogging)
+    express = outermost.app
     assert isinstance(express, Express)
     try:
         if by == "flask":
-            observer.app = express.app
+            outermost.app = express.app
         body, status, headers = run_wsgi_app(app.wsgi_app, environ(**said))
     finally:
-        observer.app = express
+        outermost.app = express
     (line,) = [json.loads(line) for line in log.text.splitlines()]
     for varies in ("timestamp", "duration_ms"):
         del line[varies]

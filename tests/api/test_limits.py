@@ -14,7 +14,8 @@ import pytest
 from redis import Redis as Connection
 
 from service.api import limits
-from service.app import create_app, parts_of
+from service.app import create_app, services_of
+from service.container import build
 from service.settings import RateLimit, SettingsError
 from tests.api.conftest import C
 from tests.system_packages import require
@@ -153,13 +154,13 @@ class fresh:  # noqa: N801 - reads as a function
     """A client of an application with other settings, without tables."""
 
     def __init__(self, settings, log=None):
-        self.app = create_app(settings, log)
+        self.app = create_app(build(settings, log_stream=log))
 
     def __enter__(self):
         return self.app.test_client()
 
     def __exit__(self, *_):
-        parts_of(self.app).store.close()
+        services_of(self.app).storage.store.close()
 
 
 class TestLocalCounts:
@@ -279,5 +280,5 @@ class TestRedis:
     @pytest.mark.parametrize("url", ["redis://host:port", "redis://:secret#word@host"])
     def test_an_address_that_is_none_stops_the_start(self, settings, url):
         with pytest.raises(SettingsError, match="DISCOUNT_RATE_LIMIT_STORAGE_URL") as stopped:
-            create_app(replace(settings, rate_limit_storage_url=url))
+            create_app(build(replace(settings, rate_limit_storage_url=url)))
         assert "secret" not in str(stopped.value)

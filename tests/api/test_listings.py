@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.api.pagination import PAGES_AT_ONCE, Cursors, page_slot
+from service.api.cursors import Cursors
+from service.api.pagination import PAGES_AT_ONCE, page_slot
 from service.auth.keys.loading import cursor_key
 from service.call import deadlines
 from service.domain.errors import InvalidRequest

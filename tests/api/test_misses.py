@@ -6,7 +6,7 @@ import pytest
 
 from service.api import misses
 from service.api.misses import MOST, WINDOW_S, Misses
-from service.app import parts_of
+from service.app import services_of
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
 from service.formats.refusals import Reason, Refusal
@@ -57,7 +57,7 @@ def test_too_many_unknown_codes_end_the_look_ups_of_a_caller_in_a_brand(look_up,
         assert (429, "too-many-misses") == (answer.status_code, answer.json["type"][10:])
         assert 0 < int(answer.headers["Retry-After"]) <= WINDOW_S
     assert [200] == statuses(look_up(codes[0], sub="somebody else"))
-    metrics = parts_of(app).metrics
+    metrics = services_of(app).metrics
     assert LIMIT + 1 == metrics.registry.get_sample_value("discount_code_misses_total")
 
 

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import Engine, event
 
-from service.app import parts_of
+from service.app import services_of
 from tests.api.conftest import C
 from tests.engines import on_sqlite
 from tests.tokens import SECRET, bearer, claims, token
@@ -118,7 +118,7 @@ class TestLog:
 class TestMetrics:
     @pytest.fixture
     def samples(self, app):
-        return lambda: generate_latest(parts_of(app).metrics.registry).decode()
+        return lambda: generate_latest(services_of(app).metrics.registry).decode()
 
     def test_requests_are_counted_by_route_template(self, client, auth, codes, samples):
         client.get("/v1/discount/fetch/brand1/someone", headers=auth)

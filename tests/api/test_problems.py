@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import HTTPException
 
 from service.api.problems.catalogue import PROBLEM_TYPES
-from service.app import parts_of
+from service.app import services_of
 from service.domain.errors import ServiceError, Unavailable
 
 CONTRACT_SLUGS = {
@@ -138,7 +138,7 @@ class TestRequestId:
 
 
 def test_what_fails_to_watch_a_call_does_not_fail_it(app, client, log, monkeypatch):
-    monkeypatch.setattr(parts_of(app).metrics, "request", lambda *_: 1 / 0)
+    monkeypatch.setattr(services_of(app).metrics, "request", lambda *_: 1 / 0)
     assert 200 == client.get("/livez").status_code
     events = [json.loads(line)["event"] for line in log.text.splitlines()]
     assert ["request_not_observed", "request"] == events[-2:]

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.app import create_app, parts_of
+from service.app import create_app, services_of
 from service.auth.keys import file_watcher
+from service.container import build
 from service.settings import load_settings
 from tests.issuer import Issuer, serving
 from tests.tokens import SECRET, bearer, forged, part
@@ -38,13 +39,13 @@ def client_of(monkeypatch, tmp_path, log):
         monkeypatch.setenv("DISCOUNT_DATABASE_URL", f"sqlite:///{tmp_path}/discount.db")
         for name, value in environment.items():
             monkeypatch.setenv(name, str(value))
-        made.append(create_app(load_settings(), log))
+        made.append(create_app(build(load_settings(), log_stream=log)))
         return made[-1].test_client()
 
     yield make
     for app in made:
-        parts_of(app).keyring.stop()
-        parts_of(app).store.close()
+        services_of(app).keyring.stop()
+        services_of(app).storage.store.close()
 
 
 def accepts(client, headers):

@@ -128,15 +128,15 @@ class Contestants:
 
     def _fill(self, url: str) -> None:
         sizes = self.sizes
-        with pools.opened(url) as parts:
+        with pools.opened(url) as storage:
             for turn in sizes.turns:
-                pools.fill(parts, f"fresh{turn}", sizes.fresh)
-                pools.fill(parts, f"drained{turn}", sizes.fresh, sizes.fresh * 9 // 10)
-            pools.fill(parts, "held", 2 * HELD)
-            pools.fill(parts, "half", HALF, HALF_USED)
-            pools.fill(parts, "raw", sizes.raw)
-            pools.fill(parts, "nearly", sizes.nearly_empty, sizes.nearly_empty * 99 // 100)
-            pools.fill(parts, "huge", sizes.huge)
+                pools.fill(storage, f"fresh{turn}", sizes.fresh)
+                pools.fill(storage, f"drained{turn}", sizes.fresh, sizes.fresh * 9 // 10)
+            pools.fill(storage, "held", 2 * HELD)
+            pools.fill(storage, "half", HALF, HALF_USED)
+            pools.fill(storage, "raw", sizes.raw)
+            pools.fill(storage, "nearly", sizes.nearly_empty, sizes.nearly_empty * 99 // 100)
+            pools.fill(storage, "huge", sizes.huge)
         pools.settle(url)
 
     def _add_limit(self, engine: str, url: str) -> None:
@@ -199,11 +199,11 @@ def compare(calls: Calls, url: str) -> None:
     """
     if calls.told_twice:
         raise BenchmarkError(f"{len(calls.told_twice)} users were told two codes")
-    with pools.opened(url) as parts:
+    with pools.opened(url) as storage:
         for brand, told in calls.told.items():
-            pools.compare(parts, brand, told)
+            pools.compare(storage, brand, told)
         for brand, created in calls.created.items():
-            pools.compare_created(parts, brand, created)
+            pools.compare_created(storage, brand, created)
 
 
 def say(text: str) -> None:

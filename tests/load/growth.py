@@ -15,7 +15,7 @@ from statistics import median
 
 import click
 
-from service.app import Parts
+from service.container import Storage
 from service.domain import codes
 from service.usecases.ports import system_clock
 from tests.load import plots, pools, postgres, servers
@@ -33,11 +33,11 @@ Costs = Mapping[tuple[int, int], Mapping[str, float]]
 """In µs, by call; by size and per cent drained."""
 
 
-def calls(parts: Parts, brand: str) -> Mapping[str, Callable[[], object]]:
+def calls(storage: Storage, brand: str) -> Mapping[str, Callable[[], object]]:
     """Return what is measured."""
-    store, now, campaign = parts.store, system_clock(), pools.DEFAULT
+    store, now, campaign = storage.store, system_clock(), pools.DEFAULT
     store.reserve(brand, campaign, "held", now)
-    before = pools.late_code(parts, brand, LISTED)
+    before = pools.late_code(storage, brand, LISTED)
     return {
         "claim": lambda: store.reserve(brand, campaign, f"u{next(_users)}", now),
         "repeat": lambda: store.reserve(brand, campaign, "held", now),
@@ -47,10 +47,10 @@ def calls(parts: Parts, brand: str) -> Mapping[str, Callable[[], object]]:
     }
 
 
-def costs(parts: Parts, brand: str) -> dict[str, float]:
+def costs(storage: Storage, brand: str) -> dict[str, float]:
     """Return the median cost of each call, in µs."""
     found = {}
-    for name, call in calls(parts, brand).items():
+    for name, call in calls(storage, brand).items():
         took = []
         for _ in range(CALLS):
             began = time.perf_counter()
@@ -63,17 +63,17 @@ def costs(parts: Parts, brand: str) -> dict[str, float]:
 def grow(url: str, engine: str, sizes: list[int]) -> Costs:
     """Fill pools of every size, drain them step by step, and measure."""
     found = {}
-    with pools.opened(url) as parts:
+    with pools.opened(url) as storage:
         for size in sizes:
             brand, before = f"pool{size}", 0
             for drained in DRAINED:
                 click.echo(f"{engine}: {size:,} codes, {drained} % drained", err=True)
                 if not drained:
-                    pools.fill(parts, brand, size)
-                pools.drain(parts, brand, size * (drained - before) // 100)
+                    pools.fill(storage, brand, size)
+                pools.drain(storage, brand, size * (drained - before) // 100)
                 before = drained
                 pools.settle(url)
-                found[size, drained] = costs(parts, brand)
+                found[size, drained] = costs(storage, brand)
     return found
 
 

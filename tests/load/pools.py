@@ -7,9 +7,9 @@ from functools import partial
 import psycopg
 from sqlalchemy import text
 
-from service.api.pagination import Cursors
-from service.app import Parts, create_app, parts_of
+from service.api.cursors import Cursors
 from service.auth.keys.loading import cursor_key
+from service.container import Storage, build_storage
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
@@ -39,45 +39,45 @@ _CODES = text(f"SELECT code FROM code WHERE {_OF_POOL}")
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Parts]:
+def opened(url: str) -> Iterator[Storage]:
     """Open the service's own store on a database that has its tables."""
-    parts = parts_of(create_app(Settings(database_url=url, jwt_secret=SECRET)))
+    storage = build_storage(Settings(database_url=url, jwt_secret=SECRET))
     try:
-        yield parts
+        yield storage
     finally:
-        parts.store.close()
+        storage.store.close()
 
 
-def fill(parts: Parts, brand: str, count: int, used: int = 0) -> None:
+def fill(storage: Storage, brand: str, count: int, used: int = 0) -> None:
     """Make a brand with `count` codes, as a job does, of which `used` are held by somebody."""
     now = system_clock()
     for at in range(0, count, CHUNK):
         part = Part(at, count, min(CHUNK, count - at))
-        with parts.database.transaction() as connection:
+        with storage.database.transaction() as connection:
             pool = open_default_pool(connection, brand, now)
             load_codes(connection, pool, part, partial(mint_part, at, count), now)
-    if used and parts.database.engine.name == "postgresql":
-        with parts.database.transaction() as connection:
+    if used and storage.database.engine.name == "postgresql":
+        with storage.database.transaction() as connection:
             connection.execute(text("ANALYZE code"))  # else draining takes minutes
-    drain(parts, brand, used)
+    drain(storage, brand, used)
 
 
-def drain(parts: Parts, brand: str, count: int) -> None:
+def drain(storage: Storage, brand: str, count: int) -> None:
     """Let somebody hold `count` codes more."""
-    statement = text(_DRAIN.format(_IN_ORDER[parts.database.engine.name]))
+    statement = text(_DRAIN.format(_IN_ORDER[storage.database.engine.name]))
     for at in range(0, count, CHUNK):
         size = min(CHUNK, count - at)
-        with parts.database.transaction() as connection:
+        with storage.database.transaction() as connection:
             pool = find_pool(connection, brand, DEFAULT)
             connection.execute(statement, {**pool._asdict(), "count": size})
             now = system_clock()
             move(connection, pool, size, now, out_of=State.AVAILABLE, into=State.RESERVED)
 
 
-def late_code(parts: Parts, brand: str, rest: int) -> str:
+def late_code(storage: Storage, brand: str, rest: int) -> str:
     """Return the code behind which `rest` codes are listed."""
-    statement = text(_LATE.format(_IN_ORDER[parts.database.engine.name]))
-    with parts.database.read() as connection:
+    statement = text(_LATE.format(_IN_ORDER[storage.database.engine.name]))
+    with storage.database.read() as connection:
         pool = find_pool(connection, brand, DEFAULT)
         values = {**pool._asdict(), "rest": rest}
         return str(connection.execute(statement, values).scalar_one())
@@ -88,8 +88,8 @@ def late_cursor(url: str, brand: str, rest: int) -> str:
 
     To ask for every page before it would take longer than all that is measured.
     """
-    with opened(url) as parts:
-        code = late_code(parts, brand, rest)
+    with opened(url) as storage:
+        code = late_code(storage, brand, rest)
     key = cursor_key(Settings(database_url=url, jwt_secret=SECRET))
     return Cursors(key).encode(f"codes/{brand}/{DEFAULT}/None", code)
 
@@ -102,13 +102,13 @@ def settle(url: str) -> None:
             connection.execute("CHECKPOINT")
 
 
-def compare(parts: Parts, brand: str, told: Mapping[str, str]) -> None:
+def compare(storage: Storage, brand: str, told: Mapping[str, str]) -> None:
     """Compare the rows of a brand with what callers were told.
 
     Raises:
         BenchmarkError: They differ.
     """
-    with parts.database.read() as connection:
+    with storage.database.read() as connection:
         pool = find_pool(connection, brand, DEFAULT)
         rows = connection.execute(_HELD, pool._asdict()).all()
     held: dict[str, str] = dict(rows)
@@ -119,7 +119,7 @@ def compare(parts: Parts, brand: str, told: Mapping[str, str]) -> None:
         )
 
 
-def compare_created(parts: Parts, brand: str, told: set[str]) -> None:
+def compare_created(storage: Storage, brand: str, told: set[str]) -> None:
     """Compare the codes of a brand with those that callers were told were created.
 
     Raises:
@@ -127,7 +127,7 @@ def compare_created(parts: Parts, brand: str, told: set[str]) -> None:
     """
     if not told:  # it was not measured, and there is no such brand
         return
-    with parts.database.read() as connection:
+    with storage.database.read() as connection:
         pool = find_pool(connection, brand, DEFAULT)
         rows = connection.execute(_CODES, pool._asdict())
         if {row[0] for row in rows} != told:

@@ -16,8 +16,9 @@ import requests
 from click.testing import CliRunner
 from sqlalchemy import create_engine, select
 
-from service.app import create_app, parts_of
+from service.app import create_app, services_of
 from service.cli import main
+from service.container import build
 from service.domain.errors import Unavailable
 from service.domain.model import State
 from service.settings import Settings
@@ -94,11 +95,11 @@ def used(tmp_path_factory):
     env = environment(file.parent)
     make_tables(env)
     url = env["DISCOUNT_DATABASE_URL"]
-    app = create_app(Settings(database_url=url, jwt_secret=SECRET))
+    app = create_app(build(Settings(database_url=url, jwt_secret=SECRET)))
     answers = Answers(app)
     created = {brand: answers.create(brand, key_for(brand))[0] for brand in BRANDS}
     held = {(brand, user): answers.fetch(brand, user) for brand in BRANDS for user in USERS}
-    parts_of(app).store.close()
+    services_of(app).storage.store.close()
     by_hand(url, BY_HAND)
     return file, created, held
 
@@ -196,7 +197,7 @@ class TestTheCopy:
         url, created, held = source
         with fresh_database(template) as target:
             assert 0 == run(url, target)[0]
-            app = create_app(replace(settings, database_url=target))
+            app = create_app(build(replace(settings, database_url=target)))
             answers = Answers(app)
             assert held == {asked: answers.fetch(*asked) for asked in held}
             assert created == {brand: answers.create(brand, key_for(brand))[0] for brand in BRANDS}
@@ -204,7 +205,7 @@ class TestTheCopy:
             taken = set(held.values())
             new = {answers.fetch(brand, "user-2") for brand in BRANDS if brand != BRANDS[2]}
             assert not taken & new
-            parts_of(app).store.close()
+            services_of(app).storage.store.close()
             assert [] == [found for found in verify(target) if found.breaches]
 
     def test_its_planner_has_statistics(self, source, target):

@@ -13,7 +13,7 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from service.app import parts_of
+from service.app import services_of
 from service.settings import Settings
 from tests.engines import on_sqlite
 from tests.installation import application
@@ -211,7 +211,7 @@ def test_a_worker_that_ends_sends_what_it_has(tmp_path, receiver):
 def test_a_collector_that_is_away_harms_nobody(settings, log):
     nowhere = f"http://127.0.0.1:{free_port()}"
     with application(replace(settings, otlp_endpoint=nowhere), log) as app:
-        tracing = parts_of(app).tracing
+        tracing = services_of(app).tracing
         assert tracing
         tracing.start()
         try:
@@ -236,8 +236,8 @@ def test_a_server_whose_collector_is_away_ends_cleanly(tmp_path):
 def test_nothing_of_it_is_loaded_where_nobody_wants_traces(tmp_path):
     """In a process of its own, as this one has loaded it."""
     code = (
-        "import sys; from service.app import create_app; from service.settings import Settings;"
-        f"create_app(Settings(database_url='sqlite:///{tmp_path}/x.db', jwt_secret='s' * 32));"
+        "import sys; from service.container import build; from service.settings import Settings;"
+        f"build(Settings(database_url='sqlite:///{tmp_path}/x.db', jwt_secret='s' * 32));"
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     assert Settings().otlp_endpoint is None

@@ -10,8 +10,9 @@ import pytest
 import requests
 from click.testing import CliRunner
 
-from service.app import create_app, parts_of
+from service.app import create_app, services_of
 from service.cli import main
+from service.container import build
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error
@@ -72,20 +73,20 @@ def test_nothing_is_backed_up_where_there_is_nothing(tmp_path):
 
 def test_no_file_is_made_by_an_application_a_scrape_or_a_probe(tmp_path, log):
     settings = Settings(database_url=f"sqlite:///{tmp_path}/none.db", jwt_secret=SECRET)
-    app = create_app(settings, log)
-    database = parts_of(app).database
+    app = create_app(build(settings, log_stream=log))
+    database = services_of(app).storage.database
     status = SQLStatus(database)
     assert "there is no file" == status.why_not_ready()
     for ask in (status.revision, status.levels, status.open_jobs):
         with pytest.raises(Unavailable):
             ask()
     with pytest.raises(Unavailable):
-        parts_of(app).store.add_codes("b", "default", 1, mint, 1)
+        services_of(app).storage.store.add_codes("b", "default", 1, mint, 1)
     answer = app.test_client().get("/readyz")
     assert 503 == answer.status_code
     assert answer.json
     assert "there is no file" == answer.json["checks"]["database"]
-    parts_of(app).store.close()
+    services_of(app).storage.store.close()
     assert [] == list(tmp_path.iterdir())
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.api.pagination import Cursors
+from service.api.cursors import Cursors
 from service.domain.errors import InvalidRequest
 from tests.names import text_of_utf8
 

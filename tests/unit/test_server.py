@@ -14,7 +14,7 @@ from gunicorn.config import Config
 
 from service.api.http_errors import RequestTimeout
 from service.call.body_state import RECORD
-from service.observability.request_log import Pseudonyms, RequestObserver, RequestRecord
+from service.observability.request_log import Pseudonyms, RequestLog, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.arrivals import Arrivals
 from service.server.http.head import read_head
@@ -49,9 +49,9 @@ def worker(monkeypatch, request):
     cfg.set("threads", 1)
     log = Log()
     metrics = SimpleNamespace(request=lambda *_: None)
-    observer = RequestObserver(None, Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
-    parts = SimpleNamespace(observer=observer, drain=SimpleNamespace(begun=False))
-    monkeypatch.setattr("service.server.worker.parts_of", lambda _: parts)
+    requests = RequestLog(Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
+    services = SimpleNamespace(requests=requests, drain=SimpleNamespace(begun=False))
+    monkeypatch.setattr("service.server.worker.services_of", lambda _: services)
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None

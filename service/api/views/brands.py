@@ -3,8 +3,9 @@
 from flask import Blueprint, Response
 
 from service.api.answers import answer, brand_object, campaign_object, with_counts
+from service.api.cursors import Cursors
 from service.api.operation import Answer, operation
-from service.api.pagination import Cursors
+from service.api.pagination import answer_page
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -29,7 +30,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
     def list_brands(limit: int, cursor: str | None) -> Response:
         """Those that the token names and that exist, in the order of their names."""
         page = store.brands(current_caller().brands, cursors.decode("brands", cursor), limit)
-        return cursors.page("brands", page, _key, brand_object)
+        return answer_page(cursors, "brands", page, _key, brand_object)
 
     @operation(
         views,
@@ -61,7 +62,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         """In the order of their names."""
         listing = f"campaigns/{brand}"
         page = store.campaigns(brand, cursors.decode(listing, cursor), limit)
-        return cursors.page(listing, page, _key, campaign_object)
+        return answer_page(cursors, listing, page, _key, campaign_object)
 
     @operation(
         views,

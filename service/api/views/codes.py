@@ -3,10 +3,11 @@
 from flask import Blueprint, Response
 
 from service.api.answers import answer, code_object
+from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
-from service.api.pagination import Cursors
+from service.api.pagination import answer_page
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -96,7 +97,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         """In an order that does not change. The list shows secrets that nobody holds yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
         page = store.codes(brand, campaign, state, cursors.decode(listing, cursor), limit)
-        return cursors.page(listing, page, _key, code_object)
+        return answer_page(cursors, listing, page, _key, code_object)
 
     @operation(
         views,

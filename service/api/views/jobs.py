@@ -6,9 +6,10 @@ from urllib.parse import quote
 from flask import Blueprint, Response
 
 from service.api.answers import answer
+from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.operation import Answer, operation
-from service.api.pagination import Cursors
+from service.api.pagination import answer_page
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -110,8 +111,8 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         """The newest first."""
         listing = f"jobs/{brand}/{campaign}"
         page = jobs.page(brand, campaign, cursors.decode(listing, cursor), limit)
-        return cursors.page(
-            listing, page, lambda job: job.id, lambda job: job_object(brand, campaign, job)
+        return answer_page(
+            cursors, listing, page, lambda job: job.id, lambda job: job_object(brand, campaign, job)
         )
 
     @operation(

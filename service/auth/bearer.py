@@ -1,0 +1,40 @@
+"""Bearer tokens of requests: who calls (RFC 6750)."""
+
+from collections.abc import Callable
+
+from service.auth.caller import Caller
+from service.auth.tokens import Verifier
+from service.domain.errors import Unauthenticated
+
+_SCHEME = "bearer "
+
+Authenticate = Callable[[str], Caller]
+"""Returns the caller whom an `Authorization` field names; raises a `ServiceError`."""
+
+
+def bearer_authentication(verifier: Verifier, admit: Callable[[Caller], None]) -> Authenticate:
+    """Return the function that authenticates callers.
+
+    Args:
+        verifier: Checks the tokens.
+        admit: Called for each caller whose token is good, before the scope is checked; may raise
+            a `ServiceError`.
+    """
+
+    def authenticate(authorization: str) -> Caller:
+        caller = verifier.verify(_bearer_token(authorization))
+        admit(caller)
+        return caller
+
+    return authenticate
+
+
+def _bearer_token(header: str) -> str:
+    """Return the token of an `Authorization` field (RFC 6750, section 2.1).
+
+    Raises:
+        Unauthenticated: There is none.
+    """
+    if header[: len(_SCHEME)].lower() != _SCHEME:
+        raise Unauthenticated("The call carries no bearer token.")
+    return header[len(_SCHEME) :].strip(" ")  # and of no other space, which Python knows many

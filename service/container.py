@@ -1,0 +1,284 @@
+"""The one place of wiring: what the server, the worker and the command line are made of.
+
+Nothing here knows Flask or gunicorn, and nothing opens a database or a port: whatever is built
+opens what it needs when it is first used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from structlog.typing import FilteringBoundLogger
+
+from service.api.cursors import Cursors
+from service.api.limits import RateLimits, build_limits
+from service.api.misses import Misses
+from service.api.transfers import Transfers
+from service.auth.bearer import Authenticate, bearer_authentication
+from service.auth.caller import Caller
+from service.auth.keys.file_watcher import Watched
+from service.auth.keys.loading import cursor_key, pseudonym_key
+from service.auth.keys.providers import KeyRing, open_keyring
+from service.auth.tokens import Verifier
+from service.observability.drain import Drain
+from service.observability.logging import build_logger
+from service.observability.metrics.database_collector import (
+    KeysCollector,
+    StoreCollector,
+    StoreWatch,
+)
+from service.observability.metrics.exposition import MetricsServer
+from service.observability.metrics.instruments import Metrics
+from service.observability.metrics.jobs import JobMetrics
+from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
+from service.observability.metrics.sampling import keep_sampling
+from service.observability.probes import Check, Readiness
+from service.observability.request_log import Pseudonyms, RequestLog, current_record
+from service.observability.slow_log import SlowLog
+from service.settings import Settings, SettingsError
+from service.store.database import Database, Observer
+from service.store.engines import open_database, reservations_in
+from service.store.imports.budgets import Budgets
+from service.store.imports.files import SQLImports
+from service.store.jobs.leases import SQLWork
+from service.store.jobs.repository import SQLJobs
+from service.store.purging import Purge
+from service.store.repositories.exports import SQLExports
+from service.store.repositories.status import SQLStatus
+from service.store.repositories.store import SQLStore
+from service.store.schema import why_not_ready
+from service.store.signals import Signals
+
+if TYPE_CHECKING:
+    from service.observability.tracing import Tracing
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """A database and everything that is kept in it: all that commands and workers need."""
+
+    database: Database
+    store: SQLStore
+    jobs: SQLJobs
+    work: SQLWork
+    imports: SQLImports
+    exports: SQLExports
+    status: SQLStatus
+
+
+def build_storage(
+    settings: Settings,
+    *,
+    threads: int | None = None,
+    observer: Observer | None = None,
+    signals: Signals | None = None,
+    budgets: Budgets | None = None,
+) -> Storage:
+    """Build the storage that the settings name.
+
+    Args:
+        settings: They name the database.
+        threads: How many threads use it, where that is not the settings' number.
+        observer: Hears what the database does.
+        signals: How callers wait, where not all of them are threads.
+        budgets: How many bytes open imports may have, if there is a limit.
+
+    Raises:
+        SettingsError: The name of the database cannot be used.
+    """
+    database = open_database(settings, observer, threads, signals)
+    return Storage(
+        database=database,
+        store=SQLStore(database, reservations_in(database)),
+        jobs=SQLJobs(database),
+        work=SQLWork(database),
+        imports=SQLImports(database, budgets),
+        exports=SQLExports(database),
+        status=SQLStatus(database, settings.metrics_pools),
+    )
+
+
+def readiness_checks(database: Database) -> Mapping[str, Check]:
+    """Return what must be true of the database before anything can be done."""
+    return {"database": database.why_not_ready, "tables": lambda: why_not_ready(database)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What an application that answers calls is made of."""
+
+    settings: Settings
+    log: FilteringBoundLogger
+    metrics: Metrics
+    storage: Storage
+    keyring: KeyRing
+    authenticate: Authenticate
+    requests: RequestLog
+    cursors: Cursors
+    misses: Misses
+    transfers: Transfers
+    drain: Drain
+    readiness: Readiness
+    tracing: "Tracing | None"
+
+    def start(self) -> None:
+        """Start what runs in threads of this process; threads do not live through a fork.
+
+        Keys come first: nobody should have to wait for them.
+        """
+        self.keyring.start()
+        self.readiness.start()
+        database = self.storage.database
+        keep_sampling(
+            self.metrics, lambda: (database.waiting_writes, *database.connections), self.log
+        )
+        self.storage.store.vain.keep_writing()
+        if self.tracing:
+            self.tracing.start()
+
+    def stop(self) -> None:
+        """Send the last traces."""
+        if self.tracing:
+            self.tracing.stop()
+
+
+def build(
+    settings: Settings, *, log_stream: TextIO | None = None, signals: Signals | None = None
+) -> Services:
+    """Build what an application is made of.
+
+    Args:
+        settings: What the environment says.
+        log_stream: Where log lines go, by default standard output.
+        signals: How callers of the store wait, where not all of them are threads.
+
+    Raises:
+        SettingsError: A key, or another setting, cannot be used.
+    """
+    log = build_logger(settings, log_stream)
+    metrics = Metrics(SlowLog(log))
+    storage = build_storage(
+        settings,
+        observer=metrics,
+        signals=signals,
+        budgets=Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes),
+    )
+    keyring = open_keyring(settings, log)
+    tracing = _tracing(settings, storage.database)
+    drain = Drain()
+    return Services(
+        settings=settings,
+        log=log,
+        metrics=metrics,
+        storage=storage,
+        keyring=keyring,
+        authenticate=bearer_authentication(
+            Verifier(keyring, settings.jwt_issuer, settings.jwt_audience),
+            _admission(build_limits(settings, log)),
+        ),
+        requests=RequestLog(_pseudonyms(settings, log), metrics, log, tracing),
+        cursors=Cursors(cursor_key(settings)),  # those in use outlive a change of the key
+        misses=Misses(settings.miss_limit, metrics),
+        transfers=Transfers(settings.threads, settings.transfer_timeout_s),
+        drain=drain,
+        readiness=Readiness(
+            {"drain": drain.why_not_ready},
+            {
+                "keys": lambda: None if keyring.current() else "unavailable",
+                **readiness_checks(storage.database),
+            },
+            log,
+        ),
+        tracing=tracing,
+    )
+
+
+def build_metrics_server(
+    services: Services,
+    counters: Path,
+    *,
+    worker_pids: Callable[[], Sequence[int]],
+    ended: Callable[[], int],
+) -> MetricsServer:
+    """Build what shows the metrics of all processes of a server.
+
+    Args:
+        services: Of the process that starts the others.
+        counters: The folder of the counters that the processes share.
+        worker_pids: Returns the processes that answer calls.
+        ended: Returns how many of them have ended.
+    """
+    status, log = services.storage.status, services.log
+    watch = StoreWatch(status, log)
+    collectors = [
+        StoreCollector(watch.look, status.wanted_revision()),
+        KeysCollector(services.keyring.stale_s),
+        BuildCollector(),
+        WorkerCollector(worker_pids, ended),
+    ]
+    return MetricsServer(
+        services.settings, counters, watch, collectors, log, services.metrics.log_lines
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerServices:
+    """What a process that does jobs is made of."""
+
+    log: FilteringBoundLogger
+    metrics: JobMetrics
+    storage: Storage
+    purge: Purge
+
+
+def build_worker(settings: Settings) -> WorkerServices:
+    """Build what a worker is made of.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+    """
+    storage = build_storage(settings, threads=1)
+    return WorkerServices(
+        log=build_logger(settings),
+        metrics=JobMetrics(),
+        storage=storage,
+        purge=Purge(storage.database, round(settings.job_retention_days * DAY_MS)),
+    )
+
+
+def _admission(limits: RateLimits | None) -> Callable[[Caller], None]:
+    """Return what is done with each caller whose token is good."""
+
+    def admit(caller: Caller) -> None:
+        current_record().caller = caller.subject
+        if limits:
+            limits.admit(caller)
+
+    return admit
+
+
+def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:
+    files = {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file}
+    return Pseudonyms(Watched(lambda: pseudonym_key(settings), files, log))
+
+
+def _tracing(settings: Settings, database: Database) -> "Tracing | None":
+    """Return what sends traces, if there is somebody to take them.
+
+    Raises:
+        SettingsError: OpenTelemetry is not installed.
+    """
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from service.observability.tracing import Tracing
+    except ImportError as error:
+        raise SettingsError(
+            "DISCOUNT_OTLP_ENDPOINT needs OpenTelemetry: pip install 'discount-service[tracing]'."
+        ) from error
+    tracing = Tracing(settings.otlp_endpoint, "postgresql" if settings.on_postgresql else "sqlite")
+    database.trace(tracing.round_trip)
+    return tracing
