@@ -1,5 +1,7 @@
 """The application: every route, and the order of the middlewares."""
 
+from typing import TYPE_CHECKING
+
 from flask import Flask
 
 from service.api.arrival import receive, refuse_odd_slashes
@@ -7,7 +9,7 @@ from service.api.express import Express
 from service.api.openapi.document import operations_of
 from service.api.openapi.routes import serve_docs
 from service.api.operation import PlainRule
-from service.api.problems import write_problems
+from service.api.problems.writer import write_problems
 from service.api.views.brands import brand_views
 from service.api.views.codes import code_views
 from service.api.views.discount import discount_views
@@ -23,7 +25,11 @@ from service.observability.probes import Probes
 from service.observability.request_log import RequestLogging
 from service.store.extension import DatabaseExtension
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 _NAME = "discount"
+_EXPRESS = "discount-express"
 
 
 def create_app(services: Services) -> Flask:
@@ -44,6 +50,12 @@ def services_of(app: Flask) -> Services:
     """Return the services that an application was built over."""
     services: Services = app.extensions[_NAME]
     return services
+
+
+def express_of(app: Flask) -> Express:
+    """Return what answers the plain calls of an application that has its fast path."""
+    express: Express = app.extensions[_EXPRESS]
+    return express
 
 
 def _register_hooks(app: Flask, services: Services) -> None:
@@ -80,7 +92,9 @@ def _register_views(app: Flask, services: Services) -> None:
 
 def _register_middlewares(app: Flask, services: Services) -> None:
     """Wrap the application; a request passes the last one first."""
-    answer = Probes(app.wsgi_app, services.readiness)
-    express = Express(answer, operations_of(app), services.authenticate)
-    app.extensions["express"] = express
-    app.wsgi_app = RequestLogging(express, services.requests)  # type: ignore[method-assign]
+    answer: WSGIApplication = Probes(app.wsgi_app, services.readiness)
+    if services.settings.fast_path:
+        answer = app.extensions[_EXPRESS] = Express(
+            answer, operations_of(app), services.authenticate
+        )
+    app.wsgi_app = RequestLogging(answer, services.requests)  # type: ignore[method-assign]

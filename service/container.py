@@ -29,8 +29,9 @@ from service.observability.metrics.database_collector import (
     StoreWatch,
 )
 from service.observability.metrics.exposition import MetricsServer
-from service.observability.metrics.instruments import BuildCollector, Metrics, WorkerCollector
+from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics
+from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.observability.metrics.sampling import keep_sampling
 from service.observability.probes import Check, Readiness
 from service.observability.request_log import Pseudonyms, RequestLog, current_record

@@ -1,14 +1,15 @@
 """From the domain's nouns to JSON, and from JSON to responses."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 from flask import Response, request
 
-from service.domain.model import Brand, Campaign, Code, Counts, Millis, Reservation
+from service.domain.model import Brand, Campaign, Code, Counts, Reservation
+from service.formats.columns import CODE_COLUMNS
+from service.formats.timestamps import timestamp
 
 JSON = "application/json"
 NOT_CACHED = ("Cache-Control", "no-store")
@@ -44,13 +45,8 @@ def reservation_object(
 
 def code_object(code: Code) -> dict[str, Any]:
     """Show a code."""
-    return {
-        "code": code.code,
-        "state": code.state,
-        "created_at": timestamp(code.created_at),
-        "reserved_at": timestamp(code.reserved_at),
-        "expires_at": timestamp(code.expires_at),
-    }
+    moments = map(timestamp, (code.created_at, code.reserved_at, code.expires_at))
+    return dict(zip(CODE_COLUMNS, (code.code, code.state, *moments), strict=True))
 
 
 def brand_object(brand: Brand) -> dict[str, Any]:
@@ -70,14 +66,6 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
 def with_counts(shown: dict[str, Any], counts: Counts) -> dict[str, Any]:
     """Add how many codes are in each state."""
     return {**shown, "counts": {state.value: count for state, count in counts.items()}}
-
-
-def timestamp(moment: Millis | None) -> str | None:
-    """Write a moment as RFC 3339 has it, in UTC with milliseconds."""
-    if moment is None:
-        return None
-    whole, millis = divmod(moment, 1000)
-    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
 def request_path() -> str:

@@ -7,7 +7,9 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 
-from service.domain.errors import InputError, InvalidRequest, NotFound
+from service.api.http_errors import NotFound
+from service.call import deadlines
+from service.domain.errors import InputError, InvalidRequest, Unavailable
 from service.observability.request_log import current_record
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def receive(app: Flask) -> None:
             current_record().route = template(request.url_rule.rule)
         if RAISED in request.environ:
             raise request.environ[RAISED]
+        if deadlines.is_over():
+            raise Unavailable
         check_encoding(request.environ["PATH_INFO"], request.environ.get("QUERY_STRING", ""))
 
 

@@ -21,7 +21,6 @@ from service.api.schemas.fields import Name
 from service.auth.bearer import Authenticate
 from service.auth.caller import Scope
 from service.call import deadlines
-from service.domain.errors import Unavailable
 from service.domain.names import is_name
 from service.observability.request_log import current_record
 
@@ -90,9 +89,12 @@ class Express:
     ) -> Iterable[bytes]:
         """Answer a request."""
         path = environ["PATH_INFO"]
-        if deadlines.is_over():
-            environ[RAISED] = Unavailable()
-        elif path.isascii() and not environ.get("QUERY_STRING") and not has_encoded_slash(environ):
+        if (
+            path.isascii()
+            and not environ.get("QUERY_STRING")
+            and not has_encoded_slash(environ)
+            and not deadlines.is_over()
+        ):
             for route in self._routes.get(environ["REQUEST_METHOD"], ()):
                 arguments = route.arguments(path)
                 if arguments is not None:
@@ -111,8 +113,7 @@ class Express:
         record.route = route.path
         try:
             caller = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
-            caller.require_scope(route.scope)
-            caller.require_brand(arguments["brand"])
+            caller.authorize(route.scope, arguments["brand"])
             record.note_subject(arguments)
             content, status = route.view(**arguments)
             body = as_json(content)

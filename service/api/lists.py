@@ -1,40 +1,15 @@
-"""Long lists as they go out: CSV (RFC 4180) or NDJSON, a part at a time, as the caller accepts.
+"""Answers that are long lists, as the caller accepts them (RFC 9110, section 12.5.1)."""
 
-Spreadsheets take a cell that begins with certain characters for a formula. No code, state or
-moment can begin with one; should the data ever be damaged, an apostrophe makes it a text.
-"""
-
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from socket import socket
-from typing import Any
 
-import orjson
 from flask import Response, request, stream_with_context
 
-from service.api.answers import timestamp
+from service.api.http_errors import NotAcceptable
 from service.api.transfers import Pace, cut_unless_whole, paced_out
-from service.domain.errors import NotAcceptable
-from service.domain.model import CodeRow
+from service.formats.list_form import ListType
 from service.observability.request_log import current_record
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a formula begins with: https://owasp.org/www-community/attacks/CSV_Injection"""
-CODE_COLUMNS = ("code", "state", "created_at", "reserved_at", "expires_at")
-
-Table = Iterable[Sequence[Sequence[Any]]]
-"""Rows in parts; the cells of a row are in the order of its columns."""
-
-
-class ListType(StrEnum):
-    """How a list may be written, the first if the caller does not mind."""
-
-    CSV = "text/csv"
-    NDJSON = "application/x-ndjson"
 
 
 def accepted() -> ListType:
@@ -72,39 +47,6 @@ def _preference(list_type: ListType, ranges: Sequence[tuple[str, float]]) -> tup
         return 0.0, 0, 0
     specific, quality, place = max(found)
     return quality, specific, place
-
-
-def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:
-    """Show codes as a table with `CODE_COLUMNS`."""
-    moment = lru_cache(maxsize=1024)(timestamp)  # codes were made many at a time
-    for part in parts:
-        yield [
-            (code, state, moment(created_at), moment(reserved_at), moment(expires_at))
-            for code, state, created_at, reserved_at, expires_at in part
-        ]
-
-
-def written(columns: Sequence[str], table: Table, list_type: ListType) -> Iterator[bytes]:
-    """Write a table, a part at a time."""
-    if list_type is ListType.NDJSON:
-        for part in table:
-            yield b"".join(
-                orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
-                for row in part
-            )
-        return
-    parts = iter(table)
-    yield _as_csv([columns, *next(parts, ())])
-    for part in parts:
-        yield _as_csv(part)
-
-
-def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(
-        row if not str(row[0]).startswith(FORMULA) else (f"'{row[0]}", *row[1:]) for row in rows
-    )
-    return text.getvalue().encode()
 
 
 def _first_of(parts: Iterator[bytes], close: Callable[[], None]) -> bytes:

@@ -17,6 +17,7 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from service.api.answers import answer
+from service.api.http_errors import UnsupportedMediaType
 from service.api.pagination import page_slot
 from service.api.parsing import StrictParser
 from service.api.schemas.requests import Input, PageQuery
@@ -25,16 +26,15 @@ from service.domain.errors import (
     Forbidden,
     InternalError,
     InvalidRequest,
-    Problem,
     RateLimited,
+    ServiceError,
     TooLarge,
     Unauthenticated,
     Unavailable,
-    UnsupportedMediaType,
 )
 from service.observability.request_log import current_record
 
-Refusals = tuple[type[Problem], ...]
+Refusals = tuple[type[ServiceError], ...]
 
 ALWAYS: Refusals = (
     InvalidRequest,

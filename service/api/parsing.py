@@ -1,7 +1,6 @@
 """Taking requests apart with webargs: path, query and body, each by its strict schema."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -12,8 +11,10 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from service.api.answers import JSON
+from service.api.http_errors import UnsupportedMediaType
 from service.auth.authentication import current_caller
-from service.domain.errors import InputError, InvalidRequest, TooLarge, UnsupportedMediaType
+from service.domain.errors import InputError, InvalidRequest, TooLarge
+from service.formats.strict_json import DuplicateMembers, unique_members
 
 MAX_BODY_BYTES = 1024 * 1024
 """Longest JSON body."""
@@ -100,20 +101,16 @@ def _read_json(body: bytes) -> Any:
     """
     try:
         orjson.loads(body)
-        return json.loads(body, object_pairs_hook=_unlike)
+        return json.loads(body, object_pairs_hook=unique_members)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidRequest([InputError("", f"Not JSON: see {where}.")]) from error
+    except DuplicateMembers as twins:
+        raise InvalidRequest(
+            [_fault([name], "Given more than once.") for name in twins.names]
+        ) from twins
     except (ValueError, RecursionError) as error:
         raise InvalidRequest([InputError("", "Too deep, or a number is too long.")]) from error
-
-
-def _unlike(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(members)
-    if len(content) < len(members):
-        twins = [name for name, times in Counter(name for name, _ in members).items() if times > 1]
-        raise InvalidRequest([_fault([name], "Given more than once.") for name in twins])
-    return content
 
 
 def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import SO_LINGER, SOL_SOCKET, socket
 
+from service.api.http_errors import RequestTimeout
 from service.auth.caller import Caller
 from service.call import deadlines
-from service.domain.errors import RequestTimeout, TooManyOwnTransfers, TooManyTransfers
+from service.domain.errors import TooManyOwnTransfers, TooManyTransfers
 
 SHARE = 4
 """One thread in so many may be in a transfer."""

@@ -4,20 +4,12 @@ from collections.abc import Iterator
 
 from flask import request
 
-from service.api.lists import ListType
+from service.api.http_errors import RequestTimeout, UnsupportedMediaType
 from service.call.body_state import stream_body
-from service.domain.errors import (
-    InputError,
-    InvalidRequest,
-    Problem,
-    RequestTimeout,
-    TooLarge,
-    UnsupportedMediaType,
-)
-from service.formats.code_lists import ListForm
+from service.domain.errors import InputError, InvalidRequest, ServiceError, TooLarge
+from service.formats.list_form import ListForm, ListType
 
 BLOCK_BYTES = 64 * 1024
-FORMS = {ListType.CSV: ListForm.CSV, ListType.NDJSON: ListForm.NDJSON}
 CHARSETS = {"utf-8", "utf8", "us-ascii"}
 
 
@@ -33,7 +25,7 @@ def sent_form(max_bytes: int) -> ListForm:
     coding = request.headers.get("Content-Encoding", "identity")
     charset = request.mimetype_params.get("charset", "utf-8")
     if (
-        request.mimetype not in FORMS
+        request.mimetype not in set(ListType)
         or coding.strip().lower() != "identity"
         or charset.lower() not in CHARSETS
     ):
@@ -43,7 +35,7 @@ def sent_form(max_bytes: int) -> ListForm:
         )
     if (request.content_length or 0) > max_bytes:
         raise TooLarge(f"A list has at most {max_bytes} bytes. Nothing was changed.")
-    return FORMS[ListType(request.mimetype)]
+    return ListType(request.mimetype).form
 
 
 def blocks() -> Iterator[bytes]:
@@ -60,7 +52,7 @@ def blocks() -> Iterator[bytes]:
             block: bytes = stream.read(BLOCK_BYTES)
         except (BlockingIOError, TimeoutError) as error:
             raise RequestTimeout from error
-        except Problem:
+        except ServiceError:
             raise
         except Exception as error:
             raise InvalidRequest([InputError("", "The body could not be read.")]) from error

@@ -28,9 +28,8 @@ def require_tokens(app: Flask, authenticate: Authenticate) -> None:
         )
         g.caller = request.environ[CALLER] = caller
         if request.endpoint is not None:
-            caller.require_scope(_declared_scope(request.endpoint))
-            if request.view_args and "brand" in request.view_args:
-                caller.require_brand(request.view_args["brand"])
+            brand = (request.view_args or {}).get("brand")
+            caller.authorize(_declared_scope(request.endpoint), brand)
 
 
 def is_open(path: str) -> bool:

@@ -9,7 +9,7 @@ from service.domain.errors import Unauthenticated
 _SCHEME = "bearer "
 
 Authenticate = Callable[[str], Caller]
-"""Returns the caller whom an `Authorization` field names; raises a `Problem`."""
+"""Returns the caller whom an `Authorization` field names; raises a `ServiceError`."""
 
 
 def bearer_authentication(verifier: Verifier, admit: Callable[[Caller], None]) -> Authenticate:
@@ -18,7 +18,7 @@ def bearer_authentication(verifier: Verifier, admit: Callable[[Caller], None]) -
     Args:
         verifier: Checks the tokens.
         admit: Called for each caller whose token is good, before the scope is checked; may raise
-            a `Problem`.
+            a `ServiceError`.
     """
 
     def authenticate(authorization: str) -> Caller:

@@ -25,6 +25,17 @@ class Caller:
     brands: frozenset[str] | None
     """Names of the brands it may know of; `None`: all."""
 
+    def authorize(self, scope: Scope, brand: str | None) -> None:
+        """Let the caller go on if its token has the scope, and names the brand of the call.
+
+        Raises:
+            Forbidden: It has not the scope.
+            BrandNotFound: It does not name the brand.
+        """
+        self.require_scope(scope)
+        if brand is not None:
+            self.require_brand(brand)
+
     def require_scope(self, scope: Scope) -> None:
         """Let the caller go on if its token has the scope.
 

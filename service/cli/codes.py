@@ -14,7 +14,6 @@ from typing import IO
 
 import click
 
-from service.api.lists import ListType
 from service.cli import streams
 from service.cli.failures import sentence_of
 from service.cli.group import INTERRUPTED
@@ -25,10 +24,9 @@ from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobState, Order
 from service.domain.model import State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.domain.wording import counted
-from service.formats.code_lists import ListForm
+from service.formats.list_form import ListForm
 from service.usecases.imports import Received, import_codes, receive
 
-_LIST_TYPES = {ListForm.CSV: ListType.CSV, ListForm.NDJSON: ListType.NDJSON}
 _STANDARD = "-"
 
 _brand = click.option("--brand", required=True, callback=name, help="The brand of the codes.")
@@ -162,7 +160,7 @@ def export(
     They are secrets: nobody but you may read the file that is made.
     """
     with Session(brand, campaign) as session, _opened(output) as target:
-        session.export(state, _LIST_TYPES[form], target)
+        session.export(state, form.media_type, target)
 
 
 def _end(session: Session, job: Job, result: str) -> None:

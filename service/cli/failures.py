@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.domain.errors import InvalidRequest, Problem, Unavailable
+from service.api.problems.catalogue import detail_of
+from service.domain.errors import InvalidRequest, ServiceError, Unavailable
 from service.settings import Settings, SettingsError, load_settings, sqlite_file
 from service.store.errors import MaintenanceError
 from service.store.sqlite.files import require_file
@@ -41,9 +42,9 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, InvalidRequest) and error.errors:
         return " ".join(fault.detail for fault in error.errors)
     if isinstance(error, Unavailable):
-        return database_failure(error) or error.detail
-    if isinstance(error, Problem):
-        return error.detail
+        return database_failure(error) or detail_of(error)
+    if isinstance(error, ServiceError):
+        return detail_of(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be used: {error.strerror}."
     return database_failure(error)

@@ -23,8 +23,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from service.api.lists import CODE_COLUMNS, ListType, code_table, written
-from service.api.views.imports import REPORT_COLUMNS, report_table
 from service.cli import streams
 from service.cli.failures import database_name, require_database, sentence_of
 from service.cli.group import Terminated
@@ -32,6 +30,9 @@ from service.container import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import State
+from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
+from service.formats.list_form import ListType
+from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.schema import why_not_ready
 from service.usecases.job_ports import SpaceLow, Step

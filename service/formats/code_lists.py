@@ -14,7 +14,6 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import TypedDict
 
@@ -25,6 +24,7 @@ from service.formats.headers import (
     require_code,
     require_lines_of_json,
 )
+from service.formats.list_form import ListForm
 from service.formats.records import (
     PLAIN_OBJECTS,
     complete,
@@ -40,13 +40,6 @@ MAX_LINES = 10_000_001
 """Most lines in one list: as many codes as one job makes, and a header."""
 
 _BLANK = re.compile(rb"[, \t]*\r?")
-
-
-class ListForm(StrEnum):
-    """How a list is written."""
-
-    CSV = "csv"
-    NDJSON = "ndjson"
 
 
 class PositionObject(TypedDict):

@@ -7,7 +7,8 @@ column names it, though it would be a legal code. What may be either is refused,
 import re
 
 from service.domain.codes import is_code
-from service.formats.records import COLUMN, fields_of
+from service.formats.columns import CODE
+from service.formats.records import fields_of
 from service.formats.refusals import Reason, RefusedRow, UnreadableList
 
 _KNOWN = re.compile(
@@ -57,7 +58,7 @@ def code_column(record: bytes, number: int) -> tuple[int, int, bool]:
     """
     _require_commas(record, number)
     names = [_plain(name) for name in _fields(record, number)]
-    found = [at for at, name in enumerate(names) if name == COLUMN] or [
+    found = [at for at, name in enumerate(names) if name == CODE] or [
         at for at, name in enumerate(names) if _KNOWN.fullmatch(name)
     ]
     if len(found) == 1:

@@ -5,15 +5,12 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
+from service.formats.columns import CODE, CODE_COLUMNS
 from service.formats.refusals import MAX_ROW_BYTES, Reason, RefusedRow, UnreadableList
-
-COLUMN = "code"
-"""The column, or the member, that holds the code."""
-EXPORTED_WITH_IT = ("state", "created_at", "reserved_at", "expires_at")
-"""What an export says of a code, in this order."""
+from service.formats.strict_json import unique_members
 
 # A row of CSV whose quotes are right, and one that ends within a quoted field. Neither expression
 # can match a text in two ways, so neither takes longer than it is long.
@@ -24,8 +21,8 @@ _OPEN_RECORD = re.compile(rb'(?:%b,)*"(?:[^"]|"")*' % _FIELD)
 # What nearly all rows look like: nothing quoted, nothing long. Members are those of an export.
 _CODE = f"([A-Za-z0-9][A-Za-z0-9-]{{{MIN_LENGTH - 2},{MAX_LENGTH - 2}}}[A-Za-z0-9])"
 _PLAIN_FIELD = r'[^",\r\n]{0,500}'
-_PLAIN_OBJECT = rf'\{{"{COLUMN}": ?"{_CODE}"' + "".join(
-    rf'(?:, ?"{name}": ?(?:null|"[^"\\\x00-\x1f]{{0,500}}"))?' for name in EXPORTED_WITH_IT
+_PLAIN_OBJECT = rf'\{{"{CODE}": ?"{_CODE}"' + "".join(
+    rf'(?:, ?"{name}": ?(?:null|"[^"\\\x00-\x1f]{{0,500}}"))?' for name in CODE_COLUMNS[1:]
 )
 _MOST_FIELDS = 100
 
@@ -93,22 +90,17 @@ def member_of(line: bytes) -> str:
         RefusedRow: There is none.
     """
     try:
-        found = json.loads(_text_of(line), object_pairs_hook=_unlike, parse_constant=_no_constant)
+        found = json.loads(
+            _text_of(line), object_pairs_hook=unique_members, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError) as error:
         raise RefusedRow(Reason.MALFORMED) from error
     if not isinstance(found, dict):
         raise RefusedRow(Reason.MALFORMED)
-    if not isinstance(found.get(COLUMN), str):
+    if not isinstance(found.get(CODE), str):
         raise RefusedRow(Reason.MISSING)
-    code: str = found[COLUMN]
+    code: str = found[CODE]
     return code
-
-
-def _unlike(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(members)
-    if len(content) < len(members):
-        raise ValueError("A member is there twice.")
-    return content
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -134,6 +134,11 @@ def current_record() -> RequestRecord:
     return _CURRENT.get()
 
 
+def use_record(record: RequestRecord) -> None:
+    """Make a record that of the request which is answered from now on."""
+    _CURRENT.set(record)
+
+
 class RequestLog:
     """Begins the record of each request, and counts, traces and logs how it was answered."""
 
@@ -202,7 +207,7 @@ class RequestLogging:
         """Answer a request, then count and log it."""
         started = time.perf_counter()
         record = environ.get(RECORD) or self._requests.begin(environ)
-        _CURRENT.set(record)
+        use_record(record)
         status = 500
 
         def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

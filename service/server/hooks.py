@@ -37,6 +37,7 @@ class Hooks:
     def when_ready(self, server: Any) -> None:
         """Serve the metrics from the master, and let it drain before it stops."""
         services = services_of(server.app.wsgi())
+        log = services.log
         self._metrics = build_metrics_server(
             services,
             self._counters,
@@ -44,6 +45,8 @@ class Hooks:
             ended=lambda: getattr(server, ENDED, 0),
         )
         self._metrics.start()
+        if setting := self._settings.fast_path_off_by:
+            log.info("fast_path_off", setting=setting)
         self._drain_first(server, services.drain, services.log)
         gc.collect()
         gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write it
@@ -71,7 +74,7 @@ class Hooks:
     def post_worker_init(self, worker: Any) -> None:
         """Start the worker's own threads; the master's do not come along."""
         services_of(worker.wsgi).start()
-        if self._settings.rate_limit_storage_url is None:  # the loop must not wait for Redis
+        if self._settings.fast_path_off_by is None:
             worker.answer_plain_calls()
 
     def worker_exit(self, _server: Any, worker: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from gunicorn.workers.gthread import TConn
 
 from service.call import deadlines
-from service.domain.errors import Problem, Unavailable
+from service.domain.errors import ServiceError, Unavailable
 from service.server.arrivals import MAX_RECEIVED
 from service.server.http.plain import answer_plain, read_plain
 from service.server.tasks import Tasks
@@ -40,7 +40,7 @@ class Worker(Protocol):
     def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
         """Send an answer without waiting for the client, then keep the connection or end it."""
 
-    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+    def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
         """Answer a request that is not begun, and end its connection."""
 
     def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:

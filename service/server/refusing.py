@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
+from service.api.problems.catalogue import problem_type
+from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
 from service.call.body_state import RECORD
-from service.domain.errors import Problem
+from service.domain.errors import ServiceError
 from service.observability.request_log import RequestLog, RequestRecord
 from service.server.http.receiving import Incoming
 
@@ -17,19 +18,20 @@ if TYPE_CHECKING:
 _TOLD = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
 
 
-def refusal(problem: Problem, requests: RequestLog, environ: "WSGIEnvironment") -> bytes:
+def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment") -> bytes:
     """Count and log a refusal, and return the answer; with it, the connection ends.
 
     Args:
-        problem: What is wrong.
+        error: What is wrong.
         requests: Counts and logs.
         environ: What is known of the request.
     """
     record = environ.get(RECORD) or requests.begin(environ)
+    problem = problem_type(error)
     record.problem = problem.slug
     method = environ.get("REQUEST_METHOD", "other")
     requests.finish(method, problem.status, 0.0, record)
-    return _answer(problem, record, with_body=method != "HEAD")
+    return _answer(error, record, with_body=method != "HEAD")
 
 
 def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
@@ -40,18 +42,19 @@ def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
     return {**incoming.kept, **fields, "REQUEST_METHOD": incoming.request.method}
 
 
-def _answer(problem: Problem, record: RequestRecord, *, with_body: bool) -> bytes:
-    body = orjson.dumps(problem_object(problem, "/", record.request_id))
+def _answer(error: ServiceError, record: RequestRecord, *, with_body: bool) -> bytes:
+    body = orjson.dumps(problem_object(error, "/", record.request_id))
     headers = [
         ("Content-Type", PROBLEM_JSON),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
         ("Connection", "close"),
-        *problem_headers(problem).items(),
+        *problem_headers(error).items(),
         *record.answer_headers(),
     ]
+    status = problem_type(error).status
     lines = [
-        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         *(f"{name}: {value}" for name, value in headers),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + (body if with_body else b"")

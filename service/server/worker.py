@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
-from service.app import services_of
+from service.api.http_errors import RequestTimeout
+from service.app import express_of, services_of
 from service.call.body_state import BodyAwaited
-from service.domain.errors import InternalError, Problem, RequestTimeout, Unavailable
+from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.arrivals import Arrivals
 from service.server.connections import ConnectionWorker
@@ -58,7 +59,7 @@ class ServiceWorker(ConnectionWorker):
     def answer_plain_calls(self) -> None:
         """From now on, answer plain calls in the event loop; threads do all else."""
         tasks = Tasks(self.method_queue.defer)
-        self._plain = PlainCalls(self, tasks, self.wsgi.extensions["express"].looks_plain)
+        self._plain = PlainCalls(self, tasks, express_of(self.wsgi).looks_plain)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and see to plain calls and to who waits for a thread."""
@@ -143,7 +144,7 @@ class ServiceWorker(ConnectionWorker):
                 if self._take_plain(conn, incoming, waited=waited):
                     return
                 progress = incoming.begin_body(read_head(incoming.head, self.cfg, conn.client))
-        except Problem as problem:
+        except ServiceError as problem:
             if waited:
                 self._forget(conn)
             self._arrivals.release(incoming)
@@ -274,7 +275,7 @@ class ServiceWorker(ConnectionWorker):
         self.log.error("a request failed outside the application", exc_info=error)
         self.refuse(conn, InternalError(), environ)
 
-    def refuse(self, conn: TConn, problem: Problem, environ: "WSGIEnvironment") -> None:
+    def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
         """Answer a request that the application does not see, and end the connection."""
         answer = refusal(problem, services_of(self.wsgi).requests, environ)
         self.deliver(conn, answer, keep=False)

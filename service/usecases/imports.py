@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.domain.jobs import Job, JobKind, Order
 from service.domain.model import Millis
-from service.formats.code_lists import MAX_LINES, ListForm
+from service.formats.code_lists import MAX_LINES
+from service.formats.list_form import ListForm
 from service.formats.refusals import MAX_ROW_BYTES, Refusal
 from service.usecases.import_files import Files, begin_file, keep_blocks
 from service.usecases.keys import FileKey

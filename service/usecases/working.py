@@ -32,7 +32,9 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Rests after failures in a row; the last again and again."""
 
 BROKEN = "The service failed in a way that it did not foresee. What is done stays."
-_STAYS = "{}: nearly every code of this form is taken. What is done stays."
+NO_NEW_CODES = (
+    "No new codes to be had: nearly every code of this form is taken. What is done stays."
+)
 DEADLY = "Again and again, what worked on it ended without a word. What is done stays."
 
 Wait = Callable[[float], bool]
@@ -114,8 +116,8 @@ class Worker:
             self.observer.lost(key)
         except Unavailable:
             raise
-        except CodeSpaceExhausted as full:
-            self.observer.ended(self.work.fail(lease, _STAYS.format(full.title), self.clock()))
+        except CodeSpaceExhausted:
+            self.observer.ended(self.work.fail(lease, NO_NEW_CODES, self.clock()))
         except Exception as error:  # noqa: BLE001 - a fault ends its job, and no other
             self._end_broken(lease, error)
         return True

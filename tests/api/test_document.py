@@ -9,7 +9,7 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
 from service.api.arrival import template
-from service.domain.errors import PROBLEMS
+from service.api.problems.catalogue import PROBLEM_TYPES
 from tests.api.conftest import C
 
 
@@ -152,7 +152,7 @@ def test_real_answers_are_as_described(client, auth, codes, document, method, pa
 
 def test_problem_types_are_those_that_exist(document):
     types = document["components"]["schemas"]["ProblemObject"]["properties"]["type"]["enum"]
-    assert [f"/problems/{problem.slug}" for problem in PROBLEMS] == types
+    assert [f"/problems/{problem.slug}" for problem in PROBLEM_TYPES] == types
 
 
 def test_swagger_ui_is_version_5_and_our_own(client):

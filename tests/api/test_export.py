@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from service.api.lists import FORMULA, ListType, written
 from service.domain.codes import is_code
+from service.formats.list_form import ListType
+from service.formats.tables import FORMULA, written
 from tests.api.conftest import C
 from tests.tokens import bearer
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -19,7 +20,7 @@ from service.store.maintenance.upgrade import upgrade
 from tests.creating import add_codes
 from tests.engines import on_sqlite
 from tests.examples import examples
-from tests.installation import Lines
+from tests.installation import Lines, application
 from tests.tokens import SECRET, token
 
 FETCH = "/v1/discount/fetch/{brand}/{user}"
@@ -182,3 +183,26 @@ def test_flask_hears_of_no_plain_call(app, client, auth, codes, method, path, us
     answer = client.open(url, method=method, headers=auth)
     assert 200 == answer.status_code
     assert ([] if user.isascii() else [app]) == heard
+
+
+@on_sqlite
+def test_the_fast_path_can_be_switched_off(settings, log):
+    with application(replace(settings, fast_path=False), log) as app:
+        heard: list[Flask] = []
+        note = heard.append
+        request_started.connect(note, app)
+        app.test_client().get("/v1/discount/fetch/brand1/user1", headers=[GOOD])
+    assert [app] == heard
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        (None, {}),
+        (None, {"rate_limit": None, "rate_limit_storage_url": "redis://x"}),
+        ("DISCOUNT_FAST_PATH", {"fast_path": False, "rate_limit_storage_url": "redis://x"}),
+        ("DISCOUNT_RATE_LIMIT_STORAGE_URL", {"rate_limit_storage_url": "redis://x"}),
+    ],
+)
+def test_the_setting_for_which_threads_answer_is_named(setting, given):
+    assert setting == Settings(**given).fast_path_off_by

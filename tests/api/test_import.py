@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from service.api.lists import ListType
+from service.formats.list_form import ListType
 from service.formats.refusals import MAX_ROW_BYTES, Reason
 from service.store.imports import chunks, storing
 from tests.api.conftest import C

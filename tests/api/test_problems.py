@@ -5,8 +5,9 @@ import json
 import pytest
 from werkzeug.exceptions import HTTPException
 
+from service.api.problems.catalogue import PROBLEM_TYPES
 from service.app import services_of
-from service.domain.errors import PROBLEMS, Unavailable
+from service.domain.errors import ServiceError, Unavailable
 
 CONTRACT_SLUGS = {
     "invalid-request",
@@ -37,11 +38,19 @@ def engine():
 
 
 def test_every_slug_of_the_contract_has_a_problem():
-    assert {problem.slug for problem in PROBLEMS} >= CONTRACT_SLUGS
-    assert len(PROBLEMS) == len({problem.slug for problem in PROBLEMS})
+    assert {problem.slug for problem in PROBLEM_TYPES} >= CONTRACT_SLUGS
+    assert len(PROBLEM_TYPES) == len({problem.slug for problem in PROBLEM_TYPES})
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.slug)
+def test_every_error_has_one_problem():
+    errors = {
+        each for each in ServiceError.__subclasses__() if each.__module__.startswith("service.")
+    }
+    assert errors == {problem.error for problem in PROBLEM_TYPES}
+    assert len(PROBLEM_TYPES) == len(errors)
+
+
+@pytest.mark.parametrize("problem", PROBLEM_TYPES, ids=lambda problem: problem.slug)
 def test_every_problem_has_a_page_that_says_what_to_do(client, problem):
     page = client.get(f"/problems/{problem.slug}")
     assert 200 == page.status_code

@@ -9,7 +9,7 @@ from service.auth.caller import Scope
 from service.cli.unknown_settings import unknown_settings
 from service.domain.model import State
 from service.domain.wording import counted
-from service.formats.code_lists import ListForm
+from service.formats.list_form import ListForm
 from service.store.postgresql.failures import unreachable
 from service.store.postgresql.pool import parameters_of
 from tests.tokens import SECRET

@@ -247,7 +247,7 @@ def test_a_key_that_cannot_be_made_is_named(monkeypatch, folder, discount, someb
     (folder / "checkout").mkdir()
     (folder / "checkout").chmod(0o555)
     monkeypatch.delenv("DISCOUNT_JWT_SECRET")
-    monkeypatch.setattr("service.settings.HOME", folder / "checkout")
+    monkeypatch.setattr("service.settings.model.HOME", folder / "checkout")
     said = complaint(discount("token", "--subject", "me", "--brand", "*"))
     assert "DISCOUNT_JWT_SECRET" in said
     assert f"{folder}/checkout/var" in said

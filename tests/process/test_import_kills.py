@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from service.formats.code_lists import ListForm
+from service.formats.list_form import ListForm
 from service.store.imports.files import SQLImports
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.verify import verify

@@ -42,6 +42,8 @@ def test_workers_share_a_limit_by_redis_and_serve_on_without_it(tmp_path):
             assert [404] * CALLS == statuses(after)
             waited = median(answer.elapsed.total_seconds() for answer in after)
             assert waited < 0.25, "callers wait for what is gone"
+            (off,) = [line for line in service.lines if line["event"] == "fast_path_off"]
+            assert "DISCOUNT_RATE_LIMIT_STORAGE_URL" == off["setting"]
             warnings = [line for line in service.lines if line["event"] == "rate_limits_not_shared"]
             assert 1 <= len(warnings) <= 2  # at most one a worker
     finally:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.jobs import JobKind, Order
-from service.formats.code_lists import ListForm
+from service.formats.list_form import ListForm
 from service.settings import HOME, Settings
 from service.store.engines import open_database
 from service.store.imports import chunks, storing

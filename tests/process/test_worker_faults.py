@@ -13,7 +13,7 @@ import pytest
 
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
-from service.formats.code_lists import ListForm
+from service.formats.list_form import ListForm
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.imports.files import SQLImports

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
-from service.formats.code_lists import ListForm
+from service.formats.list_form import ListForm
 from service.observability.metrics.jobs import JobMetrics
 from service.store.dialect import Part
 from service.store.imports import staged_codes, staging

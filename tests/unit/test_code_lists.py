@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.lists import CODE_COLUMNS
+from service.api.schemas import responses
 from service.domain.codes import MAX_LENGTH, PATTERN, is_code
-from service.formats.code_lists import ListForm, Position, read_rows
-from service.formats.records import COLUMN, EXPORTED_WITH_IT
+from service.formats.code_lists import Position, read_rows
+from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
+from service.formats.list_form import ListForm, ListType
+from service.formats.records import PLAIN_OBJECTS
 from service.formats.refusals import MAX_ROW_BYTES, Reason, Refusal
+from service.formats.tables import code_table, written
 
 CODES = st.from_regex(PATTERN.replace("$", r"\Z"), fullmatch=True)
 MESS = st.text('",\n\r-AB12{}:\ufeff cde').map(str.encode) | st.binary(max_size=100)
@@ -281,7 +284,18 @@ def test_a_member_that_comes_twice_is_found_among_plain_ones():
 
 
 def test_what_an_export_says_of_a_code_is_plain():
-    assert (COLUMN, *EXPORTED_WITH_IT) == CODE_COLUMNS
+    """Or to import an export would take many times as long."""
+    table = code_table([[("SUMMER-1", "reserved", 1_000, 2_000, None)]])
+    exported = b"".join(written(CODE_COLUMNS, table, ListType.NDJSON)).decode()
+    assert ["SUMMER-1"] == PLAIN_OBJECTS.findall(exported)
+
+
+@pytest.mark.parametrize(
+    ("columns", "schema"),
+    [(CODE_COLUMNS, responses.CodeObject), (REPORT_COLUMNS, responses.RefusalObject)],
+)
+def test_columns_are_the_members_that_the_document_describes(columns, schema):
+    assert columns == tuple(schema().fields)
 
 
 def test_every_reason_says_something():

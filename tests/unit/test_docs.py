@@ -9,8 +9,9 @@ from prometheus_client import generate_latest
 from service.api.openapi.document import operations_of
 from service.domain.model import Level, Levels, Room
 from service.observability.metrics.database_collector import KeysCollector, StoreCollector, StoreNow
-from service.observability.metrics.instruments import BuildCollector, Metrics, WorkerCollector
+from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics
+from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.settings import HOME
 from service.usecases.job_ports import JobsNow
 

@@ -9,7 +9,8 @@ from gunicorn.http import get_parser
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from service.domain.errors import HeadersTooLarge, Problem
+from service.api.http_errors import HeadersTooLarge
+from service.domain.errors import ServiceError
 from service.server.http.body import (
     MAX_CHUNK_LINE,
     MAX_EXTENSIONS,
@@ -74,9 +75,9 @@ PIECES = st.sampled_from(
 def test_nothing_is_read_in_another_way_than_gunicorn_reads_it(raw, step):
     try:
         ours = read(raw)
-    except Problem:
+    except ServiceError:
         event("refused")
-        with pytest.raises(Problem):
+        with pytest.raises(ServiceError):
             read(raw, step)
         return
     assert ours == read(raw, step)
@@ -102,7 +103,7 @@ def test_nothing_is_read_in_another_way_than_gunicorn_reads_it(raw, step):
     ids=lambda raw: str(raw[:20]),
 )
 def test_what_is_malformed_is_refused_at_once(raw):
-    with pytest.raises(Problem):
+    with pytest.raises(ServiceError):
         read(raw)
 
 

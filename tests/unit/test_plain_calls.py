@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.call import deadlines
+from service.domain.errors import Unavailable
 from service.server import plain_calls
 from service.server.plain_calls import PlainCalls
 from service.server.tasks import Tasks, TaskSignals
@@ -35,7 +36,7 @@ class Worker:
         self.told.append(("keep" if keep else "leave", conn))
 
     def refuse(self, conn, problem, environ):
-        self.told.append(("refuse", conn, problem.status, environ["PATH_INFO"]))
+        self.told.append(("refuse", conn, type(problem), environ["PATH_INFO"]))
 
     def fail(self, conn, error, environ):
         self.told.append((type(error).__name__, conn, environ["PATH_INFO"]))
@@ -124,7 +125,7 @@ def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(
     calls.take(client.conn, HEAD)
     assert 0 == calls.patience(1)
     calls.go_on()
-    assert [("refuse", client.conn, 503, "/fetch")] == worker.told
+    assert [("refuse", client.conn, Unavailable, "/fetch")] == worker.told
 
 
 def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
@@ -138,7 +139,7 @@ def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
     assert 0 < calls.patience(1) <= 0.05
     time.sleep(calls.patience(1))
     calls.go_on()
-    assert [("refuse", client.conn, 503, "/fetch")] == worker.told
+    assert [("refuse", client.conn, Unavailable, "/fetch")] == worker.told
 
 
 def test_where_those_that_wait_take_too_much_memory_the_oldest_is_refused(worker, client):
@@ -151,7 +152,7 @@ def test_where_those_that_wait_take_too_much_memory_the_oldest_is_refused(worker
     for number in range(4):
         head = HEAD.replace(b"/fetch", b"/fetc%d" % number)
         assert calls.take(client.conn, head)
-    refused = [("refuse", client.conn, 503, f"/fetc{number}") for number in range(2)]
+    refused = [("refuse", client.conn, Unavailable, f"/fetc{number}") for number in range(2)]
     assert refused == worker.told
     calls.go_on()
     assert [*refused, *2 * [("keep", client.conn)]] == worker.told

@@ -5,7 +5,8 @@ from gunicorn.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.errors import HeadersTooLarge, InvalidRequest, Problem, UriTooLong
+from service.api.http_errors import HeadersTooLarge, UriTooLong
+from service.domain.errors import InvalidRequest, ServiceError
 from service.server.http.head import MAX_HEAD, read_head
 from service.server.http.receiving import MAX_BODY, SMALL_BODY, Incoming, Progress
 
@@ -108,7 +109,7 @@ def test_any_bytes_are_progress_or_a_problem(parts):
         try:
             if feed(incoming, part) is Progress.WHOLE:
                 break
-        except Problem:
+        except ServiceError:
             break
 
 

@@ -10,12 +10,8 @@ import requests
 import structlog
 
 from service.observability.metrics import scrape_server
-from service.observability.metrics.scrape_server import (
-    MAX_CONNECTIONS,
-    Request,
-    Response,
-    ScrapeServer,
-)
+from service.observability.metrics.scrape_messages import Request, Response
+from service.observability.metrics.scrape_server import MAX_CONNECTIONS, ScrapeServer
 from tests.waiting import wait_until
 
 ANSWER = b"metric 1\n" * 10

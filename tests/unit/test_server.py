@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
+from service.api.http_errors import RequestTimeout
 from service.call.body_state import RECORD
-from service.domain.errors import RequestTimeout
 from service.observability.request_log import Pseudonyms, RequestLog, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.arrivals import Arrivals

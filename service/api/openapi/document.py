@@ -10,11 +10,19 @@ from marshmallow import Schema, fields
 
 from service import __version__
 from service.api.idempotency import REPLAYED
-from service.api.lists import ListType, written
 from service.api.operation import Answer, Operation
-from service.api.problems import PROBLEM_JSON, problem_headers, problem_object
+from service.api.problems.catalogue import problem_type
+from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
 from service.api.schemas.responses import ProblemObject
-from service.domain.errors import Forbidden, InputError, InvalidRequest, Problem, Unauthenticated
+from service.domain.errors import (
+    Forbidden,
+    InputError,
+    InvalidRequest,
+    ServiceError,
+    Unauthenticated,
+)
+from service.formats.list_form import ListType
+from service.formats.tables import written
 
 OPENAPI_VERSION = "3.0.3"
 SECURITY_SCHEME = "bearerAuth"
@@ -171,36 +179,35 @@ def _refusals(operation: Operation) -> dict[str, Any]:
     path = operation.path
     if operation.parameters:
         path = path.format(**example_of(operation.parameters()))
-    by_status: dict[int, list[Problem]] = {}
+    by_status: dict[int, list[ServiceError]] = {}
     for kind in operation.refusals:
-        problem = _instance_of(kind, operation)
-        by_status.setdefault(problem.status, []).append(problem)
+        by_status.setdefault(problem_type(kind).status, []).append(_instance_of(kind, operation))
     return {
         str(status): {
-            "description": " Or: ".join(problem.meaning for problem in problems),
+            "description": " Or: ".join(problem_type(error).meaning for error in errors),
             "headers": _headers(
                 "X-Request-ID",
-                *(() if isinstance(problems[0], Unauthenticated) else _LIMIT),
-                *problem_headers(problems[0]),
+                *(() if isinstance(errors[0], Unauthenticated) else _LIMIT),
+                *problem_headers(errors[0]),
             ),
             "content": {
                 PROBLEM_JSON: {
                     "schema": ProblemObject,
                     "examples": {
-                        problem.slug: {
-                            "summary": problem.title,
-                            "value": problem_object(problem, path, _REQUEST_ID),
+                        problem_type(error).slug: {
+                            "summary": problem_type(error).title,
+                            "value": problem_object(error, path, _REQUEST_ID),
                         }
-                        for problem in problems
+                        for error in errors
                     },
                 }
             },
         }
-        for status, problems in sorted(by_status.items())
+        for status, errors in sorted(by_status.items())
     }
 
 
-def _instance_of(kind: type[Problem], operation: Operation) -> Problem:
+def _instance_of(kind: type[ServiceError], operation: Operation) -> ServiceError:
     if issubclass(kind, Forbidden):
         return Forbidden(operation.scope)
     if issubclass(kind, InvalidRequest):

@@ -4,10 +4,10 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from service.api.problems.catalogue import PROBLEM_TYPES
 from service.api.schemas.fields import CodeText, Name
 from service.api.schemas.requests import MAX_LIMIT
 from service.domain import names
-from service.domain.errors import PROBLEMS
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
 from service.formats.refusals import Reason
@@ -199,7 +199,7 @@ class ProblemObject(Schema):
 
     type = fields.String(
         required=True,
-        validate=validate.OneOf([f"/problems/{problem.slug}" for problem in PROBLEMS]),
+        validate=validate.OneOf([problem.uri for problem in PROBLEM_TYPES]),
         metadata={"description": "The page that explains it.", "format": "uri-reference"},
     )
     title = fields.String(required=True)

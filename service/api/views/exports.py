@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 from flask import Blueprint, Response
 
-from service.api.lists import CODE_COLUMNS, ListType, accepted, code_table, streamed, written
+from service.api.http_errors import NotAcceptable
+from service.api.lists import accepted, streamed
 from service.api.operation import Answer, operation
 from service.api.schemas import requests, responses
 from service.api.transfers import Transfers
@@ -13,11 +14,13 @@ from service.auth.caller import Scope
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
-    NotAcceptable,
     TooManyOwnTransfers,
     TooManyTransfers,
 )
 from service.domain.model import State
+from service.formats.columns import CODE_COLUMNS
+from service.formats.list_form import ListType
+from service.formats.tables import code_table, written
 from service.usecases.exports import Exports
 
 

@@ -1,14 +1,15 @@
 """Imports: lists of codes that come as one long body, and the reports of what was refused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from flask import Blueprint, Response, request
 
+from service.api.http_errors import NotAcceptable, RequestTimeout
 from service.api.idempotency import idempotency
-from service.api.lists import ListType, Table, accepted, streamed, written
+from service.api.lists import accepted, streamed
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.schemas import requests, responses
@@ -24,20 +25,18 @@ from service.domain.errors import (
     ImportBudgetExceeded,
     InsufficientStorage,
     JobNotFound,
-    NotAcceptable,
-    RequestTimeout,
     TooManyJobs,
     TooManyMisses,
     TooManyOwnTransfers,
     TooManyTransfers,
 )
-from service.formats.refusals import Reason, Refusal
+from service.formats.columns import REPORT_COLUMNS
+from service.formats.list_form import ListType
+from service.formats.tables import report_table, written
 from service.usecases.imports import Imports, Received, digest, import_codes, receive
 from service.usecases.job_ports import Jobs
 from service.usecases.jobs import request_job
 from service.usecases.ports import system_clock
-
-REPORT_COLUMNS = ("line", "reason", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +160,3 @@ def _received(
         return digest(body, parts.max_bytes)
     announced = request.content_length
     return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)
-
-
-def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
-    """Show refusals as a table with `REPORT_COLUMNS`."""
-    for part in parts:
-        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response
 
-from service.api.answers import answer, timestamp
+from service.api.answers import answer
 from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, answer_once, idempotency
 from service.api.operation import Answer, operation
@@ -22,6 +22,7 @@ from service.domain.errors import (
     TooManyJobs,
 )
 from service.domain.jobs import Job
+from service.formats.timestamps import timestamp
 from service.observability.request_log import current_record
 from service.usecases.job_ports import Jobs
 from service.usecases.jobs import cancel_job, generate_codes

@@ -6,10 +6,11 @@ import re
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
 
+from service.api.http_errors import NotFound
 from service.api.kept_pages import KeptPage
-from service.domain.errors import PROBLEMS, NotFound
+from service.api.problems.catalogue import PROBLEM_TYPES
 
-_BY_SLUG = {problem.slug: problem for problem in PROBLEMS}
+_BY_SLUG = {problem.slug: problem for problem in PROBLEM_TYPES}
 
 
 def problem_pages() -> Blueprint:

@@ -34,12 +34,28 @@ def reserve(
     return reservation, new
 
 
-def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
-    """Make the views over `store`."""
-    views = Blueprint("reservations", __name__)
+class ReservationViews:
+    """What the calls do, without HTTP around it."""
 
-    @operation(
-        views,
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store, self._metrics = store, metrics
+
+    def put_reservation(self, brand: str, campaign: str, user: str) -> Said:
+        """The same user gets the same code for ever, so this may be repeated at will."""
+        reservation, new = reserve(self._store, self._metrics, brand, campaign, user)
+        return reservation_object(brand, campaign, user, reservation), 201 if new else 200
+
+    def show_reservation(self, brand: str, campaign: str, user: str) -> Said:
+        """What the user holds. Nothing is reserved."""
+        reservation = reservations.show_reservation(self._store, brand, campaign, user)
+        return reservation_object(brand, campaign, user, reservation), 200
+
+
+def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
+    """Make the routes of the views over `store`."""
+    routes, views = Blueprint("reservations", __name__), ReservationViews(store, metrics)
+    operation(
+        routes,
         "PUT",
         PATH,
         summary="Reserve a code for a user",
@@ -51,14 +67,9 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         plain=True,
-    )
-    def put_reservation(brand: str, campaign: str, user: str) -> Said:
-        """The same user gets the same code for ever, so this may be repeated at will."""
-        reservation, new = reserve(store, metrics, brand, campaign, user)
-        return reservation_object(brand, campaign, user, reservation), 201 if new else 200
-
-    @operation(
-        views,
+    )(views.put_reservation)
+    operation(
+        routes,
         "GET",
         PATH,
         summary="Show a user's reservation",
@@ -67,10 +78,5 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         answers={200: Answer("The reservation.", responses.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
         plain=True,
-    )
-    def show_reservation(brand: str, campaign: str, user: str) -> Said:
-        """What the user holds. Nothing is reserved."""
-        reservation = reservations.show_reservation(store, brand, campaign, user)
-        return reservation_object(brand, campaign, user, reservation), 200
-
-    return views
+    )(views.show_reservation)
+    return routes

@@ -20,7 +20,8 @@ from structlog.typing import FilteringBoundLogger
 
 from service.observability.metrics.database_collector import StoreWatch
 from service.observability.metrics.ended_counters import merge_ended
-from service.observability.metrics.scrape_server import Request, Response, ScrapeServer
+from service.observability.metrics.scrape_messages import Request, Response
+from service.observability.metrics.scrape_server import ScrapeServer
 from service.settings import DEFAULT_METRICS_PORT, Settings
 
 _READ = {"accept": "HTTP_ACCEPT", "accept-encoding": "HTTP_ACCEPT_ENCODING"}

@@ -1,21 +1,13 @@
-"""Metrics: what is counted, and how it is shown to Prometheus.
+"""What the application counts.
 
 Every process counts into files of its own below `PROMETHEUS_MULTIPROC_DIR`; whoever is
 scraped adds them up. Labels take a bounded number of values, whatever callers send.
 """
 
-import os
-import platform
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from service import __version__
 from service.domain.errors import AuthRefusal, StorageRefusal
 from service.observability.log_output import DROPPED
 
@@ -216,67 +208,3 @@ class Metrics:
         self._database["write"].observe(seconds)
         if seconds >= SLOW_S and self._slow:
             self._slow("write", seconds)
-
-
-class BuildCollector(Collector):
-    """Tells what is running, and since when."""
-
-    def __init__(self) -> None:
-        self._started = time.time()
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges; the library's own Info does not work with several processes."""
-        build = {"version": __version__, "python": platform.python_version()}
-        family = GaugeMetricFamily("discount_build_info", "What is running.", labels=list(build))
-        family.add_metric(list(build.values()), 1)
-        yield family
-        yield GaugeMetricFamily(
-            "discount_start_time_seconds", "When it was started, Unix time.", value=self._started
-        )
-
-
-class LogCollector(Collector):
-    """Tells how many log lines this process has dropped, where it alone is shown."""
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield the counter."""
-        yield CounterMetricFamily(
-            "discount_log_lines_dropped", LOG_LINES_DROPPED, value=DROPPED.total
-        )
-
-
-class WorkerCollector(Collector):
-    """Looks at the worker processes from outside, at the moment of each scrape.
-
-    So a worker that is busy, or swapped out, is seen all the same. There is no series for each
-    worker: their ids would be new labels after every restart.
-    """
-
-    def __init__(
-        self, workers: Callable[[], Iterable[int]], ended: Callable[[], int] = lambda: 0
-    ) -> None:
-        """Take the process ids of those that are alive, and how many have ended."""
-        self._workers = workers
-        self._ended = ended
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield how many there are and, where the system tells, the memory of the largest."""
-        workers = list(self._workers())
-        yield GaugeMetricFamily("discount_workers", "Worker processes.", value=len(workers))
-        yield CounterMetricFamily(
-            "discount_workers_ended", "Worker processes that have ended.", value=self._ended()
-        )
-        if sizes := [size for worker in workers if (size := resident_bytes(worker))]:
-            yield GaugeMetricFamily(
-                "discount_worker_resident_bytes",
-                "Resident memory of the largest worker process, with pages that it shares.",
-                value=max(sizes),
-            )
-
-
-def resident_bytes(pid: int) -> int | None:
-    """Return the resident memory of a process, if it is there and the system is Linux."""
-    with suppress(OSError):
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    return None

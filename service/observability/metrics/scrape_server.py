@@ -13,11 +13,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum, auto
 from queue import SimpleQueue
-from typing import NamedTuple
 
 from structlog.typing import FilteringBoundLogger
+
+from service.observability.metrics.scrape_client import Client, Phase
+from service.observability.metrics.scrape_messages import (
+    END_OF_HEAD,
+    Request,
+    Response,
+    read_request,
+    write_response,
+)
 
 HEAD_WITHIN_S = 5.0
 """How long a client may take to send its request."""
@@ -31,52 +38,9 @@ MAX_HELD = 64 * 1024 * 1024
 """Bytes of answers that are not taken yet; where there are more, the oldest client goes."""
 PAUSE_S = 0.5
 """How long nobody is accepted after the system has refused a file."""
-_END = b"\r\n\r\n"
-
-
-class Request(NamedTuple):
-    """What a client has asked for."""
-
-    method: str
-    path: str
-    query: str
-    fields: dict[str, str]
-    """Header fields by their names in lower case."""
-
-
-class Response(NamedTuple):
-    """What it is answered."""
-
-    status: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
-class Phase(Enum):
-    """What a connection waits for."""
-
-    HEAD = auto()
-    ANSWER = auto()
-    TAKEN = auto()
-    CLOSE = auto()
 
 
 _GO_FIRST = (Phase.HEAD, Phase.CLOSE, Phase.TAKEN)
-
-
-class Client:
-    """A connection."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.phase = Phase.HEAD
-        self.ends = time.monotonic() + HEAD_WITHIN_S
-        self.head = bytearray()
-        self.rest = memoryview(b"")
-
-    def go_on(self, phase: Phase, within_s: float) -> None:
-        """Wait for something else from now on."""
-        self.phase, self.ends = phase, time.monotonic() + within_s
 
 
 class ScrapeServer:
@@ -187,7 +151,7 @@ class ScrapeServer:
             if oldest in self._clients and oldest.phase in _GO_FIRST:
                 self._drop(oldest)
         sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-        client = Client(sock)
+        client = Client(sock, HEAD_WITHIN_S)
         self._clients[client] = None
         self._selector.register(sock, selectors.EVENT_READ, client)
         self._read(client)  # most have sent all by now, and are not half-sent to whoever comes next
@@ -220,7 +184,7 @@ class ScrapeServer:
             self._drop(client)
         elif client.phase is Phase.HEAD:
             client.head += part
-            if _END in client.head or len(client.head) > MAX_HEAD:
+            if END_OF_HEAD in client.head or len(client.head) > MAX_HEAD:
                 client.phase = Phase.ANSWER
                 self._selector.unregister(client.sock)
                 self._asked.put(client)
@@ -247,16 +211,20 @@ class ScrapeServer:
     def _answer_to(self, head: bytes) -> bytes:
         request = read_request(head)
         if request is None:
-            return _write(Response("400 Bad Request", [], b"This is no request.\n"), body=True)
+            return write_response(
+                Response("400 Bad Request", [], b"This is no request.\n"), body=True
+            )
         if request.method not in {"GET", "HEAD"}:
             allowed = [("Allow", "GET, HEAD")]
-            return _write(Response("405 Method Not Allowed", allowed, b"Only GET.\n"), body=True)
+            return write_response(
+                Response("405 Method Not Allowed", allowed, b"Only GET.\n"), body=True
+            )
         try:
             response = self._answer(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, others are answered
             self._log.error("scrape_failed", exc_info=error)
             response = Response("500 Internal Server Error", [], b"The log says why.\n")
-        return _write(response, body=request.method == "GET")
+        return write_response(response, body=request.method == "GET")
 
     def _begin_to_send(self, client: Client, answer: bytes) -> None:
         if client not in self._clients:
@@ -308,25 +276,3 @@ class ScrapeServer:
         with suppress(OSError):
             client.sock.shutdown(socket.SHUT_RDWR)
         client.sock.close()
-
-
-def read_request(head: bytes) -> Request | None:
-    """Read the head of a request; `None` if it is none."""
-    lines = head.partition(_END)[0].decode("latin-1").split("\r\n")
-    words = lines[0].split(" ")
-    if _END not in head or len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004
-        return None
-    path, _, query = words[1].partition("?")
-    pairs = (line.partition(":") for line in lines[1:])
-    return Request(words[0], path, query, {n.lower(): value.strip() for n, _, value in pairs})
-
-
-def _write(response: Response, *, body: bool) -> bytes:
-    lines = [
-        f"HTTP/1.1 {response.status}",
-        *(f"{name}: {value}" for name, value in response.headers),
-        f"Content-Length: {len(response.body)}",
-        "Connection: close",
-    ]
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    return head + response.body if body else head

@@ -7,7 +7,8 @@ places is how requests are smuggled.
 import re
 from typing import Protocol
 
-from service.domain.errors import HeadersTooLarge, InputError, InvalidRequest, Problem
+from service.api.http_errors import HeadersTooLarge
+from service.domain.errors import InputError, InvalidRequest, ServiceError
 
 MAX_CHUNK_LINE = 1024
 """Bytes of a chunk's size with its extensions."""
@@ -50,7 +51,7 @@ class Body(Protocol):
         """Take what has arrived.
 
         Raises:
-            Problem: It is malformed.
+            ServiceError: It is malformed.
         """
 
     def exceeds(self, limit: int) -> bool:
@@ -112,7 +113,7 @@ class ChunkedBody:
         """Take what has arrived.
 
         Raises:
-            Problem: It is malformed, or a line of it is too long.
+            ServiceError: It is malformed, or a line of it is too long.
         """
         self._raw += data
         while self._read():
@@ -206,11 +207,11 @@ class ChunkedBody:
         return False
 
 
-def malformed() -> Problem:
+def malformed() -> ServiceError:
     """Return the refusal of a body that is malformed."""
     return InvalidRequest([InputError("", "The body's chunks are malformed.")])
 
 
-def ends_too_soon() -> Problem:
+def ends_too_soon() -> ServiceError:
     """Return the refusal of a body of which the client has sent a part."""
     return InvalidRequest([InputError("", "The body ends too soon.")])

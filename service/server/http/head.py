@@ -14,13 +14,8 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from service.domain.errors import (
-    ExpectationFailed,
-    HeadersTooLarge,
-    InvalidRequest,
-    Problem,
-    UriTooLong,
-)
+from service.api.http_errors import ExpectationFailed, HeadersTooLarge, UriTooLong
+from service.domain.errors import InvalidRequest, ServiceError
 from service.server.http.body import Body, ChunkedBody, SizedBody
 
 MAX_HEAD = 32 * 1024
@@ -87,7 +82,7 @@ def read_head(head: bytes, config: Config, client: Any) -> HttpRequest:
     """Read a head, with the empty line behind it.
 
     Raises:
-        Problem: It is refused.
+        ServiceError: It is refused.
     """
     try:
         request = HttpRequest(config, IterUnreader([head]), client)
@@ -112,7 +107,7 @@ def check_beginning(head: bytearray, checked: int) -> None:
         checked: So many bytes of it were looked at before.
 
     Raises:
-        Problem: It is refused.
+        ServiceError: It is refused.
     """
     if len(head) > MAX_REQUEST_LINE and head.find(b"\n", 0, MAX_REQUEST_LINE + 2) < 0:
         raise UriTooLong
@@ -125,7 +120,7 @@ def check_beginning(head: bytearray, checked: int) -> None:
         at = head.find(b"\n", at + 1)
 
 
-def malformed_head() -> Problem:
+def malformed_head() -> ServiceError:
     """Return the refusal of a head that is malformed."""
     return InvalidRequest(detail="The request is not well-formed HTTP.")
 

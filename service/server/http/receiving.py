@@ -93,7 +93,7 @@ class Incoming:
         """Take what has arrived.
 
         Raises:
-            Problem: It cannot become a good request.
+            ServiceError: It cannot become a good request.
         """
         if self.body is not None:
             self.received += len(data)
@@ -113,7 +113,7 @@ class Incoming:
         """Take the head as it was read; what is behind it belongs to the body.
 
         Raises:
-            Problem: The body is malformed.
+            ServiceError: The body is malformed.
         """
         self.request = request
         self.awaits_continue = request.take_expectation()

@@ -103,7 +103,7 @@ class UnreceivedBody:
         Raises:
             BodyAwaited: It would have to be waited for, and this is no transfer.
             TimeoutError: It comes too slowly.
-            Problem: It is malformed, or the client ends before it does.
+            ServiceError: It is malformed, or the client ends before it does.
         """
         if not self._streaming:
             raise BodyAwaited

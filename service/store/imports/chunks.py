@@ -18,7 +18,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from service.domain.jobs import Chunk, JobState
 from service.domain.wording import counted
-from service.formats.code_lists import ListForm, Position, read_rows
+from service.formats.code_lists import Position, read_rows
+from service.formats.list_form import ListForm
 from service.formats.refusals import Reason, Refusal
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging

@@ -12,19 +12,21 @@ from structlog.typing import FilteringBoundLogger
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
+from service.api import http_errors
 from service.api.answers import answer, request_path
+from service.api.problems.catalogue import detail_of, problem_type
 from service.domain import errors
-from service.domain.errors import Problem
+from service.domain.errors import ServiceError
 from service.observability.logging import database_error
 from service.observability.metrics.instruments import Metrics
 from service.observability.request_log import current_record
 
 PROBLEM_JSON = "application/problem+json"
-_BY_STATUS: dict[int, type[Problem]] = {
-    HTTPStatus.NOT_FOUND: errors.NotFound,
-    HTTPStatus.METHOD_NOT_ALLOWED: errors.MethodNotAllowed,
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    HTTPStatus.NOT_FOUND: http_errors.NotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: http_errors.MethodNotAllowed,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.TooLarge,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: errors.UnsupportedMediaType,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: http_errors.UnsupportedMediaType,
 }
 """What the framework's own refusals become; any other of its 4xx is an invalid request."""
 
@@ -38,18 +40,18 @@ def write_problems(app: Flask, log: FilteringBoundLogger, metrics: Metrics) -> N
         metrics: Counts why the guard refused a call, and what the database could not do.
     """
 
-    @app.errorhandler(Problem)
-    def ours(problem: Problem) -> Response:
+    @app.errorhandler(ServiceError)
+    def ours(error: ServiceError) -> Response:
         if (
-            isinstance(problem, errors.InternalError | errors.Unavailable)
-            or problem.storage is errors.StorageRefusal.DISK_FULL
+            isinstance(error, errors.InternalError | errors.Unavailable)
+            or error.storage is errors.StorageRefusal.DISK_FULL
         ):
-            tell(problem)
-        if problem.refusal:
-            metrics.auth_refusal(problem.refusal)
-        if problem.storage:
-            metrics.storage_refusal(problem.storage)
-        return problem_answer(problem)
+            tell(error)
+        if error.refusal:
+            metrics.auth_refusal(error.refusal)
+        if error.storage:
+            metrics.storage_refusal(error.storage)
+        return problem_answer(error)
 
     @app.errorhandler(HTTPException)
     def frameworks(error: HTTPException) -> Response:
@@ -79,43 +81,45 @@ def write_problems(app: Flask, log: FilteringBoundLogger, metrics: Metrics) -> N
         )
 
 
-def problem_answer(problem: Problem) -> Response:
-    """Write a problem."""
+def problem_answer(error: ServiceError) -> Response:
+    """Answer with the problem that an error is."""
     record = current_record()
+    problem = problem_type(error)
     record.problem = problem.slug
-    record.refusal = problem.refusal
-    content = problem_object(problem, request_path(), record.request_id)
-    response = answer(content, problem.status, problem_headers(problem))
+    record.refusal = error.refusal
+    content = problem_object(error, request_path(), record.request_id)
+    response = answer(content, problem.status, problem_headers(error))
     response.mimetype = PROBLEM_JSON
     return response
 
 
-def problem_object(problem: Problem, instance: str, request_id: str) -> dict[str, Any]:
-    """Show a problem as RFC 9457, section 3 has it."""
+def problem_object(error: ServiceError, instance: str, request_id: str) -> dict[str, Any]:
+    """Show an error as RFC 9457, section 3 has it."""
+    problem = problem_type(error)
     content: dict[str, Any] = {
-        "type": f"/problems/{problem.slug}",
+        "type": problem.uri,
         "title": problem.title,
         "status": problem.status,
-        "detail": problem.detail,
+        "detail": detail_of(error),
         "instance": instance,
         "request_id": request_id,
     }
-    if isinstance(problem, errors.InvalidRequest) and problem.errors:
+    if isinstance(error, errors.InvalidRequest) and error.errors:
         content["errors"] = [
-            {"pointer": error.pointer, "detail": error.detail} for error in problem.errors
+            {"pointer": each.pointer, "detail": each.detail} for each in error.errors
         ]
     return content
 
 
-def problem_headers(problem: Problem) -> dict[str, str]:
-    """Return the header fields that belong to a problem."""
+def problem_headers(error: ServiceError) -> dict[str, str]:
+    """Return the header fields that belong to the problem that an error is."""
     headers: dict[str, str] = {}
-    if problem.retry_after is not None:
-        headers["Retry-After"] = str(problem.retry_after)
-    if isinstance(problem, errors.Unauthenticated):
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = (
-            'Bearer error="invalid_token"' if problem.token_given else "Bearer"
+            'Bearer error="invalid_token"' if error.token_given else "Bearer"
         )
-    if isinstance(problem, errors.Forbidden):
-        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{problem.scope}"'
+    if isinstance(error, errors.Forbidden):
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     return headers

@@ -1,0 +1,29 @@
+"""Every type of problem, and which one an error is."""
+
+from service.api.problems.faulty_calls import FAULTY_CALLS
+from service.api.problems.limits_and_failures import LIMITS_AND_FAILURES
+from service.api.problems.problem_type import ProblemType
+from service.domain.errors import Forbidden, ImportBudgetExceeded, ServiceError, StorageRefusal
+
+PROBLEM_TYPES = (*FAULTY_CALLS, *LIMITS_AND_FAILURES)
+"""In the order in which the OpenAPI document lists them."""
+_BY_ERROR = {each.error: each for each in PROBLEM_TYPES}
+
+
+def problem_type(error: ServiceError | type[ServiceError]) -> ProblemType:
+    """Return what kind of problem an error is."""
+    return _BY_ERROR[error if isinstance(error, type) else type(error)]
+
+
+def detail_of(error: ServiceError) -> str:
+    """Say what is wrong with this very call, or else what is wrong in general."""
+    if isinstance(error, Forbidden):
+        return f"This call needs the scope {error.scope}."
+    if isinstance(error, ImportBudgetExceeded):
+        of_brand = error.storage is StorageRefusal.BRAND_BUDGET
+        whose = "this brand" if of_brand else "all brands together"
+        return (
+            f"The open imports of {whose} may have {error.budget} bytes, and this one would exceed "
+            "that. Nothing was changed."
+        )
+    return error.detail or problem_type(error).meaning

@@ -1,0 +1,63 @@
+"""Long lists as they go out: CSV (RFC 4180) or NDJSON, a part at a time.
+
+Spreadsheets take a cell that begins with certain characters for a formula. No code, state or
+moment can begin with one; should the data ever be damaged, an apostrophe makes it a text.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from service.domain.model import CodeRow
+from service.formats.list_form import ListType
+from service.formats.refusals import Reason, Refusal
+from service.formats.timestamps import timestamp
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a formula begins with: https://owasp.org/www-community/attacks/CSV_Injection"""
+
+Table = Iterable[Sequence[Sequence[Any]]]
+"""Rows in parts; the cells of a row are in the order of its columns."""
+
+
+def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:
+    """Show codes as a table with `CODE_COLUMNS`."""
+    moment = lru_cache(maxsize=1024)(timestamp)  # codes were made many at a time
+    for part in parts:
+        yield [
+            (code, state, moment(created_at), moment(reserved_at), moment(expires_at))
+            for code, state, created_at, reserved_at, expires_at in part
+        ]
+
+
+def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
+    """Show refusals as a table with `REPORT_COLUMNS`."""
+    for part in parts:
+        yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]
+
+
+def written(columns: Sequence[str], table: Table, list_type: ListType) -> Iterator[bytes]:
+    """Write a table, a part at a time."""
+    if list_type is ListType.NDJSON:
+        for part in table:
+            yield b"".join(
+                orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+                for row in part
+            )
+        return
+    parts = iter(table)
+    yield _as_csv([columns, *next(parts, ())])
+    for part in parts:
+        yield _as_csv(part)
+
+
+def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(
+        row if not str(row[0]).startswith(FORMULA) else (f"'{row[0]}", *row[1:]) for row in rows
+    )
+    return text.getvalue().encode()

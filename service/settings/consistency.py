@@ -1,0 +1,83 @@
+"""What must fit together among the settings, and what production must be told."""
+
+import os
+from itertools import combinations
+from urllib.parse import urlsplit
+
+from service.settings.errors import SettingsError
+from service.settings.model import DEFAULT_METRICS_PORT, DEVELOPMENT_KEY, Settings
+from service.settings.values import is_loopback
+
+
+def _require_different_ports(settings: Settings) -> None:
+    """Insist on a port for each that listens; a default that is not insisted on may move away.
+
+    Raises:
+        SettingsError: Two are the same.
+    """
+    default = DEFAULT_METRICS_PORT if settings.insists_on_metrics_port else None
+    ports = {
+        "PORT": settings.port,
+        "METRICS_PORT": settings.metrics_port or default,
+        "DISCOUNT_WORKER_METRICS_PORT": settings.worker_metrics_port,
+    }
+    for (first, port), (second, other) in combinations(ports.items(), 2):
+        if port is not None and port == other:
+            raise SettingsError(f"{first} and {second} are both {port}; use two ports.")
+
+
+def require_consistent(settings: Settings) -> None:
+    """Insist on what fits together, and on what production must be told.
+
+    Raises:
+        SettingsError: Something is missing, or two settings contradict each other.
+    """
+    _require_different_ports(settings)
+    _require_known_space(settings)
+    url = settings.jwt_jwks_url
+    if url and (settings.jwt_secret or settings.jwt_keys_file):
+        raise SettingsError(
+            "DISCOUNT_JWT_JWKS_URL is set beside DISCOUNT_JWT_SECRET or DISCOUNT_JWT_KEYS_FILE; "
+            "use one source of keys."
+        )
+    if not settings.production:
+        return
+    if not (settings.jwt_secret or settings.jwt_keys_file or url):
+        raise SettingsError(
+            "DISCOUNT_ENV=production has no default key: set DISCOUNT_JWT_SECRET, "
+            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL."
+        )
+    if url and urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+        raise SettingsError(
+            "DISCOUNT_JWT_JWKS_URL must be https in production: whoever can change the answer on "
+            "its way makes callers."
+        )
+    if not settings.pseudonym_key:
+        raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production needs it.")
+    for name, secret in (
+        ("DISCOUNT_JWT_SECRET", settings.jwt_secret),
+        ("DISCOUNT_PSEUDONYM_KEY", settings.pseudonym_key),
+    ):
+        if secret and secret.startswith(DEVELOPMENT_KEY):
+            raise SettingsError(f"{name} is a development key; production needs its own.")
+    if os.environ.get("FLASK_DEBUG", "0").lower() not in {"", "0", "false", "no"}:
+        raise SettingsError("FLASK_DEBUG is set; production shows nobody its insides.")
+
+
+def _require_known_space(settings: Settings) -> None:
+    """Insist on what is needed to tell how much space is left.
+
+    Raises:
+        SettingsError: It cannot be told.
+    """
+    capacity = settings.database_capacity_bytes
+    if capacity and not settings.on_postgresql:
+        raise SettingsError(
+            "DISCOUNT_DATABASE_CAPACITY_BYTES is for PostgreSQL alone: the disk of an SQLite file "
+            "is looked at."
+        )
+    if settings.on_postgresql and settings.disk_reserve_bytes and not capacity:
+        raise SettingsError(
+            "DISCOUNT_DISK_RESERVE_BYTES needs DISCOUNT_DATABASE_CAPACITY_BYTES on PostgreSQL: "
+            "the disk of its server cannot be seen from here."
+        )

@@ -1,0 +1,120 @@
+"""What the text of a setting may be: URLs, rates and files."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from environs import ValidationError
+
+from service.settings.errors import SettingsError
+
+SQLITE = "sqlite:///"
+_POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://")
+_VISIBLE = re.compile(r"[!-~]+")
+"""ASCII without spaces and controls."""
+_REDIS = ("redis://", "rediss://", "redis+unix://")
+_RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,4})s", re.ASCII)
+_OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many calls a caller may make in a window of so many seconds."""
+
+    calls: int
+    seconds: int
+
+
+def is_file(path: Path) -> None:
+    """Insist on a file that is there.
+
+    Raises:
+        ValidationError: It is something else.
+    """
+    if not path.is_file():
+        raise ValidationError(f"There is no file {path}.")
+
+
+def is_web_url(url: str) -> None:
+    """Insist on what can be fetched.
+
+    Raises:
+        ValidationError: It is something else.
+    """
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in {"http", "https"} or not _VISIBLE.fullmatch(url):
+        raise ValidationError("Not of the form https://host/path.")
+    if parts.username is not None or parts.fragment:
+        raise ValidationError("A URL with a user or a fragment is not fetched.")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_redis(url: str) -> None:
+    """Insist on the URL of a Redis server.
+
+    Raises:
+        ValidationError: It is something else.
+    """
+    if not url.startswith(_REDIS):
+        raise ValidationError(f"Begins with none of {', '.join(_REDIS)}.")
+
+
+def is_rate(text: str) -> None:
+    """Insist on "off", or calls per seconds.
+
+    Raises:
+        ValidationError: It is something else.
+    """
+    if text != _OFF and not _RATE.fullmatch(text):
+        raise ValidationError(f'Neither "{_OFF}" nor calls per seconds, such as 50000/10s.')
+
+
+def rate_limit(text: str | None, default: RateLimit | None) -> RateLimit | None:
+    """Read a rate; `None` for "off"."""
+    if text is None:
+        return default
+    rate = _RATE.fullmatch(text)
+    return RateLimit(int(rate[1]), int(rate[2])) if rate else None
+
+
+def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
+    """Make the path of an SQLite URL absolute, and a PostgreSQL URL as libpq takes it.
+
+    Args:
+        url: What somebody wrote.
+        name: Where they wrote it.
+
+    Raises:
+        SettingsError: It is neither. It may hold a password, so it is not repeated.
+    """
+    if url == f"{SQLITE}:memory:":
+        raise SettingsError(
+            f"{name}: a database in memory is nobody's after a restart; name a file."
+        )
+    if url.startswith(SQLITE) and url != SQLITE:
+        return SQLITE + str(Path(url.removeprefix(SQLITE)).absolute())
+    if _POSTGRESQL.match(url):
+        return _POSTGRESQL.sub("postgresql://", url, count=1)
+    raise SettingsError(f"{name}: neither {SQLITE}path/to/file nor postgresql://host/database.")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that an SQLite URL names, `None` for another URL.
+
+    What follows the prefix is the path as it is: its `%`, `?` and `#` are characters of names.
+    """
+    path = url.removeprefix(SQLITE)
+    return Path(path) if path and path != url else None

@@ -1,0 +1,88 @@
+"""The views of reservations, called without an application."""
+
+import contextvars
+
+import pytest
+
+from service.api.views.reservations import ReservationViews
+from service.domain.errors import NoCodesLeft, ReservationNotFound
+from service.domain.model import Reservation, State
+from service.observability.request_log import Pseudonyms, RequestRecord, use_record
+
+HELD = Reservation("CODE1", State.RESERVED, 0, None)
+SHOWN = {
+    "discount_code": "CODE1",
+    "state": "reserved",
+    "brand": "b",
+    "campaign": "c",
+    "user": "u",
+    "reserved_at": "1970-01-01T00:00:00.000Z",
+    "expires_at": None,
+}
+
+
+class Store:
+    """Has one code, or none."""
+
+    def __init__(self, free):
+        self.free, self.held = free, None
+
+    def reserve(self, _brand, _campaign, _user, _now):
+        if not self.free and not self.held:
+            raise NoCodesLeft
+        new, self.held = not self.held, HELD
+        return HELD, new
+
+    def find_reservation(self, _brand, _campaign, _user):
+        return self.held
+
+
+class Metrics:
+    """Keeps what is counted."""
+
+    def __init__(self):
+        self.outcomes = []
+
+    def reservation(self, outcome):
+        self.outcomes.append(outcome)
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def views_of(metrics):
+    return lambda free: ReservationViews(Store(free), metrics)  # type: ignore[arg-type]
+
+
+def called(view):
+    """Call a view as the middleware does, in a context that has the record of a request."""
+    record = RequestRecord({}, Pseudonyms(lambda: b""))
+
+    def call():
+        use_record(record)
+        return view("b", "c", "u")
+
+    return contextvars.copy_context().run(call), record.outcome
+
+
+def test_a_reservation_is_new_once_and_then_repeated(views_of, metrics):
+    views = views_of(free=True)
+    assert ((SHOWN, 201), "new") == called(views.put_reservation)
+    assert ((SHOWN, 200), "repeated") == called(views.put_reservation)
+    assert ["new", "repeated"] == metrics.outcomes
+    assert ((SHOWN, 200), None) == called(views.show_reservation)
+
+
+def test_where_no_code_is_left_it_is_counted_and_said(views_of, metrics):
+    with pytest.raises(NoCodesLeft):
+        called(views_of(free=False).put_reservation)
+    assert ["exhausted"] == metrics.outcomes
+
+
+def test_who_holds_nothing_is_shown_nothing(views_of, metrics):
+    with pytest.raises(ReservationNotFound):
+        called(views_of(free=True).show_reservation)
+    assert [] == metrics.outcomes
