@@ -11,7 +11,6 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
 from service.store.engines import open_database
-from service.store.jobs import leases
 from service.store.jobs.due import SILENT_S
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.open import OpenJobs
@@ -476,5 +475,5 @@ class TestOthers:
     def test_who_reserved_a_while_ago_is_gone(self, saw, store, monkeypatch):
         add_codes(store, "other", "default", 1, mint, NOW)
         store.reserve("other", "default", "user", NOW)
-        monkeypatch.setattr(leases, "RESERVING_S", 0.0)
+        monkeypatch.setattr("service.store.postgresql.dialect.RESERVING_S", 0.0)
         assert not saw()
