@@ -18,7 +18,6 @@ from flask import Flask
 import service
 from service.settings import load_settings
 from service.store.engines import open_database
-from service.usecases.keys import JobKey
 from service.usecases.working import Worker
 
 
@@ -57,6 +56,12 @@ def module(now, before):
         return import_module(f"service.store.{before}")
 
 
+def key_of(brand_id, job_id):
+    """Make the key of a job; its class was elsewhere until version 0.1, but is there still."""
+    key: Any = import_module("service.usecases.job_ports").JobKey
+    return key(brand_id, job_id)
+
+
 def make_chunks_small():
     chunks = module("imports.chunks", "importing.chunks")
     storing = module("imports.storing", "importing.storing")
@@ -90,7 +95,7 @@ def main():
         url, brand_id, job_id, how = line.split()
         wait = die if how == "die" else lambda _seconds: True
         try:
-            took = worker_of(work_on(url), wait).do(JobKey(int(brand_id), job_id))
+            took = worker_of(work_on(url), wait).do(key_of(int(brand_id), job_id))
         except Killed:
             took = True
         answer(took)
