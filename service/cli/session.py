@@ -35,8 +35,9 @@ from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.schema import why_not_ready
-from service.usecases.job_ports import JobKey, SpaceLow, Step
-from service.usecases.jobs import cancel_job
+from service.usecases.job_ports import SpaceLow, Step
+from service.usecases.jobs import add_job, cancel_job
+from service.usecases.keys import JobKey
 from service.usecases.ports import system_clock
 from service.usecases.working import Worker
 
@@ -132,9 +133,7 @@ class Session:
 
     def ask(self, order: Order) -> tuple[Job, bool]:
         """Ask for the job that `do` then does; another worker may take it first."""
-        self._key, job, new = self._storage.jobs.add(
-            self.brand, self.campaign, order, system_clock()
-        )
+        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, order)
         return job, new
 
     def do(self, job: Job) -> Job:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.domain.errors import Unavailable
+from service.store.dialect import OPTION, Dialect
 from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve, Space
 
@@ -67,6 +68,8 @@ class Database(ABC):
         signals: How callers wait.
     """
 
+    dialect: ClassVar[Dialect]
+    """What the engine does in its own way; every connection has it."""
     begin: ClassVar[str] = "BEGIN"
     """The statement that begins a transaction."""
     begin_snapshot: ClassVar[str] = "BEGIN"
@@ -80,7 +83,9 @@ class Database(ABC):
         signals: Signals | None,
     ) -> None:
         # Error texts reach the log; codes and users must not.
-        self.engine = create_engine(url, **options, hide_parameters=True)
+        self.engine = create_engine(
+            url, **options, hide_parameters=True, execution_options={OPTION: self.dialect}
+        )
         event.listen(self.engine, "begin", self._begin)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
         self._observer = observer or Nobody()

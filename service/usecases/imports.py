@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.domain.jobs import Job, JobKind, Order
@@ -14,18 +14,12 @@ from service.domain.model import Millis
 from service.formats.code_lists import MAX_LINES
 from service.formats.list_form import ListForm
 from service.formats.refusals import MAX_ROW_BYTES, Refusal
+from service.usecases.keys import FileKey
 from service.usecases.ports import Clock, system_clock
 
 BLOCKS_AT_ONCE = 4
 """How many blocks are kept in one step."""
 _UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
-
-
-class FileKey(NamedTuple):
-    """What tells a file from every other."""
-
-    brand_id: int
-    id: str
 
 
 class Imports(Protocol):

@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from service.domain.errors import Unavailable
-from service.domain.jobs import Job, Order
-from service.domain.model import Idempotency, Millis, Page
-
-
-class JobKey(NamedTuple):
-    """What tells a job from every other; a queue carries it to a worker."""
-
-    brand_id: int
-    id: str
-
+from service.domain.jobs import Job
+from service.domain.model import Millis, Page
+from service.usecases.keys import JobKey
+from service.usecases.transactions import Writes
 
 LEASE_MS = 8_000
 """For how long a worker that gives no sign of life keeps its job."""
@@ -58,7 +52,7 @@ class Lease:
     """How many workers, this one included, have taken the job since it last got further."""
 
 
-class Jobs(Protocol):
+class Jobs(Writes, Protocol):
     """Where callers' jobs are kept.
 
     Raises:
@@ -67,37 +61,11 @@ class Jobs(Protocol):
         Unavailable: The store cannot answer now.
     """
 
-    def add(
-        self,
-        brand: str,
-        campaign: str,
-        order: Order,
-        now: Millis,
-        *,
-        once: Idempotency | None = None,
-    ) -> tuple[JobKey, Job, bool]:
-        """Keep a new job, queued; on `default`, make brand and campaign if needed.
-
-        Returns:
-            Its key, the job as it was then, and whether it is new.
-
-        Raises:
-            Conflict: The idempotency key was used for something else.
-            TooManyJobs: The brand has as many open jobs as it may.
-        """
-
     def find(self, brand: str, campaign: str, job_id: str) -> Job:
         """Return one job."""
 
     def page(self, brand: str, campaign: str, after: str | None, limit: int) -> Page[Job]:
         """List a campaign's jobs, the newest first, from behind `after`."""
-
-    def cancel(self, brand: str, campaign: str, job_id: str, now: Millis) -> Job:
-        """End an open job where it is; a cancelled one stays as it is.
-
-        Raises:
-            Conflict: It has succeeded or failed.
-        """
 
 
 @dataclass(frozen=True, slots=True)

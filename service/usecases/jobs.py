@@ -1,9 +1,25 @@
 """Asking for long work, and cancelling it; `working.py` does it."""
 
-from service.domain.jobs import Job, JobKind, Order
-from service.domain.model import Idempotency
+from collections.abc import Mapping
+from dataclasses import replace
+
+from service.domain.errors import Conflict, TooManyJobs, Unavailable
+from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order
+from service.domain.model import AnswerKind, Idempotency
+from service.domain.wording import counted
+from service.usecases.codes import campaign_for_codes
+from service.usecases.idempotency import replay
 from service.usecases.job_ports import Jobs
+from service.usecases.keys import FileKey, JobKey, Pool
 from service.usecases.ports import Clock, system_clock
+from service.usecases.transactions import Transaction
+
+FIRST_TOTAL = "first_total"
+"""The parameter that keeps how many rows there seemed to be when the job was asked for."""
+_STAYS: Mapping[str, str] = {
+    JobKind.GENERATE: "Cancelled. The {codes}.",
+    JobKind.IMPORT: "Cancelled. No code of the file was taken.",
+}
 
 
 def generate_codes(
@@ -49,8 +65,45 @@ def request_job(
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
     """Keep a job of any kind, for a worker to find; `generate_codes` explains the rest."""
-    _, job, new = jobs.add(brand, campaign, order, clock(), once=once)
+    _, job, new = add_job(jobs, brand, campaign, order, once=once, clock=clock)
     return job, new
+
+
+def add_job(
+    jobs: Jobs,
+    brand: str,
+    campaign: str,
+    order: Order,
+    *,
+    once: Idempotency | None = None,
+    clock: Clock = system_clock,
+) -> tuple[JobKey, Job, bool]:
+    """Do as `request_job`, and return the job's key as well."""
+
+    def add(tx: Transaction) -> tuple[JobKey, Job, bool]:
+        answered = replay(tx, once)
+        if answered is not None:
+            pool = tx.campaign(brand, campaign)
+            first = _as_begun(tx.job(pool, answered[0]))
+            return JobKey(pool.brand_id, first.id), first, False
+        tx.require_space()
+        pool = campaign_for_codes(tx, brand, campaign)
+        added = _add(tx, pool, order)
+        if once:
+            tx.remember(pool, once, AnswerKind.JOB, [added.id])
+        return JobKey(pool.brand_id, added.id), added, True
+
+    return jobs.write(add, clock(), grows=True)
+
+
+def require_place(open_jobs: int) -> None:
+    """Insist that a brand may have another open job.
+
+    Raises:
+        TooManyJobs: It has as many as it may.
+    """
+    if open_jobs >= MAX_OPEN:
+        raise TooManyJobs
 
 
 def cancel_job(
@@ -60,6 +113,67 @@ def cancel_job(
 
     Raises:
         BrandNotFound, CampaignNotFound, JobNotFound: There is no such job.
-        Conflict: It has succeeded or failed.
+        Conflict: It has succeeded or failed, or its codes are being stored.
     """
-    return jobs.cancel(brand, campaign, job_id, clock())
+
+    def cancel(tx: Transaction) -> Job:
+        pool = tx.campaign(brand, campaign)
+        # On PostgreSQL all codes are stored in one transaction, which has the row locked.
+        _refuse_storing(tx, pool, tx.job(pool, job_id))
+        found = tx.job(pool, job_id, lock=True)
+        if found.state is JobState.CANCELLED:
+            return found
+        if found.finished_at is not None:
+            raise Conflict(f"The job has {found.state} already.")
+        _refuse_storing(tx, pool, found)
+        tx.end_job(JobKey(pool.brand_id, job_id), JobState.CANCELLED, _what_stays(found))
+        return tx.job(pool, job_id)
+
+    return jobs.write(cancel, clock())
+
+
+def _add(tx: Transaction, pool: Pool, order: Order) -> Job:
+    require_place(tx.open_jobs(pool.brand_id))
+    if order.kind is not JobKind.IMPORT:
+        return tx.insert_job(pool, _with_total(order))
+    if "file" not in order.parameters:
+        raise Unavailable  # its key was known when the list came, and is too old by now
+    added = tx.insert_job(pool, _with_total(order))
+    file = FileKey(order.parameters["file_of"], order.parameters["file"])
+    tx.attach_file(file, JobKey(pool.brand_id, added.id))
+    return added
+
+
+def _with_total(order: Order) -> Order:
+    return replace(order, parameters={**order.parameters, FIRST_TOTAL: order.total})
+
+
+def _as_begun(found: Job) -> Job:
+    """Return a job as it was when it was asked for; a version before stored no first total."""
+    return replace(
+        found,
+        total=found.parameters.get(FIRST_TOTAL, found.total),
+        state=JobState.QUEUED,
+        done=0,
+        failed=0,
+        detail=None,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def _refuse_storing(tx: Transaction, pool: Pool, found: Job) -> None:
+    """Insist that an open job is no import whose codes are being stored.
+
+    Raises:
+        Conflict: It is one.
+    """
+    if found.kind != JobKind.IMPORT or found.finished_at is not None:
+        return
+    if tx.is_storing(pool, found.id):
+        raise Conflict("Every row was good, and the codes are being stored.")
+
+
+def _what_stays(cancelled: Job) -> str:
+    codes = counted(cancelled.done, "code that was made stays", "codes that were made stay")
+    return _STAYS.get(cancelled.kind, "Cancelled.").format(codes=codes)

@@ -8,17 +8,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from service.domain.model import (
-    Brand,
-    Campaign,
-    Code,
-    Counts,
-    Idempotency,
-    Millis,
-    Page,
-    Reservation,
-    State,
-)
+from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
+from service.usecases.transactions import Writes
 
 Clock = Callable[[], Millis]
 KEPT_MS = 24 * 60 * 60 * 1000
@@ -32,35 +23,13 @@ def system_clock() -> Millis:
     return time.time_ns() // 1_000_000
 
 
-class Store(Protocol):
+class Store(Writes, Protocol):
     """Where brands, campaigns, codes and reservations are kept.
 
     Raises:
         BrandNotFound, CampaignNotFound: What a name refers to does not exist.
         Unavailable: The store cannot answer now.
     """
-
-    def add_codes(
-        self,
-        brand: str,
-        campaign: str,
-        count: int,
-        mint: Mint,
-        now: Millis,
-        *,
-        once: Idempotency | None = None,
-    ) -> tuple[Sequence[str], bool]:
-        """Add exactly `count` new codes; on `default`, make brand and campaign if needed.
-
-        With `once`, what was added is remembered in the same transaction; the same request
-        gets it again, instead of new codes, for `KEPT_MS`.
-
-        Returns:
-            The codes, and whether they are new.
-
-        Raises:
-            Conflict: The key was used for something else.
-        """
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         """Return what the user holds."""

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from service.domain.errors import CodeSpaceExhausted, Unavailable
 from service.domain.jobs import Job
-from service.usecases.job_ports import JobKey, Lease, LeaseLost, SpaceLow, Step, Work
+from service.usecases.job_ports import Lease, LeaseLost, SpaceLow, Step, Work
+from service.usecases.keys import JobKey
 from service.usecases.pacing import Pace
 from service.usecases.ports import Clock, system_clock
 

@@ -17,6 +17,7 @@ from service.container import build
 from service.observability.request_log import RequestLogging
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 from tests.examples import examples
 from tests.installation import Lines, application
@@ -49,7 +50,7 @@ def served(tmp_path_factory):
     app = create_app(build(Settings(database_url=url, jwt_secret=SECRET), log_stream=log))
     storage = services_of(app).storage
     upgrade(storage.database)
-    storage.store.add_codes("brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
+    add_codes(storage.store, "brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
     yield app, log
     storage.store.close()
 

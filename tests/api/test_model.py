@@ -294,13 +294,29 @@ def takes_look_alikes_for_one(reserve, brand, campaign, user, now):
     return reserve(brand, campaign, normalize("NFD", user), now)
 
 
-def creates_a_code_too_few(add_codes, *arguments, once):
-    codes, new = add_codes(*arguments, once=once)
+def creates_a_code_too_few(write, *arguments, **options):
+    codes, new = write(*arguments, **options)
     return [*codes[1:], codes[-1]], new
 
 
-def creates_again(add_codes, *arguments, once):
-    return add_codes(*arguments, once=None)
+class Forgetful:
+    """A transaction that finds no answer again, and keeps none."""
+
+    def __init__(self, tx):
+        self._tx = tx
+
+    def __getattr__(self, name):
+        return getattr(self._tx, name)
+
+    def replay(self, _key):
+        return None
+
+    def remember(self, *_answer):
+        pass
+
+
+def creates_again(write, work, *arguments, **options):
+    return write(lambda tx: work(Forgetful(tx)), *arguments, **options)
 
 
 def misses_a_row(codes, brand, campaign, state, after, limit):
@@ -322,8 +338,8 @@ def shows_every_brand(brands, among, after, limit):
     [
         ("reserve", gives_another_code),
         ("reserve", takes_look_alikes_for_one),
-        ("add_codes", creates_a_code_too_few),
-        ("add_codes", creates_again),
+        ("write", creates_a_code_too_few),
+        ("write", creates_again),
         ("codes", misses_a_row),
         ("codes", repeats_a_row),
         ("brands", shows_every_brand),

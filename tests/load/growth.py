@@ -18,6 +18,7 @@ import click
 from service.container import Storage
 from service.domain import codes
 from service.usecases.ports import system_clock
+from tests.creating import add_codes
 from tests.load import plots, pools, postgres, servers
 
 VAR = Path("var")
@@ -43,7 +44,7 @@ def calls(storage: Storage, brand: str) -> Mapping[str, Callable[[], object]]:
         "repeat": lambda: store.reserve(brand, campaign, "held", now),
         "list": lambda: store.codes(brand, campaign, None, before, LISTED),
         "count": lambda: store.campaign(brand, campaign),
-        f"create {CREATED}": lambda: store.add_codes(brand, campaign, CREATED, codes.mint, now),
+        f"create {CREATED}": lambda: add_codes(store, brand, campaign, CREATED, codes.mint, now),
     }
 
 

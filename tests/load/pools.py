@@ -13,8 +13,9 @@ from service.container import Storage, build_storage
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
-from service.store.repositories.loading import Part, load_codes
-from service.store.repositories.pools import find_pool, move, open_default_pool
+from service.store.dialect import Part, dialect_of
+from service.store.repositories.loading import load_codes
+from service.store.repositories.pools import find_pool, make_pool
 from service.usecases.ports import system_clock
 from tests.load.errors import BenchmarkError
 from tests.tokens import SECRET
@@ -54,7 +55,7 @@ def fill(storage: Storage, brand: str, count: int, used: int = 0) -> None:
     for at in range(0, count, CHUNK):
         part = Part(at, count, min(CHUNK, count - at))
         with storage.database.transaction() as connection:
-            pool = open_default_pool(connection, brand, now)
+            pool = make_pool(connection, brand, "default", now)
             load_codes(connection, pool, part, partial(mint_part, at, count), now)
     if used and storage.database.engine.name == "postgresql":
         with storage.database.transaction() as connection:
@@ -71,7 +72,8 @@ def drain(storage: Storage, brand: str, count: int) -> None:
             pool = find_pool(connection, brand, DEFAULT)
             connection.execute(statement, {**pool._asdict(), "count": size})
             now = system_clock()
-            move(connection, pool, size, now, out_of=State.AVAILABLE, into=State.RESERVED)
+            changes = {State.AVAILABLE: -size, State.RESERVED: size}
+            dialect_of(connection).adjust_counts(connection, pool, changes, now)
 
 
 def late_code(storage: Storage, brand: str, rest: int) -> str:

@@ -12,8 +12,10 @@ from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
 from service.store.database import Database
+from service.store.dialect import dialect_of
 from service.store.engines import open_database
-from service.store.repositories.pools import Pool, move, open_default_pool
+from service.store.repositories.pools import make_pool
+from service.usecases.keys import Pool
 from service.usecases.ports import system_clock
 
 AT_ONCE = 20_000
@@ -60,10 +62,10 @@ def raw_export(url: str) -> float:
 def _load(database: Database, way: Callable[..., float], count: int) -> float:
     now = system_clock()
     with database.transaction() as connection:
-        pool = open_default_pool(connection, f"raw-{now}", now)
+        pool = make_pool(connection, f"raw-{now}", "default", now)
     with database.transaction() as connection:
         seconds = way(connection.connection.driver_connection, pool, now, _chunks(count))
-        move(connection, pool, count, now, into=State.AVAILABLE)
+        dialect_of(connection).adjust_counts(connection, pool, {State.AVAILABLE: count}, now)
         began = time.perf_counter()
     return seconds + time.perf_counter() - began  # which is the commit
 

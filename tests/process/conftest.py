@@ -8,7 +8,7 @@ from service.domain.jobs import JobKind, Order
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.jobs.repository import SQLJobs
-from service.usecases.ports import system_clock
+from service.usecases.jobs import add_job
 from tests.running import environment, running_worker
 
 
@@ -40,7 +40,7 @@ def ask(database):
     def add(count, brand="brand"):
         jobs = SQLJobs(database)
         order = Order(JobKind.GENERATE, count, "tests", {})
-        key, _, _ = jobs.add(brand, "default", order, system_clock())
+        key, _, _ = add_job(jobs, brand, "default", order)
         return lambda: jobs.find(brand, "default", key.id)
 
     return add

@@ -18,6 +18,7 @@ from service.cli import main
 from service.domain.codes import mint
 from service.store.sqlite.backup import backup
 from service.store.sqlite.snapshot import snapshot
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 from tests.forked import run
 from tests.runbooks import follow
@@ -106,12 +107,12 @@ def test_a_backup_holds_every_answer_that_was_given_before_it_began(tmp_path):
 @on_sqlite
 def test_a_backup_is_of_the_moment_when_it_began(tmp_path, settings, store, monkeypatch):
     """Else each write would make SQLite start again, and under load it would never end."""
-    store.add_codes("before", "default", 10, mint, 1)
+    add_codes(store, "before", "default", 10, mint, 1)
 
     @contextmanager
     def snapshot_and_write(url):
         with snapshot(url) as connection:
-            store.add_codes("after", "default", 10, mint, 1)
+            add_codes(store, "after", "default", 10, mint, 1)
             yield connection
 
     monkeypatch.setattr("service.store.sqlite.backup.snapshot", snapshot_and_write)

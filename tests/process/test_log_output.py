@@ -13,7 +13,7 @@ import requests
 
 from service.domain.jobs import JobKind, Order
 from service.store.jobs.repository import SQLJobs
-from service.usecases.ports import system_clock
+from service.usecases.jobs import add_job
 from tests.engines import on_sqlite
 from tests.running import DISCOUNT, Running, end, environment, wait_until_ready
 from tests.tables import make_tables
@@ -113,7 +113,7 @@ def slowest_of(service, calls):
 def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path, settings, database):
     jobs = SQLJobs(database)
     order = Order(JobKind.GENERATE, 50, "tests", {})
-    key, _, _ = jobs.add("b", "default", order, system_clock())
+    key, _, _ = add_job(jobs, "b", "default", order)
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=settings.database_url)
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=full, stderr=full)

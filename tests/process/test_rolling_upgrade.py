@@ -23,7 +23,8 @@ from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
-from service.usecases.job_ports import JobKey
+from service.usecases.jobs import add_job
+from service.usecases.keys import JobKey
 from service.usecases.ports import system_clock
 from tests.process import chunk_worker
 from tests.working import FakeClock, Strict, purge, watch, worker
@@ -103,7 +104,7 @@ def small_chunks(monkeypatch):
 
 def generate(database):
     order = Order(JobKind.GENERATE, 2000, "tests", {})
-    return SQLJobs(database).add(*POOL, order, system_clock())[0]
+    return add_job(SQLJobs(database), *POOL, order)[0]
 
 
 def import_list(database):
@@ -112,7 +113,7 @@ def import_list(database):
     received = receive(imports, *POOL, [LIST], 2**20)
 
     def ask(order):
-        key, job, new = SQLJobs(database).add(*POOL, order, system_clock())
+        key, job, new = add_job(SQLJobs(database), *POOL, order)
         keys.append(key)
         return job, new
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 from tests.running import DISCOUNT, environment
 
@@ -18,7 +19,7 @@ FULL = "Error: Standard output cannot be written: No space left on device.\n"
 @pytest.fixture
 def env(tmp_path, settings, store):
     """A service with codes for more than any pipe holds."""
-    store.add_codes("b1", "default", 5000, lambda n: [f"CODE-{i:05}" for i in range(n)], 1)
+    add_codes(store, "b1", "default", 5000, lambda n: [f"CODE-{i:05}" for i in range(n)], 1)
     return environment(tmp_path)
 
 

@@ -10,7 +10,7 @@ import requests
 
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
-from service.usecases.ports import system_clock
+from service.usecases.jobs import cancel_job
 from tests.engines import on_sqlite
 from tests.running import free_port, running
 from tests.tokens import bearer
@@ -89,7 +89,7 @@ def test_a_cancelled_job_stops_under_its_worker(ask, start, database, there):
     job = ask(3_000_000)
     start()
     wait_until(lambda: job().done > 0)
-    cancelled = SQLJobs(database).cancel("brand", "default", job().id, system_clock())
+    cancelled = cancel_job(SQLJobs(database), "brand", "default", job().id)
     other = ask(10)
     wait_until(lambda: other().finished_at is not None)
     assert cancelled == job()

@@ -20,8 +20,7 @@ from service.store.imports.files import SQLImports
 from service.store.imports.tasks import CHECK, STORE
 from service.store.jobs.repository import SQLJobs
 from service.usecases.imports import import_codes, receive
-from service.usecases.jobs import request_job
-from service.usecases.ports import system_clock
+from service.usecases.jobs import add_job, request_job
 from tests.history.engines.postgresql import postgresql
 from tests.history.proxy import Mode
 from tests.running import environment, running_worker
@@ -59,7 +58,7 @@ class Working:
 
     def generate(self, count=COUNT):
         order = Order(JobKind.GENERATE, count, "tests", {})
-        _, job, _ = self._jobs.add("brand", "default", order, system_clock())
+        _, job, _ = add_job(self._jobs, "brand", "default", order)
         self._id = job.id
 
     def take_in(self, codes):

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from service.store.postgresql.database import driver_of
+from service.store.postgresql.driver import driver_of
 
 READ_OR_CHANGE = ("SELECT", "UPDATE", "WITH")
 

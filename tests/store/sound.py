@@ -17,6 +17,7 @@ from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database, reservations_in
 from service.store.repositories.store import SQLStore
+from tests.creating import add_codes
 from tests.installation import database_of
 from tests.postgresql import fresh_database
 
@@ -54,7 +55,7 @@ def sound_database(engine: str, folder: Path) -> Iterator[str]:
         with opened_store(url) as store:
             for brand in ("b1", "b2"):
                 codes = [f"SECRET-{brand}-{number}" for number in range(4)]
-                store.add_codes(brand, "default", 4, partial(_all, codes), now)
+                add_codes(store, brand, "default", 4, partial(_all, codes), now)
                 for number in (1, 2):
                     store.reserve(brand, "default", f"secret-user-{number}", now)
         damage(url, SECOND_CAMPAIGN + ONE_ROW + FIRST_CODES)

@@ -20,6 +20,7 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
 from service.store.repositories.status import SQLStatus
+from tests.creating import add_codes
 from tests.running import is_alive, running
 from tests.tokens import SECRET
 from tests.waiting import wait_until
@@ -81,7 +82,7 @@ def test_no_file_is_made_by_an_application_a_scrape_or_a_probe(tmp_path, log):
         with pytest.raises(Unavailable):
             ask()
     with pytest.raises(Unavailable):
-        services_of(app).storage.store.add_codes("b", "default", 1, mint, 1)
+        add_codes(services_of(app).storage.store, "b", "default", 1, mint, 1)
     answer = app.test_client().get("/readyz")
     assert 503 == answer.status_code
     assert answer.json
@@ -93,7 +94,7 @@ def test_no_file_is_made_by_an_application_a_scrape_or_a_probe(tmp_path, log):
 @pytest.fixture
 def file(settings, store):
     """A database file that is in use, with a code and with the connections of a reader."""
-    store.add_codes("b", "default", 3, mint, 1)
+    add_codes(store, "b", "default", 3, mint, 1)
     store.reserve("b", "default", "user1", 1)
     store.find_reservation("b", "default", "user1")
     return os.path.realpath(settings.database_url.removeprefix("sqlite:///"))
@@ -185,4 +186,4 @@ def test_whoever_closes_everything_finds_the_files_again(file, store, database):
     for _ in range(2):
         database.close()
         assert database.why_not_ready() is None
-        assert store.add_codes("b", "default", 1, mint, 1)[1]
+        assert add_codes(store, "b", "default", 1, mint, 1)[1]

@@ -19,6 +19,7 @@ from service.store.repositories.store import SQLStore
 from service.store.signals import ThreadSignals
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
+from tests.creating import add_codes
 
 
 class Disk:
@@ -197,7 +198,7 @@ def test_claims_share_commits_of_the_real_database(tmp_path):
     database = SQLiteDatabase(f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
     store = SQLStore(database, SQLiteReservations(database))
-    store.add_codes("brand", "default", 40, mint, 1)
+    add_codes(store, "brand", "default", 40, mint, 1)
     commits: list[object] = []
     committing, let_go = threading.Event(), threading.Event()
 

@@ -12,15 +12,17 @@ from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
 from service.formats.list_form import ListForm
 from service.observability.metrics.jobs import JobMetrics
+from service.store.dialect import Part
 from service.store.imports import staged_codes, staging
 from service.store.imports import tasks as chunks
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
-from service.store.repositories.loading import Part, probes
+from service.store.postgresql.loading import probes
 from service.usecases.imports import import_codes, receive
-from service.usecases.jobs import request_job
+from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports import system_clock
+from tests.creating import add_codes
 from tests.engines import on_postgresql, on_sqlite
 from tests.working import Heard, do_all, purge, worker
 
@@ -114,7 +116,7 @@ def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(
 def test_nobody_makes_a_code_that_is_to_be_stored(ask, step, store, database, jobs):
     job = ask()
     until(chunks.STORE, step)
-    made, _ = store.add_codes(*POOL, 2, mint_first(CODES[7]), system_clock())
+    made, _ = add_codes(store, *POOL, 2, mint_first(CODES[7]), system_clock())
     assert ["OTHER-0", "OTHER-1"] == sorted(made)
     do_all(database)
     assert JobState.SUCCEEDED == jobs.find(*POOL, job.id).state
@@ -124,7 +126,7 @@ def test_nobody_makes_a_code_that_is_to_be_stored(ask, step, store, database, jo
 @on_postgresql
 def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(ask, step, database, store, jobs):
     """A transaction that began before the row was checked, and ended after that."""
-    store.add_codes(*POOL, 1, mint_first("OTHER"), system_clock())
+    add_codes(store, *POOL, 1, mint_first("OTHER"), system_clock())
     job = ask()
     with database.transaction() as connection:
         insert = text(
@@ -178,7 +180,7 @@ def test_who_purges_beside_another_forgets_no_row(ask, step, database, jobs):
     cancelled = ask()
     until(chunks.CHECK, step)
     step()
-    jobs.cancel(*POOL, cancelled.id, system_clock())
+    cancel_job(jobs, *POOL, cancelled.id)
     imports = SQLImports(database)
     while one(database, "SELECT count(*) FROM import_run"):
         imports.purge(system_clock())
@@ -198,7 +200,7 @@ def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled
     cancelled = ask()
     until(chunks.CHECK, step)
     step()
-    jobs.cancel(*POOL, cancelled.id, system_clock())
+    cancel_job(jobs, *POOL, cancelled.id)
     imports = SQLImports(database)
     while one(database, "SELECT count(*) FROM import_run"):
         imports.purge(system_clock())
@@ -220,7 +222,7 @@ def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, databas
     job = ask()
     until(chunks.STORE, step)
     with pytest.raises(Conflict):
-        jobs.cancel(*POOL, job.id, system_clock())
+        cancel_job(jobs, *POOL, job.id)
     do_all(database)
     assert CODES == stored(store)
 
@@ -234,7 +236,7 @@ def test_who_wants_to_cancel_does_not_wait_for_the_transaction_that_stores(
     with database.transaction() as connection:
         connection.execute(text("SELECT FROM job FOR UPDATE"))
         with pytest.raises(Conflict):
-            jobs.cancel(*POOL, job.id, system_clock())
+            cancel_job(jobs, *POOL, job.id)
 
 
 @on_postgresql
@@ -249,7 +251,7 @@ def test_claims_are_spread_over_what_was_imported(ask, database):
 
 def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
     metrics, heard = JobMetrics(), Heard()
-    store.add_codes(*POOL, 1, mint_first("TAKEN-1"), system_clock())
+    add_codes(store, *POOL, 1, mint_first("TAKEN-1"), system_clock())
     for content in (LIST, b"CODE-5000\nno", b"CODE-6000\nTAKEN-1"):
         ask(content)
     while worker(database, heard).do_due():
@@ -284,7 +286,7 @@ def test_a_purge_may_take_long(ask, step, database, jobs):
     job = ask()
     until(chunks.CHECK, step)
     step()
-    jobs.cancel(*POOL, job.id, system_clock())
+    cancel_job(jobs, *POOL, job.id)
     with database.transaction() as connection:
         slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         connection.execute(text(f"{slow} PERFORM pg_sleep(3); RETURN NULL; END $$"))

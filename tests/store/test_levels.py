@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from service.domain.errors import NoCodesLeft
 from service.store.repositories.levels import MOVING_MS, PoolLevels
-from service.store.repositories.pools import Pool
+from service.usecases.keys import Pool
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 
 NOW = 1_800_000_000_000
@@ -167,7 +168,7 @@ def touched(database):
 
 
 def test_a_campaign_that_is_asked_in_vain_is_noted_by_and_by(store, touched):
-    store.add_codes("brand", "default", 1, lambda _: ["AAAA"], 7)
+    add_codes(store, "brand", "default", 1, lambda _: ["AAAA"], 7)
     store.reserve("brand", "default", "user1", 9)
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user2", 11)
@@ -181,7 +182,7 @@ def test_a_campaign_that_is_asked_in_vain_is_noted_by_and_by(store, touched):
 
 
 def test_what_moves_a_campaign_is_noted_with_it(store, touched):
-    store.add_codes("brand", "default", 2, lambda _: ["AAAA", "BBBB"], 7)
+    add_codes(store, "brand", "default", 2, lambda _: ["AAAA", "BBBB"], 7)
     assert 7 == touched()
     store.reserve("brand", "default", "user1", 9)
     assert 9 == touched()

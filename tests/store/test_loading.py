@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.errors import Unavailable
-from service.store.repositories.loading import Part, load_codes
-from service.store.repositories.pools import open_default_pool
+from service.store.dialect import Part
+from service.store.repositories.loading import load_codes
+from service.store.repositories.pools import make_pool
 from service.store.sqlite.turnstile import Turnstile
 from tests.engines import on_sqlite
 
@@ -17,7 +18,7 @@ def test_codes_that_the_brand_has_are_made_up_for(database):
     made = iter([["AAAA", "BBBB", "CCCC"], ["BBBB", "CCCC", "DDDD"], ["EEEE", "FFFF"]])
     part = Part(0, 3, 3)
     with database.transaction() as connection:
-        pool = open_default_pool(connection, "brand", NOW)
+        pool = make_pool(connection, "brand", "default", NOW)
         load_codes(connection, pool, part, lambda _count: next(made), NOW)
     with database.transaction() as connection:
         load_codes(connection, pool, part, lambda _count: next(made), NOW)
@@ -34,7 +35,7 @@ def test_one_that_the_brand_has_among_thousands_is_made_up_for(database):
     texts = [f"CODE-{number:04}" for number in range(count)]
     made = iter([[texts[0]], texts, ["LAST"]])
     with database.transaction() as connection:
-        pool = open_default_pool(connection, "brand", NOW)
+        pool = make_pool(connection, "brand", "default", NOW)
         load_codes(connection, pool, Part(0, 1, 1), lambda _count: next(made), NOW)
         load_codes(connection, pool, Part(0, count, count), lambda _count: next(made), NOW)
     with database.read() as connection:
@@ -45,7 +46,7 @@ def test_one_that_the_brand_has_among_thousands_is_made_up_for(database):
 def test_fewer_codes_than_asked_for_are_made_up_for(database):
     made = iter([["AAAA"], ["BBBB"]])
     with database.transaction() as connection:
-        pool = open_default_pool(connection, "brand", NOW)
+        pool = make_pool(connection, "brand", "default", NOW)
         load_codes(connection, pool, Part(0, 2, 2), lambda _count: next(made), NOW)
     with database.read() as connection:
         assert 2 == connection.execute(text("SELECT count(*) FROM code")).scalar_one()

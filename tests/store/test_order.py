@@ -6,6 +6,7 @@ import pytest
 
 from service.domain.codes import mint
 from tests.api.conftest import C
+from tests.creating import add_codes
 from tests.working import do_all
 
 pytestmark = pytest.mark.own_database
@@ -41,7 +42,7 @@ def import_sorted(client, auth):
 
 @pytest.mark.parametrize("way", [create, generate, import_sorted])
 def test_codes_are_handed_out_in_no_order(client, auth, store, database, way):
-    store.add_codes("brand1", "default", 1, mint, NOW)
+    add_codes(store, "brand1", "default", 1, mint, NOW)
     store.reserve("brand1", "default", "first", NOW)
     way(client, auth)
     do_all(database)

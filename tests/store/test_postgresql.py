@@ -16,9 +16,10 @@ from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.postgresql import reservations
-from service.store.postgresql.database import driver_of
+from service.store.postgresql.driver import driver_of
 from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
+from tests.creating import add_codes
 from tests.engines import on_postgresql
 from tests.postgresql import server_url
 from tests.running import free_port
@@ -63,10 +64,10 @@ def fail(database):
 @pytest.fixture
 def calls(store):
     """The two calls that change something."""
-    store.add_codes("brand", "default", 3, mint, NOW)
+    add_codes(store, "brand", "default", 3, mint, NOW)
     return {
         "reserve": lambda: store.reserve("brand", "default", "user", NOW),
-        "create": lambda: store.add_codes("brand", "default", 2, mint, NOW),
+        "create": lambda: add_codes(store, "brand", "default", 2, mint, NOW),
     }
 
 
@@ -108,7 +109,7 @@ class TestErrors:
 
 def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
     """A server that was started again has closed every connection of the pool."""
-    store.add_codes("brand", "default", 40, mint, NOW)
+    add_codes(store, "brand", "default", 40, mint, NOW)
     with ExitStack() as stack:  # reservations alone would share one connection
         for number in range(4):
             stack.enter_context(database.read()).execute(text("SELECT 1"))
@@ -124,7 +125,7 @@ def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
 
 def test_lost_connections_do_not_use_up_the_pool(store, database):
     """Each that is lost in the middle of a call makes room for another."""
-    store.add_codes("brand", "default", 1, mint, NOW)
+    add_codes(store, "brand", "default", 1, mint, NOW)
     for _ in range(40):
         with pytest.raises(Unavailable), database.read() as connection:
             connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -184,7 +185,7 @@ class TestSharedTransactions:
     @pytest.fixture
     def hold(self, store, database):
         """Give users codes in a transaction that stays open until its block ends."""
-        store.add_codes("brand", "default", 50, mint, NOW)
+        add_codes(store, "brand", "default", 50, mint, NOW)
 
         @contextmanager
         def hold(*users):
@@ -255,7 +256,7 @@ def until_blocked(database, count):
 class TestLastCodes:
     def test_codes_that_others_are_claiming_are_not_gone(self, store, database):
         """Who finds the last code locked waits for what becomes of it."""
-        store.add_codes("brand", "default", 1, mint, NOW)
+        add_codes(store, "brand", "default", 1, mint, NOW)
         claimed, give_up = threading.Event(), threading.Event()
 
         def claim_and_give_up():
@@ -276,7 +277,7 @@ class TestLastCodes:
             assert second.result()[1]
 
     def test_none_is_left_only_when_the_last_is_committed(self, store):
-        store.add_codes("brand", "default", 1, mint, NOW)
+        add_codes(store, "brand", "default", 1, mint, NOW)
         store.reserve("brand", "default", "u1", NOW)
         with pytest.raises(NoCodesLeft):
             store.reserve("brand", "default", "u2", NOW)
@@ -289,7 +290,7 @@ class TestPlaces:
         self, store, database, monkeypatch
     ):
         monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
-        store.add_codes("brand", "default", 300, mint, NOW)
+        add_codes(store, "brand", "default", 300, mint, NOW)
         for user in range(300):
             assert store.reserve("brand", "default", f"u{user:03}", NOW)[1]
         with database.read() as connection:
@@ -302,14 +303,14 @@ class TestPlaces:
 class TestTally:
     def test_claims_share_no_row(self, store, database):
         """Each adds a row of its own; none waits for the commit of another."""
-        store.add_codes("brand", "default", 3, mint, NOW)
+        add_codes(store, "brand", "default", 3, mint, NOW)
         with database.transaction() as connection:  # an open transaction that has counted
             connection.execute(text("UPDATE tally SET available = available"))
             assert store.reserve("brand", "default", "user", NOW)[1]
 
     def test_rows_are_added_up_while_others_claim(self, store, database, monkeypatch):
         monkeypatch.setattr(reservations, "FOLD_EVERY", 3)
-        store.add_codes("brand", "default", 400, mint, NOW)
+        add_codes(store, "brand", "default", 400, mint, NOW)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))
         assert (100, 300) == tuple(store.brand("brand")[1].values())[:2]
@@ -324,7 +325,7 @@ def test_repeated_requests_at_once_create_once(store):
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
-                lambda _: store.add_codes("brand", "default", 5, mint, NOW, once=once), range(8)
+                lambda _: add_codes(store, "brand", "default", 5, mint, NOW, once=once), range(8)
             )
         )
     assert 1 == len({tuple(codes) for codes, _ in answers})

@@ -21,6 +21,7 @@ from service.usecases.ports import KEPT_MS, system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 from tests.working import Heard, Strict, worker
 
@@ -34,7 +35,7 @@ def brands(store):
 
     def make(count):
         for number in range(count):
-            store.add_codes(f"brand{number}", "default", 1, lambda _: ["AAAA"], 5)
+            add_codes(store, f"brand{number}", "default", 1, lambda _: ["AAAA"], 5)
 
     return make
 

@@ -17,6 +17,7 @@ from service.store.imports.tasks import Cursor, written
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.jobs.state import STATE_VERSION
+from service.usecases.jobs import add_job, cancel_job
 from service.usecases.ports import system_clock
 from service.worker.reporter import Reporter
 from tests.engines import on_sqlite
@@ -61,7 +62,7 @@ def execute(database, *statements):
 def begun(database, jobs, phase):
     """Store an import that a worker of version 1 has begun and given back."""
     parameters = {"form": "csv", "dry_run": False, "file": "f1", "file_of": 1}
-    key, _, _ = jobs.add(*POOL, Order(JobKind.GENERATE, 4, "tests", parameters), system_clock())
+    key, _, _ = add_job(jobs, *POOL, Order(JobKind.GENERATE, 4, "tests", parameters))
     cursor = json.dumps(VERSION_1[phase])
     entries = "CODE-1 00000002\nCODE-2 00000003"
     done = 0
@@ -113,7 +114,7 @@ class TestNewer:
 
     @pytest.fixture
     def key(self, database, jobs, newer):
-        key, _, _ = jobs.add(*POOL, Order(JobKind.GENERATE, 4, "tests", {}), system_clock())
+        key, _, _ = add_job(jobs, *POOL, Order(JobKind.GENERATE, 4, "tests", {}))
         execute(database, f"UPDATE job SET {newer}")
         return key
 
@@ -136,7 +137,7 @@ class TestNewer:
         assert 1.0 == metrics.registry.get_sample_value("discount_jobs_left_total")
 
     def test_it_hides_no_other_job(self, database, jobs, key):
-        other, _, _ = jobs.add(*POOL, Order(JobKind.GENERATE, 4, "tests", {}), system_clock())
+        other, _, _ = add_job(jobs, *POOL, Order(JobKind.GENERATE, 4, "tests", {}))
         assert [other] == SQLWork(database).due(1)
 
     def test_callers_see_it_and_may_cancel_it(self, database, jobs, key, client, auth):
@@ -151,4 +152,4 @@ def test_an_import_that_a_newer_version_may_be_storing_cannot_be_cancelled_here(
     key = begun(database, jobs, "check")
     execute(database, "UPDATE job SET state_version = 99, cursor = '?'")
     with pytest.raises(Conflict):
-        jobs.cancel(*POOL, key.id, system_clock())
+        cancel_job(jobs, *POOL, key.id)

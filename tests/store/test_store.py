@@ -21,9 +21,10 @@ from service.domain.errors import (
     Unavailable,
 )
 from service.domain.model import Level, State
-from service.store.repositories.codes import add_codes
-from service.store.repositories.pools import find_pool
 from service.store.repositories.status import SQLStatus
+from service.store.transaction import SQLTransaction
+from service.usecases import codes as codes_usecase
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 
 NOW = 1_800_000_000_000
@@ -38,7 +39,9 @@ def fixed(*codes):
 def add(store, *codes, brand="brand"):
     """Add codes one after the other: those of one call are handed out in no order."""
     return [
-        code for each in codes for code in store.add_codes(brand, "default", 1, fixed(each), NOW)[0]
+        code
+        for each in codes
+        for code in add_codes(store, brand, "default", 1, fixed(each), NOW)[0]
     ]
 
 
@@ -57,16 +60,16 @@ class TestAddingCodes:
 
     def test_only_default_is_made(self, store):
         with pytest.raises(BrandNotFound):
-            store.add_codes("brand", "summer", 1, mint, NOW)
+            add_codes(store, "brand", "summer", 1, mint, NOW)
         add(store, "AAAA")
         with pytest.raises(CampaignNotFound):
-            store.add_codes("brand", "summer", 1, mint, NOW)
+            add_codes(store, "brand", "summer", 1, mint, NOW)
 
     def test_collisions_are_topped_up(self, store, database):
         """Codes that the brand has, and twins within a batch, cost nobody the call."""
         add(store, "AAAA", "BBBB")
-        added, _ = store.add_codes(
-            "brand", "default", 3, fixed("AAAA", "CCCC", "CCCC", "BBBB", "DDDD", "EEEE"), NOW
+        added, _ = add_codes(
+            store, "brand", "default", 3, fixed("AAAA", "CCCC", "CCCC", "BBBB", "DDDD", "EEEE"), NOW
         )
         assert ["CCCC", "DDDD", "EEEE"] == sorted(added)
         assert 5 == count_rows(database)[State.AVAILABLE]
@@ -75,10 +78,14 @@ class TestAddingCodes:
         add(store, "AAAA")
         add(store, "AAAA", brand="other")
         with database.transaction() as connection:
-            first, other = (find_pool(connection, name, "default") for name in ("brand", "other"))
-            some = add_codes(connection, first, 2, fixed("AAAA", "CCCC", "BBBB"), NOW)
-            more = add_codes(connection, other, 2, fixed("CCCC", "AAAA", "DDDD"), NOW)
-            rest = add_codes(connection, first, 1, fixed("CCCC", "BBBB", "EEEE"), NOW)
+
+            def add_to(brand, count, *codes):
+                tx = SQLTransaction(connection, database.reserve, fixed(*codes), NOW)
+                return codes_usecase.add_codes(tx, tx.campaign(brand, "default"), count)
+
+            some = add_to("brand", 2, "AAAA", "CCCC", "BBBB")
+            more = add_to("other", 2, "CCCC", "AAAA", "DDDD")
+            rest = add_to("brand", 1, "CCCC", "BBBB", "EEEE")
         told = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
         assert told == [sorted(codes) for codes in (some, more, rest)]
 
@@ -94,7 +101,7 @@ class TestAddingCodes:
         """Instead of looking for a new code for ever, under the write lock."""
         add(store, "AAAA")
         with pytest.raises(CodeSpaceExhausted):
-            store.add_codes("brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
+            add_codes(store, "brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
         assert 1 == count_rows(database)[State.AVAILABLE]
 
     def test_all_or_nothing(self, store, database):
@@ -106,7 +113,7 @@ class TestAddingCodes:
             raise RuntimeError
 
         with pytest.raises(RuntimeError):
-            store.add_codes("brand", "default", 3, failing, NOW)
+            add_codes(store, "brand", "default", 3, failing, NOW)
         with pytest.raises(BrandNotFound):
             store.brand("brand")
         assert 0 == sum(count_rows(database).values())
@@ -114,7 +121,7 @@ class TestAddingCodes:
     def test_many_threads_make_one_brand(self, store):
         with ThreadPoolExecutor(8) as pool:
             batches = list(
-                pool.map(lambda _: store.add_codes("new", "default", 5, mint, NOW)[0], range(16))
+                pool.map(lambda _: add_codes(store, "new", "default", 5, mint, NOW)[0], range(16))
             )
         codes = [code for batch in batches for code in batch]
         assert 80 == len(set(codes)) == store.brand("new")[1][State.AVAILABLE]
@@ -160,7 +167,7 @@ class TestReserving:
 
     def test_racing_threads_share_a_pool_without_a_double(self, store, database):
         """Sixteen threads, each asking for all of 60 users in another order, for 40 codes."""
-        store.add_codes("brand", "default", 40, mint, NOW)
+        add_codes(store, "brand", "default", 40, mint, NOW)
         start = threading.Barrier(16)
 
         def ask(turn):
@@ -186,7 +193,7 @@ class TestReserving:
 
 class TestCounts:
     def test_counts_are_what_is_there(self, store, database):
-        store.add_codes("brand", "default", 20, mint, NOW)
+        add_codes(store, "brand", "default", 20, mint, NOW)
         for number in range(7):
             store.reserve("brand", "default", f"user{number}", NOW)
         assert count_rows(database) == store.brand("brand")[1]
@@ -279,7 +286,7 @@ class TestLookingUp:
 
 class TestPages:
     def test_pages_together_are_the_list(self, store, engine):
-        codes = list(store.add_codes("brand", "default", 25, mint, NOW)[0])
+        codes = list(add_codes(store, "brand", "default", 25, mint, NOW)[0])
         codes = codes if engine == "sqlite" else sorted(codes)
         assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
 
@@ -315,7 +322,7 @@ class TestPages:
             store.codes("brand", "default", None, "AAAA", 10)
 
     def test_states_divide_the_list(self, store):
-        store.add_codes("brand", "default", 12, mint, NOW)
+        add_codes(store, "brand", "default", 12, mint, NOW)
         for number in range(5):
             store.reserve("brand", "default", f"user{number}", NOW)
         by_state = {

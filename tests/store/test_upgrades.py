@@ -18,6 +18,7 @@ from service.store.maintenance.upgrade import upgrade
 from service.store.repositories.store import SQLStore
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.schema import current_revision
+from tests.creating import add_codes
 from tests.engines import on_postgresql, on_sqlite
 from tests.waiting import wait_until
 
@@ -83,7 +84,7 @@ def test_everything_is_kept_and_served(old, revision):
         store.reserve("brand", "default", "user4", NOW)
     once = Idempotency(b"k" * 32, b"c" * 32)
     supply = itertools.cycle([["DDDD"]])
-    added = store.add_codes("brand", "default", 1, lambda _: next(supply), NOW, once=once)
+    added = add_codes(store, "brand", "default", 1, lambda _: next(supply), NOW, once=once)
     assert (["DDDD"], True) == added
     assert 1 == store.brand("brand")[1][State.AVAILABLE]
 
@@ -108,7 +109,7 @@ def test_a_list_keeps_its_order(old, revision):
     fill(old)
     upgrade(old)
     store = SQLStore(old, reservations_in(old))
-    added, _ = store.add_codes("brand", "default", 1, lambda _: ["AAAB"], NOW)
+    added, _ = add_codes(store, "brand", "default", 1, lambda _: ["AAAB"], NOW)
     listed = store.codes("brand", "default", None, None, 10).items
     assert ["AAAA", "BBBB", "CCCC", *added] == [code.code for code in listed]
     behind = store.codes("brand", "default", None, "BBBB", 10).items

@@ -17,8 +17,9 @@ from service.domain.codes import mint
 from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.structure import STRUCTURE
 from service.store.maintenance.verify import findings, inspection_of, verify
-from service.store.postgresql.database import driver_of
+from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import SNAPSHOT_SETTINGS, maintenance_engine, set_locally
+from tests.creating import add_codes
 from tests.engines import on_sqlite
 from tests.store.damages import DAMAGES, HELD
 from tests.store.sound import copied, damage, damage_postgresql, opened_store, run, sound_database
@@ -185,7 +186,7 @@ class TestLive:
             number = 0
             while not stop.is_set():
                 now = time.time_ns() // 1_000_000
-                store.add_codes("b1", "default", 20, mint, now)
+                add_codes(store, "b1", "default", 20, mint, now)
                 for _ in range(20):
                     number += 1
                     store.reserve("b1", "default", f"secret-user-{name}-{number}", now)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.store.repositories.loading import Part, probes
+from service.store.dialect import Part
+from service.store.postgresql.loading import probes
 
 SPACE = 2**32
 

@@ -5,9 +5,10 @@ Lists that nobody needs any more count until they are purged: they take their sp
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from service.domain.errors import ImportBudgetExceeded, StorageRefusal
+from service.store.dialect import dialect_of
 from service.store.imports import staging
 
 _LOCK = 0x696D706F72747300
@@ -35,6 +36,5 @@ def require(connection: Connection, budgets: Budgets, brand: str, more: int) -> 
 
 
 def lock(connection: Connection) -> None:
-    """Let those who take a part of a budget do so one after the other; on SQLite they do."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    """Let those who take a part of a budget do so one after the other."""
+    dialect_of(connection).lock(connection, _LOCK)

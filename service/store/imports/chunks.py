@@ -21,11 +21,12 @@ from service.domain.wording import counted
 from service.formats.code_lists import Position, read_rows
 from service.formats.list_form import ListForm
 from service.formats.refusals import Reason, Refusal
+from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
 from service.store.imports.storing import store_all, store_some
 from service.store.imports.tasks import CHECK, READ, Cursor, Task, note, verdict, written
 from service.store.tables import import_run, job
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey
 
 RUN_ROWS = 100_000
 """Codes in a run, and so in memory while it is sorted; a hundred runs hold what may be imported."""
@@ -58,7 +59,7 @@ def prepare(connection: Connection, task: Task, size: int) -> Prepared | None:
 def do_chunk(connection: Connection, task: Task, prepared: Prepared | None, size: int) -> Chunk:
     """Write it."""
     if prepared is None:
-        if connection.dialect.name == "sqlite":
+        if dialect_of(connection).single_writer:
             return store_some(connection, task, size)
         return store_all(connection, task)
     note(connection, task, prepared.refused)

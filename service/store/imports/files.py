@@ -14,13 +14,14 @@ from service.formats.refusals import Refusal
 from service.store.database import Database
 from service.store.imports import budgets, staging
 from service.store.imports.budgets import Budgets
-from service.store.jobs.repository import require_job, require_place
+from service.store.jobs.rows import count_open, find_job
 from service.store.repositories import idempotency
 from service.store.repositories.pools import find_pool
 from service.store.space import growing
 from service.store.tables import import_refusal
 from service.usecases.exports import ROWS_AT_ONCE
-from service.usecases.imports import FileKey
+from service.usecases.jobs import require_place
+from service.usecases.keys import FileKey
 from service.usecases.ports import system_clock
 
 NO_BRAND = 0
@@ -87,7 +88,7 @@ class SQLImports:
     def _look(self, connection: Connection, brand: str, campaign: str, announced: int) -> int:
         """Refuse a list of which nothing has been read yet, or return the key of its brand."""
         brand_id = _brand_of(connection, brand, campaign)
-        require_place(connection, brand_id)
+        require_place(count_open(connection, brand_id))
         self._database.reserve.require(announced)
         if self._budgets:
             budgets.require(connection, self._budgets, brand, announced)
@@ -130,7 +131,7 @@ class SQLImports:
     ) -> Iterator[Iterator[Sequence[Refusal]]]:
         with self._database.snapshot() as connection:
             pool = find_pool(connection, brand, campaign)
-            require_job(connection, pool, job_id)
+            find_job(connection, pool, job_id)
             statement = (
                 select(import_refusal.c.line, import_refusal.c.reason)
                 .where(

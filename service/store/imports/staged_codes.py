@@ -12,36 +12,20 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.sql.elements import TextClause
 
+from service.store.dialect import dialect_of
 from service.store.imports.staging import LIVE_FILES
 from service.store.tables import code, import_row
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey
 from service.usecases.ports import Mint
 
-# Rows of a code and a line, handed over as one value.
-_ROWS = {
-    "sqlite": "SELECT json_extract(value, '$[0]') AS code, json_extract(value, '$[1]') AS line "
-    "FROM json_each(:rows)",
-    "postgresql": "SELECT value ->> 0 AS code, CAST(value ->> 1 AS integer) AS line "
-    "FROM json_array_elements(CAST(:rows AS json))",
-}
-_CODES = {
-    "sqlite": "json_each(:codes)",
-    "postgresql": "json_array_elements_text(CAST(:codes AS json))",
-}
-_TAKEN = {
-    engine: text(
-        f"SELECT value FROM {codes} AS given WHERE EXISTS ("  # noqa: S608 - constants
-        "SELECT 1 FROM code WHERE code.brand_id = :brand_id AND code.code = given.value)"
-    )
-    for engine, codes in _CODES.items()
-}
-# One value is read much faster than a thousand rows.
-_NEXT = text("""
-    SELECT ARRAY(
-        SELECT code FROM import_row WHERE brand_id = :brand_id AND file = :file AND code > :after
-        ORDER BY code LIMIT :most
-    )
-""")
+_TAKEN = """
+    SELECT value FROM {codes} AS given
+    WHERE EXISTS (SELECT 1 FROM code WHERE code.brand_id = :brand_id AND code.code = given.value)
+"""
+_NEXT = """
+    SELECT code FROM import_row WHERE brand_id = :brand_id AND file = :file AND code > :after
+    ORDER BY code LIMIT :most
+"""
 Row = tuple[str, int]
 """A code and its line."""
 
@@ -49,17 +33,19 @@ Row = tuple[str, int]
 def taken(connection: Connection, brand_id: int, codes: Sequence[str]) -> set[str]:
     """Return those of the codes that the brand has."""
     values = {"brand_id": brand_id, "codes": json.dumps(codes)}
-    return set(connection.execute(_TAKEN[connection.dialect.name], values).scalars())
+    statement = text(_TAKEN.format(codes=dialect_of(connection).texts("codes")))
+    return set(connection.execute(statement, values).scalars())
 
 
 def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
     """Keep codes for a file, but for those that another open import has, which are returned."""
-    if connection.dialect.name == "postgresql" and _copied(connection, brand_id, file, rows):
+    dialect = dialect_of(connection)
+    if dialect.bulk_stage(connection, [(brand_id, code, file.id, line) for code, line in rows]):
         return set()
     statement = _given(
         connection,
         "INSERT INTO import_row (brand_id, code, file, line) "
-        "SELECT :brand_id, code, :file, line FROM ({rows}) AS given WHERE TRUE "
+        "SELECT :brand_id, code, :file, line FROM {rows} AS given WHERE TRUE "
         "ON CONFLICT (brand_id, code) DO UPDATE SET file = excluded.file, line = excluded.line "
         "WHERE import_row.file NOT IN ({live})",
     )
@@ -68,50 +54,19 @@ def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[R
         return set()
     others = _given(
         connection,
-        "SELECT given.code FROM ({rows}) AS given JOIN import_row ON "
+        "SELECT given.code FROM {rows} AS given JOIN import_row ON "
         "import_row.brand_id = :brand_id AND import_row.code = given.code "
         "WHERE import_row.file <> :file",
     )
     return set(connection.execute(others, values).scalars())
 
 
-def _copied(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> bool:
-    """Keep codes in the way that is fastest; `False`, and nothing is kept, if some are there."""
-    from psycopg.errors import UniqueViolation
-
-    from service.store.postgresql.database import driver_of
-
-    lines = "".join(f"{brand_id}\t{code}\t{file.id}\t{line}\n" for code, line in rows)
-    try:
-        with (
-            connection.begin_nested(),
-            driver_of(connection).cursor() as cursor,
-            cursor.copy("COPY import_row (brand_id, code, file, line) FROM STDIN") as copy,
-        ):
-            copy.write(lines)
-    except UniqueViolation:  # by an import that goes on, or has left them
-        return False
-    return True
-
-
 def next_staged(
     connection: Connection, brand_id: int, file: FileKey, after: str, limit: int
 ) -> Sequence[str]:
     """Return a file's next codes, at most `limit`, in their order."""
-    if connection.dialect.name == "postgresql":
-        values = {"brand_id": brand_id, "file": file.id, "after": after, "most": limit}
-        return list(connection.execute(_NEXT, values).scalar_one())
-    statement = (
-        select(import_row.c.code)
-        .where(
-            import_row.c.brand_id == brand_id,
-            import_row.c.file == file.id,
-            import_row.c.code > after,
-        )
-        .order_by(import_row.c.code)
-        .limit(limit)
-    )
-    return connection.execute(statement).scalars().all()
+    values = {"brand_id": brand_id, "file": file.id, "after": after, "most": limit}
+    return dialect_of(connection).first_column(connection, _NEXT, values)
 
 
 def clashes(connection: Connection, brand_id: int, file: FileKey) -> Sequence[Row]:
@@ -133,7 +88,7 @@ def avoiding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
         made = mint(count)
         statement = _given(
             connection,
-            "SELECT given.code FROM ({rows}) AS given JOIN import_row ON "
+            "SELECT given.code FROM {rows} AS given JOIN import_row ON "
             "import_row.brand_id = :brand_id AND import_row.code = given.code",
         )
         values = {"brand_id": brand_id, "rows": json.dumps([(each, 0) for each in made])}
@@ -148,4 +103,5 @@ def _some_staged(brand_id: int) -> Select[Any]:
 
 
 def _given(connection: Connection, statement: str) -> TextClause:
-    return text(statement.format(rows=_ROWS[connection.dialect.name], live=LIVE_FILES))
+    rows = dialect_of(connection).rows("rows", code="TEXT", line="INTEGER")
+    return text(statement.format(rows=rows, live=LIVE_FILES))

@@ -26,8 +26,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from service.domain.errors import Unavailable
 from service.domain.model import Millis
+from service.store.dialect import dialect_of
 from service.store.tables import import_block, import_file, import_row, import_run, job
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey
 
 ORPHANED_AFTER_MS = 60 * 60 * 1000
 """After so long without another block, a file without a job is what a crash left."""
@@ -176,7 +177,8 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
         return True
     # Another import may have taken a row over, and be at it: then it is not this file's.
     values = {"brand_id": dead.job_brand_id, "file": file.id, "codes": json.dumps(scanned.codes)}
-    connection.execute(_DROP_ROWS[connection.dialect.name], values)
+    codes = dialect_of(connection).texts("codes")
+    connection.execute(text(_DROP_ROWS.format(codes=codes)), values)
     if scanned.last is None:
         connection.execute(delete(import_file).where(*_is(file)))
     return True
@@ -203,14 +205,10 @@ _DROP_RUNS = text("""
     )
 """)
 # A few thousand codes as one value: each as a parameter takes seven times as long.
-_DROP = """
+_DROP_ROWS = """
     DELETE FROM import_row WHERE brand_id = :brand_id AND file = :file
     AND code IN (SELECT value FROM {codes})
 """
-_DROP_ROWS = {
-    "sqlite": text(_DROP.format(codes="json_each(:codes)")),
-    "postgresql": text(_DROP.format(codes="json_array_elements_text(CAST(:codes AS json))")),
-}
 _ROWS = (
     select(import_row.c.code, import_row.c.file)
     .where(import_row.c.brand_id == bindparam("brand_id"), import_row.c.code > bindparam("after"))

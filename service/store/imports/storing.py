@@ -12,10 +12,9 @@ from service.domain.jobs import Chunk, JobState
 from service.domain.model import State
 from service.domain.wording import counted
 from service.formats.refusals import Reason, Refusal
+from service.store.dialect import Part, dialect_of
 from service.store.imports import staged_codes
 from service.store.imports.tasks import STORE, Cursor, Task, note, verdict, written
-from service.store.repositories.loading import Part, insert_codes
-from service.store.repositories.pools import move
 
 STORED_AT_ONCE = 10_000
 """Codes in one statement; PostgreSQL remembers each until the statement ends."""
@@ -28,7 +27,7 @@ class _ClashError(RuntimeError):
 def store_some(connection: Connection, task: Task, size: int) -> Chunk:
     """Store some of the codes; nothing can be in the way of the rest."""
     codes = _store_next(connection, task, 0, task.cursor.after, size)
-    move(connection, task.pool, len(codes), task.now, into=State.AVAILABLE)
+    _count(connection, task, len(codes))
     if len(codes) < size:
         return _stored(task, len(codes))
     return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
@@ -48,8 +47,13 @@ def store_all(connection: Connection, task: Task) -> Chunk:
         return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
     if stored != task.job.done:
         raise RuntimeError("Staged codes are missing.")
-    move(connection, task.pool, stored, task.now, into=State.AVAILABLE)
+    _count(connection, task, stored)
     return _stored(task, stored)
+
+
+def _count(connection: Connection, task: Task, stored: int) -> None:
+    changes = {State.AVAILABLE: stored}
+    dialect_of(connection).adjust_counts(connection, task.pool, changes, task.now)
 
 
 def _stored(task: Task, last: int) -> Chunk:
@@ -70,7 +74,8 @@ def _store_next(
     if not codes:
         return codes
     # They are read in their order, and whoever knows some must not know where the others lie.
-    stored = insert_codes(connection, task.pool, part, codes, task.now, shuffle=True)
+    load = dialect_of(connection).load_codes
+    stored = load(connection, task.pool, part, codes, task.now, shuffle=True)
     if stored < len(codes):
         raise _ClashError
     return codes

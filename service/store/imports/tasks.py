@@ -13,9 +13,8 @@ from service.domain.wording import counted
 from service.formats.code_lists import Position, PositionObject
 from service.formats.refusals import Refusal
 from service.store.jobs.state import STATE_VERSION
-from service.store.repositories.pools import Pool
 from service.store.tables import import_refusal, job
-from service.usecases.imports import FileKey
+from service.usecases.keys import FileKey, Pool
 
 READ, CHECK, STORE = "read", "check", "store"
 

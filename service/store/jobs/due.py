@@ -7,16 +7,18 @@ has no heartbeat, but moves `leased_until`; so a heartbeat is both of them, and 
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, text
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from service.store.database import Database
+from service.store.dialect import Session
 from service.store.jobs.kinds import KINDS
 from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
-from service.usecases.job_ports import LEASE_S, JobKey
+from service.usecases.job_ports import LEASE_S
+from service.usecases.keys import JobKey
 
 LONGEST_GAP_S = 2.0
 """What counts, at most, of the time between two looks: workers look every second."""
@@ -54,25 +56,6 @@ LAST_TURN = (
 )
 """The turn of a job that lets all others go first that wait for a worker."""
 
-# PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
-# one would keep its job locked for as long as its machine answers.
-_SENDING = text("""
-    SELECT brand_id, id, pid, state_change::text
-    FROM job JOIN pg_locks ON transactionid = job.xmax AND locktype = 'transactionid' AND granted
-    JOIN pg_stat_activity USING (pid)
-    WHERE finished_at IS NULL AND lease IS NOT NULL
-    AND application_name = 'discount' AND usename = current_user
-    AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
-""")
-_TERMINATE = text("SELECT pg_terminate_backend(:pid)")
-
-
-class _Session(NamedTuple):
-    """A session of PostgreSQL that sends codes of a job."""
-
-    key: JobKey
-    pid: int
-
 
 class DueJobs:
     """Looks for jobs that may be taken; call it about once a second.
@@ -85,14 +68,14 @@ class DueJobs:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._workers = HeartbeatMonitor[JobKey](LONGEST_GAP_S, clock)
-        self._sessions = HeartbeatMonitor[_Session](LONGEST_GAP_S, clock)
+        self._sessions = HeartbeatMonitor[Session](LONGEST_GAP_S, clock)
 
     def find(self, limit: int) -> Sequence[JobKey]:
         """Name those that have waited longest, the abandoned first."""
         with self._database.read() as connection:
             silent = self._observe(connection)
             dead = [key for key, silent_s in silent.items() if silent_s >= LEASE_S]
-            if connection.dialect.name == "postgresql" and any(silent.values()):
+            if any(silent.values()):
                 self._end_silent(connection, dead)
             dead = [key for key in dead if _is_unlocked(connection, key)][:limit]
             free = connection.execute(_FREE.limit(limit - len(dead)))
@@ -115,12 +98,12 @@ class DueJobs:
 
     def _end_silent(self, connection: Connection, dead: Iterable[JobKey]) -> None:
         """End sessions of dead workers that keep their jobs locked, and send nothing."""
-        rows = connection.execute(_SENDING)
-        beats = {_Session(JobKey(*row[:2]), row[2]): row[3] for row in rows}
+        dialect = self._database.dialect
+        beats = dialect.sending_sessions(connection)
         abandoned = set(dead)
         for session, silent_s in self._sessions.observe_all(beats).items():
             if silent_s >= SILENT_S and session.key in abandoned:
-                connection.execute(_TERMINATE, {"pid": session.pid})
+                dialect.end_session(connection, session)
 
 
 def _is_unlocked(connection: Connection, key: JobKey) -> bool:

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from service.domain import codes
 from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import Millis
+from service.store.dialect import Part
 from service.store.imports import chunks, staged_codes
 from service.store.imports.tasks import Task, task_of
-from service.store.repositories.loading import Part, load_codes
-from service.store.repositories.pools import Pool
+from service.store.repositories.loading import load_codes
+from service.usecases.keys import Pool
 
 
 class Progress(NamedTuple):

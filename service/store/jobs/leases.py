@@ -12,37 +12,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.store.database import Database
 from service.store.jobs.due import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
 from service.store.jobs.kinds import KINDS, PREPARATIONS, Progress
-from service.store.jobs.repository import COLUMNS, as_job, finish
+from service.store.jobs.rows import COLUMNS, as_job, finish
 from service.store.jobs.state import STATE_VERSION
-from service.store.repositories.pools import Pool
-from service.store.repositories.reservations import RESERVE_BEGINS
 from service.store.tables import job
-from service.usecases.job_ports import LEASE_MS, JobKey, Lease, LeaseLost, SpaceLow, Step
+from service.usecases.job_ports import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
+from service.usecases.keys import JobKey, Pool
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
 """The `detail` of a job that waits for space."""
-RESERVING_S = 1.0
-"""For how long sessions that have reserved are taken to go on with it."""
-# https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
-# What lies ahead is from before the server's clock was set back.
-_RESERVING = text("""
-    SELECT EXISTS (
-        SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND starts_with(query, :reserve)
-        AND (
-            state = 'active' OR state_change
-            BETWEEN clock_timestamp() - :seconds * interval '1 s' AND clock_timestamp()
-        )
-    )
-""")
 _TAKE = (
     select(*COLUMNS, job.c.attempts, FREE.label("free"), *BEAT)
     .where(*_KEY, OPEN, UNDERSTOOD)
@@ -70,8 +55,7 @@ class SQLWork:
 
     def take(self, key: JobKey, now: Millis) -> tuple[Lease, Job] | None:
         with self._database.transaction() as connection:
-            if connection.dialect.name == "sqlite":
-                _saw_others(connection)  # whatever was written until now is of no importance
+            self._database.dialect.ignore_others(connection)
             row = connection.execute(_TAKE, _of(key)).one_or_none()
             if row is None or not self._may_take(key, row):
                 return None
@@ -114,9 +98,9 @@ class SQLWork:
                 detail = chunk.detail or (None if found.detail == PAUSED else found.detail)
                 finish(connection, lease.key, chunk.ends, detail, now)
             reached = _read(connection, lease.key)
-            others = _saw_others(connection)
+            others = self._database.dialect.others_active(connection)
         held = time.perf_counter() - began
-        free = self._database.engine.dialect.name != "sqlite"
+        free = not self._database.dialect.single_writer
         rows = max(chunk.done + chunk.failed, chunk.created)
         others = others or self._database.others_write()
         return Step(reached, rows, chunk.created, held, others, free)
@@ -146,9 +130,9 @@ class SQLWork:
             return _read(connection, lease.key)
 
     def refresh(self, key: JobKey) -> None:
-        if self._database.engine.dialect.name == "postgresql":
+        if statement := self._database.dialect.statistics:
             with self._database.transaction() as connection:
-                connection.exec_driver_sql("ANALYZE code")
+                connection.exec_driver_sql(statement)
 
     def give_back(self, lease: Lease) -> None:
         with self._database.transaction() as connection:
@@ -165,20 +149,6 @@ def _change_held(connection: Connection, held: Lease, **changed: Any) -> None:
         update(job).where(*_KEY, job.c.lease == bindparam("token")).values(attempts=0, **changed),
         {**_of(held.key), "token": held.token},
     )
-
-
-def _saw_others(connection: Connection) -> bool:
-    """Say whether others have written to an SQLite database since this connection last looked.
-
-    On PostgreSQL, say whether somebody reserves, or did as the last thing on a connection just now.
-    """
-    if connection.dialect.name != "sqlite":
-        just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}
-        return bool(connection.execute(_RESERVING, just_now).scalar_one())
-    version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-    seen = connection.info.get("data_version", version)
-    connection.info["data_version"] = version
-    return bool(seen != version)
 
 
 def _of(key: JobKey) -> dict[str, Any]:

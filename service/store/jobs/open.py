@@ -10,7 +10,8 @@ from service.store.database import Database
 from service.store.jobs.due import BEAT, OPEN
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
-from service.usecases.job_ports import LEASE_S, JobKey, JobsNow
+from service.usecases.job_ports import LEASE_S, JobsNow
+from service.usecases.keys import JobKey
 
 _OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT).where(OPEN)
 

@@ -15,7 +15,8 @@ from service.domain.errors import Unavailable
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
 from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
-from service.store.postgresql.connection import Connection as PostgreSQLConnection
+from service.store.postgresql.dialect import PostgreSQLDialect
+from service.store.postgresql.driver import driver_of
 from service.store.postgresql.pool import Pool
 from service.store.signals import Signals
 from service.store.space import Space
@@ -61,6 +62,7 @@ class PostgreSQLDatabase(Database):
         capacity: How many bytes the database may have; `None` if nobody knows.
     """
 
+    dialect = PostgreSQLDialect()
     begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
     def __init__(
@@ -287,13 +289,6 @@ class PostgreSQLDatabase(Database):
         if state is None:  # the driver's own: a value that it cannot send, or a lost connection
             return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
         return state.startswith(_OUR_FAULTS) and state not in _NOT_OUR_FAULT
-
-
-def driver_of(connection: Connection) -> PostgreSQLConnection:
-    """Return the driver's own connection, inside the same transaction."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, PostgreSQLConnection)  # noqa: S101 - for the type checker
-    return driver
 
 
 def _state(error: BaseException | None) -> str | None:

@@ -12,8 +12,10 @@ from psycopg.errors import UniqueViolation
 from service.domain.errors import Unavailable
 from service.domain.model import Millis, Reservation
 from service.store.postgresql.database import PostgreSQLDatabase
-from service.store.repositories.pools import Pool, keys_of
-from service.store.repositories.reservations import HELD, RESERVE_BEGINS, as_reservation
+from service.store.postgresql.dialect import RESERVE_BEGINS
+from service.store.repositories.pools import keys_of
+from service.store.repositories.reservations import HELD, as_reservation
+from service.usecases.keys import Pool
 
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""

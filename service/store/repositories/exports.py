@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from service.domain.model import State
 from service.store.database import Database
-from service.store.repositories import listings, pools
+from service.store.repositories import pools
 from service.usecases.exports import ROWS_AT_ONCE, Rows
 
 
@@ -24,7 +24,7 @@ class SQLExports:
             pool = pools.find_pool(connection, brand, campaign)
             # A cursor on the server, or SQLite's own; neither gathers the rows.
             rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-                listings.codes_in(connection, pool, state)
+                self._database.dialect.codes_in(pool, state)
             )
             with rows:
                 yield counts[state] if state else sum(counts.values()), rows.partitions()

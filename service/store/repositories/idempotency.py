@@ -7,12 +7,13 @@ old are purged a few at a time, by the requests of the same brand that come afte
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from service.domain.errors import Conflict
 from service.domain.model import AnswerKind, Idempotency, Millis
+from service.store.dialect import dialect_of
 from service.store.tables import idempotency
 from service.usecases.ports import KEPT_MS
+from service.usecases.transactions import Answer
 
 ANSWER = r'\["[A-Za-z0-9-]+"(, ?"[A-Za-z0-9-]+")*\]'
 """What a stored answer looks like, as a regular expression: an array of codes, or of one job."""
@@ -33,28 +34,19 @@ _OLD = (
     .limit(PURGED_AT_ONCE)
     .with_for_update(skip_locked=True)
 )
-# The second of two requests that are alike waits here for the first. On SQLite all writes do.
-_ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
 
 
-def recall(connection: Connection, once: Idempotency, now: Millis) -> Sequence[str] | None:
-    """Return what the same request was answered, if it was answered lately.
+def find(connection: Connection, key: bytes) -> Answer | None:
+    """Return what the request with a key was answered; those with the same key wait."""
+    number = int.from_bytes(key[:8], "big", signed=True)
+    dialect_of(connection).lock(connection, number)
+    row = connection.execute(_FIND, {"key": key}).one_or_none()
+    return Answer(row.content, json.loads(row.answer), row.created_at) if row else None
 
-    Raises:
-        Conflict: The key was used for another content.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(_ALONE, {"lock": int.from_bytes(once.key[:8], "big", signed=True)})
-    row = connection.execute(_FIND, {"key": once.key}).one_or_none()
-    if row is None:
-        return None
-    if row.created_at <= now - KEPT_MS:
-        connection.execute(_FORGET, {"old_key": once.key})
-        return None
-    if row.content != once.content:
-        raise Conflict("This Idempotency-Key was used with another body.")
-    answered: Sequence[str] = json.loads(row.answer)
-    return answered
+
+def forget(connection: Connection, key: bytes) -> None:
+    """Delete the answer to the request with a key."""
+    connection.execute(_FORGET, {"old_key": key})
 
 
 def is_known(connection: Connection, key: bytes, now: Millis) -> bool:

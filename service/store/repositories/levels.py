@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from service.domain.model import Level, Levels, Millis, State
-from service.store.repositories.pools import Pool
+from service.domain.model import Level, Levels, Millis
+from service.store.dialect import dialect_of
+from service.store.repositories.pools import total
+from service.usecases.keys import Pool
 
 LATELY_MS = 24 * 60 * 60 * 1000
 """A campaign that was neither asked nor has moved for so long comes behind all that were."""
@@ -28,19 +30,6 @@ SHARE = 4
 MEMORY_S = 300.0
 """For about how long a speed is remembered."""
 
-_TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
-_SUM = "CAST(coalesce(sum({}), 0) AS BIGINT) AS {}"
-# On SQLite a campaign has one row, and no sum has to be kept while the kinds are picked.
-_SUMS = {
-    "sqlite": f"""level AS (
-        SELECT brand_id, campaign_id, available, {_TAKEN} AS taken, touched_at FROM tally
-    )""",  # noqa: S608 - constants
-    "postgresql": f"""level AS MATERIALIZED (
-        SELECT brand_id, campaign_id, {_SUM.format("available", "available")},
-            {_SUM.format(_TAKEN, "taken")}, max(touched_at) AS touched_at
-        FROM tally GROUP BY brand_id, campaign_id
-    )""",  # noqa: S608 - constants
-}
 _PICK = "SELECT * FROM (SELECT '{0}' AS kind, level.* FROM level WHERE {1} LIMIT :{0}_most) AS {0}"
 _KINDS = {
     "moving": "touched_at > :moving ORDER BY touched_at DESC",
@@ -50,31 +39,25 @@ _KINDS = {
     "finished": "available <= 0 AND touched_at <= :lately ORDER BY touched_at DESC",
 }
 _PICKS = " UNION ALL ".join(_PICK.format(kind, where) for kind, where in _KINDS.items())
-_LEVELS = {
-    engine: text(f"""
-        WITH {sums}
-        SELECT 'all' AS kind, (SELECT count(*) FROM campaign) AS brand_id, 0 AS campaign_id,
-            {_SUM.format("available", "available")}, {_SUM.format("taken", "taken")},
-            0 AS touched_at
-        FROM level
-        UNION ALL {_PICKS}
-    """)  # noqa: S608 - constants
-    for engine, sums in _SUMS.items()
-}
+_LEVELS = f"""
+    WITH {{pool_sums}}
+    SELECT 'all' AS kind, (SELECT count(*) FROM campaign) AS brand_id, 0 AS campaign_id,
+        {total("available", "available")}, {total("taken", "taken")}, 0 AS touched_at
+    FROM level
+    UNION ALL {_PICKS}
+"""  # noqa: S608 - constants
 _WITHOUT_CODES = text("""
     SELECT 'finished' AS kind, brand_id, id, 0, 0, 0 FROM campaign WHERE NOT EXISTS (
         SELECT 1 FROM tally WHERE tally.brand_id = campaign.brand_id
         AND tally.campaign_id = campaign.id
     ) LIMIT :most
 """)
-_NAMES = {
-    "sqlite": "json_each(:pools)",
-    "postgresql": "json_array_elements(CAST(:pools AS json))",
-}
-_KEYS = {
-    "sqlite": ("json_extract(value, '$[0]')", "json_extract(value, '$[1]')"),
-    "postgresql": ("CAST(value ->> 0 AS integer)", "CAST(value ->> 1 AS integer)"),
-}
+_NAMES = """
+    SELECT campaign.brand_id, campaign.id, brand.name, campaign.name
+    FROM {pools} AS given
+    JOIN campaign ON campaign.brand_id = given.brand_id AND campaign.id = given.campaign_id
+    JOIN brand ON brand.id = campaign.brand_id
+"""
 
 
 class _Row(NamedTuple):
@@ -137,7 +120,7 @@ class PoolLevels:
         values = {"moving": now - MOVING_MS, "lately": now - LATELY_MS}
         most = {f"{kind}_most": self._most for kind in _KINDS} | {"moving_most": MOST_MOVING}
         by_kind: dict[str, list[_Row]] = {kind: [] for kind in ("all", *_KINDS)}
-        statement = _LEVELS[connection.dialect.name]
+        statement = text(_LEVELS.format(pool_sums=dialect_of(connection).pool_sums))
         for row in connection.execute(statement, {**values, **most}):
             by_kind[row.kind].append(_Row(*row))
         (whole,) = by_kind["all"]
@@ -187,13 +170,7 @@ def _named(connection: Connection, rows: Sequence[_Row]) -> Sequence[Level]:
 
 
 def _names(connection: Connection, pools: Sequence[Pool]) -> Iterator[tuple[Pool, tuple[str, str]]]:
-    engine = connection.dialect.name
-    brand_id, campaign_id = _KEYS[engine]
-    statement = text(f"""
-        SELECT campaign.brand_id, campaign.id, brand.name, campaign.name
-        FROM {_NAMES[engine]} AS given
-        JOIN campaign ON campaign.brand_id = {brand_id} AND campaign.id = {campaign_id}
-        JOIN brand ON brand.id = campaign.brand_id
-    """)  # noqa: S608 - constants
+    given = dialect_of(connection).rows("pools", brand_id="INTEGER", campaign_id="INTEGER")
+    statement = text(_NAMES.format(pools=given))
     for row in connection.execute(statement, {"pools": json.dumps(pools)}):
         yield Pool(row[0], row[1]), (row[2], row[3])

@@ -10,16 +10,12 @@ from sqlalchemy import Connection, Select, column, select, text
 
 from service.domain.errors import InputError, InvalidRequest
 from service.domain.model import Brand, Campaign, Code, Page, State
+from service.store.dialect import dialect_of
 from service.store.repositories.codes import COLUMNS, as_code
-from service.store.repositories.pools import Pool
 from service.store.tables import brand, campaign
+from service.usecases.keys import Pool
 
 Item = TypeVar("Item")
-
-# The index is named, and its condition spelt out, because SQLite's planner, left alone, walks
-# another one over all the codes that are in another state.
-_SQLITE_INDEXES = {None: "code_of_campaign", State.AVAILABLE: "code_free"}
-_PLACE = text("SELECT rowid FROM code WHERE brand_id = :brand_id AND code = :code")
 
 
 def brands(
@@ -51,41 +47,23 @@ def campaigns(
 def codes(
     connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
 ) -> Page[Code]:
-    """List a campaign's codes, in the order of `codes_in`.
+    """List a campaign's codes, in the order of the engine.
 
     Raises:
         InvalidRequest: There is no code `after`, and it would say where the page begins.
     """
-    statement = codes_in(connection, pool, state)
-    if after is not None and _on_sqlite(connection):
-        statement = statement.where(column("rowid") > _place_of(connection, pool, after))
-    elif after is not None:
-        statement = statement.where(column("code") > after)
-    return _page(connection, statement, limit, as_code)
+    dialect = dialect_of(connection)
+    listed = dialect.codes_in(pool, state)
+    if after is not None:
+        rest = dialect.codes_after(connection, listed, pool, after)
+        if rest is None:
+            raise InvalidRequest([InputError("/cursor", "What it names is not there any more.")])
+        listed = rest
+    return _page(connection, listed, limit, as_code)
 
 
-def _place_of(connection: Connection, pool: Pool, code: str) -> int:
-    """Return where a code lies, which a backup may have been restored without.
-
-    Raises:
-        InvalidRequest: It is not there.
-    """
-    values = {"brand_id": pool.brand_id, "code": code}
-    place: int | None = connection.execute(_PLACE, values).scalar()
-    if place is None:
-        raise InvalidRequest([InputError("/cursor", "What it names is not there any more.")])
-    return place
-
-
-def codes_in(connection: Connection, pool: Pool, state: State | None) -> Select[Any]:
-    """Select a campaign's codes, those in `state` (`None`: all), as the engine has them in order.
-
-    That is, on SQLite, the order in which they were made; on PostgreSQL that of the codes.
-    """
-    source, order = "code", "code"
-    if _on_sqlite(connection):
-        index = _SQLITE_INDEXES.get(state, "code_taken")
-        source, order = f"code INDEXED BY {index}", "rowid"
+def select_codes(pool: Pool, state: State | None, source: str, order: str) -> Select[Any]:
+    """Select a campaign's codes, those in `state` (`None`: all), from a source and in an order."""
     statement = (
         select(*COLUMNS)
         .select_from(text(source))
@@ -97,10 +75,6 @@ def codes_in(connection: Connection, pool: Pool, state: State | None) -> Select[
     elif state is not None:
         statement = statement.where(column("state") == state, text("state <> 'available'"))
     return statement
-
-
-def _on_sqlite(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"
 
 
 def _page(

@@ -1,22 +1,18 @@
 """Pools: from names to keys, the first codes of a brand, and the tally of states."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text, update
+from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text
 
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, Campaign, Counts, Millis, State
-from service.domain.names import DEFAULT_CAMPAIGN
+from service.store.dialect import dialect_of
 from service.store.tables import brand, campaign, tally
+from service.usecases.keys import Pool
 
-
-class Pool(NamedTuple):
-    """The keys of a campaign: what every statement on its codes begins with."""
-
-    brand_id: int
-    campaign_id: int
-
+TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
+"""How many codes of a campaign are not available any more, by its tally."""
 
 # A brand beside its campaign, or beside nothing: tells which of the two is missing.
 _FIND = (
@@ -29,7 +25,7 @@ _FIND = (
     )
     .where(brand.c.name == bindparam("brand"))
 )
-# A campaign's counts are the sum of its rows: on PostgreSQL it has many, see `move`.
+# A campaign's counts are the sum of its rows: on PostgreSQL it has many, see its dialect.
 _COUNTS = [cast(func.coalesce(func.sum(tally.c[state]), 0), BigInteger) for state in State]
 _BRAND = (
     select(brand.c.created_at, *_COUNTS)
@@ -95,47 +91,32 @@ def find_brand(connection: Connection, brand_name: str) -> int:
     return key
 
 
-def open_default_pool(connection: Connection, brand_name: str, now: Millis) -> Pool:
-    """Return the keys of a brand's campaign `default`, making what is missing."""
+def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: Millis) -> Pool:
+    """Return the keys of a campaign, making it and its brand if needed."""
     try:
-        return find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
+        return find_pool(connection, brand_name, campaign_name)
     except (BrandNotFound, CampaignNotFound):
         connection.execute(_ADD_BRAND, {"name": brand_name, "created_at": now})
         brand_id = find_brand(connection, brand_name)
         connection.execute(
-            _ADD_CAMPAIGN, {"brand_id": brand_id, "name": DEFAULT_CAMPAIGN, "created_at": now}
+            _ADD_CAMPAIGN, {"brand_id": brand_id, "name": campaign_name, "created_at": now}
         )
-        pool = find_pool(connection, brand_name, DEFAULT_CAMPAIGN)
-        move(connection, pool, 0, now, into=State.AVAILABLE)  # which begins the tally
+        pool = find_pool(connection, brand_name, campaign_name)
+        dialect_of(connection).adjust_counts(connection, pool, {State.AVAILABLE: 0}, now)
         return pool
 
 
-def move(
-    connection: Connection,
-    pool: Pool,
-    count: int,
-    now: Millis,
-    *,
-    out_of: State | None = None,
-    into: State,
+def begin_tally(
+    connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
 ) -> None:
-    """Keep the tally when `count` codes of a pool change their state, or (no `out_of`) begin.
+    """Insert a row into the tally of a campaign."""
+    counts = {state.value: count for state, count in changes.items()}
+    connection.execute(insert(tally), {**pool._asdict(), **counts, "touched_at": now})
 
-    On SQLite, with one writer at a time, a campaign has one row. On PostgreSQL every change is a
-    row of its own, because writers that share a row wait for each other's commits.
-    """
-    changes: dict[str, int] = {into: count}
-    if out_of is not None:
-        changes[out_of] = -count
-    if connection.dialect.name == "sqlite":
-        own = (tally.c.brand_id == pool.brand_id) & (tally.c.campaign_id == pool.campaign_id)
-        changed: dict[str, Any] = {
-            state: tally.c[state] + change for state, change in changes.items()
-        }
-        changed["touched_at"] = now
-        if connection.execute(update(tally).where(own).values(changed)).rowcount:
-            return
-    connection.execute(insert(tally), {**pool._asdict(), **changes, "touched_at": now})
+
+def total(column: str, name: str) -> str:
+    """Write the sum of a column, as a number of 64 bits."""
+    return f"CAST(coalesce(sum({column}), 0) AS BIGINT) AS {name}"
 
 
 def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, Counts]:

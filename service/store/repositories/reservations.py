@@ -18,8 +18,6 @@ HELD = """
     WHERE brand.name = :brand
 """
 """A brand beside its campaign beside the user's code: what is missing is null."""
-RESERVE_BEGINS = "WITH pool AS MATERIALIZED ("
-"""How the statement of a reservation begins on PostgreSQL, which tells what a session did last."""
 
 
 class Reservations(Protocol):

@@ -1,69 +1,26 @@
 """The store as the use cases see it: each method is one read or one transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from sqlalchemy import Connection
-
+from service.domain.codes import mint
 from service.domain.errors import NoCodesLeft
-from service.domain.model import (
-    AnswerKind,
-    Brand,
-    Campaign,
-    Code,
-    Counts,
-    Idempotency,
-    Millis,
-    Page,
-    Reservation,
-    State,
-)
-from service.domain.names import DEFAULT_CAMPAIGN
+from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
 from service.store.database import Database
-from service.store.imports import staged_codes
-from service.store.repositories import codes, idempotency, listings, pools
+from service.store.repositories import codes, listings, pools
 from service.store.repositories.reservations import Reservations
 from service.store.repositories.vain_requests import VainRequests
-from service.store.space import growing
+from service.store.transaction import SQLWrites
 from service.usecases.ports import Mint
 
 
-class SQLStore:
+class SQLStore(SQLWrites):
     """Implements `service.usecases.ports.Store`, which documents the methods."""
 
-    def __init__(self, database: Database, reservations: Reservations) -> None:
+    def __init__(self, database: Database, reservations: Reservations, mint: Mint = mint) -> None:
         """Keep everything in `database`, and make reservations as its engine does."""
-        self._database = database
+        super().__init__(database, mint)
         self._reservations = reservations
         self.vain = VainRequests(database)
-
-    def add_codes(
-        self,
-        brand: str,
-        campaign: str,
-        count: int,
-        mint: Mint,
-        now: Millis,
-        *,
-        once: Idempotency | None = None,
-    ) -> tuple[Sequence[str], bool]:
-        def add(connection: Connection) -> tuple[Sequence[str], bool]:
-            answered = idempotency.recall(connection, once, now) if once else None
-            if answered is not None:
-                return answered, False
-            self._database.reserve.require()
-            if campaign == DEFAULT_CAMPAIGN:
-                pool = pools.open_default_pool(connection, brand, now)
-            else:
-                pool = pools.find_pool(connection, brand, campaign)
-            new = staged_codes.avoiding(connection, pool.brand_id, mint)
-            added = codes.add_codes(connection, pool, count, new, now)
-            if once:
-                kind = AnswerKind.CODES
-                idempotency.remember(connection, pool.brand_id, once, kind, added, now)
-            return added, True
-
-        with growing():
-            return self._database.write(add)
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         return self._reservations.find(brand, campaign, user)

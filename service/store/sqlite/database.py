@@ -19,6 +19,7 @@ from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
 from service.store.signals import Signals
 from service.store.space import Space
+from service.store.sqlite.dialect import SQLiteDialect
 from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
 from service.store.sqlite.turnstile import Turnstile
 
@@ -53,6 +54,7 @@ class SQLiteDatabase(Database):
         SettingsError: The folder of the file is not there.
     """
 
+    dialect = SQLiteDialect()
     begin = "BEGIN IMMEDIATE"
     """With the write lock from the beginning, so that nothing read before a write is stale."""
 

@@ -5,9 +5,10 @@ from sqlite3 import IntegrityError
 from sqlalchemy import Connection
 
 from service.domain.model import Millis, Reservation, State
-from service.store.repositories.pools import Pool, keys_of
+from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import HELD, as_reservation
 from service.store.sqlite.database import SQLiteDatabase, driver_of
+from service.usecases.keys import Pool
 
 # The index is named, because the planner, left alone, walks another one over all codes that
 # are taken. A claimed row leaves the partial index at once, so its first row is as cheap to

@@ -1,0 +1,105 @@
+"""Rows of jobs: reading them, adding one, ending one."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from service.domain.errors import JobNotFound
+from service.domain.jobs import Job, JobKind, JobState, Order
+from service.domain.model import Millis
+from service.store.tables import brand, job
+from service.usecases.keys import JobKey, Pool
+
+COLUMNS = (
+    *(job.c.id, job.c.kind, job.c.state, job.c.total, job.c.done, job.c.failed),
+    *(job.c.requested_by, job.c.parameters, job.c.detail),
+    *(job.c.created_at, job.c.started_at, job.c.finished_at),
+)
+"""What `as_job` reads."""
+OF_POOL = (
+    job.c.brand_id == bindparam("brand_id"),
+    job.c.campaign_id == bindparam("campaign_id"),
+)
+_ONE = select(*COLUMNS).where(*OF_POOL, job.c.id == bindparam("id"))
+_OPEN = select(func.count()).where(
+    job.c.brand_id == bindparam("brand_id"), job.c.finished_at.is_(None)
+)
+# Two that ask at once count one after the other; the lock keeps no code or campaign waiting.
+_LOCK_BRAND = (
+    select(brand.c.id).where(brand.c.id == bindparam("brand_id")).with_for_update(key_share=True)
+)
+
+
+def as_job(row: Sequence[Any]) -> Job:
+    """Make a job of a row of `COLUMNS`."""
+    (id_, kind, state, total, done, failed, requested_by, parameters, *rest) = row
+    return Job(
+        id_,
+        _kind_of(kind),
+        JobState(state),
+        total,
+        done,
+        failed,
+        requested_by,
+        json.loads(parameters),
+        *rest,
+    )
+
+
+def _kind_of(kind: str) -> str:
+    """Return a kind of job; one that only a newer version knows stays what it is called."""
+    return JobKind(kind) if kind in set(JobKind) else kind
+
+
+def find_job(connection: Connection, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
+    """Return one job.
+
+    Raises:
+        JobNotFound: The campaign has no such job.
+    """
+    statement = _ONE.with_for_update() if lock else _ONE
+    row = connection.execute(statement, {**pool._asdict(), "id": job_id}).one_or_none()
+    if row is None:
+        raise JobNotFound
+    return as_job(row)
+
+
+def count_open(connection: Connection, brand_id: int, *, lock: bool = False) -> int:
+    """Count a brand's open jobs; with `lock`, others that do so wait for the commit."""
+    if lock:
+        connection.execute(_LOCK_BRAND, {"brand_id": brand_id})
+    return int(connection.execute(_OPEN, {"brand_id": brand_id}).scalar_one())
+
+
+def insert_job(connection: Connection, pool: Pool, job_id: str, order: Order, now: Millis) -> Job:
+    """Insert a queued job."""
+    connection.execute(
+        insert(job),
+        {
+            **pool._asdict(),
+            "id": job_id,
+            "kind": order.kind,
+            "state": JobState.QUEUED,
+            "parameters": json.dumps(order.parameters),
+            "requested_by": order.requested_by,
+            "total": order.total,
+            "done": 0,
+            "failed": 0,
+            "created_at": now,
+            "leased_until": 0,
+        },
+    )
+    return find_job(connection, pool, job_id)
+
+
+def finish(
+    connection: Connection, key: JobKey, state: JobState, detail: str | None, now: Millis
+) -> None:
+    """End a job, and take it from whoever has it."""
+    connection.execute(
+        update(job)
+        .where(job.c.brand_id == key.brand_id, job.c.id == key.id)
+        .values(state=state, detail=detail, finished_at=now, lease=None, leased_until=0)
+    )

@@ -1,0 +1,137 @@
+"""Statements as PostgreSQL has them: many write at a time, codes are claimed by a random probe."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy import Connection, Select, column, text
+
+from service.domain.model import Millis, State
+from service.store.dialect import Part, Session
+from service.store.postgresql import loading
+from service.store.postgresql.driver import driver_of
+from service.store.repositories.listings import select_codes
+from service.store.repositories.pools import TAKEN, begin_tally, total
+from service.usecases.keys import JobKey, Pool
+
+RESERVE_BEGINS = "WITH pool AS MATERIALIZED ("
+"""How the statement of a reservation begins, which tells what a session did last."""
+RESERVING_S = 1.0
+"""For how long sessions that have reserved are taken to go on with it."""
+_LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
+# https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+# What lies ahead is from before the server's clock was set back.
+_RESERVING = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND starts_with(query, :reserve)
+        AND (
+            state = 'active' OR state_change
+            BETWEEN clock_timestamp() - :seconds * interval '1 s' AND clock_timestamp()
+        )
+    )
+""")
+# PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
+# one would keep its job locked for as long as its machine answers.
+_SENDING = text("""
+    SELECT brand_id, id, pid, state_change::text
+    FROM job JOIN pg_locks ON transactionid = job.xmax AND locktype = 'transactionid' AND granted
+    JOIN pg_stat_activity USING (pid)
+    WHERE finished_at IS NULL AND lease IS NOT NULL
+    AND application_name = 'discount' AND usename = current_user
+    AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
+""")
+_TERMINATE = text("SELECT pg_terminate_backend(:pid)")
+
+
+class PostgreSQLDialect:
+    """Implements `service.store.dialect.Dialect`, which documents the members."""
+
+    single_writer = False
+    statistics: str | None = "ANALYZE code"
+    pool_sums = f"""level AS MATERIALIZED (
+        SELECT brand_id, campaign_id, {total("available", "available")},
+            {total(TAKEN, "taken")}, max(touched_at) AS touched_at
+        FROM tally GROUP BY brand_id, campaign_id
+    )"""  # noqa: S608 - constants
+
+    def texts(self, parameter: str) -> str:
+        return f"json_array_elements_text(CAST(:{parameter} AS json))"
+
+    def rows(self, parameter: str, **columns: str) -> str:
+        members = ", ".join(
+            f"CAST(value ->> {place} AS {kind}) AS {name}"
+            for place, (name, kind) in enumerate(columns.items())
+        )
+        return f"(SELECT {members} FROM json_array_elements(CAST(:{parameter} AS json)))"  # noqa: S608 - constants
+
+    def first_column(
+        self, connection: Connection, statement: str, values: Mapping[str, Any]
+    ) -> Sequence[str]:
+        """Read one array: that is much faster than a thousand rows."""
+        return list(connection.execute(text(f"SELECT ARRAY({statement})"), values).scalar_one())
+
+    def lock(self, connection: Connection, number: int) -> None:
+        connection.execute(_LOCK, {"lock": number})
+
+    def adjust_counts(
+        self, connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
+    ) -> None:
+        """Insert a row for every change: writers that share one wait for each other's commits."""
+        begin_tally(connection, pool, changes, now)
+
+    def insert_codes(
+        self, connection: Connection, pool: Pool, codes: Sequence[str], now: Millis
+    ) -> Sequence[str]:
+        return loading.insert_codes(connection, pool, codes, now)
+
+    def load_codes(
+        self,
+        connection: Connection,
+        pool: Pool,
+        part: Part,
+        codes: Sequence[str],
+        now: Millis,
+        *,
+        shuffle: bool,
+    ) -> int:
+        return loading.load_codes(connection, pool, part, codes, now, shuffle=shuffle)
+
+    def codes_in(self, pool: Pool, state: State | None) -> Select[Any]:
+        """Select codes in their own order."""
+        return select_codes(pool, state, "code", "code")
+
+    def codes_after(
+        self, _connection: Connection, listed: Select[Any], _pool: Pool, code: str
+    ) -> Select[Any] | None:
+        return listed.where(column("code") > code)
+
+    def bulk_stage(self, connection: Connection, rows: Sequence[tuple[int, str, str, int]]) -> bool:
+        lines = "".join(
+            f"{brand_id}\t{code}\t{file}\t{line}\n" for brand_id, code, file, line in rows
+        )
+        try:
+            with (
+                connection.begin_nested(),
+                driver_of(connection).cursor() as cursor,
+                cursor.copy("COPY import_row (brand_id, code, file, line) FROM STDIN") as copy,
+            ):
+                copy.write(lines)
+        except UniqueViolation:  # by an import that goes on, or has left them
+            return False
+        return True
+
+    def ignore_others(self, connection: Connection) -> None:
+        """Do nothing: the server tells what is going on now."""
+
+    def others_active(self, connection: Connection) -> bool:
+        """Say whether somebody reserves, or did as the last thing on a connection just now."""
+        just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}
+        return bool(connection.execute(_RESERVING, just_now).scalar_one())
+
+    def sending_sessions(self, connection: Connection) -> Mapping[Session, Any]:
+        rows = connection.execute(_SENDING)
+        return {Session(JobKey(*row[:2]), row[2]): row[3] for row in rows}
+
+    def end_session(self, connection: Connection, session: Session) -> None:
+        connection.execute(_TERMINATE, {"pid": session.pid})

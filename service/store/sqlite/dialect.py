@@ -1,0 +1,134 @@
+"""Statements as SQLite has them: one writer at a time, codes in the order of their rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Select, column, text, update
+
+from service.domain.codes import shuffled
+from service.domain.model import Millis, State
+from service.store.dialect import Part, Session
+from service.store.repositories.listings import select_codes
+from service.store.repositories.pools import TAKEN, begin_tally
+from service.store.tables import tally
+from service.usecases.keys import Pool
+
+# The index is named, and its condition spelt out, because the planner, left alone, walks another
+# one over all the codes that are in another state.
+_INDEXES = {None: "code_of_campaign", State.AVAILABLE: "code_free"}
+_PLACE = text("SELECT rowid FROM code WHERE brand_id = :brand_id AND code = :code")
+# One statement: to bind each row takes three times as long as to store it.
+_INSERT = text("""
+    INSERT INTO code (brand_id, campaign_id, code, state, created_at)
+    SELECT :brand_id, :campaign_id, value, 'available', :now FROM json_each(:codes) WHERE TRUE
+    ON CONFLICT DO NOTHING
+""")
+_LAST = text("""
+    SELECT code FROM (SELECT rowid AS place, code FROM code ORDER BY rowid DESC LIMIT :count)
+    ORDER BY place
+""")
+
+
+class SQLiteDialect:
+    """Implements `service.store.dialect.Dialect`, which documents the members."""
+
+    single_writer = True
+    statistics: str | None = None
+    # A campaign has one row, and no sum has to be kept while the kinds of levels are picked.
+    pool_sums = f"""level AS (
+        SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
+    )"""  # noqa: S608 - constants
+
+    def texts(self, parameter: str) -> str:
+        return f"json_each(:{parameter})"
+
+    def rows(self, parameter: str, **columns: str) -> str:
+        members = ", ".join(
+            f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns)
+        )
+        return f"(SELECT {members} FROM json_each(:{parameter}))"  # noqa: S608 - constants
+
+    def first_column(
+        self, connection: Connection, statement: str, values: Mapping[str, Any]
+    ) -> Sequence[str]:
+        return connection.execute(text(statement), values).scalars().all()
+
+    def lock(self, connection: Connection, number: int) -> None:
+        """Do nothing: whoever writes has the lock of the database."""
+
+    def adjust_counts(
+        self, connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
+    ) -> None:
+        own = (tally.c.brand_id == pool.brand_id) & (tally.c.campaign_id == pool.campaign_id)
+        changed: dict[str, Any] = {
+            state: tally.c[state] + change for state, change in changes.items()
+        }
+        changed["touched_at"] = now
+        if not connection.execute(update(tally).where(own).values(changed)).rowcount:
+            begin_tally(connection, pool, changes, now)
+
+    def insert_codes(
+        self, connection: Connection, pool: Pool, codes: Sequence[str], now: Millis
+    ) -> Sequence[str]:
+        """Insert codes in a random order, because they are claimed as they were inserted.
+
+        Otherwise whoever knows two codes would know that those claimed between lie between.
+        """
+        mixed = shuffled(codes)
+        added = _insert(connection, pool, mixed, now)
+        if added == len(mixed):
+            return mixed
+        return connection.execute(_LAST, {"count": added}).scalars().all()  # nobody else writes
+
+    def load_codes(
+        self,
+        connection: Connection,
+        pool: Pool,
+        _part: Part,
+        codes: Sequence[str],
+        now: Millis,
+        *,
+        shuffle: bool,
+    ) -> int:
+        return _insert(connection, pool, shuffled(codes) if shuffle else codes, now)
+
+    def codes_in(self, pool: Pool, state: State | None) -> Select[Any]:
+        """Select codes in the order in which they were made."""
+        index = _INDEXES.get(state, "code_taken")
+        return select_codes(pool, state, f"code INDEXED BY {index}", "rowid")
+
+    def codes_after(
+        self, connection: Connection, listed: Select[Any], pool: Pool, code: str
+    ) -> Select[Any] | None:
+        """Look where a code lies, which a backup may have been restored without."""
+        values = {"brand_id": pool.brand_id, "code": code}
+        place: int | None = connection.execute(_PLACE, values).scalar()
+        return None if place is None else listed.where(column("rowid") > place)
+
+    def bulk_stage(
+        self, _connection: Connection, _rows: Sequence[tuple[int, str, str, int]]
+    ) -> bool:
+        return False
+
+    def ignore_others(self, connection: Connection) -> None:
+        self.others_active(connection)
+
+    def others_active(self, connection: Connection) -> bool:
+        """Say whether others have written since this connection last looked."""
+        version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        seen = connection.info.get("data_version", version)
+        connection.info["data_version"] = version
+        return bool(seen != version)
+
+    def sending_sessions(self, _connection: Connection) -> Mapping[Session, Any]:
+        return {}
+
+    def end_session(self, connection: Connection, session: Session) -> None:
+        """Do nothing: there are no sessions of a server."""
+
+
+def _insert(connection: Connection, pool: Pool, codes: Sequence[str], now: Millis) -> int:
+    """Insert codes, and return how many of them the brand did not have: the table's last rows."""
+    values = {**pool._asdict(), "now": now, "codes": orjson.dumps(codes).decode()}
+    return connection.execute(_INSERT, values).rowcount

@@ -1,0 +1,101 @@
+"""One transaction as use cases see it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+
+from sqlalchemy import Connection
+
+from service.domain import codes
+from service.domain.jobs import Job, JobState, Order, new_job_id
+from service.domain.model import AnswerKind, Idempotency, Millis, State
+from service.store.database import Database, Result
+from service.store.dialect import dialect_of
+from service.store.imports import staged_codes, staging
+from service.store.imports.tasks import is_storing
+from service.store.jobs import rows as jobs
+from service.store.repositories import idempotency, pools
+from service.store.space import Reserve, growing
+from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.ports import Mint
+from service.usecases.transactions import Answer, Transaction
+
+
+class SQLWrites:
+    """Implements `service.usecases.transactions.Writes`, which documents the method.
+
+    Args:
+        database: Where the transactions are.
+        mint: Makes random codes.
+    """
+
+    def __init__(self, database: Database, mint: Mint = codes.mint) -> None:
+        self._database = database
+        self._mint = mint
+
+    def write(
+        self, work: Callable[[Transaction], Result], now: Millis, *, grows: bool = False
+    ) -> Result:
+        def run(connection: Connection) -> Result:
+            return work(SQLTransaction(connection, self._database.reserve, self._mint, now))
+
+        with growing() if grows else nullcontext():
+            return self._database.write(run)
+
+
+class SQLTransaction:
+    """Implements `service.usecases.transactions.Transaction`, which documents the methods."""
+
+    def __init__(self, connection: Connection, reserve: Reserve, mint: Mint, now: Millis) -> None:
+        """Act on a connection in a transaction."""
+        self._connection = connection
+        self._dialect = dialect_of(connection)
+        self._reserve = reserve
+        self._mint = mint
+        self.now = now
+
+    def require_space(self) -> None:
+        self._reserve.require()
+
+    def replay(self, key: bytes) -> Answer | None:
+        return idempotency.find(self._connection, key)
+
+    def forget(self, key: bytes) -> None:
+        idempotency.forget(self._connection, key)
+
+    def remember(
+        self, pool: Pool, once: Idempotency, kind: AnswerKind, names: Sequence[str]
+    ) -> None:
+        idempotency.remember(self._connection, pool.brand_id, once, kind, names, self.now)
+
+    def campaign(self, brand: str, campaign: str) -> Pool:
+        return pools.find_pool(self._connection, brand, campaign)
+
+    def make_campaign(self, brand: str, campaign: str) -> Pool:
+        return pools.make_pool(self._connection, brand, campaign, self.now)
+
+    def mint(self, pool: Pool, count: int) -> Sequence[str]:
+        return staged_codes.avoiding(self._connection, pool.brand_id, self._mint)(count)
+
+    def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
+        return self._dialect.insert_codes(self._connection, pool, codes, self.now)
+
+    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+        self._dialect.adjust_counts(self._connection, pool, changes, self.now)
+
+    def open_jobs(self, brand_id: int) -> int:
+        return jobs.count_open(self._connection, brand_id, lock=True)
+
+    def insert_job(self, pool: Pool, order: Order) -> Job:
+        return jobs.insert_job(self._connection, pool, new_job_id(), order, self.now)
+
+    def attach_file(self, file: FileKey, job: JobKey) -> None:
+        staging.attach(self._connection, file, *job)
+
+    def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
+        return jobs.find_job(self._connection, pool, job_id, lock=lock)
+
+    def is_storing(self, pool: Pool, job_id: str) -> bool:
+        return is_storing(self._connection, pool, job_id)
+
+    def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
+        jobs.finish(self._connection, key, state, detail, self.now)

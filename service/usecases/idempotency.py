@@ -1,0 +1,25 @@
+"""Idempotency keys: the same request, sent again, has the same answer and no other effect."""
+
+from collections.abc import Sequence
+
+from service.domain.errors import Conflict
+from service.domain.model import Idempotency
+from service.usecases.ports import KEPT_MS
+from service.usecases.transactions import Transaction
+
+
+def replay(tx: Transaction, once: Idempotency | None) -> Sequence[str] | None:
+    """Return what the same request was answered, if it was answered lately.
+
+    Raises:
+        Conflict: The key was used for another content.
+    """
+    answer = tx.replay(once.key) if once else None
+    if once is None or answer is None:
+        return None
+    if answer.created_at <= tx.now - KEPT_MS:
+        tx.forget(once.key)
+        return None
+    if answer.content != once.content:
+        raise Conflict("This Idempotency-Key was used with another body.")
+    return answer.names

@@ -1,0 +1,101 @@
+"""What a use case may do within one transaction of the store."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from service.domain.jobs import Job, JobState, Order
+from service.domain.model import AnswerKind, Idempotency, Millis, State
+from service.usecases.keys import FileKey, JobKey, Pool
+
+Result = TypeVar("Result")
+
+
+class Answer(NamedTuple):
+    """What a request with an idempotency key was answered."""
+
+    content: bytes
+    """Digest of what was asked for."""
+    names: Sequence[str]
+    """The codes, or the job's id."""
+    created_at: Millis
+
+
+class Transaction(Protocol):
+    """One transaction of the store, wholly done or not at all.
+
+    Raises:
+        BrandNotFound, CampaignNotFound, JobNotFound: What a name refers to does not exist.
+        Unavailable: The store cannot answer now.
+    """
+
+    now: Millis
+    """The moment of the call."""
+
+    def require_space(self) -> None:
+        """Insist on space for the database to grow.
+
+        Raises:
+            InsufficientStorage: What is left is kept for reservations.
+        """
+
+    def replay(self, key: bytes) -> Answer | None:
+        """Return the answer to the request with a key; others with the key wait for the commit."""
+
+    def forget(self, key: bytes) -> None:
+        """Delete the answer to the request with a key."""
+
+    def remember(
+        self, pool: Pool, once: Idempotency, kind: AnswerKind, names: Sequence[str]
+    ) -> None:
+        """Keep the answer to a request, and purge a few of the brand's that are too old."""
+
+    def campaign(self, brand: str, campaign: str) -> Pool:
+        """Return the keys of a campaign."""
+
+    def make_campaign(self, brand: str, campaign: str) -> Pool:
+        """Return the keys of a campaign, making it and its brand if needed."""
+
+    def mint(self, pool: Pool, count: int) -> Sequence[str]:
+        """Make at most `count` random codes, none of which an import of the brand is to store."""
+
+    def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
+        """Insert codes that are free, and return those that the brand did not have."""
+
+    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+        """Add to the counts of a campaign's codes."""
+
+    def open_jobs(self, brand_id: int) -> int:
+        """Count a brand's open jobs; others that add one wait for the commit."""
+
+    def insert_job(self, pool: Pool, order: Order) -> Job:
+        """Insert a queued job with an id of its own."""
+
+    def attach_file(self, file: FileKey, job: JobKey) -> None:
+        """Keep a file for as long as a job is open."""
+
+    def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
+        """Return a job; with `lock`, its worker waits for the commit."""
+
+    def is_storing(self, pool: Pool, job_id: str) -> bool:
+        """Say whether an import, checked by now, is at storing its codes."""
+
+    def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
+        """End a job, and take it from its worker."""
+
+
+class Writes(Protocol):
+    """A store that runs the work of use cases."""
+
+    def write(
+        self, work: Callable[[Transaction], Result], now: Millis, *, grows: bool = False
+    ) -> Result:
+        """Run `work` in a transaction, perhaps with others', and return once it is durable.
+
+        It may run twice, the first run undone: it takes time, chance and all else from the
+        transaction alone. `grows` says that it makes the database larger.
+
+        Raises:
+            InsufficientStorage: It grows the database, whose disk is full.
+            Unavailable: The store cannot answer now; `work` is wholly done or not at all.
+            Exception: Whatever `work` raised; then it changed nothing.
+        """
