@@ -39,7 +39,6 @@ from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database, Observer
 from service.store.engines import open_database, reservations_in
-from service.store.imports.budgets import Budgets
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
@@ -49,6 +48,7 @@ from service.store.repositories.status import SQLStatus
 from service.store.repositories.store import SQLStore
 from service.store.schema import why_not_ready
 from service.store.signals import Signals
+from service.usecases.import_files import Budgets
 
 if TYPE_CHECKING:
     from service.observability.tracing import Tracing

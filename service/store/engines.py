@@ -6,6 +6,7 @@ would take, and 8 MiB.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service.settings import Settings
 from service.store.database import Database, Observer
@@ -14,6 +15,9 @@ from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
+
+if TYPE_CHECKING:
+    from service.store.maintenance.structure import Inspection
 
 
 def open_database(
@@ -67,6 +71,20 @@ def reservations_in(database: Database) -> Reservations:
 
     assert isinstance(database, PostgreSQLDatabase)  # noqa: S101 - there are two
     return PostgreSQLReservations(database)
+
+
+def inspection_of(url: str) -> "Inspection":
+    """Return how a database is looked at.
+
+    SQLAlchemy does not take every URL that libpq does, such as one of several hosts.
+    """
+    if url.startswith("sqlite:"):
+        from service.store.sqlite.structure import INSPECTION as ON_SQLITE
+
+        return ON_SQLITE
+    from service.store.postgresql.structure import INSPECTION as ON_POSTGRESQL
+
+    return ON_POSTGRESQL
 
 
 def conninfo_of_settings(settings: Settings) -> Callable[[], str]:

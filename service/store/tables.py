@@ -43,6 +43,11 @@ def belongs(item: SchemaItem, engine: str) -> bool:
     return found == engine
 
 
+def belongs_to_all(item: SchemaItem) -> bool:
+    """Say whether every engine has a column, a constraint or an index."""
+    return "engine" not in item.info
+
+
 PlainText = Text().with_variant(Text(collation="C"), "postgresql")
 
 IDEMPOTENCY_KEY = "idempotency_key"

@@ -19,6 +19,9 @@ from service.usecases.keys import FileKey, JobKey, Pool
 from service.usecases.ports import Mint
 from service.usecases.transactions import Answer, Transaction
 
+BUDGETS_LOCK = 0x696D706F72747300
+"""The lock of whoever takes a part of a budget of imports: "imports" in ASCII."""
+
 
 class SQLWrites:
     """Implements `service.usecases.transactions.Writes`, which documents the method.
@@ -36,10 +39,13 @@ class SQLWrites:
         self, work: Callable[[Transaction], Result], now: Millis, *, grows: bool = False
     ) -> Result:
         def run(connection: Connection) -> Result:
-            return work(SQLTransaction(connection, self._database.reserve, self._mint, now))
+            return work(self._transaction(connection, now))
 
         with growing() if grows else nullcontext():
             return self._database.write(run)
+
+    def _transaction(self, connection: Connection, now: Millis) -> Transaction:
+        return SQLTransaction(connection, self._database.reserve, self._mint, now)
 
 
 class SQLTransaction:
@@ -53,8 +59,8 @@ class SQLTransaction:
         self._mint = mint
         self.now = now
 
-    def require_space(self) -> None:
-        self._reserve.require()
+    def require_space(self, wanted: int = 0) -> None:
+        self._reserve.require(wanted)
 
     def replay(self, key: bytes) -> Answer | None:
         return idempotency.find(self._connection, key)
@@ -82,14 +88,32 @@ class SQLTransaction:
     def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
         self._dialect.adjust_counts(self._connection, pool, changes, self.now)
 
-    def open_jobs(self, brand_id: int) -> int:
-        return jobs.count_open(self._connection, brand_id, lock=True)
+    def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
+        return jobs.count_open(self._connection, brand_id, lock=lock)
 
     def insert_job(self, pool: Pool, order: Order) -> Job:
         return jobs.insert_job(self._connection, pool, new_job_id(), order, self.now)
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
         staging.attach(self._connection, file, *job)
+
+    def lock_budgets(self) -> None:
+        self._dialect.lock(self._connection, BUDGETS_LOCK)
+
+    def bytes_held(self, brand: str) -> tuple[int, int]:
+        return staging.held(self._connection, brand)
+
+    def insert_file(self, brand_id: int, brand: str, size: int) -> FileKey:
+        return staging.begin(self._connection, brand_id, self.now, brand=brand, size=size)
+
+    def brand_of_file(self, file: FileKey) -> str:
+        return staging.brand_of(self._connection, file)
+
+    def grow_file(self, file: FileKey, size: int) -> None:
+        staging.grow(self._connection, file, self.now, size)
+
+    def insert_blocks(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
+        staging.keep(self._connection, file, first, blocks)
 
     def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
         return jobs.find_job(self._connection, pool, job_id, lock=lock)

@@ -14,6 +14,7 @@ from service.domain.model import Millis
 from service.formats.code_lists import MAX_LINES
 from service.formats.list_form import ListForm
 from service.formats.refusals import MAX_ROW_BYTES, Refusal
+from service.usecases.import_files import Files, begin_file, keep_blocks
 from service.usecases.keys import FileKey
 from service.usecases.ports import Clock, system_clock
 
@@ -22,7 +23,7 @@ BLOCKS_AT_ONCE = 4
 _UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 
 
-class Imports(Protocol):
+class Imports(Files, Protocol):
     """Where files are kept until their jobs have ended.
 
     Raises:
@@ -33,31 +34,8 @@ class Imports(Protocol):
     def is_answered(self, key: bytes, now: Millis) -> bool:
         """Say whether a request with this idempotency key has been answered before."""
 
-    def begin(self, brand: str, campaign: str, now: Millis, announced: int = 0) -> FileKey:
-        """Make a file for a campaign. On `default` it is no matter if the campaign is not there.
-
-        The bytes that are announced have their place in the budgets from now on.
-
-        Raises:
-            TooManyJobs: The brand has as many open jobs as it may.
-            ImportBudgetExceeded, InsufficientStorage: There is no room for so many bytes.
-        """
-
-    def keep(self, file: FileKey, first: int, blocks: Sequence[bytes], more: int = 0) -> None:
-        """Add blocks, the first of which has the number `first`.
-
-        Of their bytes, so many `more` had not been announced, and have to have a place in the
-        budgets, too.
-
-        Raises:
-            ImportBudgetExceeded, InsufficientStorage: There is no room for them.
-        """
-
     def drop(self, file: FileKey) -> None:
         """Say that no job will need a file, and delete it, or what would take long later."""
-
-    def purge(self, now: Millis) -> bool:
-        """Delete a little of what no open job needs; say whether there may be more."""
 
     def refusals(
         self, brand: str, campaign: str, job_id: str
@@ -168,7 +146,7 @@ def receive(
         ImportBudgetExceeded, InsufficientStorage: There is no room for the list.
         TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
     """
-    intake, file = Intake(max_bytes), imports.begin(brand, campaign, clock(), announced or 0)
+    intake, file = Intake(max_bytes), begin_file(imports, brand, campaign, clock(), announced or 0)
     try:
         number, held = 0, list[bytes]()
         for block in chain(blocks, [None]):
@@ -177,7 +155,7 @@ def receive(
                 held.append(block)
             if held and (block is None or len(held) == BLOCKS_AT_ONCE):
                 more = sum(map(len, held)) if announced is None else 0
-                imports.keep(file, number, held, more)
+                keep_blocks(imports, file, number, held, clock(), more)
                 number, held = number + len(held), []
         return intake.received(file)
     except BaseException:

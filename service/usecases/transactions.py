@@ -31,8 +31,8 @@ class Transaction(Protocol):
     now: Millis
     """The moment of the call."""
 
-    def require_space(self) -> None:
-        """Insist on space for the database to grow.
+    def require_space(self, wanted: int = 0) -> None:
+        """Insist on space for the database to grow by so many bytes.
 
         Raises:
             InsufficientStorage: What is left is kept for reservations.
@@ -64,14 +64,32 @@ class Transaction(Protocol):
     def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
         """Add to the counts of a campaign's codes."""
 
-    def open_jobs(self, brand_id: int) -> int:
-        """Count a brand's open jobs; others that add one wait for the commit."""
+    def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
+        """Count a brand's open jobs; with `lock`, others that add one wait for the commit."""
 
     def insert_job(self, pool: Pool, order: Order) -> Job:
         """Insert a queued job with an id of its own."""
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
         """Keep a file for as long as a job is open."""
+
+    def lock_budgets(self) -> None:
+        """Let others that take a part of a budget of imports wait for the commit."""
+
+    def bytes_held(self, brand: str) -> tuple[int, int]:
+        """Return how many bytes there are of a brand's files, and of all."""
+
+    def insert_file(self, brand_id: int, brand: str, size: int) -> FileKey:
+        """Insert an empty file that has so many bytes in the budget of a brand."""
+
+    def brand_of_file(self, file: FileKey) -> str:
+        """Return the name of the brand whose budget a file is in."""
+
+    def grow_file(self, file: FileKey, size: int) -> None:
+        """Say that a file is alive, and has so many more bytes in its budget."""
+
+    def insert_blocks(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
+        """Insert blocks of a file, the first of which has the number `first`."""
 
     def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
         """Return a job; with `lock`, its worker waits for the commit."""

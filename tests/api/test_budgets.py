@@ -9,6 +9,7 @@ from sqlalchemy import event
 from service.app import services_of
 from service.domain.jobs import MAX_OPEN
 from service.store.imports import files
+from service.usecases.import_files import begin_file
 from tests.api.conftest import C
 from tests.engines import on_sqlite
 from tests.working import do_all
@@ -128,7 +129,7 @@ def test_a_body_of_unknown_length_counts_as_it_comes(chunked, refused, kept, mon
 @on_sqlite
 def test_a_body_under_way_counts_with_all_that_it_announced(app, client, auth, send, refused):
     imports = services_of(app).storage.imports
-    under_way = imports.begin("brand1", "default", 1_800_000_000_000, 45)
+    under_way = begin_file(imports, "brand1", "default", 1_800_000_000_000, 45)
     refused(send(), 429, "import-budget-exceeded")
     imports.drop(under_way)
     assert 202 == send().status_code

@@ -22,13 +22,14 @@ from service.container import build
 from service.domain.errors import Unavailable
 from service.domain.model import State
 from service.settings import Settings
-from service.store.engines import open_database
+from service.store.engines import inspection_of, open_database
 from service.store.errors import MaintenanceError
-from service.store.maintenance.checksums import checksum, shared_columns
+from service.store.maintenance.checksums import shared_columns
 from service.store.maintenance.copy import copy
 from service.store.maintenance.structure import missing_keys
-from service.store.maintenance.verify import inspection_of, verify
+from service.store.maintenance.verify import verify
 from service.store.schema import why_not_ready
+from service.store.sqlite.checksums import checksum
 from service.store.tables import metadata
 from tests.forked import CONTEXT, Forked
 from tests.postgresql import fresh_database, migrated, url_of
@@ -186,7 +187,7 @@ class TestTheCopy:
         assert 0 == run(source[0], target)[0]
         assert keys_of(url_of(migrated())) == keys_of(target)
         with inspection_of(target).snapshot(target) as connection:
-            assert [] == list(missing_keys(connection))
+            assert [] == list(missing_keys(connection.dialect.name, connection))
 
     def test_it_keeps_every_promise(self, source, target):
         assert 0 == run(source[0], target)[0]

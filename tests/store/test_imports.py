@@ -19,6 +19,7 @@ from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.postgresql.loading import probes
+from service.usecases.import_files import begin_file, keep_blocks
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports import system_clock
@@ -204,7 +205,7 @@ def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled
     imports = SQLImports(database)
     while one(database, "SELECT count(*) FROM import_run"):
         imports.purge(system_clock())
-    file = imports.begin(*POOL, system_clock())
+    file = begin_file(imports, *POOL, system_clock())
     rows = [(code, line) for line, code in enumerate(CODES[:10], 1)]
     with ThreadPoolExecutor(1) as threads:
         with database.transaction() as connection:
@@ -312,6 +313,6 @@ def test_an_upload_that_is_taken_for_abandoned_is_not_imported_in_part(database,
 
 def test_a_file_without_a_job_is_purged_a_day_later(database):
     imports = SQLImports(database)
-    imports.keep(imports.begin(*POOL, system_clock()), 0, [b"CODE-1"])
+    keep_blocks(imports, begin_file(imports, *POOL, system_clock()), 0, [b"CODE-1"], system_clock())
     assert not imports.purge(system_clock())
     assert imports.purge(system_clock() + 25 * 60 * 60 * 1000)

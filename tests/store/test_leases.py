@@ -11,7 +11,6 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, Order
 from service.store.engines import open_database
-from service.store.jobs import leases
 from service.store.jobs.due import SILENT_S
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.open import OpenJobs
@@ -397,7 +396,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_chunk_and_gives_the_job_back
 
 def test_a_fault_of_ours_ends_its_job_and_says_so_without_details(ask, database, jobs, monkeypatch):
     key = ask()
-    monkeypatch.setattr("service.store.repositories.loading.insert_codes", None)
+    monkeypatch.setattr("service.store.repositories.loading.top_up", None)
     heard = Heard()
     worker(database, heard).do(key)
     assert ["taken", "broken", "ended"] == heard.names()
@@ -476,5 +475,5 @@ class TestOthers:
     def test_who_reserved_a_while_ago_is_gone(self, saw, store, monkeypatch):
         add_codes(store, "other", "default", 1, mint, NOW)
         store.reserve("other", "default", "user", NOW)
-        monkeypatch.setattr(leases, "RESERVING_S", 0.0)
+        monkeypatch.setattr("service.store.postgresql.dialect.RESERVING_S", 0.0)
         assert not saw()

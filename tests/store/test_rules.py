@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from service.domain.codes import MAX_LENGTH, is_code
 from service.domain.names import MAX_NAME, MAX_USER, is_name
-from service.store.maintenance.verify import inspection_of
+from service.store.engines import inspection_of
 from tests.examples import examples
 from tests.names import illegal_names, legal_names, text_of_utf8
 

@@ -4,8 +4,9 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
+from service.store.engines import inspection_of
 from service.store.maintenance.structure import Structure
-from service.store.maintenance.verify import findings, inspection_of, verify
+from service.store.maintenance.verify import findings, verify
 from tests.engines import on_postgresql
 
 ROLE = "discount_nobody"

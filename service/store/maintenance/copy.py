@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from service.store.errors import MaintenanceError
-from service.store.maintenance.checksums import checksum, shared_columns
+from service.store.maintenance.checksums import shared_columns
+from service.store.postgresql.checksums import checksum as checksum_of_copy
 from service.store.postgresql.filling import Report, filling, load, without_keys
 from service.store.revision import Standing, newest_revision, standing_of, why_unfit
 from service.store.schema import current_revision
+from service.store.sqlite.checksums import checksum
 from service.store.sqlite.database import driver_of
 from service.store.sqlite.snapshot import file_of, open_file, snapshot
 from service.store.tables import metadata
@@ -114,7 +116,7 @@ def _compare(old: Connection, new: Connection, table: Table, report: Report) -> 
     """
     ours = checksum(old, table)
     report(f"compare {table.name}", 0, ours.rows)
-    theirs = checksum(new, table)
+    theirs = checksum_of_copy(new, table)
     if ours != theirs:
         raise MaintenanceError(f"The copy of {table.name} is not the same, so nothing was copied.")
     report(f"compare {table.name}", ours.rows, ours.rows)

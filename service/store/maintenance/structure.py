@@ -1,7 +1,9 @@
 """What must hold of the tables as such: revision and keys; each engine adds its own checks."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -39,14 +41,28 @@ class Structure(NamedTuple):
     find: Find
 
 
+class Inspection(NamedTuple):
+    """How one engine is looked at."""
+
+    snapshot: Callable[[str], AbstractContextManager[Connection]]
+    """Lends one unchanging view of the database that a URL names."""
+    structure: Sequence[Structure]
+    rules: Mapping[str, str]
+    """What the statements of the invariants leave to the engine."""
+    is_damage: Callable[[BaseException | None], bool]
+    """Says whether an error shows that tables are not as they should be.
+
+    A lost connection, a lock, a disk that fails or rights that are missing do not.
+    """
+
+
 def _other_revision(connection: Connection) -> Iterator[Breach]:
     if why := why_unfit(current_revision(connection)):
         yield why, 1
 
 
-def missing_keys(connection: Connection) -> Iterator[Breach]:
-    """Find the tables, keys, indexes and rules that are declared and not there."""
-    engine = connection.dialect.name
+def missing_keys(engine: str, connection: Connection) -> Iterator[Breach]:
+    """Find the tables, keys, indexes and rules that an engine should have and has not."""
     found = _found(inspect(connection), engine)
     for table in metadata.sorted_tables:
         if table.name not in found:
@@ -114,10 +130,14 @@ def _list(columns: Iterable[str | None]) -> str:
     return f"({', '.join(map(str, columns))})"
 
 
-STRUCTURE = (
-    Structure("revision", "the tables are at the newest revision, or a newer one", _other_revision),
-    Structure("keys", "the tables have all their keys, indexes and rules", missing_keys),
-)
+def tables_of(engine: str) -> tuple[Structure, ...]:
+    """Say what holds of the tables on an engine, by SQLAlchemy's name."""
+    revision = "the tables are at the newest revision, or a newer one"
+    keys = "the tables have all their keys, indexes and rules"
+    return (
+        Structure("revision", revision, _other_revision),
+        Structure("keys", keys, partial(missing_keys, engine)),
+    )
 
 
 def integrity(find: Find) -> Structure:

@@ -4,67 +4,20 @@ What is checked stands in two tables: `structure.py` for the tables as such, `in
 what is in them. Each check runs, whatever the others found.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from service.store.engines import inspection_of
 from service.store.maintenance.invariants import INVARIANTS
-from service.store.maintenance.structure import STRUCTURE, Breach, Find, Structure
-from service.store.postgresql import snapshot as postgresql_snapshot
-from service.store.postgresql import structure as postgresql
-from service.store.sqlite import snapshot as sqlite_snapshot
-from service.store.sqlite import structure as sqlite
+from service.store.maintenance.structure import Breach, Find, Inspection
 from service.store.tables import brand, campaign
 
 NAMED = 5
 """How many places a finding names; the rest is counted."""
-_SQLITE_DAMAGE = {
-    sqlite3.SQLITE_ERROR,  # no such table, no such column
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_NOTADB,
-}
-_POSTGRESQL_DAMAGE = ("21", "22", "23", "42", "XX")
-"""Classes of SQLSTATE: no such table, a value that is no number, an index that is corrupt."""
-_NO_RIGHT = "42501"
-
-
-class Inspection(NamedTuple):
-    """How one engine is looked at."""
-
-    snapshot: Callable[[str], AbstractContextManager[Connection]]
-    """Lends one unchanging view of the database that a URL names."""
-    structure: Sequence[Structure]
-    rules: Mapping[str, str]
-    """What the statements of the invariants leave to the engine."""
-
-
-_INSPECTIONS = {
-    "sqlite": Inspection(
-        sqlite_snapshot.snapshot,
-        (*STRUCTURE, *sqlite.STRUCTURE),
-        sqlite.RULES,
-    ),
-    "postgresql": Inspection(
-        postgresql_snapshot.snapshot,
-        (*STRUCTURE, *postgresql.STRUCTURE),
-        postgresql.RULES,
-    ),
-}
-
-
-def inspection_of(url: str) -> Inspection:
-    """Return how a database is looked at.
-
-    SQLAlchemy does not take every URL that libpq does, such as one of several hosts.
-    """
-    return _INSPECTIONS["sqlite" if url.startswith("sqlite:") else "postgresql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +48,15 @@ def verify(url: str) -> Iterator[Finding]:
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
     """Run every check inside a transaction, and tell of each as it ends."""
     for name, meaning, find in inspection.structure:
-        yield _finding(name, meaning, connection, find)
+        yield _finding(name, meaning, connection, find, inspection)
     for name, meaning, sql in INVARIANTS:
         statement = text(sql.format_map(inspection.rules))
-        yield _finding(name, meaning, connection, partial(_breaches, statement))
+        yield _finding(name, meaning, connection, partial(_breaches, statement), inspection)
 
 
-def _finding(name: str, meaning: str, connection: Connection, find: Find) -> Finding:
+def _finding(
+    name: str, meaning: str, connection: Connection, find: Find, inspection: Inspection
+) -> Finding:
     """Count breaches and name the first; a check that damage makes fail has found something, too.
 
     Raises:
@@ -113,25 +68,13 @@ def _finding(name: str, meaning: str, connection: Connection, find: Find) -> Fin
             breaches.extend(find(connection))
     except SQLAlchemyError as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
-        if isinstance(error, DBAPIError) and not _is_damage(error.orig):
+        if isinstance(error, DBAPIError) and not inspection.is_damage(error.orig):
             raise
         breaches.append((f"cannot be checked: {reason}", 1))
     places = [f"{place} ({count})" for place, count in breaches[:NAMED]]
     if len(breaches) > NAMED:
         places.append("…")
     return Finding(name, meaning, sum(count for _, count in breaches), ", ".join(places))
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    """Say whether an error shows that tables are not as they should be.
-
-    A lost connection, a lock, a disk that fails or rights that are missing do not.
-    """
-    if isinstance(error, sqlite3.Error):
-        primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        return primary in _SQLITE_DAMAGE
-    state = getattr(error, "sqlstate", None) or ""
-    return state != _NO_RIGHT and state.startswith(_POSTGRESQL_DAMAGE)
 
 
 def _breaches(statement: TextClause, connection: Connection) -> Iterator[Breach]:

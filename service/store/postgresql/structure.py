@@ -7,10 +7,14 @@ from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
 from service.domain.names import MAX_NAME, MAX_USER
-from service.store.maintenance.structure import Breach, integrity, references
+from service.store.maintenance.structure import Breach, Inspection, integrity, references, tables_of
+from service.store.postgresql.snapshot import snapshot
 from service.store.repositories.idempotency import ANSWER
 from service.store.tables import belongs, metadata
 
+_DAMAGE = ("21", "22", "23", "42", "XX")
+"""Classes of SQLSTATE: no such table, a value that is no number, an index that is corrupt."""
+_NO_RIGHT = "42501"
 # A text of a UTF-8 database holds no U+0000 and no surrogates, so no rule need name them.
 _NAME = r"""(
     char_length({0}) <= {1} AND {0} ~ '^[^/\u0001-\u001F\u0080-\u009F]+$'
@@ -100,4 +104,14 @@ def _without_parent(reference: ForeignKeyConstraint) -> Select[int]:
     )
 
 
-STRUCTURE = (integrity(_unsound), references(_dangling))
+def _is_damage(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None) or ""
+    return state != _NO_RIGHT and state.startswith(_DAMAGE)
+
+
+INSPECTION = Inspection(
+    snapshot,
+    (*tables_of("postgresql"), integrity(_unsound), references(_dangling)),
+    RULES,
+    _is_damage,
+)

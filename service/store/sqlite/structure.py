@@ -1,12 +1,20 @@
 """What SQLite says of its own tables, and the domain's rules in its SQL."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from service.store.maintenance.structure import Breach, integrity, references
+from service.store.maintenance.structure import Breach, Inspection, integrity, references, tables_of
+from service.store.sqlite.snapshot import snapshot
 
+_DAMAGE = {
+    sqlite3.SQLITE_ERROR,  # no such table, no such column
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_NOTADB,
+}
 _LEGAL = "(typeof({0}) = 'text' AND is_{1}(CAST({0} AS BLOB)))"
 RULES = {
     "legal_name": _LEGAL.format("name", "name"),
@@ -32,4 +40,14 @@ def _dangling(connection: Connection) -> Iterator[Breach]:
         yield f"rows of {table} that refer to no {parent}", count
 
 
-STRUCTURE = (integrity(_corrupt), references(_dangling))
+def _is_damage(error: BaseException | None) -> bool:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return isinstance(error, sqlite3.Error) and code & 0xFF in _DAMAGE
+
+
+INSPECTION = Inspection(
+    snapshot,
+    (*tables_of("sqlite"), integrity(_corrupt), references(_dangling)),
+    RULES,
+    _is_damage,
+)
