@@ -85,7 +85,7 @@ def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path):
 
 @pytest.mark.long
 def test_a_pipe_whose_reader_went_before_the_start_stops_nobody(tmp_path):
-    """It cannot even be opened; `tests/unit/test_log_output.py` has such a pipe, too."""
+    """It cannot even be opened; `tests/unit/observability` has such a pipe, too."""
     theirs, ours = os.pipe()
     os.close(theirs)
     with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:

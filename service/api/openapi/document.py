@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 
 from service import __version__
 from service.api.idempotency import REPLAYED
+from service.api.openapi.probes import PROBES
 from service.api.operation import Answer, Operation
 from service.api.problems.catalogue import problem_type
 from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
@@ -97,7 +98,7 @@ def build_document(app: Flask) -> dict[str, Any]:
     )
     for operation in operations_of(app):
         spec.path(operation.path, operations={operation.method.lower(): _describe(operation)})
-    for path, described in _PROBES.items():
+    for path, described in PROBES.items():
         spec.path(path, operations={"get": described})
     document: dict[str, Any] = spec.to_dict()
     return document
@@ -239,47 +240,3 @@ def _example(field: fields.Field[Any]) -> Any:
     if isinstance(field, fields.List):
         return [_example(field.inner)]
     return field.metadata.get("example")
-
-
-_PROBES: Mapping[str, Any] = {
-    "/livez": {
-        "operationId": "livez",
-        "tags": ["probes"],
-        "summary": "Tell whether the process answers",
-        "description": "It touches nothing.",
-        "security": [],
-        "responses": {
-            "200": {
-                "description": "It does.",
-                "content": {
-                    "application/json": {
-                        "schema": {"type": "object"},
-                        "example": {"status": "ok"},
-                    }
-                },
-            }
-        },
-    },
-    "/readyz": {
-        "operationId": "readyz",
-        "tags": ["probes"],
-        "summary": "Tell whether calls can be served",
-        "description": "Each thing that is needed is checked, within a second.",
-        "security": [],
-        "responses": {
-            status: {
-                "description": text,
-                "content": {
-                    "application/json": {
-                        "schema": {"type": "object"},
-                        "example": {"status": word, "checks": {"database": database}},
-                    }
-                },
-            }
-            for status, text, word, database in (
-                ("200", "They can.", "ready", "ok"),
-                ("503", "They cannot; `checks` says why.", "not ready", "unavailable"),
-            )
-        },
-    },
-}
