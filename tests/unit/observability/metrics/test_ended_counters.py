@@ -37,16 +37,16 @@ def shown(folder):
     return sorted(generate_latest(registry).decode().splitlines())
 
 
-def test_the_counts_of_a_thousand_workers_are_in_a_few_files(tmp_path):
-    for pid in range(1, 1001):
+def test_the_counts_of_many_workers_are_in_a_few_files(tmp_path):
+    for pid in range(1, 61):
         counted(tmp_path, pid)
         merge_ended(tmp_path, pid)
     assert {"counter_ended.db", "histogram_ended.db"} == {path.name for path in tmp_path.iterdir()}
     lines = shown(tmp_path)
-    assert "all_total 1000.0" in lines
-    assert f'calls_total{{status="0"}} {float(sum(range(0, 1001, 3)))}' in lines
-    assert 'took_bucket{le="+Inf"} 6000.0' in lines
-    assert "took_sum 500.0" in lines
+    assert "all_total 60.0" in lines
+    assert f'calls_total{{status="0"}} {float(sum(range(0, 61, 3)))}' in lines
+    assert 'took_bucket{le="+Inf"} 360.0' in lines
+    assert "took_sum 30.0" in lines
 
 
 def test_what_is_shown_does_not_change(tmp_path):
