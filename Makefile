@@ -14,14 +14,14 @@ export PORT
 # Or every interpreter that a test starts would compile what it imports, seconds of work, anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Prints what runs side by side one after the other; GNU make older than 4 mixes it.
-SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --jobs 2 \
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --jobs 3 \
 	$(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Most tests of processes wait rather than work; a file that shares a service stays in one worker.
 IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-runtime install-bench system-packages run check test test-long \
-	test-random test-unit coverage lint lint-style lint-types lint-imports lint-dockerfile \
+	test-random test-unit test-unit-waiting coverage lint lint-style lint-types lint-imports lint-dockerfile \
 	lint-workflows lint-manifests format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
 	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
@@ -44,7 +44,7 @@ run: install-runtime ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a deve
 	@exec $(VENV)/discount run --upgrade
 
 check: install ## Style, types, imports and unit tests, in seconds: before each commit
-	@$(SIDE_BY_SIDE) lint-style lint-types lint-imports test-unit
+	@$(SIDE_BY_SIDE) test-unit-waiting test-unit lint-types lint-imports lint-style
 
 test: install ## Run every test (TESTS='tests/store -k sqlite')
 	$(VENV)/pytest $(IN_PARALLEL) --durations=20 $(TESTS)
@@ -55,8 +55,15 @@ test-long: install ## Run the tests that take long, one after the other (TESTS=)
 test-random: install ## Run every test, in an order that the first line tells (SEED= repeats one)
 	$(VENV)/pytest $(IN_PARALLEL) --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(TESTS)
 
+# In two parts, as some wait more than they work, and pytest-xdist would import everything thrice.
+WAITING := tests/unit/auth
+UNIT_TEST = $(VENV)/pytest --quiet --hypothesis-profile=check
+
 test-unit:
-	$(VENV)/pytest tests/unit --quiet --hypothesis-profile=check --numprocesses=2
+	$(UNIT_TEST) tests/unit $(WAITING:%=--ignore=%)
+
+test-unit-waiting:
+	$(UNIT_TEST) $(WAITING)
 
 coverage: install ## Run every test, and say which lines and branches none reaches; takes long (TESTS=)
 	TEST_WORKERS=$(TEST_WORKERS) .ci/coverage $(TESTS)
