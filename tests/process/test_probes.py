@@ -7,7 +7,7 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from statistics import median
+from statistics import quantiles
 
 import pytest
 import requests
@@ -75,7 +75,8 @@ def probe_until(service, holds):
 
 def are_prompt(took):
     """Some may be unlucky on a busy machine; none waits for the lock, as calls do for 5 s."""
-    return median(took) < PROMPT_S and max(took) < ANSWERED_S - 1
+    nine_of_ten = quantiles(took, n=10, method="inclusive")[-1]
+    return nine_of_ten < PROMPT_S and max(took) < 3 * PROMPT_S
 
 
 @pytest.mark.parametrize("call", [create, lambda service: fetch(service, os.urandom(4).hex())])
@@ -207,6 +208,6 @@ def test_with_every_thread_held_a_request_is_refused_in_time(service):
     began = time.monotonic()
     answer = requests.get(f"{service.url}/v1/brands", headers=bearer(), timeout=30)
     assert answer.status_code in {200, 503}
-    assert time.monotonic() - began < ANSWERED_S + 4  # on a busy machine
+    assert time.monotonic() - began < ANSWERED_S + 1
     for client in clients:
         client.close()

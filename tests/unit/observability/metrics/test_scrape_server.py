@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, suppress
+from statistics import median
 
 import pytest
 import requests
@@ -110,9 +111,7 @@ def test_many_that_send_half_a_head_hold_up_nobody(server):
     with ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(connect(server)).sendall(b"GET /metrics HTT")
-        assert (
-            min(seconds_of_a_scrape(server) for _ in range(5)) < 1
-        )  # a busy machine has bad moments
+        assert median(seconds_of_a_scrape(server) for _ in range(5)) < 1
 
 
 def test_a_head_that_is_not_whole_in_time_is_cut(server, monkeypatch):
