@@ -18,7 +18,6 @@ from sqlalchemy import text
 from service.api.express import Express
 from service.app import create_app, services_of
 from service.container import build
-from service.observability.request_log import RequestLogging
 from service.settings import Settings
 from service.store.database import Database
 from service.store.tables import metadata
@@ -111,8 +110,7 @@ class Installation:
             AssertionError: It has changed what is not in rows: it should have had its own.
         """
         assert not services_of(self.app).drain.begun, "a test left the shared application draining"
-        assert isinstance(self.app.wsgi_app, RequestLogging)
-        assert isinstance(self.app.wsgi_app.app, Express), "a test left another way to answer"
+        assert isinstance(self.app.wsgi_app, Express), "a test left another way to answer"
         assert self.schema == self.found_schema(), "a test needs the mark own_database"
 
 

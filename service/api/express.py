@@ -1,80 +1,91 @@
 """A shorter way to the views of plain calls, which need nothing of a framework.
 
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
-view, authenticates the caller and writes the answer with the parts that Flask's way has, in its
-order, but without Flask. What is not plain (a query, a name that is no name or beyond ASCII) goes
-to Flask, untouched; so does whatever is raised, as problems are written there.
+operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. What is
+not plain (a query, a name that is no name or beyond ASCII) goes to Flask, untouched.
 `docs/adr/0009-plain-calls.md` says what it saves.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from service.api.answers import JSON, NOT_CACHED, as_json
-from service.api.arrival import RAISED, has_encoded_slash
-from service.api.operation import Operation, Said
+from service.api.operation import Operation
+from service.api.pipeline import perform
+from service.api.problems.writer import ProblemWriter
+from service.api.reply import Reply, encoded_path
 from service.api.schemas.fields import Name
 from service.auth.bearer import Authenticate
-from service.auth.caller import Scope
-from service.call import deadlines
 from service.domain.names import is_name
-from service.observability.request_log import current_record
+from service.observability.request_log import RequestLog, RequestLogging
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+_CALL = "discount.plain_call"
+"""Where, in a WSGI environment, stands which plain call a request is."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The paths of an operation, and what they lead to."""
+class PlainCall(NamedTuple):
+    """A call whose path names everything that it needs."""
 
-    path: str
+    operation: Operation
+    arguments: Mapping[str, str]
+
+
+class Route(NamedTuple):
+    """The paths of an operation."""
+
+    operation: Operation
     pattern: re.Pattern[str]
     longest: Mapping[str, int]
     """Most characters of each name."""
     defaults: Mapping[str, str]
     """What the view gets where there is no query."""
-    scope: Scope
-    view: Callable[..., Said]
 
-    def arguments(self, path: str) -> dict[str, str] | None:
-        """Return what the view is called with, if the path is one of these."""
+    def match(self, path: str) -> PlainCall | None:
+        """Return the call, if the path is one of these."""
         found = self.pattern.fullmatch(path)
         if found is None:
             return None
         names = found.groupdict()
         if all(is_name(text, self.longest[name]) for name, text in names.items()):
-            return {**self.defaults, **names}
+            return PlainCall(self.operation, {**self.defaults, **names})
         return None
 
 
 class Express:
-    """Answers plain calls; hands all else on.
+    """A WSGI middleware that answers plain calls, and hands all else on.
 
     Args:
         app: Answers all else.
         operations: All that there are; those that are plain get a shorter way.
-        authenticate: Tells who calls.
+        authenticate: Returns who calls.
+        requests: Logs the calls.
+        problems: Writes what is answered where a call fails.
     """
 
     def __init__(
-        self, app: "WSGIApplication", operations: Iterable[Operation], authenticate: Authenticate
+        self,
+        app: "WSGIApplication",
+        operations: Iterable[Operation],
+        authenticate: Authenticate,
+        requests: RequestLog,
+        problems: ProblemWriter,
     ) -> None:
         self.app = app
-        self._authenticate = authenticate
+        self._authenticate, self._problems = authenticate, problems
+        self._logged = RequestLogging(self._answer, requests)
         self._routes: dict[str, list[Route]] = {}
         for each in operations:
             if each.plain:
                 self._routes.setdefault(each.method, []).append(_route(each))
         lines = [
-            f"{method} {re.sub(_PARAMETER, '[^/ ?]+', route.path)} HTTP/1\\.1\r\n"
+            f"{method} {re.sub(_PARAMETER, '[^/ ?]+', route.operation.path)} HTTP/1\\.1\r\n"
             for method, routes in self._routes.items()
             for route in routes
         ]
@@ -88,40 +99,34 @@ class Express:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request."""
-        path = environ["PATH_INFO"]
-        if (
-            path.isascii()
-            and not environ.get("QUERY_STRING")
-            and not has_encoded_slash(environ)
-            and not deadlines.is_over()
-        ):
+        call = self._plain_call(environ)
+        if call is None:
+            return self.app(environ, start_response)
+        environ[_CALL] = call
+        return self._logged(environ, start_response)
+
+    def _plain_call(self, environ: "WSGIEnvironment") -> PlainCall | None:
+        path: str = environ["PATH_INFO"]
+        if path.isascii() and not environ.get("QUERY_STRING"):
             for route in self._routes.get(environ["REQUEST_METHOD"], ()):
-                arguments = route.arguments(path)
-                if arguments is not None:
-                    return self._answer(route, arguments, environ, start_response)
-        return self.app(environ, start_response)
+                call = route.match(path)
+                if call is not None:
+                    return call
+        return None
 
     def _answer(
-        self,
-        route: Route,
-        arguments: Mapping[str, str],
-        environ: "WSGIEnvironment",
-        start_response: "StartResponse",
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Do what `arrive`, the guard and `operation` do."""
-        record = current_record()
-        record.route = route.path
+        operation, arguments = environ[_CALL]
         try:
-            caller = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
-            caller.authorize(route.scope, arguments["brand"])
-            record.note_subject(arguments)
-            content, status = route.view(**arguments)
-            body = as_json(content)
-        except Exception as error:  # noqa: BLE001 - it is raised again where problems are written
-            environ[RAISED] = error
-            return self.app(environ, start_response)
-        fields = [("Content-Type", JSON), ("Content-Length", str(len(body))), NOT_CACHED]
-        start_response(_line(status), fields)
+            brand = arguments["brand"]
+            result = perform(operation, environ, self._authenticate, brand, lambda: arguments)
+            reply = cast("Reply", result)  # as plain views have no stream
+            body, fields = reply.encoded()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is written there
+            reply = self._problems.write(error, encoded_path(environ["PATH_INFO"]))
+            body, fields = reply.encoded()
+        start_response(_line(reply.status), fields)
         return (body,)
 
 
@@ -129,12 +134,10 @@ def _route(operation: Operation) -> Route:
     """Read from an operation what its plain calls look like."""
     names: dict[str, Any] = operation.parameters().fields if operation.parameters else {}
     return Route(
-        path=operation.path,
+        operation=operation,
         pattern=re.compile(re.sub(_PARAMETER, r"(?P<\1>[^/]+)", operation.path)),
         longest={name: field.longest for name, field in names.items() if isinstance(field, Name)},
         defaults=operation.query().load({}),
-        scope=operation.scope,
-        view=cast("Callable[..., Said]", operation.view),
     )
 
 
