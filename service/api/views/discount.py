@@ -15,7 +15,7 @@ from service.domain.errors import (
     NoCodesLeft,
 )
 from service.observability.metrics.instruments import Metrics
-from service.usecases.ports import Store
+from service.usecases.ports.store import Store
 
 
 class DiscountViews:
