@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from flask import Flask
 
-from service.api.express import Express
 from service.api.openapi.routes import serve_docs
 from service.api.operation import Views, operations_of
 from service.api.problems.handlers import handle_errors
@@ -21,6 +20,7 @@ from service.api.views.reservations import ReservationViews
 from service.container import Services
 from service.observability.probes import Probes
 from service.observability.request_log import RequestLogging
+from service.server.fast_path.dispatch import Express
 from service.store.extension import DatabaseExtension
 
 _NAME = "discount"

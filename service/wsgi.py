@@ -4,7 +4,7 @@ import sys
 
 from service.app import create_app
 from service.container import build
-from service.server.tasks import TaskSignals
+from service.server.fast_path.tasks import TaskSignals
 from service.settings import SettingsError, load_settings
 
 try:

@@ -15,9 +15,9 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import text
 
-from service.api.express import Express
 from service.app import create_app, services_of
 from service.container import build
+from service.server.fast_path.dispatch import Express
 from service.settings import Settings
 from service.store.database import Database
 from service.store.tables import metadata

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gunicorn.workers.gthread import TConn
 
-from service.server.http.plain import answer_plain
+from service.server.fast_path.request import answer_plain
 from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:

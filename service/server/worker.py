@@ -16,15 +16,15 @@ from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.arrivals import Arrivals
 from service.server.connections import ConnectionWorker
+from service.server.fast_path.calls import PlainCalls
+from service.server.fast_path.request import MAX_HEAD
+from service.server.fast_path.tasks import Tasks
 from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
-from service.server.http.plain import MAX_HEAD
 from service.server.http.receiving import READ_WITHIN_S, Incoming, Progress
 from service.server.http.streaming import CONTINUE
-from service.server.plain_calls import PlainCalls
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_of, refusal
-from service.server.tasks import Tasks
 from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:

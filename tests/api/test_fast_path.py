@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from service.api.express import Express
 from service.app import create_app, services_of
 from service.container import build
+from service.server.fast_path.dispatch import Express
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
 from tests.creating import add_codes

@@ -9,8 +9,8 @@ from gunicorn.http.wsgi import create
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from service.server.fast_path.request import MAX_HEAD, answer_plain, read_plain
 from service.server.http.head import read_head
-from service.server.http.plain import MAX_HEAD, answer_plain, read_plain
 
 CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567), server=("10.1.2.4", 5000))
 FETCH = (

@@ -14,8 +14,8 @@ from gunicorn.workers.gthread import TConn
 from service.call import deadlines
 from service.domain.errors import ServiceError, Unavailable
 from service.server.arrivals import MAX_RECEIVED
-from service.server.http.plain import answer_plain, read_plain
-from service.server.tasks import Tasks
+from service.server.fast_path.request import answer_plain, read_plain
+from service.server.fast_path.tasks import Tasks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
