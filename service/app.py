@@ -7,7 +7,7 @@ from flask import Flask
 from service.api.openapi.routes import serve_docs
 from service.api.operation import Views, operations_of
 from service.api.problems.handlers import handle_errors
-from service.api.routes import serve_operations, served_operations
+from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.codes import CodeViews
 from service.api.views.discount import DiscountViews
@@ -20,11 +20,9 @@ from service.api.views.reservations import ReservationViews
 from service.container import Services
 from service.observability.probes import Probes
 from service.observability.request_log import RequestLogging
-from service.server.fast_path.dispatch import Express
 from service.store.extension import DatabaseExtension
 
 _NAME = "discount"
-_EXPRESS = "discount-express"
 
 
 def create_app(services: Services) -> Flask:
@@ -42,14 +40,6 @@ def create_app(services: Services) -> Flask:
     serve_docs(app)
     probes = Probes(app.wsgi_app, services.readiness)
     app.wsgi_app = RequestLogging(probes, services.requests)  # type: ignore[method-assign]
-    if services.settings.fast_path:
-        app.wsgi_app = app.extensions[_EXPRESS] = Express(  # type: ignore[method-assign]
-            app.wsgi_app,
-            served_operations(app),
-            services.authenticate,
-            services.requests,
-            services.problems,
-        )
     return app
 
 
@@ -57,12 +47,6 @@ def services_of(app: Flask) -> Services:
     """Return the services that an application was built over."""
     services: Services = app.extensions[_NAME]
     return services
-
-
-def express_of(app: Flask) -> Express:
-    """Return what answers the plain calls of an application that has its fast path."""
-    express: Express = app.extensions[_EXPRESS]
-    return express
 
 
 def _views(services: Services) -> Iterable[Views]:

@@ -13,7 +13,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from service.app import create_app, services_of
 from service.container import build
-from service.server.fast_path.dispatch import Express
+from service.server.fast_path.dispatch import FastPath
+from service.server.fast_path.entry import install
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
 from tests.creating import add_codes
@@ -45,8 +46,9 @@ GOOD = ("Authorization", TOKENS["good"])
 def served(tmp_path_factory):
     """An application with one brand, whose codes are soon gone, and what it logs."""
     log = Lines()
-    url = f"sqlite:///{tmp_path_factory.mktemp('express')}/discount.db"
+    url = f"sqlite:///{tmp_path_factory.mktemp('both-ways')}/discount.db"
     app = create_app(build(Settings(database_url=url, jwt_secret=SECRET), log_stream=log))
+    install(app)
     storage = services_of(app).storage
     upgrade(storage.database)
     add_codes(storage.store, "brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
@@ -58,9 +60,9 @@ def ask(served: tuple[Flask, Lines], by: str, **said):
     """Ask by one of the ways; return all that the caller and operations are told."""
     app, log = served
     log.forget()
-    express = app.wsgi_app
-    assert isinstance(express, Express)
-    way = express.app if by == "flask" else express
+    fast_path = app.wsgi_app
+    assert isinstance(fast_path, FastPath)
+    way = fast_path.app if by == "flask" else fast_path
     body, status, headers = run_wsgi_app(way, environ(**said))
     (line,) = [json.loads(line) for line in log.text.splitlines()]
     for varies in ("timestamp", "duration_ms"):
@@ -128,8 +130,8 @@ def test_whatever_is_asked_both_ways_say_the_same(
     path = call[1].format(brand=brand, campaign=campaign, user=user) + end
     headers = [("Authorization", TOKENS[who]), *more]
     said = {"method": method or call[0], "path": path, "query": query, "headers": headers}
-    ask(served, "express", **said)
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    ask(served, "fast path", **said)
+    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
 
 
 @pytest.mark.parametrize("query", ["", *ODD_QUERIES])
@@ -137,8 +139,8 @@ def test_whatever_is_asked_both_ways_say_the_same(
 def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
     path = path.format(brand="brand1", campaign="default", user="user1")
     said = {"method": method, "path": path, "query": query, "headers": [GOOD]}
-    ask(served, "express", **said)
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    ask(served, "fast path", **said)
+    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
 
 
 @pytest.mark.parametrize("place", ["brand", "campaign", "user"])
@@ -147,7 +149,7 @@ def test_whatever_the_name_both_ways_say_the_same(served, place, name):
     usual = {"brand": "brand1", "campaign": "default", "user": "user1"}
     path = RESERVATION.format(**{**usual, place: name})
     said = {"method": "GET", "path": path, "headers": [GOOD]}
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
 
 
 @pytest.mark.parametrize("who", TOKENS)
@@ -158,8 +160,8 @@ def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
         "path": path.format(brand="brand1", campaign="default", user="user1"),
         "headers": [("Authorization", TOKENS[who])],
     }
-    ask(served, "express", **said)
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    ask(served, "fast path", **said)
+    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
 
 
 @on_sqlite

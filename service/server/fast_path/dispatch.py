@@ -1,4 +1,4 @@
-"""A shorter way to the views of plain calls, which need nothing of a framework.
+"""Dispatch before Flask: plain calls need nothing of a framework.
 
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
 operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. What is
@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from service.api.operation import Operation
 from service.api.pipeline import perform
-from service.api.problems.writer import ProblemWriter
 from service.api.reply import Reply, encoded_path
 from service.api.schemas.fields import Name
-from service.auth.bearer import Authenticate
+from service.container import Services
 from service.domain.names import is_name
-from service.observability.request_log import RequestLog, RequestLogging
+from service.observability.request_log import RequestLogging
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -58,28 +57,24 @@ class Route(NamedTuple):
         return None
 
 
-class Express:
+class FastPath:
     """A WSGI middleware that answers plain calls, and hands all else on.
 
     Args:
         app: Answers all else.
         operations: All that there are; those that are plain get a shorter way.
-        authenticate: Returns who calls.
-        requests: Logs the calls.
-        problems: Writes what is answered where a call fails.
+        services: What both ways are made of.
     """
 
     def __init__(
         self,
         app: "WSGIApplication",
         operations: Iterable[Operation],
-        authenticate: Authenticate,
-        requests: RequestLog,
-        problems: ProblemWriter,
+        services: Services,
     ) -> None:
         self.app = app
-        self._authenticate, self._problems = authenticate, problems
-        self._logged = RequestLogging(self._answer, requests)
+        self._authenticate, self._problems = services.authenticate, services.problems
+        self._logged = RequestLogging(self._answer, services.requests)
         self._routes: dict[str, list[Route]] = {}
         for each in operations:
             if each.plain:
