@@ -46,7 +46,7 @@ COPIES = [
     (README, r": # bits from", codes.LENGTH * 5),
     (README, r"q=#;w=10", RATE.calls),
     (README, r"q=50000;w=#", RATE.seconds),
-    (README, r"is # calls in", RATE.calls),
+    (README, r"means # calls in", RATE.calls),
     (README, r"calls in # seconds", RATE.seconds),
     (README, r"`#/10s`", RATE.calls),
     (README, r"in production `#`", PRODUCTION_DRAIN_S),
