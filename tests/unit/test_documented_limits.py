@@ -64,7 +64,7 @@ COPIES = [
     ("docs/logs.md", r"at most every # s from", EVERY_S),
     ("docs/metrics.md", r"waits # s for that", ASK_WITHIN_S),
     ("docs/runbooks/database-unreachable.md", r"answer within # s", ASK_WITHIN_S),
-    ("docs/runbooks/database-unreachable.md", r"own question has # s", ASK_WITHIN_S),
+    ("docs/runbooks/database-unreachable.md", r"own query has # s", ASK_WITHIN_S),
     ("docs/runbooks/clock-skew.md", r"more than # s ahead", LEEWAY_S),
     ("deploy/k8s/components/monitoring/rules.yaml", r"are more than # seconds", LEEWAY_S),
     ("docs/postgresql.md", r"`statement_timeout` \(# s\)", STATEMENT_S),
