@@ -80,7 +80,7 @@ class SQLTransaction:
         return pools.make_pool(self._connection, brand, campaign, self.now)
 
     def mint(self, pool: Pool, count: int) -> Sequence[str]:
-        return staged_codes.avoiding(self._connection, pool.brand_id, self._mint)(count)
+        return staged_codes.excluding(self._connection, pool.brand_id, self._mint)(count)
 
     def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
         return self._dialect.insert_codes(self._connection, pool, codes, self.now)
