@@ -48,7 +48,7 @@ class WriteLock:
 
     @contextmanager
     def _opened(self) -> Iterator[int | None]:
-        """Open the file anew, as a lock belongs to its open file description; `None` if that fails."""
+        """Open the file anew, as each open file has a lock of its own; `None` if that fails."""
         try:
             descriptor = os.open(self._file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
