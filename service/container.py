@@ -48,7 +48,7 @@ from service.store.repositories.status import SQLStatus
 from service.store.repositories.store import SQLStore
 from service.store.schema import why_not_ready
 from service.store.signals import Signals
-from service.usecases.import_files import Budgets
+from service.usecases.ports.imports import Budgets
 
 if TYPE_CHECKING:
     from service.observability.tracing import Tracing

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from service.domain.codes import Mint
 from service.domain.model import Idempotency, Millis
 from service.store.repositories.store import SQLStore
 from service.usecases.codes import create_codes
-from service.usecases.ports import Mint
 
 
 def add_codes(

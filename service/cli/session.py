@@ -35,10 +35,10 @@ from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.schema import why_not_ready
-from service.usecases.job_ports import SpaceLow, Step
 from service.usecases.jobs import add_job, cancel_job
 from service.usecases.keys import JobKey
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.work import SpaceLow, Step
 from service.usecases.working import Worker
 
 LOOK_EVERY_S = 0.2

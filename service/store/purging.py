@@ -13,7 +13,7 @@ from sqlalchemy import Connection, TextClause, bindparam, text
 from service.domain.model import Millis
 from service.store.database import Database
 from service.store.imports.files import SQLImports
-from service.usecases.ports import KEPT_MS
+from service.usecases.idempotency import KEPT_MS
 
 BRANDS_AT_ONCE = 500
 """Brands in which one step looks for what is old."""

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from sqlalchemy import Connection
 
 from service.domain import codes
+from service.domain.codes import Mint
 from service.domain.jobs import Job, JobState, Order, new_job_id
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.store.database import Database, Result
@@ -16,15 +17,14 @@ from service.store.jobs import rows as jobs
 from service.store.repositories import pools, stored_answers
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports import Mint
-from service.usecases.transactions import StoredAnswer, Transaction
+from service.usecases.ports.transaction import StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
 """The lock of whoever takes a part of a budget of imports: "imports" in ASCII."""
 
 
 class SQLWrites:
-    """Implements `service.usecases.transactions.Writes`, which documents the method.
+    """Implements `service.usecases.ports.transaction.Writes`, which documents the method.
 
     Args:
         database: Where the transactions are.
@@ -49,7 +49,7 @@ class SQLWrites:
 
 
 class SQLTransaction:
-    """Implements `service.usecases.transactions.Transaction`, which documents the methods."""
+    """Implements `service.usecases.ports.transaction.Transaction`, which documents the methods."""
 
     def __init__(self, connection: Connection, reserve: Reserve, mint: Mint, now: Millis) -> None:
         """Act on a connection in a transaction."""

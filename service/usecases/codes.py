@@ -7,8 +7,9 @@ from service.domain.model import AnswerKind, Idempotency, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.usecases.idempotency import replay
 from service.usecases.keys import Pool
-from service.usecases.ports import Clock, Store, system_clock
-from service.usecases.transactions import Transaction
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.store import Store
+from service.usecases.ports.transaction import Transaction
 
 MAX_PER_CALL = 1000
 """Most codes that one synchronous call makes."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from service.domain.errors import Conflict
 from service.domain.model import Idempotency
-from service.usecases.ports import KEPT_MS
-from service.usecases.transactions import Transaction
+from service.usecases.ports.transaction import Transaction
+
+KEPT_MS = 24 * 60 * 60 * 1000
+"""How long an idempotency key is good for."""
 
 
 def replay(tx: Transaction, idempotency: Idempotency | None) -> Sequence[str] | None:

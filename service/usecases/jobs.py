@@ -9,10 +9,10 @@ from service.domain.model import AnswerKind, Idempotency
 from service.domain.wording import counted
 from service.usecases.codes import campaign_for_codes
 from service.usecases.idempotency import replay
-from service.usecases.job_ports import Jobs
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports import Clock, system_clock
-from service.usecases.transactions import Transaction
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.jobs import Jobs
+from service.usecases.ports.transaction import Transaction
 
 FIRST_TOTAL = "first_total"
 """The parameter that keeps how many rows there seemed to be when the job was asked for."""

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import requests
 
-from service.usecases.exports import ROWS_AT_ONCE
+from service.usecases.ports.exports import ROWS_AT_ONCE
 from tests.postgresql import fresh_database, migrated
 from tests.running import SERVE, Running, free_port, running
 from tests.tokens import bearer

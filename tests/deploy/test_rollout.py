@@ -7,7 +7,7 @@ import pytest
 from service.observability.probes import READY_WITHIN_S
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from service.store.postgresql.pool import PATIENCE_S
-from service.usecases.job_ports import LEASE_MS
+from service.usecases.ports.work import LEASE_MS
 from tests.engines import on_sqlite
 from tests.waiting import wait_until
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from service.store.postgresql.reservations import RESERVE
 from service.store.repositories.reservations import HELD
 from service.store.sqlite.reservations import CLAIM, COUNT_CLAIM
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.load.errors import BenchmarkError
 from tests.load.servers import SERVER_CORE, on_core
 

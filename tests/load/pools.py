@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.store.dialect import Part, dialect_of
 from service.store.repositories.loading import load_codes
 from service.store.repositories.pools import find_pool, make_pool
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.load.errors import BenchmarkError
 from tests.tokens import SECRET
 

@@ -57,9 +57,12 @@ def module(now, before):
 
 
 def key_of(brand_id, job_id):
-    """Make the key of a job; its class was elsewhere until version 0.1, but is there still."""
-    key: Any = import_module("service.usecases.job_ports").JobKey
-    return key(brand_id, job_id)
+    """Make the key of a job; its class was elsewhere until version 0.1."""
+    try:
+        keys: Any = import_module("service.usecases.keys")
+    except ModuleNotFoundError:
+        keys = import_module("service.usecases.job_ports")
+    return keys.JobKey(brand_id, job_id)
 
 
 def make_chunks_small():

@@ -16,8 +16,9 @@ from service.store.jobs.leases import PAUSED, SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
+from service.usecases.idempotency import KEPT_MS
 from service.usecases.jobs import cancel_job, generate_codes
-from service.usecases.ports import KEPT_MS, system_clock
+from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep

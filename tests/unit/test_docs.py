@@ -13,7 +13,7 @@ from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics
 from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.settings import HOME
-from service.usecases.job_ports import JobsNow
+from service.usecases.ports.jobs import JobsNow
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 

@@ -22,8 +22,8 @@ from service.store.postgresql.connection import STATEMENT_S
 from service.store.postgresql.database import MIGRATION_LOCK_MS
 from service.store.postgresql.pool import HASTE_S, PATIENCE_S, SERVER_SETTINGS
 from service.usecases.codes import MAX_PER_CALL
-from service.usecases.job_ports import LEASE_MS
-from service.usecases.ports import KEPT_MS
+from service.usecases.idempotency import KEPT_MS
+from service.usecases.ports.work import LEASE_MS
 from service.worker.loop import RETRY_S
 from tests.history import rules_answers
 

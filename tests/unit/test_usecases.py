@@ -17,10 +17,10 @@ from service.domain.errors import (
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order
 from service.domain.model import Idempotency, State
 from service.usecases.codes import MAX_ROUNDS, create_codes
+from service.usecases.idempotency import KEPT_MS
 from service.usecases.jobs import add_job, cancel_job, generate_codes
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports import KEPT_MS
-from service.usecases.transactions import StoredAnswer
+from service.usecases.ports.transaction import StoredAnswer
 
 NOW = 1_000_000_000
 KEY = Idempotency(b"key", b"content")

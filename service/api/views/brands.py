@@ -11,7 +11,7 @@ from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, Campaign
-from service.usecases.ports import Store
+from service.usecases.ports.store import Store
 
 
 def brand_views(store: Store, cursors: Cursors) -> Blueprint:

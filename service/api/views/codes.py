@@ -25,7 +25,7 @@ from service.domain.model import Code, State
 from service.observability.metrics.instruments import Metrics
 from service.observability.request_log import current_record
 from service.usecases.codes import MAX_PER_CALL, create_codes
-from service.usecases.ports import Store
+from service.usecases.ports.store import Store
 
 CODES_ANSWER = Answer(
     f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",

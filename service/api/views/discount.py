@@ -16,7 +16,7 @@ from service.domain.errors import (
     NoCodesLeft,
 )
 from service.observability.metrics.instruments import Metrics
-from service.usecases.ports import Store
+from service.usecases.ports.store import Store
 
 
 def discount_views(store: Store, metrics: Metrics) -> Blueprint:

@@ -21,7 +21,7 @@ from service.domain.model import State
 from service.formats.columns import CODE_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import code_table, written
-from service.usecases.exports import Exports
+from service.usecases.ports.exports import Exports
 
 
 def export_views(exports: Exports, transfers: Transfers) -> Blueprint:

@@ -33,10 +33,11 @@ from service.domain.errors import (
 from service.formats.columns import REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import report_table, written
-from service.usecases.imports import Imports, Received, digest, import_codes, receive
-from service.usecases.job_ports import Jobs
+from service.usecases.imports import Received, digest, import_codes, receive
 from service.usecases.jobs import request_job
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.imports import Imports
+from service.usecases.ports.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from service.domain.errors import (
 from service.domain.jobs import Job
 from service.formats.timestamps import timestamp
 from service.observability.request_log import current_record
-from service.usecases.job_ports import Jobs
 from service.usecases.jobs import cancel_job, generate_codes
+from service.usecases.ports.jobs import Jobs
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
 ACCEPTED = Answer(

@@ -11,7 +11,7 @@ from service.domain.model import Reservation
 from service.observability.metrics.instruments import Metrics
 from service.observability.request_log import current_record
 from service.usecases import reservations
-from service.usecases.ports import Store
+from service.usecases.ports.store import Store
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
 

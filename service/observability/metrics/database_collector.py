@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import JobState
 from service.domain.model import Levels, Room
-from service.usecases.job_ports import JobsNow
+from service.usecases.ports.jobs import JobsNow
 
 ASK_WITHIN_S = 0.7
 """How long a scrape waits for the database; the whole of it has a second."""

@@ -16,17 +16,17 @@ from service.store.repositories import stored_answers
 from service.store.repositories.pools import find_pool
 from service.store.tables import import_refusal
 from service.store.transaction import SQLWrites
-from service.usecases.exports import ROWS_AT_ONCE
-from service.usecases.import_files import Budgets
 from service.usecases.keys import FileKey
-from service.usecases.transactions import Transaction
+from service.usecases.ports.exports import ROWS_AT_ONCE
+from service.usecases.ports.imports import Budgets
+from service.usecases.ports.transaction import Transaction
 
 DROP_WITHIN_S = 1.0
 """How long the caller of a refused list waits while it is deleted; workers purge the rest."""
 
 
 class SQLImports(SQLWrites):
-    """Implements `service.usecases.imports.Imports`, which documents the methods."""
+    """Implements `service.usecases.ports.imports.Imports`, which documents the methods."""
 
     def __init__(self, database: Database, budgets: Budgets | None = None) -> None:
         """Keep everything in `database`, within `budgets` if there are any."""

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.sql.elements import TextClause
 
+from service.domain.codes import Mint
 from service.store.dialect import dialect_of
 from service.store.imports.staging import LIVE_FILES
 from service.store.tables import code, import_row
 from service.usecases.keys import FileKey
-from service.usecases.ports import Mint
 
 _TAKEN = """
     SELECT value FROM {codes} AS given

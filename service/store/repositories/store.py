@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from service.domain.codes import mint
+from service.domain.codes import Mint, mint
 from service.domain.errors import NoCodesLeft
 from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
 from service.store.database import Database
@@ -10,11 +10,10 @@ from service.store.repositories import codes, listings, pools
 from service.store.repositories.reservations import Reservations
 from service.store.repositories.vain_requests import VainRequests
 from service.store.transaction import SQLWrites
-from service.usecases.ports import Mint
 
 
 class SQLStore(SQLWrites):
-    """Implements `service.usecases.ports.Store`, which documents the methods."""
+    """Implements `service.usecases.ports.store.Store`, which documents the methods."""
 
     def __init__(self, database: Database, reservations: Reservations, mint: Mint = mint) -> None:
         """Keep everything in `database`, and make reservations as its engine does."""

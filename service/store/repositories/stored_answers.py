@@ -12,8 +12,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from service.domain.model import AnswerKind, Idempotency, Millis
 from service.store.dialect import dialect_of
 from service.store.tables import idempotency
-from service.usecases.ports import KEPT_MS
-from service.usecases.transactions import StoredAnswer
+from service.usecases.idempotency import KEPT_MS
+from service.usecases.ports.transaction import StoredAnswer
 
 ANSWER = r'\["[A-Za-z0-9-]+"(, ?"[A-Za-z0-9-]+")*\]'
 """What a stored answer looks like, as a regular expression: an array of codes, or of one job."""

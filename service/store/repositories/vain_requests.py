@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from service.domain.errors import Unavailable
 from service.domain.model import Millis
 from service.store.database import Database
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 
 WRITE_EVERY_S = 10.0
 AGAIN_AFTER_S = 300.0

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from service.domain.model import Level, Levels, Room
 from service.observability.metrics.database_collector import StoreCollector, StoreWatch
-from service.usecases.job_ports import JobsNow
+from service.usecases.ports.jobs import JobsNow
 
 LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)
 ROOM = Room(disk=1000, reusable=20, reserve=300)
