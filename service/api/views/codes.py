@@ -1,7 +1,7 @@
 """The codes of a campaign: creating them, listing them, showing one."""
 
 from service.api.cursors import Cursors
-from service.api.idempotency import REPLAYED, idempotency, reply_once
+from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
@@ -45,12 +45,12 @@ def create(
     status: int,
 ) -> Reply:
     """Create codes, or answer a retry; count and answer."""
-    once = idempotency(key, [brand, campaign, count])
-    codes, new = create_codes(store, brand, campaign, count, once=once)
+    idempotency = idempotency_of(key, [brand, campaign, count])
+    codes, new = create_codes(store, brand, campaign, count, idempotency=idempotency)
     if new:
         metrics.created(len(codes))
     current_record().outcome = "created" if new else "replayed"
-    return reply_once(codes, status, new=new)
+    return reply_idempotent(codes, status, new=new)
 
 
 class CodeViews:

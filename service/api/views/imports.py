@@ -9,7 +9,7 @@ from typing import ClassVar
 from flask import Response, request
 
 from service.api.http_errors import NotAcceptable, RequestTimeout
-from service.api.idempotency import idempotency
+from service.api.idempotency import idempotency_of
 from service.api.lists import accepted, streamed
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
@@ -98,10 +98,12 @@ class ImportViews:
         form = sent_form(self.max_bytes)
         with self.transfers.place(brand, current_caller()) as pace:
             received = self._received(brand, campaign, idempotency_key, paced_in(blocks(), pace))
-        once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
+        idempotency = idempotency_of(
+            idempotency_key, [brand, campaign, form, dry_run, received.digest]
+        )
         job, new = import_codes(
             self.imports,
-            partial(request_job, self.jobs, brand, campaign, once=once),
+            partial(request_job, self.jobs, brand, campaign, idempotency=idempotency),
             received,
             form=form,
             dry_run=dry_run,
@@ -148,8 +150,8 @@ class ImportViews:
         self, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
     ) -> Received:
         """Take a list in; nothing is kept of one that an earlier answer is for."""
-        once = idempotency(key, None)
-        if once and self.imports.is_answered(once.key, system_clock()):
+        idempotency = idempotency_of(key, None)
+        if idempotency and self.imports.is_answered(idempotency.key, system_clock()):
             return digest(body, self.max_bytes)
         announced = request.content_length
         return receive(self.imports, brand, campaign, body, self.max_bytes, announced=announced)

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.api.cursors import Cursors
-from service.api.idempotency import REPLAYED, idempotency, reply_once
+from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
 from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
 from service.api.reply import Reply
@@ -57,7 +57,7 @@ def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Reply:
     current_record().outcome = "created" if new else "replayed"
     names = {"brand": quote(brand, safe=""), "campaign": quote(campaign, safe="")}
     location = ("Location", f"{PATH.format(**names)}/{job.id}")
-    return reply_once(job_object(brand, campaign, job), 202, new=new, headers=(location,))
+    return reply_idempotent(job_object(brand, campaign, job), 202, new=new, headers=(location,))
 
 
 class JobViews:
@@ -92,7 +92,7 @@ class JobViews:
             campaign,
             count,
             requested_by=current_caller().subject,
-            once=idempotency(idempotency_key, [brand, campaign, kind, count]),
+            idempotency=idempotency_of(idempotency_key, [brand, campaign, kind, count]),
         )
         return accept(brand, campaign, job, new=new)
 
