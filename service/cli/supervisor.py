@@ -19,7 +19,7 @@ WELL_AFTER_S = 10.0
 BEGINS_WITHIN_S = 30.0
 """What ends by itself sooner, the first time, would end again: a setting is wrong."""
 LOOK_EVERY_S = 0.1
-IMPATIENT_AFTER_S = 1.0
+REPEATED_SIGNAL_AFTER_S = 1.0
 """A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
 _AS_TOLD = -signal.SIGTERM
 """How a process ends that we have told to, if it had hardly begun: else it ends with 0."""
@@ -115,7 +115,7 @@ class Supervisor:
     def _hear(self) -> None:
         """Note that we are to stop; to tell is the loop's: a child may just be being started."""
         now = time.monotonic()
-        if self._heard_at is None or now - self._heard_at > IMPATIENT_AFTER_S:
+        if self._heard_at is None or now - self._heard_at > REPEATED_SIGNAL_AFTER_S:
             self._heard_at = now
             self._to_tell = True
 

@@ -17,7 +17,7 @@ SHORT = Plan(
     most=4,
     calls=300,
     clients=8,
-    hasty=2,
+    short_timeouts=2,
     pause_s=0.2,
     audited=2,
 )

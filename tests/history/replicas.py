@@ -73,11 +73,11 @@ class Replica:
 
         wait_until(asked, f"{self.log} does not get ready")
 
-    def ask(self, patience: float = 1.0) -> None:
+    def ask(self, timeout: float = 1.0) -> None:
         """Ask `/readyz`; no answer in time is no news."""
         connection = Connection(self.address)
         try:
-            ready = connection.call(READYZ, patience).status == 200
+            ready = connection.call(READYZ, timeout).status == 200
             self.state = State.READY if ready else State.UNREADY
         except CallError as error:
             if error.failure is not CallFailure.TIMEOUT:

@@ -10,7 +10,7 @@ from tests.history.history import CREATES, RESERVES, Call, CallFailure, Kind
 MAX_PER_CALL = 1000
 COUNTS_LAG_S = 5.0
 """How old counts may be on PostgreSQL."""
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 """Who waits less is answered too late by their own fault."""
 
 SUCCESS = {
@@ -144,7 +144,7 @@ def rolling_restarts_lose_no_call(facts: Facts) -> Violations:
     """While replicas restart one by one, who heeds `/readyz` gets an answer to every call."""
     for call in facts.history.calls:
         lost = call.failure in {CallFailure.REFUSED, CallFailure.CUT} or (
-            call.failure is CallFailure.TIMEOUT and call.ended - call.began > PATIENCE_S
+            call.failure is CallFailure.TIMEOUT and call.ended - call.began > TIMEOUT_S
         )
         if lost and any(
             roll.began <= call.began and call.ended <= roll.ended for roll in facts.history.rolls
