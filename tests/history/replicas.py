@@ -112,7 +112,7 @@ class Replica:
         self.process.wait(START_WITHIN_S)
         self.start()
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Tell it to stop, at once; a second word is what spares the draining."""
         for _ in range(2):
             self.process.terminate()
@@ -189,7 +189,7 @@ def serving(
             replica.begin()
             stack.callback(replica.stop)
         for replica in replicas:
-            stack.callback(replica.tell_to_stop)
+            stack.callback(replica.request_stop)
         for replica in replicas:
             replica.wait_until_ready()
         together = Replicas(replicas, proxies)

@@ -75,7 +75,7 @@ def what_was_created_is_found(facts: Facts) -> Violations:
 def shown_codes_are_not_behind(facts: Facts) -> Violations:
     """A code is shown as reserved once its holder was told, and not before they asked."""
     known: dict[BrandCode, float] = {}
-    for holder, answers in facts.told.items():
+    for holder, answers in facts.answered.items():
         for code, _ in answers:
             known[holder[0], code] = facts.known[holder]
     taken = {key: facts.taken(row) for key, rows in facts.rows.items() for row in rows}
@@ -91,7 +91,7 @@ def shown_codes_are_not_behind(facts: Facts) -> Violations:
             if key not in taken:
                 yield Violation(f"{key} was shown, and is not there in the end", (call,))
             elif item["state"] == "available" and known.get(key, inf) < call.began:
-                yield Violation(f"{key} was told to its holder, and is shown as free", (call,))
+                yield Violation(f"{key} was answered to its holder, and is shown as free", (call,))
             elif item["state"] != "available" and taken[key] > call.ended:
                 yield Violation(f"{key} is shown as taken, and nobody had asked", (call,))
 

@@ -184,6 +184,6 @@ def verify(folder: Path, url: str) -> None:
 
 
 def _discount(env: Mapping[str, str], *words: str) -> None:
-    said = subprocess.run([DISCOUNT, *words], env=env, check=False, capture_output=True, text=True)
-    if said.returncode:
-        raise BenchmarkError(f"discount {' '.join(words)}: {said.stdout}{said.stderr}")
+    done = subprocess.run([DISCOUNT, *words], env=env, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"discount {' '.join(words)}: {done.stdout}{done.stderr}")

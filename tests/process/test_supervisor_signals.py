@@ -15,10 +15,10 @@ from tests.waiting import WITHIN_S, wait_until
 
 COUNTS = """
 import pathlib, signal, sys, time
-told = []
-signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+received = []
+signal.signal(signal.SIGTERM, lambda *_: received.append(1))
 pathlib.Path(sys.argv[1]).touch()
-while len(told) < 2:
+while len(received) < 2:
     time.sleep(0.01)
 """
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(20)"]

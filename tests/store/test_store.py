@@ -86,8 +86,8 @@ class TestAddingCodes:
             some = add_to("brand", 2, "AAAA", "CCCC", "BBBB")
             more = add_to("other", 2, "CCCC", "AAAA", "DDDD")
             rest = add_to("brand", 1, "CCCC", "BBBB", "EEEE")
-        told = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
-        assert told == [sorted(codes) for codes in (some, more, rest)]
+        expected = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
+        assert expected == [sorted(codes) for codes in (some, more, rest)]
 
     def test_the_same_code_may_belong_to_two_brands(self, store):
         add(store, "AAAA")

@@ -68,7 +68,7 @@ def conninfo_of(url: str) -> str:
         SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
             is not repeated.
     """
-    said = parameters_of(url, "DISCOUNT_DATABASE_URL")
+    given = parameters_of(url, "DISCOUNT_DATABASE_URL")
     options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",
@@ -77,8 +77,8 @@ def conninfo_of(url: str) -> str:
         "keepalives_interval": 2,
         "tcp_user_timeout": 5000,
     }
-    both = f"{options} {said.pop('options', '') or ''}".strip()
-    return make_conninfo("", **{**defaults, **said, "options": both})
+    both = f"{options} {given.pop('options', '') or ''}".strip()
+    return make_conninfo("", **{**defaults, **given, "options": both})
 
 
 def parameters_of(url: str, origin: str) -> ConnDict:
@@ -114,7 +114,7 @@ class NoConnection(PoolTimeout):
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
         self.trouble = trouble
-        words = (said for found, said in _REASONS.items() if found in str(trouble))
+        words = (reason for found, reason in _REASONS.items() if found in str(trouble))
         self.pool_reason = next(words, "no connection")
 
 
