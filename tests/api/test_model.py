@@ -269,7 +269,7 @@ class Calls(Compared):
         for walk in self.set_out:
             while walk.cursor:
                 self.turn(walk, 2)
-        for brand, user in self.model.answered:
+        for brand, user in self.model.codes_of:
             self.put_reservation(brand, DEFAULT, user, EVERYTHING)
         self.model.check_what_always_holds()
         assert [] == self.breaches()
