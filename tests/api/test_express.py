@@ -55,7 +55,7 @@ def served(tmp_path_factory):
     storage.store.close()
 
 
-def ask(served: tuple[Flask, Lines], by: str, **said):
+def ask(served: tuple[Flask, Lines], by: str, **request):
     """Ask by one of the ways; return all that the caller and operations are told."""
     app, log = served
     log.forget()
@@ -66,14 +66,14 @@ def ask(served: tuple[Flask, Lines], by: str, **said):
     try:
         if by == "flask":
             outermost.app = express.app
-        body, status, headers = run_wsgi_app(app.wsgi_app, environ(**said))
+        body, status, headers = run_wsgi_app(app.wsgi_app, environ(**request))
     finally:
         outermost.app = express
     (line,) = [json.loads(line) for line in log.text.splitlines()]
     for varies in ("timestamp", "duration_ms"):
         del line[varies]
-    told = [field for field in headers if field[0] != "RateLimit"]
-    return status, told, ("RateLimit" in headers), b"".join(body), line
+    fields = [field for field in headers if field[0] != "RateLimit"]
+    return status, fields, ("RateLimit" in headers), b"".join(body), line
 
 
 def environ(method="GET", path="/", query="", headers=()):
@@ -134,18 +134,18 @@ def test_whatever_is_asked_both_ways_say_the_same(
     """To the caller and in the log, to the byte; the first call may reserve."""
     path = call[1].format(brand=brand, campaign=campaign, user=user) + end
     headers = [("Authorization", TOKENS[who]), *more]
-    said = {"method": method or call[0], "path": path, "query": query, "headers": headers}
-    ask(served, "express", **said)
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    request = {"method": method or call[0], "path": path, "query": query, "headers": headers}
+    ask(served, "express", **request)
+    assert ask(served, "flask", **request) == ask(served, "express", **request)
 
 
 @pytest.mark.parametrize("query", ["", *ODD_QUERIES])
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
     path = path.format(brand="brand1", campaign="default", user="user1")
-    said = {"method": method, "path": path, "query": query, "headers": [GOOD]}
-    ask(served, "express", **said)
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    request = {"method": method, "path": path, "query": query, "headers": [GOOD]}
+    ask(served, "express", **request)
+    assert ask(served, "flask", **request) == ask(served, "express", **request)
 
 
 @pytest.mark.parametrize("place", ["brand", "campaign", "user"])
@@ -153,20 +153,20 @@ def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
 def test_whatever_the_name_both_ways_say_the_same(served, place, name):
     usual = {"brand": "brand1", "campaign": "default", "user": "user1"}
     path = RESERVATION.format(**{**usual, place: name})
-    said = {"method": "GET", "path": path, "headers": [GOOD]}
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    request = {"method": "GET", "path": path, "headers": [GOOD]}
+    assert ask(served, "flask", **request) == ask(served, "express", **request)
 
 
 @pytest.mark.parametrize("who", TOKENS)
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
-    said = {
+    request = {
         "method": method,
         "path": path.format(brand="brand1", campaign="default", user="user1"),
         "headers": [("Authorization", TOKENS[who])],
     }
-    ask(served, "express", **said)
-    assert ask(served, "flask", **said) == ask(served, "express", **said)
+    ask(served, "express", **request)
+    assert ask(served, "flask", **request) == ask(served, "express", **request)
 
 
 @on_sqlite
