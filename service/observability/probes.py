@@ -59,7 +59,7 @@ class Readiness:
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
         self._looked = threading.Event()
-        self._said: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
+        self._last_answer: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
 
     def start(self) -> None:
         """Look from now on, from a thread of this process, until the process ends.
@@ -86,18 +86,18 @@ class Readiness:
         for name in self._checks:
             fresh = now - self._heard[name] < _STALE_S
             words[name] = self._words[name] if fresh else TIMED_OUT
-        return self._told(words)
+        return self._answer_of(words)
 
-    def _told(self, words: dict[str, str]) -> Probe:
+    def _answer_of(self, words: dict[str, str]) -> Probe:
         """Write an answer, unless it is the last one once more."""
         key = tuple(words.values())
-        if key != self._said[0]:
+        if key != self._last_answer[0]:
             ready = set(key) <= {"ok"}
             content = {"status": "ready" if ready else "not ready", "checks": words}
-            self._said = key, _probe(content, 200 if ready else 503)
+            self._last_answer = key, _probe(content, 200 if ready else 503)
         if set(key) - {"ok"}:
             self._log.warning("not_ready", checks=words)
-        return self._said[1]
+        return self._last_answer[1]
 
     def _watch(self) -> None:
         rest_s = 0.0

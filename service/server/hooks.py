@@ -54,7 +54,7 @@ class Hooks:
     def _drain_first(self, server: Any, drain: Drain, log: FilteringBoundLogger) -> None:
         """Before gunicorn closes its listeners on SIGTERM, say "not ready" for a while.
 
-        A second SIGTERM, also from whoever has lost patience, stops at once.
+        A second SIGTERM stops it immediately.
         """
         stop = server.handle_term
         drain_s = self._settings.drain_s

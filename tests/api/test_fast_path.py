@@ -56,19 +56,19 @@ def served(tmp_path_factory):
     storage.store.close()
 
 
-def ask(served: tuple[Flask, Lines], by: str, **said):
+def ask(served: tuple[Flask, Lines], by: str, **request):
     """Ask by one of the ways; return all that the caller and operations are told."""
     app, log = served
     log.forget()
     fast_path = app.wsgi_app
     assert isinstance(fast_path, FastPath)
     way = fast_path.app if by == "flask" else fast_path
-    body, status, headers = run_wsgi_app(way, environ(**said))
+    body, status, headers = run_wsgi_app(way, environ(**request))
     (line,) = [json.loads(line) for line in log.text.splitlines()]
     for varies in ("timestamp", "duration_ms"):
         del line[varies]
-    told = [field for field in headers if field[0] != "RateLimit"]
-    return status, told, ("RateLimit" in headers), b"".join(body), line
+    fields = [field for field in headers if field[0] != "RateLimit"]
+    return status, fields, ("RateLimit" in headers), b"".join(body), line
 
 
 def environ(method="GET", path="/", query="", headers=()):
@@ -129,18 +129,18 @@ def test_whatever_is_asked_both_ways_say_the_same(
     """To the caller and in the log, to the byte; the first call may reserve."""
     path = call[1].format(brand=brand, campaign=campaign, user=user) + end
     headers = [("Authorization", TOKENS[who]), *more]
-    said = {"method": method or call[0], "path": path, "query": query, "headers": headers}
-    ask(served, "fast path", **said)
-    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
+    request = {"method": method or call[0], "path": path, "query": query, "headers": headers}
+    ask(served, "fast path", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @pytest.mark.parametrize("query", ["", *ODD_QUERIES])
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
     path = path.format(brand="brand1", campaign="default", user="user1")
-    said = {"method": method, "path": path, "query": query, "headers": [GOOD]}
-    ask(served, "fast path", **said)
-    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
+    request = {"method": method, "path": path, "query": query, "headers": [GOOD]}
+    ask(served, "fast path", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @pytest.mark.parametrize("place", ["brand", "campaign", "user"])
@@ -148,20 +148,20 @@ def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
 def test_whatever_the_name_both_ways_say_the_same(served, place, name):
     usual = {"brand": "brand1", "campaign": "default", "user": "user1"}
     path = RESERVATION.format(**{**usual, place: name})
-    said = {"method": "GET", "path": path, "headers": [GOOD]}
-    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
+    request = {"method": "GET", "path": path, "headers": [GOOD]}
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @pytest.mark.parametrize("who", TOKENS)
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
-    said = {
+    request = {
         "method": method,
         "path": path.format(brand="brand1", campaign="default", user="user1"),
         "headers": [("Authorization", TOKENS[who])],
     }
-    ask(served, "fast path", **said)
-    assert ask(served, "flask", **said) == ask(served, "fast path", **said)
+    ask(served, "fast path", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @on_sqlite

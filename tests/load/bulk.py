@@ -117,8 +117,8 @@ def bulk(bench: Bench, raw_url: str, folder: Path) -> dict[str, Any]:
     again = raw_limits(raw_url, count)
     limits = {name: (seconds + again[name]) / 2 for name, seconds in limits.items()}
     fastest = bench.rows[-1]["raw_s"] = min(limits.values())
-    told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in limits.items())
-    print(f"  raw: {told}, so generate is {row['seconds'] / fastest:.2f} x raw", flush=True)
+    figures = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in limits.items())
+    print(f"  raw: {figures}, so generate is {row['seconds'] / fastest:.2f} x raw", flush=True)
     with bench.measured("export", raw_export(bench.service.environment["DISCOUNT_DATABASE_URL"])):
         bench.export("made", file)
     with bench.measured("import: send", None):

@@ -20,7 +20,7 @@ from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
 from service.store.group_commit import DEADLINE_S, MAX_BATCH
 from service.store.postgresql.connection import STATEMENT_S
 from service.store.postgresql.database import MIGRATION_LOCK_MS
-from service.store.postgresql.pool import HASTE_S, PATIENCE_S, SERVER_SETTINGS
+from service.store.postgresql.pool import BORROW_TIMEOUT_S, FAIL_FAST_TIMEOUT_S, SERVER_SETTINGS
 from service.usecases.codes import MAX_PER_CALL
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.work import LEASE_MS
@@ -73,8 +73,8 @@ COPIES = [
     ("docs/postgresql.md", r"statement_timeout = '#ms'", STATEMENT_S * 1000),
     ("docs/postgresql.md", r" lock_timeout = '#s'", LOCK_S),
     ("docs/postgresql.md", r"session_timeout = '#s'", IDLE_S),
-    ("docs/postgresql.md", r"503 within # s;", PATIENCE_S),
-    ("docs/postgresql.md", r"in a row within # s each", HASTE_S),
+    ("docs/postgresql.md", r"503 within # s;", BORROW_TIMEOUT_S),
+    ("docs/postgresql.md", r"in a row within # s each", FAIL_FAST_TIMEOUT_S),
     (
         "deploy/k8s/components/postgres/cluster.yaml",
         r"statement_timeout = '#ms'",
