@@ -15,7 +15,7 @@ from service.domain.model import Millis
 from service.store.database import Database
 from service.usecases.ports.clock import system_clock
 
-WRITE_EVERY_S = 10.0
+FLUSH_INTERVAL_S = 10.0
 AGAIN_AFTER_S = 300.0
 """How long what was written of a campaign is good for."""
 MOST = 1000
@@ -72,7 +72,7 @@ class VainRequests:
 
         def go_on() -> None:
             while True:
-                time.sleep(WRITE_EVERY_S)
+                time.sleep(FLUSH_INTERVAL_S)
                 with suppress(Unavailable):
                     self.write(system_clock())
 
