@@ -21,7 +21,7 @@ LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 def first_cells(document):
     """Return what stands in backticks at the head of each table row."""
     text = (HOME / "docs" / document).read_text()
-    tables = text.partition("\n## The fields")[0]
+    tables = text.partition("\n## Fields")[0]
     return re.findall(r"^\| `([a-z_]+)`", tables, re.MULTILINE)
 
 
