@@ -137,7 +137,7 @@ class Services:
         keep_sampling(
             self.metrics, lambda: (database.waiting_writes, *database.connections), self.log
         )
-        self.storage.store.vain.keep_writing()
+        self.storage.store.exhausted_pools.start_flushing()
         if self.tracing:
             self.tracing.start()
 
