@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from service.auth.keys.shared_timestamp import Since
+from service.auth.keys.shared_timestamp import SharedTimestamp
 from service.settings import SettingsError
 
 if TYPE_CHECKING:  # loading structlog would slow down every command
     from structlog.typing import FilteringBoundLogger
 
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """A change is noticed by the first use after this many seconds."""
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Watched(Generic[T]):
     """A value made from files; calling it returns the last good one.
 
-    Whoever calls looks at the files, at most once in `LOOK_EVERY_S`: that costs a `stat` each,
+    Whoever calls looks at the files, at most once in `POLL_INTERVAL_S`: that costs a `stat` each,
     needs no thread that a fork would lose, and a service that idled for a day is as fresh as
     any. Others that call meanwhile are not kept waiting: they get the value that is there.
     """
@@ -31,7 +31,7 @@ class Watched(Generic[T]):
         read: Callable[[], T],
         files: Mapping[str, Path | None],
         log: "FilteringBoundLogger",
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = POLL_INTERVAL_S,
     ) -> None:
         """Read the value for the first time; what `read` raises then is the caller's.
 
@@ -46,7 +46,7 @@ class Watched(Generic[T]):
         self._log = log
         self._every_s = every_s
         self._looking = threading.Lock()
-        self.bad = Since()
+        self.failing_since = SharedTimestamp()
         """Since when a file is no good."""
         self._seen = self._fingerprints()
         self._value = read()
@@ -73,10 +73,10 @@ class Watched(Generic[T]):
             value = self._read()
         except Exception as error:  # noqa: BLE001 - no file's content may fail a caller's request
             reason = str(error) if isinstance(error, SettingsError) else type(error).__name__
-            self.bad.begin()
+            self.failing_since.set()
             self._log.warning("keys_not_renewed", settings=list(self._files), reason=reason)
             return
-        self.bad.end()
+        self.failing_since.clear()
         if value != self._value:
             self._value = value
             self._log.info("keys_renewed", settings=list(self._files))

@@ -13,8 +13,8 @@ from service.auth.keys.fetch import fetch
 from service.auth.keys.file_watcher import Watched
 from service.auth.keys.jwks import NO_KEYS, IgnoredKey, KeySet, KeysRefused
 from service.auth.keys.loading import load_keys, read_published_keys
-from service.auth.keys.shared_document import HandedDown
-from service.auth.keys.shared_timestamp import Since
+from service.auth.keys.shared_document import SharedDocument
+from service.auth.keys.shared_timestamp import SharedTimestamp
 from service.settings import Settings
 
 if TYPE_CHECKING:  # loading structlog would slow down every command
@@ -53,7 +53,7 @@ def open_keyring(settings: Settings, log: "FilteringBoundLogger") -> KeyRing:
     return HeldKeys(settings, log)
 
 
-def tell_ignored(log: "FilteringBoundLogger", setting: str, ignored: IgnoredKey) -> None:
+def log_ignored_key(log: "FilteringBoundLogger", setting: str, ignored: IgnoredKey) -> None:
     """Log that an entry of a set is passed over."""
     log.warning("key_ignored", settings=[setting], kid=ignored.kid, reason=ignored.reason)
 
@@ -68,11 +68,11 @@ class HeldKeys:
             SettingsError: A key cannot be used, or both families are there.
         """
 
-        def tell(ignored: IgnoredKey) -> None:
-            tell_ignored(log, "DISCOUNT_JWT_KEYS_FILE", ignored)
+        def log_ignored(ignored: IgnoredKey) -> None:
+            log_ignored_key(log, "DISCOUNT_JWT_KEYS_FILE", ignored)
 
         self.current = Watched(
-            lambda: load_keys(settings, tell),
+            lambda: load_keys(settings, log_ignored),
             {
                 "DISCOUNT_JWT_SECRET_FILE": settings.jwt_secret_file,
                 "DISCOUNT_JWT_KEYS_FILE": settings.jwt_keys_file,
@@ -85,7 +85,7 @@ class HeldKeys:
 
     def stale_s(self) -> float:
         """Return for how many seconds a file has been no good; 0 while all are."""
-        return self.current.bad.seconds()
+        return self.current.failing_since.elapsed_s()
 
     def start(self) -> None:
         """Do nothing: whoever uses the keys looks at the files."""
@@ -130,8 +130,8 @@ class PublishedKeys:
         self._fetch = fetch_document
         self._log = log
         self._pace = pace or Pace()
-        self._handed_down = HandedDown()
-        self._bad = Since()
+        self._shared_document = SharedDocument()
+        self._failing_since = SharedTimestamp()
         self._keys = NO_KEYS
         self._ignored: list[IgnoredKey] = []
         self._starting = threading.Lock()
@@ -151,7 +151,7 @@ class PublishedKeys:
 
     def stale_s(self) -> float:
         """Return how long ago the first of the fetches failed that have failed in a row."""
-        return self._bad.seconds()
+        return self._failing_since.elapsed_s()
 
     def start(self) -> None:
         """Take over what another process has fetched, and begin to renew it."""
@@ -194,25 +194,25 @@ class PublishedKeys:
             keys = read_published_keys(document, ignored.append)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever is wrong
             reason = str(error) if isinstance(error, KeysRefused) else type(error).__name__
-            self._bad.begin()
+            self._failing_since.set()
             self._log.warning("keys_not_renewed", settings=[URL_SETTING], reason=reason)
             return False
-        self._bad.end()
-        self._tell_ignored(ignored)
-        self._handed_down.put(document)
+        self._failing_since.clear()
+        self._log_ignored_keys(ignored)
+        self._shared_document.put(document)
         self._use(keys)
         return True
 
-    def _tell_ignored(self, ignored: list[IgnoredKey]) -> None:
+    def _log_ignored_keys(self, ignored: list[IgnoredKey]) -> None:
         """Log each entry that is passed over, once for as long as they are the same."""
         if ignored != self._ignored:
             for each in ignored:
-                tell_ignored(self._log, URL_SETTING, each)
+                log_ignored_key(self._log, URL_SETTING, each)
         self._ignored = ignored
 
     def _take_over(self) -> None:
         """Use what a process of this service has fetched last."""
-        document = self._handed_down.get()
+        document = self._shared_document.get()
         if document is not None:
             self._use(read_published_keys(document))
 
