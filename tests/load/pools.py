@@ -13,9 +13,11 @@ from service.container import Storage, build_storage
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings
-from service.store.dialect import Part, dialect_of
-from service.store.repositories.loading import load_codes
+from service.store.dialect import dialect_of
+from service.store.jobs.chunk import SQLChunkTransaction
 from service.store.repositories.pools import find_pool, make_pool
+from service.usecases.job_kinds import load_codes
+from service.usecases.ports.chunk import Part
 from service.usecases.ports.clock import system_clock
 from tests.load.errors import BenchmarkError
 from tests.tokens import SECRET
@@ -56,7 +58,8 @@ def fill(storage: Storage, brand: str, count: int, used: int = 0) -> None:
         part = Part(at, count, min(CHUNK, count - at))
         with storage.database.transaction() as connection:
             pool = make_pool(connection, brand, "default", now)
-            load_codes(connection, pool, part, partial(mint_part, at, count), now)
+            tx = SQLChunkTransaction(connection, now)
+            load_codes(tx, pool, part, partial(mint_part, at, count))
     if used and storage.database.engine.name == "postgresql":
         with storage.database.transaction() as connection:
             connection.execute(text("ANALYZE code"))  # else draining takes minutes

@@ -17,11 +17,11 @@ from service.domain.jobs import JobKind, Order
 from service.formats.list_form import ListForm
 from service.settings import HOME, Settings
 from service.store.engines import open_database
-from service.store.imports import chunks, storing
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade
+from service.usecases.import_pipeline import checking, reading, storing
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import add_job
 from service.usecases.keys import JobKey
@@ -95,8 +95,9 @@ def database(tmp_path):
 def small_chunks(monkeypatch):
     """The same as the earlier version has."""
     for module, name, value in (
-        (chunks, "RUN_ROWS", 300),
-        (chunks, "PART_ROWS", 50),
+        (reading, "RUN_ROWS", 300),
+        (reading, "PART_ROWS", 50),
+        (checking, "PART_ROWS", 50),
         (storing, "STORED_AT_ONCE", 100),
     ):
         monkeypatch.setattr(module, name, value)

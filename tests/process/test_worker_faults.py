@@ -17,8 +17,8 @@ from service.formats.list_form import ListForm
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.imports.files import SQLImports
-from service.store.imports.tasks import CHECK, STORE
 from service.store.jobs.repository import SQLJobs
+from service.usecases.import_pipeline.state import CHECK, STORE
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import add_job, request_job
 from tests.history.engines.postgresql import postgresql

@@ -12,11 +12,12 @@ from service.observability.logging import build_logger
 from service.observability.metrics.jobs import JobMetrics
 from service.store import purging
 from service.store.imports.files import SQLImports
-from service.store.jobs.leases import PAUSED, SQLWork
+from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
 from service.usecases.idempotency import KEPT_MS
+from service.usecases.job_kinds import PAUSED
 from service.usecases.jobs import cancel_job, generate_codes
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
