@@ -17,8 +17,8 @@ from service.domain.model import Idempotency
 REPLAYED = "Idempotent-Replayed"
 
 
-def idempotency(key: str | None, content: Any) -> Idempotency | None:
-    """Tell the current request by the caller's `key` and by what it asks for, once parsed."""
+def idempotency_of(key: str | None, content: Any) -> Idempotency | None:
+    """Return the identity of the current request: its key, and its parsed content."""
     if key is None:
         return None
     caller = current_caller()
@@ -26,8 +26,8 @@ def idempotency(key: str | None, content: Any) -> Idempotency | None:
     return Idempotency(_digest(owner), _digest(content))
 
 
-def answer_once(content: Any, status: int, *, new: bool) -> Response:
-    """Answer, and say so where it is the answer of an earlier request."""
+def answer_idempotent(content: Any, status: int, *, new: bool) -> Response:
+    """Answer, with a header field if the answer is that of an earlier request."""
     return answer(content, status, None if new else {REPLAYED: "true"})
 
 

@@ -99,7 +99,7 @@ def looks_whole(url: str, cause: Callable[[], None] | None) -> bool:
 
     Args:
         url: Where to take it.
-        cause: What befalls it once it has begun, if anything.
+        cause: The fault to inject after the beginning, if any.
 
     Raises:
         AssertionError: Nothing befell it, and rows are missing.

@@ -115,7 +115,7 @@ class Recorder:
         try:
             answer = connection.call(sent, patience)
         except CallError as error:
-            return replace(call, began=began, ended=time.monotonic(), fault=error.fault)
+            return replace(call, began=began, ended=time.monotonic(), failure=error.failure)
         return answered(call, began, answer)
 
     def _connected(self) -> Connection:

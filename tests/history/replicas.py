@@ -1,4 +1,4 @@
-"""Replicas of the service over one database, and what may befall their processes."""
+"""Replicas of the service over one database, and the signals that their processes get."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import psutil
 
 from service.cli.serving import SERVER
 from tests.history.connection import Address, CallError, Connection
-from tests.history.history import Fault
+from tests.history.history import CallFailure
 from tests.history.proxy import Proxy, proxying
 from tests.running import DISCOUNT, START_WITHIN_S, environment
 from tests.tables import make_tables
@@ -80,7 +80,7 @@ class Replica:
             ready = connection.call(READYZ, patience).status == 200
             self.state = State.READY if ready else State.UNREADY
         except CallError as error:
-            if error.fault is not Fault.TIMEOUT:
+            if error.failure is not CallFailure.TIMEOUT:
                 self.state = State.DOWN
         connection.close()
 

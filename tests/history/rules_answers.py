@@ -5,7 +5,7 @@ from collections import defaultdict
 from math import inf
 
 from tests.history.facts import BrandCode, Facts, Pool, Violation, Violations
-from tests.history.history import CREATES, RESERVES, Call, Fault, Kind
+from tests.history.history import CREATES, RESERVES, Call, CallFailure, Kind
 
 MAX_PER_CALL = 1000
 COUNTS_LAG_S = 5.0
@@ -29,7 +29,7 @@ MAY_COME_LATER = {503: "unavailable", 429: "rate-limited"}
 def only_answers_of_the_contract(facts: Facts) -> Violations:
     """Each status is one that the call may have; never a 500, and a wait is always named."""
     for call in facts.history.calls:
-        if call.fault:
+        if call.failure:
             continue
         if call.status in MAY_COME_LATER:
             if call.slug != MAY_COME_LATER[call.status] or not call.retry_after:
@@ -143,8 +143,8 @@ def _by_pool(moments: dict[tuple[str, str, str], float]) -> defaultdict[Pool, li
 def rolling_restarts_lose_no_call(facts: Facts) -> Violations:
     """While replicas restart one by one, who heeds `/readyz` gets an answer to every call."""
     for call in facts.history.calls:
-        lost = call.fault in {Fault.REFUSED, Fault.CUT} or (
-            call.fault is Fault.TIMEOUT and call.ended - call.began > PATIENCE_S
+        lost = call.failure in {CallFailure.REFUSED, CallFailure.CUT} or (
+            call.failure is CallFailure.TIMEOUT and call.ended - call.began > PATIENCE_S
         )
         if lost and any(
             roll.began <= call.began and call.ended <= roll.ended for roll in facts.history.rolls

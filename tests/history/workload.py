@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.history.history import Call, Fault
+from tests.history.history import Call, CallFailure
 from tests.history.recorder import Recorder, Where
 
 PATIENT_S = 15.0
@@ -124,9 +124,9 @@ class Client(threading.Thread):
         """Repeat a call that may be repeated; the hasty give up some time."""
         while True:
             made = call()
-            if not made.unknown and made.fault is not Fault.REFUSED:
+            if not made.unknown and made.failure is not CallFailure.REFUSED:
                 return made
-            if made.fault is not Fault.TIMEOUT:
+            if made.failure is not CallFailure.TIMEOUT:
                 self.stopped.wait(PAUSE_S)
             if self.stopped.is_set() or (self.hasty and self.chance.random() < 0.5):
                 return made
@@ -152,7 +152,7 @@ class Client(threading.Thread):
         ask = self.recorder.create if self.chance.random() < 0.5 else self.recorder.add
         if self.chance.random() < 0.3:
             made = ask(brand, count, "", self.patience())
-            if self.hasty and made.fault:
+            if self.hasty and made.failure:
                 ask(brand, count, "", self.patience())
             return
         key = new_key(self.chance)

@@ -245,7 +245,7 @@ TRACKS: Tracks = {
         ["no job worker runs"],
     ],
 }
-"""What befalls which service, one after the other; tracks run beside each other."""
+"""The faults of each service, one after the other; tracks run in parallel."""
 
 
 @contextmanager

@@ -157,13 +157,13 @@ def unreachable(server):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "befalls",
+    "fault",
     [killed, unreachable],
 )
-def test_a_job_goes_on_when_postgresql_is_back(server, worker, befalls):
+def test_a_job_goes_on_when_postgresql_is_back(server, worker, fault):
     worker.generate()
     wait_until(lambda: worker.job.done > 0, "nothing is done", WITHIN_S)
-    with befalls(server):
+    with fault(server):
         worker.wait_for("job_waits")
     assert ("succeeded", COUNT, COUNT) == worker.wait_for_end()
     assert worker.kept_its_job()

@@ -321,11 +321,14 @@ class TestTally:
 
 def test_repeated_requests_at_once_create_once(store):
     """The second waits for the first, and gets its answer."""
-    once = Idempotency(b"k" * 32, b"c" * 32)
+    idempotency = Idempotency(b"k" * 32, b"c" * 32)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
-                lambda _: add_codes(store, "brand", "default", 5, mint, NOW, once=once), range(8)
+                lambda _: add_codes(
+                    store, "brand", "default", 5, mint, NOW, idempotency=idempotency
+                ),
+                range(8),
             )
         )
     assert 1 == len({tuple(codes) for codes, _ in answers})

@@ -82,9 +82,11 @@ def test_everything_is_kept_and_served(old, revision):
     assert {"AAAA", "BBBB", "CCCC"} == given
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user4", NOW)
-    once = Idempotency(b"k" * 32, b"c" * 32)
+    idempotency = Idempotency(b"k" * 32, b"c" * 32)
     supply = itertools.cycle([["DDDD"]])
-    added = add_codes(store, "brand", "default", 1, lambda _: next(supply), NOW, once=once)
+    added = add_codes(
+        store, "brand", "default", 1, lambda _: next(supply), NOW, idempotency=idempotency
+    )
     assert (["DDDD"], True) == added
     assert 1 == store.brand("brand")[1][State.AVAILABLE]
 

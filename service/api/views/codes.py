@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from service.api.answers import answer, code_object
 from service.api.cursors import Cursors
-from service.api.idempotency import REPLAYED, answer_once, idempotency
+from service.api.idempotency import REPLAYED, answer_idempotent, idempotency_of
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.pagination import answer_page
@@ -49,12 +49,12 @@ def create(
     status: int,
 ) -> Response:
     """Create codes, or answer a retry; count and answer."""
-    once = idempotency(key, [brand, campaign, count])
-    codes, new = create_codes(store, brand, campaign, count, once=once)
+    idempotency = idempotency_of(key, [brand, campaign, count])
+    codes, new = create_codes(store, brand, campaign, count, idempotency=idempotency)
     if new:
         metrics.created(len(codes))
     current_record().outcome = "created" if new else "replayed"
-    return answer_once(codes, status, new=new)
+    return answer_idempotent(codes, status, new=new)
 
 
 def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses) -> Blueprint:

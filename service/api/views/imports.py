@@ -8,7 +8,7 @@ from functools import partial
 from flask import Blueprint, Response, request
 
 from service.api.http_errors import NotAcceptable, RequestTimeout
-from service.api.idempotency import idempotency
+from service.api.idempotency import idempotency_of
 from service.api.lists import accepted, streamed
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
@@ -102,10 +102,12 @@ def import_views(parts: ImportParts) -> Blueprint:
         form = sent_form(parts.max_bytes)
         with parts.transfers.place(brand, current_caller()) as pace:
             received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
-        once = idempotency(idempotency_key, [brand, campaign, form, dry_run, received.digest])
+        idempotency = idempotency_of(
+            idempotency_key, [brand, campaign, form, dry_run, received.digest]
+        )
         job, new = import_codes(
             parts.imports,
-            partial(request_job, parts.jobs, brand, campaign, once=once),
+            partial(request_job, parts.jobs, brand, campaign, idempotency=idempotency),
             received,
             form=form,
             dry_run=dry_run,
@@ -156,8 +158,8 @@ def _received(
     parts: ImportParts, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
 ) -> Received:
     """Take a list in; nothing is kept of one that an earlier answer is for."""
-    once = idempotency(key, None)
-    if once and parts.imports.is_answered(once.key, system_clock()):
+    idempotency = idempotency_of(key, None)
+    if idempotency and parts.imports.is_answered(idempotency.key, system_clock()):
         return digest(body, parts.max_bytes)
     announced = request.content_length
     return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)

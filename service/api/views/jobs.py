@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from service.api.answers import answer
 from service.api.cursors import Cursors
-from service.api.idempotency import REPLAYED, answer_once, idempotency
+from service.api.idempotency import REPLAYED, answer_idempotent, idempotency_of
 from service.api.operation import Answer, operation
 from service.api.pagination import answer_page
 from service.api.schemas import requests, responses
@@ -57,7 +57,7 @@ def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
 def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Response:
     """Answer that a job is kept, and say where to watch it."""
     current_record().outcome = "created" if new else "replayed"
-    accepted = answer_once(job_object(brand, campaign, job), 202, new=new)
+    accepted = answer_idempotent(job_object(brand, campaign, job), 202, new=new)
     names = {"brand": quote(brand, safe=""), "campaign": quote(campaign, safe="")}
     accepted.headers["Location"] = f"{PATH.format(**names)}/{job.id}"
     return accepted
@@ -92,7 +92,7 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
             campaign,
             count,
             requested_by=current_caller().subject,
-            once=idempotency(idempotency_key, [brand, campaign, kind, count]),
+            idempotency=idempotency_of(idempotency_key, [brand, campaign, kind, count]),
         )
         return accept(brand, campaign, job, new=new)
 

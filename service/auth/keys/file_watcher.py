@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from service.auth.keys.shared_timestamp import Since
+from service.auth.keys.shared_timestamp import SharedTimestamp
 from service.settings import SettingsError
 
 if TYPE_CHECKING:  # loading structlog would slow down every command
@@ -46,7 +46,7 @@ class Watched(Generic[T]):
         self._log = log
         self._every_s = every_s
         self._looking = threading.Lock()
-        self.bad = Since()
+        self.failing_since = SharedTimestamp()
         """Since when a file is no good."""
         self._seen = self._fingerprints()
         self._value = read()
@@ -73,10 +73,10 @@ class Watched(Generic[T]):
             value = self._read()
         except Exception as error:  # noqa: BLE001 - no file's content may fail a caller's request
             reason = str(error) if isinstance(error, SettingsError) else type(error).__name__
-            self.bad.begin()
+            self.failing_since.set()
             self._log.warning("keys_not_renewed", settings=list(self._files), reason=reason)
             return
-        self.bad.end()
+        self.failing_since.clear()
         if value != self._value:
             self._value = value
             self._log.info("keys_renewed", settings=list(self._files))

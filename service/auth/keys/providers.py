@@ -13,8 +13,8 @@ from service.auth.keys.fetch import fetch
 from service.auth.keys.file_watcher import Watched
 from service.auth.keys.jwks import NO_KEYS, IgnoredKey, KeySet, KeysRefused
 from service.auth.keys.loading import load_keys, read_published_keys
-from service.auth.keys.shared_document import HandedDown
-from service.auth.keys.shared_timestamp import Since
+from service.auth.keys.shared_document import SharedDocument
+from service.auth.keys.shared_timestamp import SharedTimestamp
 from service.settings import Settings
 
 if TYPE_CHECKING:  # loading structlog would slow down every command
@@ -85,7 +85,7 @@ class HeldKeys:
 
     def stale_s(self) -> float:
         """Return for how many seconds a file has been no good; 0 while all are."""
-        return self.current.bad.seconds()
+        return self.current.failing_since.elapsed_s()
 
     def start(self) -> None:
         """Do nothing: whoever uses the keys looks at the files."""
@@ -130,8 +130,8 @@ class PublishedKeys:
         self._fetch = fetch_document
         self._log = log
         self._pace = pace or Pace()
-        self._handed_down = HandedDown()
-        self._bad = Since()
+        self._shared_document = SharedDocument()
+        self._failing_since = SharedTimestamp()
         self._keys = NO_KEYS
         self._ignored: list[IgnoredKey] = []
         self._starting = threading.Lock()
@@ -151,7 +151,7 @@ class PublishedKeys:
 
     def stale_s(self) -> float:
         """Return how long ago the first of the fetches failed that have failed in a row."""
-        return self._bad.seconds()
+        return self._failing_since.elapsed_s()
 
     def start(self) -> None:
         """Take over what another process has fetched, and begin to renew it."""
@@ -194,12 +194,12 @@ class PublishedKeys:
             keys = read_published_keys(document, ignored.append)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever is wrong
             reason = str(error) if isinstance(error, KeysRefused) else type(error).__name__
-            self._bad.begin()
+            self._failing_since.set()
             self._log.warning("keys_not_renewed", settings=[URL_SETTING], reason=reason)
             return False
-        self._bad.end()
+        self._failing_since.clear()
         self._tell_ignored(ignored)
-        self._handed_down.put(document)
+        self._shared_document.put(document)
         self._use(keys)
         return True
 
@@ -212,7 +212,7 @@ class PublishedKeys:
 
     def _take_over(self) -> None:
         """Use what a process of this service has fetched last."""
-        document = self._handed_down.get()
+        document = self._shared_document.get()
         if document is not None:
             self._use(read_published_keys(document))
 

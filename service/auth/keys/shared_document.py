@@ -14,7 +14,7 @@ _DIGEST = hashlib.sha256().digest_size
 _HEAD = _DIGEST + _LENGTH
 
 
-class HandedDown:
+class SharedDocument:
     """The last document, in memory that is shared with every process forked after this.
 
     No lock, which a killed process could hold for ever: a digest tells whether a document is

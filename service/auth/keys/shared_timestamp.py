@@ -1,4 +1,4 @@
-"""Since when something is wrong, known to every process that was forked after this was made."""
+"""The moment since when something has been wrong, shared with every process forked later."""
 
 import mmap
 import struct
@@ -7,22 +7,22 @@ import time
 _FORM = struct.Struct("d")
 
 
-class Since:
+class SharedTimestamp:
     """The moment at which trouble began, in memory that the processes share; at first none."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _FORM.size)
 
-    def begin(self) -> None:
-        """Note that there is trouble; if it is known already, nothing changes."""
+    def set(self) -> None:
+        """Note that there is trouble; an earlier moment stays."""
         if not self._read():
             self._write(time.monotonic())  # one clock for all processes of a machine
 
-    def end(self) -> None:
+    def clear(self) -> None:
         """Note that there is none."""
         self._write(0.0)
 
-    def seconds(self) -> float:
+    def elapsed_s(self) -> float:
         """Return how long the trouble has lasted, in seconds; 0 where there is none."""
         began = self._read()
         return time.monotonic() - began if began else 0.0

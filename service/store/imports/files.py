@@ -12,7 +12,7 @@ from service.formats.refusals import Refusal
 from service.store.database import Database, Result
 from service.store.imports import staging
 from service.store.jobs.rows import find_job
-from service.store.repositories import idempotency
+from service.store.repositories import stored_answers
 from service.store.repositories.pools import find_pool
 from service.store.tables import import_refusal
 from service.store.transaction import SQLWrites
@@ -35,7 +35,7 @@ class SQLImports(SQLWrites):
 
     def is_answered(self, key: bytes, now: Millis) -> bool:
         with self._database.read() as connection:
-            return idempotency.is_known(connection, key, now)
+            return stored_answers.is_known(connection, key, now)
 
     def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
         with self._database.read() as connection:

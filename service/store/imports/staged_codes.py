@@ -78,12 +78,12 @@ def clashes(connection: Connection, brand_id: int, file: FileKey) -> Sequence[Ro
     return [(row.code, row.line) for row in rows]
 
 
-def avoiding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
-    """Keep `mint` from making codes that an import of the brand is to store."""
+def excluding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
+    """Return `mint` without the codes that an import of the brand has staged."""
     if not connection.execute(select(_some_staged(brand_id).exists())).scalar_one():
         return mint
 
-    def mint_others(count: int) -> Sequence[str]:
+    def mint_excluding(count: int) -> Sequence[str]:
         made = mint(count)
         statement = _given(
             connection,
@@ -94,7 +94,7 @@ def avoiding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
         staged = set(connection.execute(statement, values).scalars())
         return [each for each in made if each not in staged] if staged else made
 
-    return mint_others
+    return mint_excluding
 
 
 def _some_staged(brand_id: int) -> Select[Any]:

@@ -54,7 +54,7 @@ class SQLChunkTransaction:
 
     def mint_part(self, pool: Pool, part: Part, count: int) -> Sequence[str]:
         mint = partial(codes.mint_part, part.at, part.total)
-        return staged_codes.avoiding(self._connection, pool.brand_id, mint)(count)
+        return staged_codes.excluding(self._connection, pool.brand_id, mint)(count)
 
     def load_codes(self, pool: Pool, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
         load = self._dialect.load_codes

@@ -98,20 +98,20 @@ def test_kubernetes_swaps_a_link_above_the_file(tmp_path, log):
 
 
 def test_how_long_a_content_is_bad_is_known_to_all_processes(watched, file):
-    assert 0.0 == watched.bad.seconds()
+    assert 0.0 == watched.failing_since.elapsed_s()
     by_renaming(file, "bad")
     child = os.fork()
     if child == 0:
         watched()
         os._exit(0)
     os.waitpid(child, 0)
-    before = watched.bad.seconds()
+    before = watched.failing_since.elapsed_s()
     assert before > 0.0
     watched()
-    assert watched.bad.seconds() > before
+    assert watched.failing_since.elapsed_s() > before
     by_renaming(file, "good")
     watched()
-    assert 0.0 == watched.bad.seconds()
+    assert 0.0 == watched.failing_since.elapsed_s()
 
 
 def test_a_bad_content_is_told_of_once_and_the_last_good_one_stays(watched, file, log):

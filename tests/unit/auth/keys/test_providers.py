@@ -18,7 +18,7 @@ from service.auth.keys.fetch import MAX_BYTES, fetch
 from service.auth.keys.jwks import KeysRefused
 from service.auth.keys.loading import read_published_keys
 from service.auth.keys.providers import Pace, PublishedKeys
-from service.auth.keys.shared_document import HandedDown
+from service.auth.keys.shared_document import SharedDocument
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated, Unavailable
 from tests.issuer import Issuer, answer, serving
@@ -442,7 +442,7 @@ class TestHandingDown:
         assert 0 == in_child(lambda: 0 if kids(ring) == {"k1"} else 1)
 
     def test_what_is_not_whole_is_not_there(self):
-        left = HandedDown()
+        left = SharedDocument()
         assert left.get() is None
         left.put(b"document")
         assert b"document" == left.get()
