@@ -10,8 +10,8 @@ from service.app import services_of
 from service.domain.jobs import MAX_OPEN
 from service.usecases.import_files import begin_file
 from tests.api.conftest import C
-from tests.engines import on_sqlite
-from tests.working import do_all
+from tests.support.engines import on_sqlite
+from tests.support.working import do_all
 
 IMPORTS = f"{C}/imports"
 TABLES = ("import_file", "import_block", "import_run", "import_row")

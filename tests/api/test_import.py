@@ -10,8 +10,8 @@ from service.formats.list_form import ListType
 from service.formats.refusals import MAX_ROW_BYTES, Reason
 from service.usecases.import_pipeline import checking, reading, storing
 from tests.api.conftest import C
-from tests.tokens import bearer
-from tests.working import do_all
+from tests.support.tokens import bearer
+from tests.support.working import do_all
 
 IMPORTS = f"{C}/imports"
 TABLES = ("import_file", "import_block", "import_run", "import_row")

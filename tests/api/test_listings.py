@@ -15,8 +15,8 @@ from service.call import deadlines
 from service.domain.errors import InvalidRequest
 from service.settings import Settings
 from tests.api.conftest import C
-from tests.engines import on_sqlite
-from tests.tokens import SECRET, bearer
+from tests.support.engines import on_sqlite
+from tests.support.tokens import SECRET, bearer
 
 LEFT_S = 0.2
 """Of the time of a call that waits for its turn: without one it would be answered in less."""

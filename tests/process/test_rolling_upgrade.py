@@ -27,7 +27,7 @@ from service.usecases.jobs import add_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
 from tests.process import chunk_worker
-from tests.working import FakeClock, Strict, purge, watch, worker
+from tests.support.working import FakeClock, Strict, purge, watch, worker
 
 POOL = ("brand", "default")
 CODES = [f"CODE-{number * 37 % 1009:04}" for number in range(1000)]

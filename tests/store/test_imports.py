@@ -23,9 +23,9 @@ from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports.chunk import Part
 from service.usecases.ports.clock import system_clock
-from tests.creating import add_codes
-from tests.engines import on_postgresql, on_sqlite
-from tests.working import Heard, do_all, purge, worker
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql, on_sqlite
+from tests.support.working import Heard, do_all, purge, worker
 
 CODES = [f"CODE-{number:04}" for number in range(3000)]
 LIST = "\n".join(CODES).encode()

@@ -20,9 +20,9 @@ from service.usecases.jobs import add_job, cancel_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.work import LEASE_S, LeaseLost
 from service.usecases.working import MAX_ATTEMPTS
-from tests.creating import add_codes
-from tests.engines import on_postgresql, on_sqlite
-from tests.working import FakeClock, Heard, do_all, watch, worker
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql, on_sqlite
+from tests.support.working import FakeClock, Heard, do_all, watch, worker
 
 NOW = system_clock()
 

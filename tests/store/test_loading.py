@@ -9,7 +9,7 @@ from service.store.repositories.pools import make_pool
 from service.store.sqlite.write_lock import WriteLock
 from service.usecases.job_kinds import load_codes
 from service.usecases.ports.chunk import Part
-from tests.engines import on_sqlite
+from tests.support.engines import on_sqlite
 
 NOW = 1
 

@@ -23,9 +23,9 @@ from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
-from tests.creating import add_codes
-from tests.engines import on_sqlite
-from tests.working import Heard, Strict, worker
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+from tests.support.working import Heard, Strict, worker
 
 DAY = 24 * 60 * 60 * 1000
 MONTH = 30 * DAY

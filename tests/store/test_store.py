@@ -24,8 +24,8 @@ from service.store.repositories.status import SQLStatus
 from service.store.transaction import SQLTransaction
 from service.usecases import codes as codes_usecase
 from service.usecases.ports.store import UnknownPosition
-from tests.creating import add_codes
-from tests.engines import on_sqlite
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
 
 NOW = 1_800_000_000_000
 

@@ -21,8 +21,8 @@ from service.auth.keys.providers import Pace, PublishedKeys
 from service.auth.keys.shared_document import SharedDocument
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated, Unavailable
-from tests.issuer import Issuer, answer, serving
-from tests.running import free_port
+from tests.support.issuer import Issuer, answer, serving
+from tests.support.running import free_port
 
 FAST = Pace(renew_s=0.1, ask_s=0.05, retry_s=0.02)
 ON_DEMAND = Pace(renew_s=60, ask_s=0.2)
