@@ -84,8 +84,8 @@ def worker_of(work, wait):
     return Worker(**arguments)
 
 
-def answer(said):
-    sys.stdout.write(f"{json.dumps(said)}\n")
+def answer(content):
+    sys.stdout.write(f"{json.dumps(content)}\n")
     sys.stdout.flush()
 
 

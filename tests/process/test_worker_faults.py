@@ -102,8 +102,8 @@ class Working:
     def kept_its_job(self):
         """Say whether it is the same worker that began the job and ended it."""
         self.wait_for("job_ended")
-        told = {"job_taken", "job_ended", "job_lost"}
-        seen = [event for event in self.events() if event in told]
+        relevant = {"job_taken", "job_ended", "job_lost"}
+        seen = [event for event in self.events() if event in relevant]
         return seen == ["job_taken", "job_ended"] and self.process.poll() is None
 
     def wait_for_end(self):

@@ -351,12 +351,12 @@ def sleep_long(database):
 
 def test_settings_of_the_url_stay(engine):
     url = "postgresql://me@a,b/db?sslmode=verify-full&application_name=mine&options=-c%20x.y%3D1"
-    said = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))
+    parameters = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))
     assert ("a,b", "verify-full", "mine") == (
-        said["host"],
-        said["sslmode"],
-        said["application_name"],
+        parameters["host"],
+        parameters["sslmode"],
+        parameters["application_name"],
     )
-    options = str(said["options"])
+    options = str(parameters["options"])
     assert options.endswith("-c x.y=1")
     assert "statement_timeout" in options

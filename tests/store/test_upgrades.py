@@ -145,8 +145,9 @@ def test_the_version_before_codes_lay_in_order_works_on(old):
     upgrade(old)
     fill(old)
     with old.transaction() as connection:
-        told = {
-            name: connection.execute(text(said)).scalars().all() for name, said in BEFORE_6.items()
+        results = {
+            name: connection.execute(text(statement)).scalars().all()
+            for name, statement in BEFORE_6.items()
         }
         with pytest.raises(IntegrityError, match="user_id"):
             connection.execute(text(BEFORE_6["claim"]))
@@ -155,7 +156,7 @@ def test_the_version_before_codes_lay_in_order_works_on(old):
         "claim": ["AAAA"],
         "list": ["AAAA", "BBBB", "CCCC", "DDDD"],
         "list taken": ["AAAA", "BBBB"],
-    } == told
+    } == results
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from service.settings import SettingsError
 if TYPE_CHECKING:  # loading structlog would slow down every command
     from structlog.typing import FilteringBoundLogger
 
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """A change is noticed by the first use after this many seconds."""
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Watched(Generic[T]):
     """A value made from files; calling it returns the last good one.
 
-    Whoever calls looks at the files, at most once in `LOOK_EVERY_S`: that costs a `stat` each,
+    Whoever calls looks at the files, at most once in `POLL_INTERVAL_S`: that costs a `stat` each,
     needs no thread that a fork would lose, and a service that idled for a day is as fresh as
     any. Others that call meanwhile are not kept waiting: they get the value that is there.
     """
@@ -31,7 +31,7 @@ class Watched(Generic[T]):
         read: Callable[[], T],
         files: Mapping[str, Path | None],
         log: "FilteringBoundLogger",
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = POLL_INTERVAL_S,
     ) -> None:
         """Read the value for the first time; what `read` raises then is the caller's.
 

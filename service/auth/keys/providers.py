@@ -53,7 +53,7 @@ def open_keyring(settings: Settings, log: "FilteringBoundLogger") -> KeyRing:
     return HeldKeys(settings, log)
 
 
-def tell_ignored(log: "FilteringBoundLogger", setting: str, ignored: IgnoredKey) -> None:
+def log_ignored_key(log: "FilteringBoundLogger", setting: str, ignored: IgnoredKey) -> None:
     """Log that an entry of a set is passed over."""
     log.warning("key_ignored", settings=[setting], kid=ignored.kid, reason=ignored.reason)
 
@@ -68,11 +68,11 @@ class HeldKeys:
             SettingsError: A key cannot be used, or both families are there.
         """
 
-        def tell(ignored: IgnoredKey) -> None:
-            tell_ignored(log, "DISCOUNT_JWT_KEYS_FILE", ignored)
+        def log_ignored(ignored: IgnoredKey) -> None:
+            log_ignored_key(log, "DISCOUNT_JWT_KEYS_FILE", ignored)
 
         self.current = Watched(
-            lambda: load_keys(settings, tell),
+            lambda: load_keys(settings, log_ignored),
             {
                 "DISCOUNT_JWT_SECRET_FILE": settings.jwt_secret_file,
                 "DISCOUNT_JWT_KEYS_FILE": settings.jwt_keys_file,
@@ -198,16 +198,16 @@ class PublishedKeys:
             self._log.warning("keys_not_renewed", settings=[URL_SETTING], reason=reason)
             return False
         self._failing_since.clear()
-        self._tell_ignored(ignored)
+        self._log_ignored_keys(ignored)
         self._shared_document.put(document)
         self._use(keys)
         return True
 
-    def _tell_ignored(self, ignored: list[IgnoredKey]) -> None:
+    def _log_ignored_keys(self, ignored: list[IgnoredKey]) -> None:
         """Log each entry that is passed over, once for as long as they are the same."""
         if ignored != self._ignored:
             for each in ignored:
-                tell_ignored(self._log, URL_SETTING, each)
+                log_ignored_key(self._log, URL_SETTING, each)
         self._ignored = ignored
 
     def _take_over(self) -> None:

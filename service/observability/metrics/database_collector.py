@@ -127,9 +127,9 @@ class StoreWatch:
             found.room = self._store.room()
             found.levels = self._store.levels()
             found.jobs = self._store.open_jobs()
-            self._tell_of_waiting(found.jobs)
+            self._log_waiting_jobs(found.jobs)
 
-    def _tell_of_waiting(self, jobs: JobsNow) -> None:
+    def _log_waiting_jobs(self, jobs: JobsNow) -> None:
         if max(jobs.oldest_queued_s, jobs.overdue_s) > JOB_WAITS_S:
             self._log.warning(
                 "jobs_wait",

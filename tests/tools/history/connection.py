@@ -48,17 +48,17 @@ class Connection:
         self.address = address
         self._socket: socket.socket | None = None
 
-    def call(self, sent: bytes, patience: float) -> Answer:
+    def call(self, sent: bytes, timeout: float) -> Answer:
         """Send a request and wait for its answer.
 
         Args:
             sent: The whole request.
-            patience: How many seconds the answer may take.
+            timeout: How many seconds the answer may take.
 
         Raises:
             CallError: There was none.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         try:
             opened = self._socket or self._open(deadline)
             opened.sendall(sent)

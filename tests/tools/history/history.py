@@ -37,7 +37,7 @@ class CallFailure(StrEnum):
 
     REFUSED = "refused"  # no connection: the call was never sent
     CUT = "cut"  # the connection ended before the answer did
-    TIMEOUT = "timeout"  # the client's patience did
+    TIMEOUT = "timeout"  # of the client
 
 
 @dataclass(frozen=True, slots=True)

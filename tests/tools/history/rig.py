@@ -44,7 +44,7 @@ class Plan:
     calls: int = 0
     """It goes on until as many were answered."""
     clients: int = 16
-    hasty: int = 4
+    short_timeouts: int = 4
     """How many of the clients are."""
     pause_s: float = 0.0
     """What a client waits between two calls."""
@@ -87,7 +87,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
                 partial(replicas.where, number),
                 world,
                 f"{plan.seed}/{number}",
-                hasty=number < plan.hasty,
+                short_timeouts=number < plan.short_timeouts,
                 pause_s=plan.pause_s,
             )
             for number in range(plan.clients)

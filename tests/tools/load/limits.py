@@ -75,13 +75,13 @@ def pgbench(url: str, brand: str, folder: Path, seconds: float) -> float:
     names = ["-D", f"brand={brand}", "-D", "campaign=default"]
     options = ["-n", "-M", "prepared", "-f", script, "-c", _CLIENTS, "-j", 1, "-t", each]
     with on_core(SERVER_CORE):
-        said = subprocess.run(
+        done = subprocess.run(
             [*map(str, [program, *options, *names, url])],
             check=False,
             capture_output=True,
             text=True,
         )
-    found = re.search(r"tps = ([0-9.]+)", said.stdout)
-    if said.returncode or not found:
-        raise BenchmarkError(said.stderr)
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    if done.returncode or not found:
+        raise BenchmarkError(done.stderr)
     return float(found[1])
