@@ -1,7 +1,7 @@
-"""The guard: no view runs for a caller without a token, unless the contract opens it.
+"""The guard: no view runs for a caller without a token, unless the contract opens its path.
 
-Default deny: whatever is not on the short list, an unknown path included, answers nobody
-without a token, and a view that declares no scope lets nobody in.
+Default deny: any path that is not on the short list, even an unknown one, requires a token, and a
+view that declares no scope admits nobody.
 """
 
 from flask import Flask, current_app, g, request
@@ -13,7 +13,7 @@ from service.domain.errors import InternalError
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
-"""What answers without a token: the contract's short list."""
+"""Paths that need no token: the contract's short list."""
 
 
 def require_tokens(app: Flask, authenticate: Authenticate) -> None:
@@ -33,18 +33,22 @@ def require_tokens(app: Flask, authenticate: Authenticate) -> None:
 
 
 def is_open(path: str) -> bool:
-    """Say whether a path answers without a token."""
+    """Return whether a path needs no token."""
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 
 def current_caller() -> Caller:
-    """Return who makes the request that is being answered."""
+    """Return the caller of the current request."""
     caller: Caller = g.caller
     return caller
 
 
 def _declared_scope(endpoint: str) -> Scope:
-    """Return the scope that a view declares; one that declares none is a mistake of ours."""
+    """Return the scope that a view declares.
+
+    Raises:
+        InternalError: It declares none, which is a bug.
+    """
     scope = getattr(current_app.view_functions[endpoint], "scope", None)
     if not isinstance(scope, Scope):
         raise InternalError
