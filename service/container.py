@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from service.api.cursors import Cursors
 from service.api.limits import RateLimits, build_limits
 from service.api.misses import Misses
+from service.api.problems.writer import ProblemWriter
 from service.api.transfers import Transfers
 from service.auth.bearer import Authenticate, bearer_authentication
 from service.auth.caller import Caller
@@ -117,6 +118,7 @@ class Services:
     keyring: KeyRing
     authenticate: Authenticate
     requests: RequestLog
+    problems: ProblemWriter
     cursors: Cursors
     misses: Misses
     transfers: Transfers
@@ -180,6 +182,7 @@ def build(
             _admission(build_limits(settings, log)),
         ),
         requests=RequestLog(_pseudonyms(settings, log), metrics, log, tracing),
+        problems=ProblemWriter(log, metrics),
         cursors=Cursors(cursor_key(settings)),  # those in use outlive a change of the key
         misses=Misses(settings.miss_limit, metrics),
         transfers=Transfers(settings.threads, settings.transfer_timeout_s),

@@ -1,35 +1,19 @@
-"""The guard: no view runs for a caller without a token, unless the contract opens its path.
+"""Authentication of requests, and the paths that need none."""
 
-Default deny: any path that is not on the short list, even an unknown one, requires a token, and a
-view that declares no scope admits nobody.
-"""
+from typing import TYPE_CHECKING
 
-from flask import Flask, current_app, g, request
+from flask import request
 
 from service.auth.bearer import Authenticate
-from service.auth.caller import Caller, Scope
+from service.auth.caller import Caller
 from service.call.body_state import CALLER
-from service.domain.errors import InternalError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
 """Paths that need no token: the contract's short list."""
-
-
-def require_tokens(app: Flask, authenticate: Authenticate) -> None:
-    """Put the guard before every view of `app`."""
-
-    @app.before_request
-    def guard() -> None:
-        if is_open(request.path):
-            return
-        caller = request.environ.get(CALLER) or authenticate(
-            request.headers.get("Authorization", "")
-        )
-        g.caller = request.environ[CALLER] = caller
-        if request.endpoint is not None:
-            brand = (request.view_args or {}).get("brand")
-            caller.authorize(_declared_scope(request.endpoint), brand)
 
 
 def is_open(path: str) -> bool:
@@ -37,19 +21,18 @@ def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 
-def current_caller() -> Caller:
-    """Return the caller of the current request."""
-    caller: Caller = g.caller
+def authenticated(environ: "WSGIEnvironment", authenticate: Authenticate) -> Caller:
+    """Return the caller of a request, which is authenticated only once.
+
+    Raises:
+        ServiceError: The request has no valid token, or the caller has no calls left.
+    """
+    caller: Caller = environ.get(CALLER) or authenticate(environ.get("HTTP_AUTHORIZATION", ""))
+    environ[CALLER] = caller
     return caller
 
 
-def _declared_scope(endpoint: str) -> Scope:
-    """Return the scope that a view declares.
-
-    Raises:
-        InternalError: It declares none, which is a bug.
-    """
-    scope = getattr(current_app.view_functions[endpoint], "scope", None)
-    if not isinstance(scope, Scope):
-        raise InternalError
-    return scope
+def current_caller() -> Caller:
+    """Return the caller of the current request."""
+    caller: Caller = request.environ[CALLER]
+    return caller
