@@ -171,7 +171,7 @@ def _end(session: Session, job: Job, result: str) -> None:
         Exit: It was cancelled.
     """
     if job.state is JobState.CANCELLED:
-        streams.report(job.detail)
+        streams.report(job.detail or "The job was cancelled.")
         session.end_if_terminated()
         raise click.exceptions.Exit(INTERRUPTED)
     if job.state is not JobState.SUCCEEDED or job.failed:
