@@ -17,7 +17,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.app import services_of
 from service.server.accepting import AcceptPause
-from service.server.arrivals import IdleConnections
+from service.server.buffered_requests import IdleConnections
 from service.server.http.sending import PendingAnswers, Unsent
 
 TURN_S = 0.05

@@ -10,7 +10,7 @@ from service.api.reply import NOT_CACHED, Reply
 from service.call.body_state import RECORD
 from service.domain.errors import ServiceError
 from service.observability.request_log import RequestLog, RequestRecord
-from service.server.http.receiving import Incoming
+from service.server.http.receiving import BufferedRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -33,7 +33,7 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
     return _answer(reply, record, with_body=method != "HEAD")
 
 
-def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
+def known_of(incoming: BufferedRequest | None) -> "WSGIEnvironment":
     """Return what is known of a request that may not be whole, as WSGI has it."""
     if incoming is None or incoming.request is None:
         return {"REQUEST_METHOD": "HEAD"} if incoming and incoming.is_head else {}

@@ -1,4 +1,4 @@
-"""Plain calls: the event loop answers them itself, where nothing makes it wait for long.
+"""Fast-path calls: the event loop answers them itself, where nothing makes it wait for long.
 
 Handing a request to a thread, and its connection back, costs more than answering it: system
 calls, and threads that fight for the interpreter. `docs/adr/0011-tasks-in-the-loop.md` has figures.
@@ -14,8 +14,8 @@ from gunicorn.workers.gthread import TConn
 from service.call import deadlines
 from service.domain.errors import ServiceError, Unavailable
 from service.server.answering_in_loop import Worker, answer_in_loop
-from service.server.arrivals import MAX_RECEIVED
-from service.server.fast_path.request import read_plain
+from service.server.buffered_requests import MAX_BUFFERED_BYTES
+from service.server.fast_path.request import parse_request
 from service.server.fast_path.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class _Call(NamedTuple):
     """How much memory it takes, nearly."""
 
 
-class PlainCalls:
+class FastPathCalls:
     """Those of one worker; everything here runs in its event loop.
 
     Args:
         worker: Whose.
         tasks: Of the event loop.
-        looks_plain: Tells from its first bytes whether a request waits for the database alone.
+        may_match: Tells from its first bytes whether a request waits for the database alone.
         limit: Bytes of memory that calls may take which are not answered yet.
     """
 
@@ -63,16 +63,16 @@ class PlainCalls:
         self,
         worker: FastWorker,
         tasks: Tasks,
-        looks_plain: Callable[[bytes], bool],
-        limit: int = MAX_RECEIVED,
+        may_match: Callable[[bytes], bool],
+        limit: int = MAX_BUFFERED_BYTES,
     ) -> None:
-        self._worker, self._tasks, self._looks_plain = worker, tasks, looks_plain
+        self._worker, self._tasks, self._may_match = worker, tasks, may_match
         self._limit, self._memory = limit, 0
         self._queue: deque[_Call] = deque()
 
     def take(self, conn: TConn, held: bytes) -> bool:
-        """Take a request that has arrived, if it is a plain call; return whether it is."""
-        environ = read_plain(held, conn) if self._looks_plain(held) else None
+        """Take a request that has arrived, if it is a fast-path call; return whether it is."""
+        environ = parse_request(held, conn) if self._may_match(held) else None
         if environ is None:
             return False
         size = OF_A_CALL + 2 * len(held)  # as it came, and as it was read

@@ -16,11 +16,11 @@ from service.api.http_errors import RequestTimeout
 from service.call.body_state import RECORD
 from service.observability.request_log import Pseudonyms, RequestLog, RequestRecord
 from service.server.accepting import AcceptPause
-from service.server.arrivals import Arrivals
-from service.server.fast_path.calls import PlainCalls
+from service.server.buffered_requests import BufferedRequests
+from service.server.fast_path.calls import FastPathCalls
 from service.server.fast_path.tasks import Tasks
 from service.server.http.head import read_head
-from service.server.http.receiving import Incoming
+from service.server.http.receiving import BufferedRequest
 from service.server.http.sending import Unsent
 from service.server.refusing import known_of
 from service.server.worker import ServiceWorker
@@ -41,7 +41,7 @@ class Log:
     error = warning = info
 
 
-@pytest.fixture(params=[False, True], ids=["threads", "plain calls"])
+@pytest.fixture(params=[False, True], ids=["threads", "fast path"])
 def worker(monkeypatch, request):
     """A worker with room for a few connections, which listens."""
     cfg = Config()
@@ -62,7 +62,7 @@ def worker(monkeypatch, request):
         poller.register(made.method_queue.fileno(), EVENT_READ, callbacks)
         made.tpool = made.get_thread_pool()
         if request.param:
-            made._plain = PlainCalls(made, Tasks(made.method_queue.defer), lambda _: True)  # noqa: SLF001
+            made._fast_path = FastPathCalls(made, Tasks(made.method_queue.defer), lambda _: True)  # noqa: SLF001
         made.set_accept_enabled(True)
         yield made
         while made.make_room():
@@ -165,7 +165,7 @@ def test_listeners_that_are_closed_already_are_let_be(worker):
 
 def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
     """So the answer has the request id of before, and the span of before ends."""
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
     incoming.begin_body(read_head(incoming.head, worker.cfg, ("10.0.0.1", 1)))
     record = RequestRecord({}, Pseudonyms(lambda: b""))
@@ -229,9 +229,9 @@ def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begi
         return []
 
     worker.wsgi = answer
-    worker._plain = None  # noqa: SLF001 - it has a budget of its own
+    worker._fast_path = None  # noqa: SLF001 - it has a budget of its own
     head = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"
-    worker._arrivals = Arrivals(limit=5 * len(head))  # noqa: SLF001
+    worker._buffered = BufferedRequests(limit=5 * len(head))  # noqa: SLF001
     first, second, third = (connect(head) for _ in range(3))
     assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
     assert not is_told(first)

@@ -1,4 +1,4 @@
-"""Plain calls: answered in turn, each connection kept or left as its answer says."""
+"""Fast-path calls: answered in turn, each connection kept or left as its answer says."""
 
 import socket
 import time
@@ -8,8 +8,8 @@ import pytest
 
 from service.call import deadlines
 from service.domain.errors import Unavailable
-from service.server.fast_path import calls as plain_calls
-from service.server.fast_path.calls import PlainCalls
+from service.server.fast_path import calls as fast_path_calls
+from service.server.fast_path.calls import FastPathCalls
 from service.server.fast_path.tasks import Tasks, TaskSignals
 from service.store.signals import Signal
 
@@ -49,7 +49,7 @@ def worker():
 
 @pytest.fixture
 def calls(worker):
-    return PlainCalls(worker, Tasks(lambda call: call()), lambda held: held.startswith(b"GET"))
+    return FastPathCalls(worker, Tasks(lambda call: call()), lambda held: held.startswith(b"GET"))
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_fails_outside_the_application_is_told(calls, worker, client):
 
 
 @pytest.mark.parametrize("held", [b"PUT" + HEAD[3:], HEAD[:-2], HEAD + HEAD])
-def test_what_is_no_plain_call_is_not_taken(calls, worker, client, held):
+def test_what_is_no_fast_path_call_is_not_taken(calls, worker, client, held):
     assert not calls.take(client.conn, held)
     calls.go_on()
     assert [] == worker.told
@@ -131,7 +131,7 @@ def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(
 def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
     calls, worker, client, monkeypatch
 ):
-    monkeypatch.setattr(plain_calls, "AT_ONCE", 0)
+    monkeypatch.setattr(fast_path_calls, "AT_ONCE", 0)
     monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0.05)
     calls.take(client.conn, HEAD)
     calls.go_on()
@@ -143,11 +143,11 @@ def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
 
 
 def test_where_those_that_wait_take_too_much_memory_the_oldest_is_refused(worker, client):
-    calls = PlainCalls(
+    calls = FastPathCalls(
         worker,
         Tasks(lambda call: call()),
         lambda _: True,
-        limit=2 * (plain_calls.OF_A_CALL + 2 * len(HEAD)),
+        limit=2 * (fast_path_calls.OF_A_CALL + 2 * len(HEAD)),
     )
     for number in range(4):
         head = HEAD.replace(b"/fetch", b"/fetc%d" % number)
