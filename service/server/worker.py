@@ -23,7 +23,7 @@ from service.server.http.head import read_head
 from service.server.http.receiving import READ_WITHIN_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
 from service.server.probe_calls import take_probe
-from service.server.refusing import known_of, refusal
+from service.server.refusing import known_environ, refusal
 from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ServiceWorker(ConnectionWorker):
             threads,
             self._answer,
             lambda conn, done: self.method_queue.defer(self._answered, conn, done),
-            self._give_up,
+            self._refuse_expired,
         )
         return threads
 
@@ -61,12 +61,12 @@ class ServiceWorker(ConnectionWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and see to fast-path calls and to who waits for a thread."""
-        timeout = self._queue.patience(timeout)
+        timeout = self._queue.poll_timeout(timeout)
         if self._fast_path is None:
             super().wait_for_and_dispatch_events(timeout)
         else:
-            super().wait_for_and_dispatch_events(self._fast_path.patience(timeout))
-            self._fast_path.go_on()
+            super().wait_for_and_dispatch_events(self._fast_path.poll_timeout(timeout))
+            self._fast_path.run_pending()
         self._queue.expire()
 
     def is_parent_alive(self) -> bool:
@@ -82,9 +82,9 @@ class ServiceWorker(ConnectionWorker):
     def make_room(self) -> bool:
         """End the connection that is missed least, and return whether there was one."""
         return (
-            self.end_farewell()
+            self.close_oldest_lingering()
             or self._evict(self._buffered.oldest_without_head())
-            or self.end_idle()
+            or self.close_oldest_idle()
             or self._evict(self._buffered.oldest())
             or self.pending.end_oldest()
         )
@@ -93,8 +93,8 @@ class ServiceWorker(ConnectionWorker):
         """Turn a connection away, if there is one, and have its place at once."""
         if conn is None:
             return False
-        self._turn_away(conn)
-        self.end_farewell()  # its own: whoever evicts has ended all others
+        self._reject(conn)
+        self.close_oldest_lingering()  # its own: whoever evicts has ended all others
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -115,13 +115,13 @@ class ServiceWorker(ConnectionWorker):
     def _await(self, conn: TConn, incoming: BufferedRequest) -> None:
         """Wait for more of a request."""
         self._buffered.add(conn, incoming)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn, incoming))
+        self.poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
 
     def _forget(self, conn: TConn) -> BufferedRequest:
         self.poller.unregister(conn.sock)
         return self._buffered.remove(conn)
 
-    def _go_on(self, conn: TConn, incoming: BufferedRequest, _socket: socket) -> None:
+    def _resume(self, conn: TConn, incoming: BufferedRequest, _socket: socket) -> None:
         data = self.receive(conn)
         if data:
             self._feed(conn, incoming, data)
@@ -131,7 +131,7 @@ class ServiceWorker(ConnectionWorker):
             if incoming.body is None:
                 self.drop(conn)
             else:
-                self.refuse(conn, ends_too_soon(), known_of(incoming))
+                self.refuse(conn, ends_too_soon(), known_environ(incoming))
 
     def _feed(self, conn: TConn, incoming: BufferedRequest, data: bytes) -> None:
         """Take what has arrived, and do what can be done with it."""
@@ -146,7 +146,7 @@ class ServiceWorker(ConnectionWorker):
             if waited:
                 self._forget(conn)
             self._buffered.release(incoming)
-            self.refuse(conn, problem, known_of(incoming))
+            self.refuse(conn, problem, known_environ(incoming))
             return
         self._buffered.measure(incoming)
         if state in _TO_ANSWER:
@@ -155,15 +155,15 @@ class ServiceWorker(ConnectionWorker):
             self._dispatch(conn, incoming)
         elif not waited:
             self._await(conn, incoming)
-        while self._buffered.over_limit and self._make_memory():
+        while self._buffered.over_limit and self._free_memory():
             pass
 
-    def _make_memory(self) -> bool:
+    def _free_memory(self) -> bool:
         """Give up the request that is missed least, and return whether there was one."""
         oldest = self._buffered.oldest()
         if oldest is None:
             return self._queue.refuse_oldest()
-        self._turn_away(oldest)
+        self._reject(oldest)
         return True
 
     def _take_fast_path(self, conn: TConn, incoming: BufferedRequest, *, waited: bool) -> bool:
@@ -177,13 +177,13 @@ class ServiceWorker(ConnectionWorker):
         conn.rest = bytes(incoming.buffer)
         return True
 
-    def _turn_away(self, conn: TConn) -> None:
+    def _reject(self, conn: TConn) -> None:
         """End a connection whose request is not whole, as there is no room for it."""
         incoming = self._forget(conn)
         self._buffered.release(incoming)
         if incoming.has_data:
             problem = Unavailable("There is no room for a request that arrives so slowly.")
-            self.refuse(conn, problem, known_of(incoming))
+            self.refuse(conn, problem, known_environ(incoming))
         else:
             self.drop(conn)
 
@@ -198,11 +198,11 @@ class ServiceWorker(ConnectionWorker):
     def _answer(self, conn: TConn) -> Outcome:
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
 
-    def _give_up(self, conn: TConn) -> None:
+    def _refuse_expired(self, conn: TConn) -> None:
         """Refuse a request that has waited for a thread for too long."""
         incoming, conn.incoming = conn.incoming, None
         self._buffered.release(incoming)
-        self.refuse(conn, Unavailable(), known_of(incoming))
+        self.refuse(conn, Unavailable(), known_environ(incoming))
 
     def _answered(self, conn: TConn, future: "Future[Outcome]") -> None:
         """Go on with a connection whose request a thread has answered, or wants the body of."""
@@ -218,11 +218,11 @@ class ServiceWorker(ConnectionWorker):
             if error.fault is not None:
                 self.log.exception("the source of an answer failed", exc_info=error.fault)
             self._buffered.release(incoming)
-            self.cut(conn)
+            self.reset(conn)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
             self._buffered.release(incoming)
-            self.fail(conn, error, known_of(incoming))
+            self.fail(conn, error, known_environ(incoming))
             return
         self._buffered.release(incoming)
         if outcome.keep and incoming.body is not None:
@@ -237,7 +237,9 @@ class ServiceWorker(ConnectionWorker):
                 conn.sock.send(CONTINUE)
         except OSError:
             self._buffered.release(incoming)
-            self.refuse(conn, ends_too_soon(), known_of(incoming))  # in the log, and its span ends
+            self.refuse(
+                conn, ends_too_soon(), known_environ(incoming)
+            )  # in the log, and its span ends
         else:
             self._await(conn, incoming)
 
@@ -262,11 +264,11 @@ class ServiceWorker(ConnectionWorker):
             incoming = self._forget(conn)
             self._buffered.release(incoming)
             if incoming.has_data:
-                self.refuse(conn, RequestTimeout(), known_of(incoming))
+                self.refuse(conn, RequestTimeout(), known_environ(incoming))
             else:
                 self.drop(conn)
         self.pending.end_slow()
-        self.end_farewells(now)
+        self.close_lingering(now)
 
     def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""

@@ -8,9 +8,9 @@ from flask import Flask
 
 from service.api.routes import served_operations
 from service.app import services_of
-from service.server.fast_path.calls import FastPathCalls, FastWorker
+from service.server.fast_path.calls import FastPathCalls, FastPathWorker
 from service.server.fast_path.dispatch import FastPath
-from service.server.fast_path.tasks import Tasks, TaskSignals
+from service.server.fast_path.tasks import TaskScheduler, TaskSignals
 
 __all__ = ["FastPathCalls", "TaskSignals", "fast_path_calls", "install"]
 _NAME = "discount-fast-path"
@@ -24,10 +24,10 @@ def install(app: Flask) -> None:
         app.wsgi_app = app.extensions[_NAME] = fast_path  # type: ignore[method-assign]
 
 
-def fast_path_calls(worker: FastWorker) -> FastPathCalls | None:
+def fast_path_calls(worker: FastPathWorker) -> FastPathCalls | None:
     """Return the fast-path calls of a worker's event loop; `None` if threads answer them."""
     app: Flask = worker.wsgi
     if services_of(app).settings.fast_path_off_by:
         return None
     fast_path: FastPath = app.extensions[_NAME]
-    return FastPathCalls(worker, Tasks(worker.method_queue.defer), fast_path.may_match)
+    return FastPathCalls(worker, TaskScheduler(worker.method_queue.defer), fast_path.may_match)
