@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from service.domain.codes import Mint
 from service.domain.model import Idempotency, Millis
 from service.store.repositories.store import SQLStore
 from service.usecases.codes import create_codes
-from service.usecases.ports import Mint
 
 
 def add_codes(
@@ -16,8 +16,10 @@ def add_codes(
     mint: Mint,
     now: Millis,
     *,
-    once: Idempotency | None = None,
+    idempotency: Idempotency | None = None,
 ) -> tuple[Sequence[str], bool]:
     """Create codes as the use case does, but those that `mint` makes."""
     with_mint = SQLStore(store._database, store._reservations, mint)  # noqa: SLF001
-    return create_codes(with_mint, brand, campaign, count, once=once, clock=lambda: now)
+    return create_codes(
+        with_mint, brand, campaign, count, idempotency=idempotency, clock=lambda: now
+    )

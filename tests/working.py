@@ -9,9 +9,9 @@ from service.domain.jobs import Job
 from service.store.database import Database
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
-from service.usecases.job_ports import LEASE_S, Step
 from service.usecases.keys import JobKey
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.work import LEASE_S, Step
 from service.usecases.working import Worker
 
 

@@ -35,13 +35,13 @@ from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.schema import why_not_ready
-from service.usecases.job_ports import SpaceLow, Step
 from service.usecases.jobs import add_job, cancel_job
 from service.usecases.keys import JobKey
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.work import SpaceLow, Step
 from service.usecases.working import Worker
 
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 """How often a job is looked at that another worker does."""
 BLOCK_BYTES = 64 * 1024
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -146,7 +146,7 @@ class Session:
                 return cancel_job(self._storage.jobs, self.brand, self.campaign, job.id)
             bar.show(job)
             if not worker.do(self._key):
-                self._interrupted.wait(LOOK_EVERY_S)
+                self._interrupted.wait(POLL_INTERVAL_S)
         bar.show(job)
         return job
 

@@ -18,11 +18,11 @@ WELL_AFTER_S = 10.0
 """How long a process must live for its next death to be the first again."""
 BEGINS_WITHIN_S = 30.0
 """What ends by itself sooner, the first time, would end again: a setting is wrong."""
-LOOK_EVERY_S = 0.1
-IMPATIENT_AFTER_S = 1.0
+POLL_INTERVAL_S = 0.1
+REPEATED_SIGNAL_AFTER_S = 1.0
 """A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
-_AS_TOLD = -signal.SIGTERM
-"""How a process ends that we have told to, if it had hardly begun: else it ends with 0."""
+_ENDED_BY_SIGTERM = -signal.SIGTERM
+"""The status of a child whom SIGTERM ended before its handler was there; else it is 0."""
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -60,7 +60,7 @@ class Child:
         self._process, self._due_at = None, now + rest_s
         return None
 
-    def tell(self, signum: int) -> None:
+    def send_signal(self, signum: int) -> None:
         """Send it a signal, if it is there."""
         if self._process is not None:
             self._process.send_signal(signum)
@@ -90,34 +90,38 @@ class Supervisor:
     def __init__(self, children: Sequence[Child], log: FilteringBoundLogger) -> None:
         self._children = children
         self._log = log
-        self._heard_at: float | None = None
-        self._to_tell = False
+        self._stop_requested_at: float | None = None
+        self._signal_due = False
 
     def run(self) -> int:
         """Run everything; return 0, or the exit status of what could not run or ended badly."""
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(signum, lambda *_: self._hear())
+            signal.signal(signum, lambda *_: self._request_stop())
         status = 0
-        while self._heard_at is None:
+        while self._stop_requested_at is None:
             for child in self._children:
                 status = status or child.keep(self._log) or 0
             if status:
-                self._hear()
-            time.sleep(LOOK_EVERY_S)
+                self._request_stop()
+            time.sleep(POLL_INTERVAL_S)
         while None in (ends := [child.end() for child in self._children]):
-            if self._to_tell:
-                self._to_tell = False
+            if self._signal_due:
+                self._signal_due = False
                 for child in self._children:
-                    child.tell(signal.SIGTERM)
-            time.sleep(LOOK_EVERY_S)
-        return next((abs(end) for end in (status, *ends) if end and end != _AS_TOLD), 0)
+                    child.send_signal(signal.SIGTERM)
+            time.sleep(POLL_INTERVAL_S)
+        return next((abs(end) for end in (status, *ends) if end and end != _ENDED_BY_SIGTERM), 0)
 
-    def _hear(self) -> None:
-        """Note that we are to stop; to tell is the loop's: a child may just be being started."""
+    def _request_stop(self) -> None:
+        """Note that the supervisor is to stop.
+
+        The loop sends the signals: a child may just be starting.
+        """
         now = time.monotonic()
-        if self._heard_at is None or now - self._heard_at > IMPATIENT_AFTER_S:
-            self._heard_at = now
-            self._to_tell = True
+        before = self._stop_requested_at
+        if before is None or now - before > REPEATED_SIGNAL_AFTER_S:
+            self._stop_requested_at = now
+            self._signal_due = True
 
 
 def _die_with_parent() -> None:

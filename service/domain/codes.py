@@ -9,13 +9,15 @@ pool a guess hits one with a probability of 10^7 / 2^60, less than one in 10^11.
 import os
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import cycle, product
 from random import SystemRandom
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Mint = Callable[[int], Sequence[str]]
+"""Makes that many candidate codes."""
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """32 letters and digits, none of which is read as another (no 0/O, no 1/I)."""

@@ -68,12 +68,12 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """What tells a repeated request from a new one."""
+    """The identity of a request (draft-ietf-httpapi-idempotency-key-header)."""
 
     key: bytes
     """Digest of the caller, the method, the path and the caller's key."""
-    content: bytes
-    """Digest of what is asked for."""
+    fingerprint: bytes
+    """Digest of what the request asks for."""
 
 
 class AnswerKind(StrEnum):

@@ -130,7 +130,7 @@ def _name_foreign_event(_logger: WrappedLogger, _name: str, event: EventDict) ->
     return {**event, "event": "library_message", "logger": record.name, "message": event["event"]}
 
 
-def _tell_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Replace an exception by its type, its causes' types, and where it was raised."""
     raised = event.pop("exc_info", None)
     error = raised[1] if isinstance(raised, tuple) else raised
@@ -184,4 +184,4 @@ def database_error(error: BaseException | None) -> str | None:
 
 
 _LEVELS = {"warn": "warning", "exception": "error"}
-_SHARED: Sequence[Processor] = (_put_head, _tell_exception)
+_SHARED: Sequence[Processor] = (_put_head, _render_exception)

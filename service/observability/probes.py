@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 READY_WITHIN_S = 1.0
 """How long a check may take to answer."""
-EVERY_S = 1.0
+INTERVAL_S = 1.0
 """How often the thread looks, unless a look takes longer."""
 TIMED_OUT = "timed out"
-_STALE_S = EVERY_S + READY_WITHIN_S
+_STALE_S = INTERVAL_S + READY_WITHIN_S
 """After this, an answer should have been followed by another."""
 _REST_S = 0.1
 
@@ -59,7 +59,7 @@ class Readiness:
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
         self._looked = threading.Event()
-        self._said: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
+        self._last_answer: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
 
     def start(self) -> None:
         """Look from now on, from a thread of this process, until the process ends.
@@ -86,18 +86,18 @@ class Readiness:
         for name in self._checks:
             fresh = now - self._heard[name] < _STALE_S
             words[name] = self._words[name] if fresh else TIMED_OUT
-        return self._told(words)
+        return self._answer_of(words)
 
-    def _told(self, words: dict[str, str]) -> Probe:
+    def _answer_of(self, words: dict[str, str]) -> Probe:
         """Write an answer, unless it is the last one once more."""
         key = tuple(words.values())
-        if key != self._said[0]:
+        if key != self._last_answer[0]:
             ready = set(key) <= {"ok"}
             content = {"status": "ready" if ready else "not ready", "checks": words}
-            self._said = key, _probe(content, 200 if ready else 503)
+            self._last_answer = key, _probe(content, 200 if ready else 503)
         if set(key) - {"ok"}:
             self._log.warning("not_ready", checks=words)
-        return self._said[1]
+        return self._last_answer[1]
 
     def _watch(self) -> None:
         rest_s = 0.0
@@ -105,7 +105,7 @@ class Readiness:
             began = time.monotonic()
             self._look()
             self._looked.set()
-            rest_s = max(_REST_S, began + EVERY_S - time.monotonic())
+            rest_s = max(_REST_S, began + INTERVAL_S - time.monotonic())
 
     def _look(self) -> None:
         for name, check in self._checks.items():

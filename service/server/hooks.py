@@ -54,7 +54,7 @@ class Hooks:
     def _drain_first(self, server: Any, drain: Drain, log: FilteringBoundLogger) -> None:
         """Before gunicorn closes its listeners on SIGTERM, say "not ready" for a while.
 
-        A second SIGTERM, also from whoever has lost patience, stops at once.
+        A second SIGTERM stops it immediately.
         """
         stop = server.handle_term
         drain_s = self._settings.drain_s
@@ -74,8 +74,7 @@ class Hooks:
     def post_worker_init(self, worker: Any) -> None:
         """Start the worker's own threads; the master's do not come along."""
         services_of(worker.wsgi).start()
-        if self._settings.fast_path_off_by is None:
-            worker.answer_plain_calls()
+        worker.open_fast_path()
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
         """Send the last traces."""

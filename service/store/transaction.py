@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from sqlalchemy import Connection
 
 from service.domain import codes
+from service.domain.codes import Mint
 from service.domain.jobs import Job, JobState, Order, new_job_id
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.store.database import Database, Result
@@ -13,18 +14,17 @@ from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
 from service.store.imports.tasks import is_storing
 from service.store.jobs import rows as jobs
-from service.store.repositories import idempotency, pools
+from service.store.repositories import pools, stored_answers
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports import Mint
-from service.usecases.transactions import Answer, Transaction
+from service.usecases.ports.transaction import StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
 """The lock of whoever takes a part of a budget of imports: "imports" in ASCII."""
 
 
 class SQLWrites:
-    """Implements `service.usecases.transactions.Writes`, which documents the method.
+    """Implements `service.usecases.ports.transaction.Writes`, which documents the method.
 
     Args:
         database: Where the transactions are.
@@ -49,7 +49,7 @@ class SQLWrites:
 
 
 class SQLTransaction:
-    """Implements `service.usecases.transactions.Transaction`, which documents the methods."""
+    """Implements `service.usecases.ports.transaction.Transaction`, which documents the methods."""
 
     def __init__(self, connection: Connection, reserve: Reserve, mint: Mint, now: Millis) -> None:
         """Act on a connection in a transaction."""
@@ -62,16 +62,16 @@ class SQLTransaction:
     def require_space(self, wanted: int = 0) -> None:
         self._reserve.require(wanted)
 
-    def replay(self, key: bytes) -> Answer | None:
-        return idempotency.find(self._connection, key)
+    def replay(self, key: bytes) -> StoredAnswer | None:
+        return stored_answers.find(self._connection, key)
 
     def forget(self, key: bytes) -> None:
-        idempotency.forget(self._connection, key)
+        stored_answers.forget(self._connection, key)
 
     def remember(
-        self, pool: Pool, once: Idempotency, kind: AnswerKind, names: Sequence[str]
+        self, pool: Pool, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
-        idempotency.remember(self._connection, pool.brand_id, once, kind, names, self.now)
+        stored_answers.remember(self._connection, pool.brand_id, idempotency, kind, names, self.now)
 
     def campaign(self, brand: str, campaign: str) -> Pool:
         return pools.find_pool(self._connection, brand, campaign)
@@ -80,7 +80,7 @@ class SQLTransaction:
         return pools.make_pool(self._connection, brand, campaign, self.now)
 
     def mint(self, pool: Pool, count: int) -> Sequence[str]:
-        return staged_codes.avoiding(self._connection, pool.brand_id, self._mint)(count)
+        return staged_codes.excluding(self._connection, pool.brand_id, self._mint)(count)
 
     def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
         return self._dialect.insert_codes(self._connection, pool, codes, self.now)

@@ -7,8 +7,9 @@ from service.domain.model import AnswerKind, Idempotency, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.usecases.idempotency import replay
 from service.usecases.keys import Pool
-from service.usecases.ports import Clock, Store, system_clock
-from service.usecases.transactions import Transaction
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.store import Store
+from service.usecases.ports.transaction import Transaction
 
 MAX_PER_CALL = 1000
 """Most codes that one synchronous call makes."""
@@ -22,7 +23,7 @@ def create_codes(
     campaign: str,
     count: int,
     *,
-    once: Idempotency | None = None,
+    idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Sequence[str], bool]:
     """Create `count` new codes in a campaign, all of them or none.
@@ -32,7 +33,7 @@ def create_codes(
         brand: The brand's name; its first codes make it.
         campaign: The campaign's name; only `default` is made.
         count: How many, 1 to `MAX_PER_CALL`.
-        once: Tells a repeated request, which gets the codes of the first.
+        idempotency: Tells a repeated request, which gets the codes of the first.
         clock: Tells the time.
 
     Returns:
@@ -45,14 +46,14 @@ def create_codes(
     """
 
     def create(tx: Transaction) -> tuple[Sequence[str], bool]:
-        answered = replay(tx, once)
+        answered = replay(tx, idempotency)
         if answered is not None:
             return answered, False
         tx.require_space()
         pool = campaign_for_codes(tx, brand, campaign)
         added = add_codes(tx, pool, count)
-        if once:
-            tx.remember(pool, once, AnswerKind.CODES, added)
+        if idempotency:
+            tx.remember(pool, idempotency, AnswerKind.CODES, added)
         return added, True
 
     return store.write(create, clock(), grows=True)

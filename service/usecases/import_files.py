@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TypeVar
 
 from service.domain.errors import (
     BrandNotFound,
@@ -14,40 +14,14 @@ from service.domain.model import Millis
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.usecases.jobs import require_place
 from service.usecases.keys import FileKey
-from service.usecases.transactions import Transaction, Writes
+from service.usecases.ports.imports import Budgets, Files
+from service.usecases.ports.transaction import Transaction
 
 NO_BRAND = 0
 """Stands for a brand that is not there yet."""
 MAKE_ROOM_WITHIN_S = 0.5
 """How long a caller waits while room is made for its list."""
 Result = TypeVar("Result")
-
-
-class Budgets(NamedTuple):
-    """How many bytes open imports may have; lists that nobody needs count until they are purged."""
-
-    of_brand: int
-    of_all: int
-
-
-class Files(Writes, Protocol):
-    """Where lists are kept."""
-
-    budgets: Budgets | None
-    """`None`: there are none."""
-
-    def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
-        """Run `work`, which only reads, and keep no writer waiting."""
-
-    def require_fresh_space(self) -> None:
-        """Look anew for space, and insist on it.
-
-        Raises:
-            InsufficientStorage: What is left is kept for reservations.
-        """
-
-    def purge(self, now: Millis) -> bool:
-        """Delete a little of what no open job needs; say whether there may be more."""
 
 
 def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: int = 0) -> FileKey:

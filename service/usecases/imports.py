@@ -2,49 +2,24 @@
 
 import codecs
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.domain.jobs import Job, JobKind, Order
-from service.domain.model import Millis
 from service.formats.code_lists import MAX_LINES
 from service.formats.list_form import ListForm
-from service.formats.refusals import MAX_ROW_BYTES, Refusal
-from service.usecases.import_files import Files, begin_file, keep_blocks
+from service.formats.refusals import MAX_ROW_BYTES
+from service.usecases.import_files import begin_file, keep_blocks
 from service.usecases.keys import FileKey
-from service.usecases.ports import Clock, system_clock
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.imports import Imports
 
 BLOCKS_AT_ONCE = 4
 """How many blocks are kept in one step."""
 _UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
-
-
-class Imports(Files, Protocol):
-    """Where files are kept until their jobs have ended.
-
-    Raises:
-        BrandNotFound, CampaignNotFound: What a name refers to does not exist.
-        Unavailable: The store cannot answer now.
-    """
-
-    def is_answered(self, key: bytes, now: Millis) -> bool:
-        """Say whether a request with this idempotency key has been answered before."""
-
-    def drop(self, file: FileKey) -> None:
-        """Say that no job will need a file, and delete it, or what would take long later."""
-
-    def refusals(
-        self, brand: str, campaign: str, job_id: str
-    ) -> AbstractContextManager[Iterator[Sequence[Refusal]]]:
-        """Lend the lines that a job has refused, in their order and in parts.
-
-        Raises:
-            JobNotFound: The campaign has no such job.
-        """
 
 
 @dataclass(frozen=True, slots=True)

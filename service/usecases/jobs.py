@@ -9,10 +9,10 @@ from service.domain.model import AnswerKind, Idempotency
 from service.domain.wording import counted
 from service.usecases.codes import campaign_for_codes
 from service.usecases.idempotency import replay
-from service.usecases.job_ports import Jobs
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports import Clock, system_clock
-from service.usecases.transactions import Transaction
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.jobs import Jobs
+from service.usecases.ports.transaction import Transaction
 
 FIRST_TOTAL = "first_total"
 """The parameter that keeps how many rows there seemed to be when the job was asked for."""
@@ -29,7 +29,7 @@ def generate_codes(
     count: int,
     *,
     requested_by: str,
-    once: Idempotency | None = None,
+    idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
     """Ask for `count` new codes in a campaign.
@@ -40,7 +40,7 @@ def generate_codes(
         campaign: The campaign's name; only `default` is made.
         count: How many, 1 to `MAX_GENERATED`.
         requested_by: The caller's subject.
-        once: Tells a repeated request, which gets the job of the first.
+        idempotency: Tells a repeated request, which gets the job of the first.
         clock: Tells the time.
 
     Returns:
@@ -52,7 +52,7 @@ def generate_codes(
         TooManyJobs: The brand has as many open jobs as it may.
     """
     order = Order(JobKind.GENERATE, count, requested_by, {})
-    return request_job(jobs, brand, campaign, order, once=once, clock=clock)
+    return request_job(jobs, brand, campaign, order, idempotency=idempotency, clock=clock)
 
 
 def request_job(
@@ -61,11 +61,11 @@ def request_job(
     campaign: str,
     order: Order,
     *,
-    once: Idempotency | None = None,
+    idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
     """Keep a job of any kind, for a worker to find; `generate_codes` explains the rest."""
-    _, job, new = add_job(jobs, brand, campaign, order, once=once, clock=clock)
+    _, job, new = add_job(jobs, brand, campaign, order, idempotency=idempotency, clock=clock)
     return job, new
 
 
@@ -75,13 +75,13 @@ def add_job(
     campaign: str,
     order: Order,
     *,
-    once: Idempotency | None = None,
+    idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[JobKey, Job, bool]:
     """Do as `request_job`, and return the job's key as well."""
 
     def add(tx: Transaction) -> tuple[JobKey, Job, bool]:
-        answered = replay(tx, once)
+        answered = replay(tx, idempotency)
         if answered is not None:
             pool = tx.campaign(brand, campaign)
             first = _as_begun(tx.job(pool, answered[0]))
@@ -89,8 +89,8 @@ def add_job(
         tx.require_space()
         pool = campaign_for_codes(tx, brand, campaign)
         added = _add(tx, pool, order)
-        if once:
-            tx.remember(pool, once, AnswerKind.JOB, [added.id])
+        if idempotency:
+            tx.remember(pool, idempotency, AnswerKind.JOB, [added.id])
         return JobKey(pool.brand_id, added.id), added, True
 
     return jobs.write(add, clock(), grows=True)

@@ -9,7 +9,7 @@ while others reserve, and long while nobody does.
 
 from dataclasses import dataclass
 
-from service.usecases.job_ports import Step
+from service.usecases.ports.work import Step
 
 FEWEST, MOST = 64, 50_000
 """Rows in a chunk; the most are some 20 MB."""

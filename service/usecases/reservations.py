@@ -2,7 +2,8 @@
 
 from service.domain.errors import ReservationNotFound
 from service.domain.model import Reservation
-from service.usecases.ports import Clock, Store, system_clock
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.store import Store
 
 
 def reserve(

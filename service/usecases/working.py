@@ -9,18 +9,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Protocol
 
 from service.domain.errors import CodeSpaceExhausted, Unavailable
-from service.domain.jobs import Job
-from service.usecases.job_ports import Lease, LeaseLost, SpaceLow, Step, Work
 from service.usecases.keys import JobKey
 from service.usecases.pacing import Pace
-from service.usecases.ports import Clock, system_clock
+from service.usecases.ports.clock import Clock, system_clock
+from service.usecases.ports.job_observer import JobObserver
+from service.usecases.ports.work import Lease, LeaseLost, SpaceLow, Step, Work
 
 SLICE_S = 4.0
 """How long a worker goes on with one job while others wait."""
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """How often a worker looks for others that wait: it must see whose workers have died."""
 REFRESH_ROWS = 1_000_000
 """After so many new rows the database refreshes its statistics."""
@@ -39,34 +38,6 @@ DEADLY = "Again and again, what worked on it ended without a word. What is done 
 
 Wait = Callable[[float], bool]
 """Rests for so many seconds, and says whether the worker is to stop."""
-
-
-class JobObserver(Protocol):
-    """Hears what a worker does."""
-
-    def taken(self, job: Job) -> None:
-        """Note that a job was taken, for the first time or again."""
-
-    def chunk(self, step: Step) -> None:
-        """Note a chunk."""
-
-    def ended(self, job: Job) -> None:
-        """Note that a job has ended, by this worker."""
-
-    def newer(self, key: JobKey) -> None:
-        """Note, at each look, a job that is left for a newer version of the service."""
-
-    def lost(self, key: JobKey) -> None:
-        """Note that a job was cancelled, or is another worker's."""
-
-    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
-        """Note that a job waits because the database cannot be written."""
-
-    def broken(self, key: JobKey, error: Exception) -> None:
-        """Note a fault of ours that has ended a job."""
-
-    def given_up(self, key: JobKey, attempts: int) -> None:
-        """Note that a job is ended because so many workers in a row did not survive it."""
 
 
 def _nothing() -> None:
@@ -135,7 +106,7 @@ class Worker:
     def _slice(self, lease: Lease) -> bool:
         """Do chunks; say whether there is more to do."""
         pace, fresh, began = Pace(), 0, time.monotonic()
-        look_at = began + min(SLICE_S, LOOK_EVERY_S)
+        look_at = began + min(SLICE_S, POLL_INTERVAL_S)
         while (step := self._step(lease, pace.size)) is not None:
             self.observer.chunk(step)
             fresh += step.rows
@@ -152,7 +123,7 @@ class Worker:
             if self.wait(pace.rest_s):
                 return True
             if now >= look_at:
-                look_at = now + LOOK_EVERY_S
+                look_at = now + POLL_INTERVAL_S
                 if self._others_wait() and now > began + SLICE_S:
                     return True
                 self.upkeep()

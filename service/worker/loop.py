@@ -6,7 +6,7 @@ from types import FrameType
 
 from service.container import WorkerServices
 from service.domain.errors import Unavailable
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep

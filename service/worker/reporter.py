@@ -7,8 +7,8 @@ from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import Job
 from service.observability.metrics.jobs import JobMetrics
-from service.usecases.job_ports import SpaceLow, Step
 from service.usecases.keys import JobKey
+from service.usecases.ports.work import SpaceLow, Step
 
 
 class Reporter:

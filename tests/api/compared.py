@@ -87,19 +87,19 @@ class Compared(RuleBasedStateMachine):
         except Refused as refused:
             refusal = refused
         if refusal:
-            said = answer.json["type"] if answer.status_code >= 400 else answer.json
-            assert (refusal.status, f"/problems/{refusal.slug}") == (answer.status_code, said)
+            shown = answer.json["type"] if answer.status_code >= 400 else answer.json
+            assert (refusal.status, f"/problems/{refusal.slug}") == (answer.status_code, shown)
 
     def is_brand(self, shown, **rest):
-        self.model.tell_moment("brand", shown["brand"], moment=shown.pop("created_at"))
+        self.model.note_moment("brand", shown["brand"], moment=shown.pop("created_at"))
         assert {"brand": shown["brand"], **rest} == shown
 
     def is_campaign(self, shown, brand, **rest):
-        self.model.tell_moment("campaign", brand, moment=shown.pop("created_at"))
+        self.model.note_moment("campaign", brand, moment=shown.pop("created_at"))
         assert {"brand": brand, "campaign": DEFAULT, **rest} == shown
 
     def is_reservation(self, shown, brand, campaign, user):
-        self.model.tell_moment("reserved", brand, user, moment=shown.pop("reserved_at"))
+        self.model.note_moment("reserved", brand, user, moment=shown.pop("reserved_at"))
         assert {
             "discount_code": self.model.pool(brand).held[user],
             "state": "reserved",
@@ -111,11 +111,11 @@ class Compared(RuleBasedStateMachine):
 
     def is_code(self, shown, brand, code):
         holder = self.model.pool(brand).holders[code]
-        self.model.tell_moment("created", brand, code, moment=shown.pop("created_at"))
+        self.model.note_moment("created", brand, code, moment=shown.pop("created_at"))
         reserved_at = shown.pop("reserved_at")
         assert (holder is None) == (reserved_at is None)
         if holder is not None:
-            self.model.tell_moment("reserved", brand, holder, moment=reserved_at)
+            self.model.note_moment("reserved", brand, holder, moment=reserved_at)
         state = self.model.pool(brand).state(code)
         assert {"code": code, "state": state, "expires_at": None} == shown
 

@@ -62,10 +62,10 @@ class Model:
         """Every code of every create answer, by brand."""
         self.answered: dict[tuple[str, str], tuple[object, list[str]]] = {}
         """What was asked for with an Idempotency-Key, and answered, by path and key."""
-        self.told: dict[tuple[str, str], list[str]] = {}
-        """Every code that was told for a user of a brand."""
+        self.codes_of: dict[tuple[str, str], list[str]] = {}
+        """Every code that was answered for a user of a brand."""
         self.moments: dict[tuple[str, ...], str] = {}
-        """Every moment that was told of something."""
+        """Every moment that was answered of something."""
 
     @staticmethod
     def admit(caller: Caller | None, scope: str, brand: str | None = None) -> None:
@@ -135,9 +135,9 @@ class Model:
             raise Refused(404, "no-codes-left")
         return True
 
-    def tell(self, brand: str, pool: Pool, user: str, code: str) -> None:
+    def note_answer(self, brand: str, pool: Pool, user: str, code: str) -> None:
         """Take over that `user` was told `code`."""
-        self.told.setdefault((brand, user), []).append(code)
+        self.codes_of.setdefault((brand, user), []).append(code)
         if user not in pool.held:
             assert code in pool.holders
             assert pool.holders[code] is None
@@ -145,7 +145,7 @@ class Model:
             pool.held[user] = code
         assert code == pool.held[user]
 
-    def tell_moment(self, *what: str, moment: str) -> None:
+    def note_moment(self, *what: str, moment: str) -> None:
         """Take over when something was; it is never told otherwise."""
         assert moment == self.moments.setdefault(what, moment)
 
@@ -156,9 +156,9 @@ class Model:
     def check_what_always_holds(self) -> None:
         """Hold every answer ever given against the contract's "What always holds" 1 to 3."""
         users = Counter(
-            (brand, code) for (brand, _), codes in self.told.items() for code in {*codes}
+            (brand, code) for (brand, _), codes in self.codes_of.items() for code in {*codes}
         )
         assert all(number == 1 for number in users.values()), "a code is held by two users"
-        assert all(len({*codes}) == 1 for codes in self.told.values()), "a user was told two codes"
+        assert all(len({*codes}) == 1 for codes in self.codes_of.values()), "a user got two codes"
         for codes in self.created.values():
             assert len(codes) == len({*codes}), "a code was created twice"

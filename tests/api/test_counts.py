@@ -32,18 +32,18 @@ def fetch(client, auth, codes):
 @pytest.fixture
 def statements(database, fetch):
     """What SQLite is told from now on, each by its first two words."""
-    told: list[str] = []
+    statements: list[str] = []
     database.close()  # connections that are open already would not tell
 
     def listen(connection, _record):
         connection.set_trace_callback(
-            lambda statement: told.append(" ".join(re.findall(r"\w+", statement)[:2]))
+            lambda statement: statements.append(" ".join(re.findall(r"\w+", statement)[:2]))
         )
 
     event.listen(database.engine, "connect", listen)
     fetch("second")
-    told.clear()
-    return told
+    statements.clear()
+    return statements
 
 
 @pytest.fixture

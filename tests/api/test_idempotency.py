@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.usecases import ports
 from service.usecases.codes import create_codes
+from service.usecases.idempotency import KEPT_MS
+from service.usecases.ports.clock import system_clock
 from tests.api.conftest import C
 from tests.tokens import bearer
 
@@ -107,7 +108,7 @@ class TestAge:
     @pytest.fixture
     def later(self, monkeypatch):
         """Move the clock."""
-        real = ports.system_clock
+        real = system_clock
 
         def move(millis):
             monkeypatch.setitem(create_codes.__kwdefaults__, "clock", lambda: real() + millis)
@@ -116,9 +117,9 @@ class TestAge:
 
     def test_a_key_is_good_for_a_day(self, client, auth, later):
         first = client.post(URL, json=GOOD, headers=key())
-        later(ports.KEPT_MS - 60_000)
+        later(KEPT_MS - 60_000)
         assert first.json == client.post(URL, json=GOOD, headers=key()).json
-        later(ports.KEPT_MS + 60_000)
+        later(KEPT_MS + 60_000)
         again = client.post(URL, json=GOOD | {"number_to_create": 7}, headers=key())
         assert 7 == len(again.json)
 
@@ -131,7 +132,7 @@ class TestAge:
                 return connection.exec_driver_sql("SELECT count(*) FROM idempotency").scalar()
 
         assert 25 == count()
-        later(ports.KEPT_MS + 60_000)
+        later(KEPT_MS + 60_000)
         left = []
         for number in range(4):
             client.post(URL, json=GOOD | {"number_to_create": 1}, headers=key(f"new-{number}"))

@@ -235,8 +235,8 @@ def test_a_list_that_cannot_be_read_on_fails_its_job(imported, content, refusals
 
 
 def test_a_list_beyond_the_limit_is_too_large(send, refused, staged):
-    said = send(b"", environ_overrides={"CONTENT_LENGTH": str(2 * 1024**3 + 1)})
-    refused(said, 413, "too-large")
+    answer = send(b"", environ_overrides={"CONTENT_LENGTH": str(2 * 1024**3 + 1)})
+    refused(answer, 413, "too-large")
     assert dict.fromkeys(TABLES, 0) == staged()
 
 
@@ -282,7 +282,7 @@ def test_dry_run_is_true_or_false(send, refused):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "encoding"),
     [
         ("code\nAB12\n".encode("utf-16"), "UTF-16"),
         ("code\nAB12\n".encode("utf-16-be"), "UTF-16"),
@@ -292,9 +292,9 @@ def test_dry_run_is_true_or_false(send, refused):
     ],
     ids=["UTF-16", "UTF-16 without a mark", "CR", "long, CR", "NDJSON, CR"],
 )
-def test_a_list_in_another_encoding_is_refused_with_its_name(send, refused, content, said):
+def test_a_list_in_another_encoding_is_refused_with_its_name(send, refused, content, encoding):
     problem = refused(send(content), 400, "invalid-request", "")
-    assert said in problem["errors"][0]["detail"]
+    assert encoding in problem["errors"][0]["detail"]
 
 
 @pytest.mark.parametrize(

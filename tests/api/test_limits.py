@@ -38,9 +38,9 @@ def settings(settings):
 
 def standing(answer):
     """Return how many calls an answer says are left, and for how many seconds."""
-    told = re.fullmatch(r'"caller";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
-    assert told
-    return int(told[1]), int(told[2])
+    fields = re.fullmatch(r'"caller";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
+    assert fields
+    return int(fields[1]), int(fields[2])
 
 
 def left(answer):

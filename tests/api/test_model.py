@@ -117,7 +117,7 @@ class Calls(Compared):
             self.model.may_reserve(pool, user)
             assert 200 == answer.status_code
             assert ["discount_code"] == list(answer.json)
-            self.model.tell(brand, pool, user, answer.json["discount_code"])
+            self.model.note_answer(brand, pool, user, answer.json["discount_code"])
 
     @rule(brand=brands, campaign=CAMPAIGNS, user=users, caller=callers)
     def put_reservation(self, brand, campaign, user, caller):
@@ -128,7 +128,7 @@ class Calls(Compared):
             pool = self.model.pool(brand, campaign)
             new = self.model.may_reserve(pool, user)
             assert (201 if new else 200) == answer.status_code
-            self.model.tell(brand, pool, user, answer.json["discount_code"])
+            self.model.note_answer(brand, pool, user, answer.json["discount_code"])
             self.is_reservation(answer.json, brand, campaign, user)
 
     @rule(brand=brands, campaign=CAMPAIGNS, user=users, caller=callers)
@@ -269,7 +269,7 @@ class Calls(Compared):
         for walk in self.set_out:
             while walk.cursor:
                 self.turn(walk, 2)
-        for brand, user in self.model.told:
+        for brand, user in self.model.codes_of:
             self.put_reservation(brand, DEFAULT, user, EVERYTHING)
         self.model.check_what_always_holds()
         assert [] == self.breaches()

@@ -206,7 +206,7 @@ def two_answers(target: Target, stack: ExitStack) -> None:
     """Through a proxy that shares its connections, somebody else got the second one."""
     done = threading.Event()
     chunked = "Transfer-Encoding: chunked"
-    evil = [
+    ambiguous = [
         head("POST", "/livez", chunked) + b"0\r\nHost: evil\r\n\r\n",
         head("POST", "/livez", "Content-Length: 60000") + b"a" * 60_000,
         head("POST", "/livez", chunked) + b"ea60\r\n" + b"a" * 60_000 + b"\r\n0\r\n\r\n",
@@ -218,7 +218,7 @@ def two_answers(target: Target, stack: ExitStack) -> None:
 
     def go_on() -> None:
         while not done.is_set():
-            for request in evil:
+            for request in ambiguous:
                 with suppress(OSError), target.connect() as client:
                     client.sendall(request)
                     client.recv(65536)

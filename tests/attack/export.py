@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import requests
 
-from service.usecases.exports import ROWS_AT_ONCE
+from service.usecases.ports.exports import ROWS_AT_ONCE
 from tests.postgresql import fresh_database, migrated
 from tests.running import SERVE, Running, free_port, running
 from tests.tokens import bearer
@@ -99,7 +99,7 @@ def looks_whole(url: str, cause: Callable[[], None] | None) -> bool:
 
     Args:
         url: Where to take it.
-        cause: What befalls it once it has begun, if anything.
+        cause: The fault to inject after the beginning, if any.
 
     Raises:
         AssertionError: Nothing befell it, and rows are missing.

@@ -11,7 +11,7 @@ import requests
 
 from tests.attack.target import TOKEN, C, Target
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 @dataclass
@@ -64,7 +64,7 @@ def _scrape(target: Target, timings: Timings, ends: float) -> None:
     while time.monotonic() < ends:
         began = time.monotonic()
         try:
-            requests.get(target.service.metrics_url, timeout=PATIENCE_S).raise_for_status()
+            requests.get(target.service.metrics_url, timeout=TIMEOUT_S).raise_for_status()
         except requests.RequestException as error:
             timings.foreign.append(f"{type(error).__name__} {error}"[:120])
         timings.seconds.append(time.monotonic() - began)
@@ -75,7 +75,7 @@ def _call(
     target: Target, call: Callable[[HTTPConnection], None], timings: Timings, ends: float
 ) -> None:
     """Call again and again, now on a kept connection and now on a new one."""
-    connection = HTTPConnection("127.0.0.1", target.port, timeout=PATIENCE_S)
+    connection = HTTPConnection("127.0.0.1", target.port, timeout=TIMEOUT_S)
     for number in count():
         if time.monotonic() >= ends:
             break

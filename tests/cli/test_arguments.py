@@ -38,9 +38,9 @@ def test_a_format_is_written_as_the_api_writes_it(form, discount, tables, tmp_pa
 
 @pytest.mark.parametrize("command", ["export", "import"])
 def test_choices_are_shown_as_they_are_written(command, discount):
-    said = discount("codes", command, "--help").stdout
-    assert "[csv|ndjson]" in said
-    assert command == "import" or "[available|reserved|" in said
+    output = discount("codes", command, "--help").stdout
+    assert "[csv|ndjson]" in output
+    assert command == "import" or "[available|reserved|" in output
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_an_import_says_how_many(lines, words, discount, tables):
     ],
 )
 def test_the_reason_of_libpq_is_given_without_its_introduction(text, reason):
-    said = unreachable("postgresql://me:secret@a,b:6432/shop", Exception(text), "TO")
-    assert f"The database cannot be reached: PostgreSQL at a, b:6432 (TO): {reason}." == said
+    output = unreachable("postgresql://me:secret@a,b:6432/shop", Exception(text), "TO")
+    assert f"The database cannot be reached: PostgreSQL at a, b:6432 (TO): {reason}." == output
 
 
 def test_an_abstract_socket_is_a_host():

@@ -53,9 +53,9 @@ def all_of(commands):
 )
 def test_a_file_of_another_kind_is_no_database(words, content, folder, discount):
     (folder / "discount.db").write_bytes(content)
-    said = complaint(discount(*words))
-    assert str(folder / "discount.db") in said
-    assert "not an SQLite database" in said or "not a database" in said
+    output = complaint(discount(*words))
+    assert str(folder / "discount.db") in output
+    assert "not an SQLite database" in output or "not a database" in output
     assert content == (folder / "discount.db").read_bytes()
 
 
@@ -82,17 +82,17 @@ def test_a_missing_file_is_named_and_not_made(words, folder, discount):
 def test_an_empty_database_lacks_its_tables(words, folder, discount):
     sqlite3.connect(folder / "discount.db").close()
     (folder / "discount.db").touch()
-    said = complaint(discount(*words))
-    assert "no tables yet" in said
-    assert "database is no tables" not in said
-    assert words == COMMANDS["check"] or str(folder / "discount.db") in said
+    output = complaint(discount(*words))
+    assert "no tables yet" in output
+    assert "database is no tables" not in output
+    assert words == COMMANDS["check"] or str(folder / "discount.db") in output
 
 
 @all_of({name: COMMANDS[name] for name in ("export", "generate", "import")})
 def test_no_word_of_callers_and_tokens_is_said_of_an_unknown_brand(words, discount, tables):
-    said = complaint(discount(*words, "--brand", "nobody", "--campaign", "none"))
-    assert "brand 'nobody'" in said
-    assert "token" not in said
+    output = complaint(discount(*words, "--brand", "nobody", "--campaign", "none"))
+    assert "brand 'nobody'" in output
+    assert "token" not in output
 
 
 @all_of(COMMANDS)
@@ -117,8 +117,8 @@ def test_a_locked_file_is_named(words, folder, discount, tables, monkeypatch):
         if words == COMMANDS["upgrade"]:
             other.execute("UPDATE alembic_version SET version_num = '0001'")
         other.execute("BEGIN IMMEDIATE")
-        said = complaint(discount(*words))
-    assert f"{path} (DISCOUNT_DATABASE_URL) is locked by another program" in said
+        output = complaint(discount(*words))
+    assert f"{path} (DISCOUNT_DATABASE_URL) is locked by another program" in output
 
 
 @all_of(ON_POSTGRESQL)
@@ -126,16 +126,16 @@ def test_a_server_that_is_down_is_named(words, discount, monkeypatch):
     port = free_port()
     url = f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/shop"
     monkeypatch.setenv("DISCOUNT_DATABASE_URL", url)
-    said = complaint(discount(*words))
-    assert f"PostgreSQL at 127.0.0.1:{port} (DISCOUNT_DATABASE_URL): Connection refused" in said
+    output = complaint(discount(*words))
+    assert f"PostgreSQL at 127.0.0.1:{port} (DISCOUNT_DATABASE_URL): Connection refused" in output
 
 
 @all_of(ON_POSTGRESQL)
 def test_an_unknown_host_is_named(words, discount, monkeypatch):
     monkeypatch.setenv("DISCOUNT_DATABASE_URL", f"postgresql://me:{PASSWORD}@host.invalid/shop")
-    said = complaint(discount(*words))
-    assert "PostgreSQL at host.invalid (DISCOUNT_DATABASE_URL): " in said
-    assert "not known" in said or "name resolution" in said or "not translate" in said
+    output = complaint(discount(*words))
+    assert "PostgreSQL at host.invalid (DISCOUNT_DATABASE_URL): " in output
+    assert "not known" in output or "name resolution" in output or "not translate" in output
 
 
 @all_of(ON_POSTGRESQL)
@@ -178,9 +178,9 @@ def uri(parts):
 )
 def test_a_list_that_cannot_be_read_is_named(content, reason, discount, tables, folder):
     (folder / "list.csv").write_bytes(content)
-    said = complaint(discount("codes", "import", "list.csv", "--brand", "b1"))
-    assert said.startswith("Error: list.csv: ")
-    assert reason in said
+    output = complaint(discount("codes", "import", "list.csv", "--brand", "b1"))
+    assert output.startswith("Error: list.csv: ")
+    assert reason in output
 
 
 def test_a_list_from_standard_input_is_named(discount, tables):
@@ -193,15 +193,15 @@ def test_a_list_from_standard_input_is_named(discount, tables):
     [(".", "Is a directory"), ("nowhere.csv", "No such file"), ("list.csv/x", "Not a directory")],
 )
 def test_a_list_that_is_no_file_is_named(file, reason, discount, tables):
-    said = complaint(discount("codes", "import", file, "--brand", "b1"))
-    assert f"Error: {file} cannot be read: {reason}" in said
+    output = complaint(discount("codes", "import", file, "--brand", "b1"))
+    assert f"Error: {file} cannot be read: {reason}" in output
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "list.csv", "none/new", "."])
 def test_an_export_that_cannot_be_written_is_named(target, discount, tables):
     discount("codes", "generate", "--brand", "b1", "--count", "1")
-    said = complaint(discount("codes", "export", "--brand", "b1", "--output", target))
-    assert f"Error: {target} cannot be made: " in said
+    output = complaint(discount("codes", "export", "--brand", "b1", "--output", target))
+    assert f"Error: {target} cannot be made: " in output
 
 
 @pytest.fixture
@@ -223,16 +223,16 @@ def somebody(folder):
 def test_a_file_without_permission_is_named(words, folder, discount, tables, somebody):
     path = folder / "discount.db"
     seal(path, 0o000)
-    said = complaint(discount(*words))
-    assert str(path) in said
-    assert "Permission denied" in said
+    output = complaint(discount(*words))
+    assert str(path) in output
+    assert "Permission denied" in output
 
 
 @all_of({name: COMMANDS[name] for name in ("upgrade", "generate", "import", "check")})
 def test_a_read_only_folder_is_named(words, folder, discount, somebody):
     seal(folder, 0o555)
-    said = complaint(discount(*words))
-    assert str(folder) in said
+    output = complaint(discount(*words))
+    assert str(folder) in output
 
 
 def seal(path, mode):
@@ -248,7 +248,7 @@ def test_a_key_that_cannot_be_made_is_named(monkeypatch, folder, discount, someb
     (folder / "checkout").chmod(0o555)
     monkeypatch.delenv("DISCOUNT_JWT_SECRET")
     monkeypatch.setattr("service.settings.model.HOME", folder / "checkout")
-    said = complaint(discount("token", "--subject", "me", "--brand", "*"))
-    assert "DISCOUNT_JWT_SECRET" in said
-    assert f"{folder}/checkout/var" in said
-    assert "Permission denied" in said
+    output = complaint(discount("token", "--subject", "me", "--brand", "*"))
+    assert "DISCOUNT_JWT_SECRET" in output
+    assert f"{folder}/checkout/var" in output
+    assert "Permission denied" in output

@@ -6,8 +6,8 @@ import pytest
 
 from service.observability.probes import READY_WITHIN_S
 from service.settings import HOME, PRODUCTION_DRAIN_S
-from service.store.postgresql.pool import PATIENCE_S
-from service.usecases.job_ports import LEASE_MS
+from service.store.postgresql.pool import BORROW_TIMEOUT_S
+from service.usecases.ports.work import LEASE_MS
 from tests.engines import on_sqlite
 from tests.waiting import wait_until
 
@@ -23,7 +23,7 @@ def gunicorn():
     return {name: int(seconds) for name, seconds in found}
 
 
-def patience(probe):
+def time_to_failure(probe):
     """How many seconds it must fail for before anything is done."""
     return probe["periodSeconds"] * probe["failureThreshold"]
 
@@ -61,8 +61,8 @@ def test_readiness_is_waited_for_longer_than_its_checks_take(overlay):
 def test_a_server_that_heals_itself_is_not_killed(overlay, gunicorn):
     """A stuck worker gunicorn replaces; and a probe may wait behind a call for the database."""
     probe = overlay.container("api")["livenessProbe"]
-    assert patience(probe) > gunicorn["timeout"] + SPARE_S
-    assert probe["timeoutSeconds"] > PATIENCE_S
+    assert time_to_failure(probe) > gunicorn["timeout"] + SPARE_S
+    assert probe["timeoutSeconds"] > BORROW_TIMEOUT_S
 
 
 def test_what_is_accepted_is_finished_before_a_pod_is_killed(overlay, gunicorn):

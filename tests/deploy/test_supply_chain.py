@@ -79,7 +79,7 @@ def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     assert make
     subprocess.run([make, "sbom"], cwd=HOME, env=environment, check=True)
     bom = json.loads(file.read_text())
-    told = {
+    listed = {
         (part["name"], part["version"]): {
             found["content"]
             for reference in part["externalReferences"]
@@ -89,7 +89,7 @@ def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     }
     assert bom["bomFormat"] == "CycloneDX"
     assert bom["metadata"]["component"]["name"] == "discount-service"
-    assert parts(HOME / "config/requirements.txt") == told
+    assert parts(HOME / "config/requirements.txt") == listed
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ from tests.history.handmade import (
 from tests.history.history import Kind
 
 BREACHES = {
-    "a code told to two users": (
+    "one code answered to two users": (
         "no code is held by two users",
         [*GOOD, call(Kind.FETCH, 30, content={"discount_code": "AAAA"}, user="dan")],
         ROWS,
     ),
-    "two codes told to a user": (
+    "two codes answered to one user": (
         "no user holds two codes of a campaign",
         [*GOOD, call(Kind.FETCH, 30, content={"discount_code": "CCCC"}, user="ann")],
         ROWS,
@@ -45,27 +45,27 @@ BREACHES = {
         [*ROWS[:2], replace(ROWS[2], user="ann")],
     ),
     "a reservation gone": (
-        "what was told is told ever after",
+        "an answered code is answered for ever",
         [*GOOD, refused(Kind.SHOW, 30, "reservation-not-found", user="ann")],
         ROWS,
     ),
     "no-codes-left to who holds one": (
-        "what was told is told ever after",
+        "an answered code is answered for ever",
         [*GOOD, refused(Kind.FETCH, 30, "no-codes-left", user="ann")],
         ROWS,
     ),
     "reserved twice": (
-        "what was told is told ever after",
+        "an answered code is answered for ever",
         [*GOOD, replace(NEW, began=4.9)],
         ROWS,
     ),
     "reserved when it was known": (
-        "what was told is told ever after",
+        "an answered code is answered for ever",
         with_(PUT, replace(PUT, status=201)),
         ROWS,
     ),
     "a reservation that changes": (
-        "what was told is told ever after",
+        "an answered code is answered for ever",
         with_(
             SHOW,
             replace(SHOW, body=SHOW.body.replace(b"2026", b"2027")),
@@ -94,7 +94,7 @@ BREACHES = {
         [replace(ROWS[0], state="available"), *ROWS[1:]],
     ),
     "no-codes-left while one was free": (
-        "no codes left is only said of empty pools",
+        "no codes left is answered for empty pools only",
         with_(EMPTY, replace(EMPTY, began=5.6, ended=5.8)),
         ROWS,
     ),

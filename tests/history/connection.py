@@ -7,7 +7,7 @@ import socket
 import time
 from dataclasses import dataclass
 
-from tests.history.history import Fault
+from tests.history.history import CallFailure
 
 Address = tuple[str, int]
 
@@ -15,10 +15,10 @@ Address = tuple[str, int]
 class CallError(Exception):
     """There was no answer."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, failure: CallFailure) -> None:
         """Note why."""
-        super().__init__(fault)
-        self.fault = fault
+        super().__init__(failure)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,27 @@ class Connection:
         self.address = address
         self._socket: socket.socket | None = None
 
-    def call(self, sent: bytes, patience: float) -> Answer:
+    def call(self, sent: bytes, timeout: float) -> Answer:
         """Send a request and wait for its answer.
 
         Args:
             sent: The whole request.
-            patience: How many seconds the answer may take.
+            timeout: How many seconds the answer may take.
 
         Raises:
             CallError: There was none.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         try:
             opened = self._socket or self._open(deadline)
             opened.sendall(sent)
             return self._receive(opened, deadline)
         except TimeoutError:
             self.close()
-            raise CallError(Fault.TIMEOUT) from None
+            raise CallError(CallFailure.TIMEOUT) from None
         except OSError:
             self.close()
-            raise CallError(Fault.CUT) from None
+            raise CallError(CallFailure.CUT) from None
         except CallError:
             self.close()
             raise
@@ -83,7 +83,7 @@ class Connection:
         try:
             opened = socket.create_connection(self.address, max(deadline - time.monotonic(), 0.001))
         except OSError:
-            raise CallError(Fault.REFUSED) from None  # nothing was sent
+            raise CallError(CallFailure.REFUSED) from None  # nothing was sent
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = opened
         return opened
@@ -110,5 +110,5 @@ def _some(opened: socket.socket, deadline: float) -> bytes:
     opened.settimeout(left)
     some = opened.recv(65536)
     if not some:
-        raise CallError(Fault.CUT)
+        raise CallError(CallFailure.CUT)
     return some

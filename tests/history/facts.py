@@ -44,7 +44,7 @@ class Facts:
     def __init__(self, history: History) -> None:
         """Walk over the history."""
         self.history = history
-        self.told: defaultdict[Holder, list[tuple[str, Call]]] = defaultdict(list)
+        self.answered: defaultdict[Holder, list[tuple[str, Call]]] = defaultdict(list)
         self.denied: defaultdict[Holder, list[Call]] = defaultdict(list)
         self.asked: dict[Holder, float] = {}
         self.known: dict[Holder, float] = {}
@@ -77,7 +77,7 @@ class Facts:
         if call.kind in RESERVES and (call.done or call.unknown):
             self.asked[holder] = min(call.began, self.asked.get(holder, inf))
         if call.done:
-            self.told[holder].append((call.content["discount_code"], call))
+            self.answered[holder].append((call.content["discount_code"], call))
             self.known[holder] = min(call.ended, self.known.get(holder, inf))
         elif call.status == 404 and (slug := call.slug) in NONE_HELD:
             self.denied[holder].append(call)
@@ -90,7 +90,7 @@ class Facts:
 
     def holders(self) -> Iterator[tuple[Holder, str]]:
         """Return who holds what, as anybody was told and as the database has it."""
-        for holder, answers in self.told.items():
+        for holder, answers in self.answered.items():
             for code, _ in answers:
                 yield holder, code
         for row in self.history.rows:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from tests.history.history import Call, Fault, Kind, Row
+from tests.history.history import Call, CallFailure, Kind, Row
 
 BRAND, KEY = "brand1", "key-1"
 CODES = ["AAAA", "BBBB", "CCCC"]
@@ -16,8 +16,8 @@ def call(kind, began, ended=None, *, status=200, content=None, **asked):
     return Call("tests", kind, BRAND, began, ended, status=status, body=body, **asked)
 
 
-def lost(kind, began, fault=Fault.CUT, **asked):
-    return replace(call(kind, began, status=0, **asked), fault=fault)
+def lost(kind, began, failure=CallFailure.CUT, **asked):
+    return replace(call(kind, began, status=0, **asked), failure=failure)
 
 
 def refused(kind, began, slug, status=404, **asked):

@@ -32,12 +32,12 @@ RESERVES = frozenset({Kind.FETCH, Kind.PUT})
 CREATES = frozenset({Kind.CREATE, Kind.ADD})
 
 
-class Fault(StrEnum):
+class CallFailure(StrEnum):
     """Why there is no answer."""
 
     REFUSED = "refused"  # no connection: the call was never sent
     CUT = "cut"  # the connection ended before the answer did
-    TIMEOUT = "timeout"  # the client's patience did
+    TIMEOUT = "timeout"  # of the client
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Call:
     """The Idempotency-Key, empty for none."""
     status: int = 0
     """0 where there is no answer."""
-    fault: Fault | None = None
+    failure: CallFailure | None = None
     body: bytes = b""
     replayed: bool = False
     """The answer says `Idempotent-Replayed: true`."""
@@ -80,7 +80,7 @@ class Call:
     @property
     def unknown(self) -> bool:
         """It may have been done, or still be: there is no answer, or one that does not tell."""
-        return self.fault in {Fault.CUT, Fault.TIMEOUT} or self.status >= 500
+        return self.failure in {CallFailure.CUT, CallFailure.TIMEOUT} or self.status >= 500
 
     @property
     def content(self) -> Any:
@@ -96,7 +96,7 @@ class Call:
 
     def __str__(self) -> str:
         asked = " ".join(filter(None, [self.user, self.code, str(self.count or ""), self.key]))
-        got = self.fault or f"{self.status} {self.body[:300].decode(errors='replace').strip()}"
+        got = self.failure or f"{self.status} {self.body[:300].decode(errors='replace').strip()}"
         return (
             f"[{self.began:.4f}-{self.ended:.4f}] {self.client} {self.kind} "
             f"{self.brand}/{self.campaign} {asked} -> {got}"

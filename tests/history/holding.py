@@ -17,7 +17,7 @@ SHORT = Plan(
     most=4,
     calls=300,
     clients=8,
-    hasty=2,
+    short_timeouts=2,
     pause_s=0.2,
     audited=2,
 )
@@ -31,8 +31,8 @@ def drill_and_check(
     with engine(folder) as database:
         drilled = drill(database, folder, plan)
     found = violations(drilled.history)
-    told = summary(drilled, found)
-    print(told)  # noqa: T201 - pytest shows it where the test fails
+    text = summary(drilled, found)
+    print(text)  # noqa: T201 - pytest shows it where the test fails
     assert [] == found
     assert "" == drilled.verify
     return {disturbance.name for disturbance in drilled.disturbances}

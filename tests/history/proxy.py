@@ -15,7 +15,7 @@ class Mode(StrEnum):
     """What happens to what passes."""
 
     PASS = "pass"  # noqa: S105 - no password
-    HOLD = "hold"  # nothing passes, and nobody is told; what waits passes later
+    HOLD = "hold"  # nothing passes, and no end gets an error; what waits passes later
     DELAY = "delay"
     REFUSE = "refuse"  # new connections are closed at once
 

@@ -34,45 +34,45 @@ class Recorder:
         self._token = token(sub=name, scope=ALL_SCOPES, exp=int(time.time()) + DAY_S)
         self._connection: Connection | None = None
 
-    def fetch(self, brand: str, user: str, patience: float) -> Call:
+    def fetch(self, brand: str, user: str, timeout: float) -> Call:
         """Reserve by the GET."""
         call = self._new(Kind.FETCH, brand, user=user)
-        return self._make(call, "GET", f"/v1/discount/fetch/{brand}/{user}", patience)
+        return self._make(call, "GET", f"/v1/discount/fetch/{brand}/{user}", timeout)
 
-    def put(self, brand: str, user: str, patience: float) -> Call:
+    def put(self, brand: str, user: str, timeout: float) -> Call:
         """Reserve by the PUT."""
         call = self._new(Kind.PUT, brand, user=user)
-        return self._make(call, "PUT", f"{_of(call)}/reservations/{user}", patience)
+        return self._make(call, "PUT", f"{_of(call)}/reservations/{user}", timeout)
 
-    def show(self, brand: str, user: str, patience: float) -> Call:
+    def show(self, brand: str, user: str, timeout: float) -> Call:
         """Ask what a user holds."""
         call = self._new(Kind.SHOW, brand, user=user)
-        return self._make(call, "GET", f"{_of(call)}/reservations/{user}", patience)
+        return self._make(call, "GET", f"{_of(call)}/reservations/{user}", timeout)
 
-    def create(self, brand: str, count: int, key: str, patience: float) -> Call:
+    def create(self, brand: str, count: int, key: str, timeout: float) -> Call:
         """Create by the first of the two calls; an empty key is none."""
         call = self._new(Kind.CREATE, brand, count=count, key=key)
         body = {"brand": brand, "number_to_create": count}
-        return self._make(call, "POST", "/v1/discount/create", patience, body)
+        return self._make(call, "POST", "/v1/discount/create", timeout, body)
 
     def add(
-        self, brand: str, count: int, key: str, patience: float, campaign: str = DEFAULT
+        self, brand: str, count: int, key: str, timeout: float, campaign: str = DEFAULT
     ) -> Call:
         """Create by `POST C/codes`; an empty key is none."""
         call = replace(self._new(Kind.ADD, brand, count=count, key=key), campaign=campaign)
-        return self._make(call, "POST", f"{_of(call)}/codes", patience, {"number_to_create": count})
+        return self._make(call, "POST", f"{_of(call)}/codes", timeout, {"number_to_create": count})
 
-    def code(self, brand: str, code: str, patience: float) -> Call:
+    def code(self, brand: str, code: str, timeout: float) -> Call:
         """Look a code up."""
         call = self._new(Kind.CODE, brand, code=code)
-        return self._make(call, "GET", f"{_of(call)}/codes/{code}", patience)
+        return self._make(call, "GET", f"{_of(call)}/codes/{code}", timeout)
 
-    def counts(self, brand: str, patience: float) -> Call:
+    def counts(self, brand: str, timeout: float) -> Call:
         """Look a campaign up."""
         call = self._new(Kind.COUNTS, brand)
-        return self._make(call, "GET", _of(call), patience)
+        return self._make(call, "GET", _of(call), timeout)
 
-    def list(self, brand: str, patience: float) -> Call:
+    def list(self, brand: str, timeout: float) -> Call:
         """List a campaign's codes, page by page; the one call recorded has every item."""
         began = time.monotonic()
         items: list[Any] = []
@@ -80,7 +80,7 @@ class Recorder:
         while True:
             call = self._new(Kind.LIST, brand)
             path = f"{_of(call)}/codes?limit={PAGE}{cursor}"
-            page = self._send(call, request("GET", path, self._token), patience)
+            page = self._send(call, request("GET", path, self._token), timeout)
             if not page.done:
                 break
             items += page.content["items"]
@@ -102,20 +102,20 @@ class Recorder:
         return Call(self.name, kind, brand, 0.0, 0.0, **asked)
 
     def _make(
-        self, call: Call, method: str, path: str, patience: float, body: object = None
+        self, call: Call, method: str, path: str, timeout: float, body: object = None
     ) -> Call:
         content = b"" if body is None else json.dumps(body).encode()
-        made = self._send(call, request(method, path, self._token, content, call.key), patience)
+        made = self._send(call, request(method, path, self._token, content, call.key), timeout)
         self._keep(made)
         return made
 
-    def _send(self, call: Call, sent: bytes, patience: float) -> Call:
+    def _send(self, call: Call, sent: bytes, timeout: float) -> Call:
         connection = self._connected()
         began = time.monotonic()
         try:
-            answer = connection.call(sent, patience)
+            answer = connection.call(sent, timeout)
         except CallError as error:
-            return replace(call, began=began, ended=time.monotonic(), fault=error.fault)
+            return replace(call, began=began, ended=time.monotonic(), failure=error.failure)
         return answered(call, began, answer)
 
     def _connected(self) -> Connection:

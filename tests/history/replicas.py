@@ -1,4 +1,4 @@
-"""Replicas of the service over one database, and what may befall their processes."""
+"""Replicas of the service over one database, and the signals that their processes get."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import psutil
 
 from service.cli.serving import SERVER
 from tests.history.connection import Address, CallError, Connection
-from tests.history.history import Fault
+from tests.history.history import CallFailure
 from tests.history.proxy import Proxy, proxying
 from tests.running import DISCOUNT, START_WITHIN_S, environment
 from tests.tables import make_tables
@@ -26,7 +26,7 @@ Command = Sequence[str | Path]
 SERVE: Command = (DISCOUNT, "serve")
 RACY: Command = (*SERVER, "tests.history.racy:app")
 """What the rig must find guilty."""
-ASK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 DRAIN_S = 2.5
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
 
@@ -73,14 +73,14 @@ class Replica:
 
         wait_until(asked, f"{self.log} does not get ready")
 
-    def ask(self, patience: float = 1.0) -> None:
+    def ask(self, timeout: float = 1.0) -> None:
         """Ask `/readyz`; no answer in time is no news."""
         connection = Connection(self.address)
         try:
-            ready = connection.call(READYZ, patience).status == 200
+            ready = connection.call(READYZ, timeout).status == 200
             self.state = State.READY if ready else State.UNREADY
         except CallError as error:
-            if error.fault is not Fault.TIMEOUT:
+            if error.failure is not CallFailure.TIMEOUT:
                 self.state = State.DOWN
         connection.close()
 
@@ -112,7 +112,7 @@ class Replica:
         self.process.wait(START_WITHIN_S)
         self.start()
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Tell it to stop, at once; a second word is what spares the draining."""
         for _ in range(2):
             self.process.terminate()
@@ -155,7 +155,7 @@ class Replicas:
 
     def watch(self, replica: Replica) -> None:
         """Ask a replica again and again whether it is ready."""
-        while not self._stopped.wait(ASK_EVERY_S):
+        while not self._stopped.wait(POLL_INTERVAL_S):
             replica.ask()
 
     def stop_watching(self) -> None:
@@ -189,7 +189,7 @@ def serving(
             replica.begin()
             stack.callback(replica.stop)
         for replica in replicas:
-            stack.callback(replica.tell_to_stop)
+            stack.callback(replica.request_stop)
         for replica in replicas:
             replica.wait_until_ready()
         together = Replicas(replicas, proxies)

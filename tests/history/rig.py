@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from service.cli import main
 from tests.history.engines.engine import Engine, read
-from tests.history.evils import ROLL, evils_of_processes, evils_of_proxy, storm_of_impatience
+from tests.history.faults import ROLL, hang_up_storm, process_faults, proxy_faults
 from tests.history.history import Disturbance, History
-from tests.history.nemesis import Evil, Nemesis
+from tests.history.nemesis import Fault, Nemesis
 from tests.history.recorder import Recorder
 from tests.history.replicas import SERVE, Command, Replicas, serving
 from tests.history.workload import Client, Notebook, World, audit, brand_name, stop
@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 
 STOP_WITHIN_S = 60.0
 AFTERWARDS = 5
-"""How many calls of each client, as a rule, are answered after the last evil."""
+"""How many calls of each client, as a rule, are answered after the last fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Plan:
     seed: str
     seconds: float
     rest_s: float
-    """Seconds of peace between two evils, on average."""
+    """Mean pause between two faults, in seconds."""
     only: tuple[str, ...] = ()
-    """The names of the evils that come; all, where there are none."""
+    """The names of the faults to inject; all, if empty."""
     faults: int = 0
     """It goes on until there were as many."""
     most: int = sys.maxsize
@@ -44,7 +44,7 @@ class Plan:
     calls: int = 0
     """It goes on until as many were answered."""
     clients: int = 16
-    hasty: int = 4
+    short_timeouts: int = 4
     """How many of the clients are."""
     pause_s: float = 0.0
     """What a client waits between two calls."""
@@ -77,17 +77,17 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         serving(folder, plan.replicas, engine.settings, plan.serve) as replicas,
         (folder / "nemesis.log").open("a", buffering=1) as log,
     ):
-        evils = _evils(engine, replicas, world)
+        faults = _faults(engine, replicas, world)
         if plan.only:
-            evils = [evil for evil in evils if evil.name in plan.only]
-        nemesis = Nemesis(evils, plan.seed, plan.rest_s, log.write, plan.most)
+            faults = [fault for fault in faults if fault.name in plan.only]
+        nemesis = Nemesis(faults, plan.seed, plan.rest_s, log.write, plan.most)
         clients = [
             Client(
                 f"client{number}",
                 partial(replicas.where, number),
                 world,
                 f"{plan.seed}/{number}",
-                hasty=number < plan.hasty,
+                short_timeouts=number < plan.short_timeouts,
                 pause_s=plan.pause_s,
             )
             for number in range(plan.clients)
@@ -124,12 +124,12 @@ def _under_way(nemesis: Nemesis, clients: list[Client]) -> Iterator[None]:
             thread.join(STOP_WITHIN_S)
 
 
-def _evils(engine: Engine, replicas: Replicas, world: World) -> list[Evil]:
+def _faults(engine: Engine, replicas: Replicas, world: World) -> list[Fault]:
     return [
-        *evils_of_processes(replicas, world),
-        *evils_of_proxy("the service", replicas.proxies),
-        storm_of_impatience(replicas, world),
-        *engine.evils(),
+        *process_faults(replicas, world),
+        *proxy_faults("the service", replicas.proxies),
+        hang_up_storm(replicas, world),
+        *engine.faults(),
     ]
 
 

@@ -5,12 +5,12 @@ from collections import defaultdict
 from math import inf
 
 from tests.history.facts import BrandCode, Facts, Pool, Violation, Violations
-from tests.history.history import CREATES, RESERVES, Call, Fault, Kind
+from tests.history.history import CREATES, RESERVES, Call, CallFailure, Kind
 
 MAX_PER_CALL = 1000
 COUNTS_LAG_S = 5.0
 """How old counts may be on PostgreSQL."""
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 """Who waits less is answered too late by their own fault."""
 
 SUCCESS = {
@@ -29,7 +29,7 @@ MAY_COME_LATER = {503: "unavailable", 429: "rate-limited"}
 def only_answers_of_the_contract(facts: Facts) -> Violations:
     """Each status is one that the call may have; never a 500, and a wait is always named."""
     for call in facts.history.calls:
-        if call.fault:
+        if call.failure:
             continue
         if call.status in MAY_COME_LATER:
             if call.slug != MAY_COME_LATER[call.status] or not call.retry_after:
@@ -75,7 +75,7 @@ def what_was_created_is_found(facts: Facts) -> Violations:
 def shown_codes_are_not_behind(facts: Facts) -> Violations:
     """A code is shown as reserved once its holder was told, and not before they asked."""
     known: dict[BrandCode, float] = {}
-    for holder, answers in facts.told.items():
+    for holder, answers in facts.answered.items():
         for code, _ in answers:
             known[holder[0], code] = facts.known[holder]
     taken = {key: facts.taken(row) for key, rows in facts.rows.items() for row in rows}
@@ -91,7 +91,7 @@ def shown_codes_are_not_behind(facts: Facts) -> Violations:
             if key not in taken:
                 yield Violation(f"{key} was shown, and is not there in the end", (call,))
             elif item["state"] == "available" and known.get(key, inf) < call.began:
-                yield Violation(f"{key} was told to its holder, and is shown as free", (call,))
+                yield Violation(f"{key} was answered to its holder, and is shown as free", (call,))
             elif item["state"] != "available" and taken[key] > call.ended:
                 yield Violation(f"{key} is shown as taken, and nobody had asked", (call,))
 
@@ -143,8 +143,8 @@ def _by_pool(moments: dict[tuple[str, str, str], float]) -> defaultdict[Pool, li
 def rolling_restarts_lose_no_call(facts: Facts) -> Violations:
     """While replicas restart one by one, who heeds `/readyz` gets an answer to every call."""
     for call in facts.history.calls:
-        lost = call.fault in {Fault.REFUSED, Fault.CUT} or (
-            call.fault is Fault.TIMEOUT and call.ended - call.began > PATIENCE_S
+        lost = call.failure in {CallFailure.REFUSED, CallFailure.CUT} or (
+            call.failure is CallFailure.TIMEOUT and call.ended - call.began > TIMEOUT_S
         )
         if lost and any(
             roll.began <= call.began and call.ended <= roll.ended for roll in facts.history.rolls

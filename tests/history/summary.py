@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.history.facts import Violation
-from tests.history.history import Fault
+from tests.history.history import CallFailure
 from tests.history.rig import Drilled
 
 SHOWN = 10
@@ -16,26 +16,26 @@ SHOWN = 10
 def summary(drilled: Drilled, violations: list[Violation]) -> str:
     """Return the figures, and the violations with their evidence."""
     calls = drilled.history.calls
-    answered = [call for call in calls if not call.fault]
+    answered = [call for call in calls if not call.failure]
     statuses = Counter(call.status for call in answered)
-    faults = Counter(call.fault for call in calls if call.fault)
-    unavailable = statuses[503] + faults[Fault.CUT] + faults[Fault.REFUSED]
+    failures = Counter(call.failure for call in calls if call.failure)
+    unavailable = statuses[503] + failures[CallFailure.CUT] + failures[CallFailure.REFUSED]
     seconds = max(call.ended for call in calls) - min(call.began for call in calls)
     served = sorted(call.ended for call in calls if call.done)
     outage = max((later - earlier for earlier, later in pairwise(served)), default=0.0)
     slowest = max((call.ended - call.began for call in answered), default=0.0)
-    evils = Counter(disturbance.name for disturbance in drilled.disturbances)
+    faults = Counter(disturbance.name for disturbance in drilled.disturbances)
     rules = Counter(violation.rule for violation in violations)
     held = sum(row.user is not None for row in drilled.history.rows)
     lines = [
         f"calls: {len(calls)} in {seconds:.0f} s",
         f"answered: {len(answered)} ({len(answered) / seconds:.0f}/s): {_listed(statuses)}",
-        f"without an answer: {_listed(faults)}",
+        f"without an answer: {_listed(failures)}",
         f"error share (503, cut, refused): {unavailable / len(calls):.2%}",
         f"longest outage: {outage:.1f} s",
         f"longest from the end of a fault to a success: {_recovery(drilled, served):.1f} s",
         f"slowest answer: {slowest:.1f} s",
-        f"faults: {evils.total()}: {_listed(evils)}",
+        f"faults: {faults.total()}: {_listed(faults)}",
         f"codes in the end: {len(drilled.history.rows)}, held: {held}",
         f"violations: {len(violations)}: {_listed(rules)}",
         *map(str, violations[:SHOWN]),

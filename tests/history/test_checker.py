@@ -7,7 +7,7 @@ import pytest
 from tests.history.breaches import BREACHES
 from tests.history.checker import RULES, violations
 from tests.history.handmade import BAD, BRAND, COUNTS, EMPTY, GOOD, LIST, ROWS, free, lost
-from tests.history.history import Disturbance, Fault, History, Kind
+from tests.history.history import CallFailure, Disturbance, History, Kind
 
 
 def broken(calls, rows=ROWS, brands=frozenset({BRAND}), rolls=()):
@@ -32,7 +32,7 @@ def test_creates_without_an_answer_may_be_done_or_not_each_of_them():
 
 
 def test_what_a_connection_refused_cannot_have_been_done():
-    calls = [*GOOD, lost(Kind.ADD, 30, Fault.REFUSED, count=1)]
+    calls = [*GOOD, lost(Kind.ADD, 30, CallFailure.REFUSED, count=1)]
     assert broken(calls, [*ROWS, free("DDDD", 9)])
 
 
@@ -49,15 +49,19 @@ def test_a_brand_that_a_refusal_made_is_found():
 
 def test_a_call_lost_in_a_rolling_restart_is_found():
     rolls = [Disturbance("rolling restart", 29, 40)]
-    for fault, ended in ((Fault.CUT, 30.1), (Fault.REFUSED, 30.1), (Fault.TIMEOUT, 39)):
-        gone = replace(lost(Kind.FETCH, 30, fault, user="ann"), ended=ended)
+    for failure, ended in (
+        (CallFailure.CUT, 30.1),
+        (CallFailure.REFUSED, 30.1),
+        (CallFailure.TIMEOUT, 39),
+    ):
+        gone = replace(lost(Kind.FETCH, 30, failure, user="ann"), ended=ended)
         assert {"rolling restarts lose no call"} == broken([*GOOD, gone], rolls=rolls)
         assert set() == broken([*GOOD, gone])
 
 
 def test_who_hangs_up_early_in_a_rolling_restart_has_lost_nothing():
     rolls = [Disturbance("rolling restart", 29, 40)]
-    gone = replace(lost(Kind.FETCH, 30, Fault.TIMEOUT, user="ann"), ended=30.1)
+    gone = replace(lost(Kind.FETCH, 30, CallFailure.TIMEOUT, user="ann"), ended=30.1)
     assert set() == broken([*GOOD, gone], rolls=rolls)
 
 

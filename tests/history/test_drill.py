@@ -8,7 +8,7 @@ import pytest
 from tests.history.checker import violations
 from tests.history.engines.postgresql import postgresql
 from tests.history.engines.sqlite import sqlite
-from tests.history.evils import ROLL
+from tests.history.faults import ROLL
 from tests.history.holding import drill_and_check
 from tests.history.replicas import RACY
 from tests.history.rig import Plan, drill

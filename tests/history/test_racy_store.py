@@ -14,7 +14,7 @@ PLAN = Plan(
     rest_s=1000,
     calls=1000,
     clients=16,
-    hasty=0,
+    short_timeouts=0,
     audited=1,
     serve=RACY,
 )

@@ -6,7 +6,7 @@
 from dataclasses import replace
 
 from tests.history.engines.sqlite import sqlite
-from tests.history.evils import KILL, ROLL
+from tests.history.faults import KILL, ROLL
 from tests.history.holding import SHORT, drill_and_check
 
 FAULTS = (KILL, ROLL)

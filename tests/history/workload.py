@@ -1,4 +1,4 @@
-"""What the clients of a drill ask for, and how patient they are.
+"""The calls of the clients of a drill, and their timeouts.
 
 Brands come and go: each begins with nothing, fills, is fought over and drained, and is asked
 about again later. So every state of a pool is met again and again, and under every fault.
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.history.history import Call, Fault
+from tests.history.history import Call, CallFailure
 from tests.history.recorder import Recorder, Where
 
-PATIENT_S = 15.0
+LONG_TIMEOUT_S = 15.0
 CALLS_A_BRAND = 250
 USERS = 60
 AT_ONCE = 3
@@ -82,7 +82,7 @@ class Client(threading.Thread):
         where: Tells which replica to call.
         world: What there is to ask for.
         seed: The order of its calls is made from it.
-        hasty: It waits hardly at all, and then may try again, with its key or without, or not.
+        short_timeouts: Whether it gives up soon, and then may retry, with its key or without.
         pause_s: What it waits between two calls.
     """
 
@@ -93,14 +93,14 @@ class Client(threading.Thread):
         world: World,
         seed: str,
         *,
-        hasty: bool,
+        short_timeouts: bool,
         pause_s: float = 0.0,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.chance = Random(seed)  # noqa: S311 - an order, not a secret
         self.recorder = Recorder(name, where, world.notebook.keep)
         self.world = world
-        self.hasty = hasty
+        self.short_timeouts = short_timeouts
         self.pause_s = pause_s
         self.stopped = threading.Event()
         self.error: BaseException | None = None
@@ -117,18 +117,18 @@ class Client(threading.Thread):
         finally:
             self.recorder.close()
 
-    def patience(self) -> float:
-        return self.chance.uniform(0.002, 0.2) if self.hasty else PATIENT_S
+    def timeout(self) -> float:
+        return self.chance.uniform(0.002, 0.2) if self.short_timeouts else LONG_TIMEOUT_S
 
     def until_answered(self, call: Callable[[], Call]) -> Call:
-        """Repeat a call that may be repeated; the hasty give up some time."""
+        """Repeat a call that may be repeated; clients with short timeouts give up at random."""
         while True:
             made = call()
-            if not made.unknown and made.fault is not Fault.REFUSED:
+            if not made.unknown and made.failure is not CallFailure.REFUSED:
                 return made
-            if made.fault is not Fault.TIMEOUT:
+            if made.failure is not CallFailure.TIMEOUT:
                 self.stopped.wait(PAUSE_S)
-            if self.stopped.is_set() or (self.hasty and self.chance.random() < 0.5):
+            if self.stopped.is_set() or (self.short_timeouts and self.chance.random() < 0.5):
                 return made
 
     def reserve(self) -> None:
@@ -140,38 +140,38 @@ class Client(threading.Thread):
     def _reserve(self, brand: str) -> None:
         user = user_name(self.chance)
         ask = self.recorder.fetch if self.chance.random() < 0.5 else self.recorder.put
-        self.until_answered(lambda: ask(brand, user, self.patience()))
+        self.until_answered(lambda: ask(brand, user, self.timeout()))
 
     def show(self) -> None:
         choose = self.world.current if self.chance.random() < 0.8 else self.world.earlier
-        self.recorder.show(choose(self.chance), user_name(self.chance), self.patience())
+        self.recorder.show(choose(self.chance), user_name(self.chance), self.timeout())
 
     def create(self) -> None:
         """Create; what is cut off is repeated with its key, and now and then without."""
         brand, count = self.world.current(self.chance), self.chance.randint(*COUNTS)
         ask = self.recorder.create if self.chance.random() < 0.5 else self.recorder.add
         if self.chance.random() < 0.3:
-            made = ask(brand, count, "", self.patience())
-            if self.hasty and made.fault:
-                ask(brand, count, "", self.patience())
+            made = ask(brand, count, "", self.timeout())
+            if self.short_timeouts and made.failure:
+                ask(brand, count, "", self.timeout())
             return
         key = new_key(self.chance)
-        made = self.until_answered(lambda: ask(brand, count, key, self.patience()))
+        made = self.until_answered(lambda: ask(brand, count, key, self.timeout()))
         if made.done and self.chance.random() < 0.3:
-            ask(brand, count, key, self.patience())
+            ask(brand, count, key, self.timeout())
 
     def look(self) -> None:
         """Read a code of a create answer, the counts, or the whole list."""
         brand = self.world.current(self.chance)
         match self.chance.randrange(6):
             case 0:
-                self.recorder.list(brand, PATIENT_S)
+                self.recorder.list(brand, LONG_TIMEOUT_S)
             case 1 | 2:
-                self.recorder.counts(brand, self.patience())
+                self.recorder.counts(brand, self.timeout())
             case _:
-                held = self.recorder.fetch(brand, user_name(self.chance), self.patience())
+                held = self.recorder.fetch(brand, user_name(self.chance), self.timeout())
                 if held.done:
-                    self.recorder.code(brand, held.content["discount_code"], self.patience())
+                    self.recorder.code(brand, held.content["discount_code"], self.timeout())
 
     def err(self) -> None:
         """Ask for what must be refused, and must change nothing."""
@@ -179,15 +179,15 @@ class Client(threading.Thread):
         match self.chance.randrange(4):
             case 0:
                 count = self.chance.choice([0, -1, 1001])
-                self.recorder.create(f"{brand}-not", count, "", self.patience())
+                self.recorder.create(f"{brand}-not", count, "", self.timeout())
             case 1:
-                self.recorder.add(f"{brand}-not", 5, "", self.patience(), "summer")
+                self.recorder.add(f"{brand}-not", 5, "", self.timeout(), "summer")
             case 2:
-                self.recorder.fetch(f"{brand}-not", user_name(self.chance), self.patience())
+                self.recorder.fetch(f"{brand}-not", user_name(self.chance), self.timeout())
             case _:
                 key = new_key(self.chance)
-                self.recorder.create(brand, 5, key, self.patience())
-                self.recorder.create(brand, 6, key, self.patience())
+                self.recorder.create(brand, 5, key, self.timeout())
+                self.recorder.create(brand, 6, key, self.timeout())
 
 
 def new_key(chance: Random) -> str:
@@ -219,10 +219,10 @@ def stop(clients: Iterable[Client], within_s: float) -> None:
         assert client.error is None, client.error
 
 
-def audit(recorder: Recorder, brands: Iterable[str], patience: float = PATIENT_S) -> None:
+def audit(recorder: Recorder, brands: Iterable[str], timeout: float = LONG_TIMEOUT_S) -> None:
     """When all is quiet, ask about every user of these brands and walk over all their codes."""
     for brand in brands:
-        recorder.list(brand, patience)
-        recorder.counts(brand, patience)
+        recorder.list(brand, timeout)
+        recorder.counts(brand, timeout)
         for number in range(USERS):
-            recorder.show(brand, f"user{number}", patience)
+            recorder.show(brand, f"user{number}", timeout)

@@ -30,7 +30,7 @@ from tests.tokens import bearer
 
 RESULTS = Path("var/bulk.json")
 LONG_S = 4 * 3600
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 TOKEN = bearer(exp=int(time.time()) + LONG_S)
 
 
@@ -71,7 +71,7 @@ class Bench:
             SystemExit: It failed.
         """
         while (job := self._get(url))["finished_at"] is None:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         if job["state"] != "succeeded" or job["failed"]:
             raise SystemExit(f"A job failed: {job}")
         return job
@@ -117,8 +117,8 @@ def bulk(bench: Bench, raw_url: str, folder: Path) -> dict[str, Any]:
     again = raw_limits(raw_url, count)
     limits = {name: (seconds + again[name]) / 2 for name, seconds in limits.items()}
     fastest = bench.rows[-1]["raw_s"] = min(limits.values())
-    told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in limits.items())
-    print(f"  raw: {told}, so generate is {row['seconds'] / fastest:.2f} x raw", flush=True)
+    figures = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in limits.items())
+    print(f"  raw: {figures}, so generate is {row['seconds'] / fastest:.2f} x raw", flush=True)
     with bench.measured("export", raw_export(bench.service.environment["DISCOUNT_DATABASE_URL"])):
         bench.export("made", file)
     with bench.measured("import: send", None):

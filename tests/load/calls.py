@@ -28,11 +28,11 @@ class Calls:
     """Makes what is measured of one server, and keeps what it answered."""
 
     server: Server
-    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    answered: dict[str, dict[str, str]] = field(default_factory=dict)
     """The code that each user was told, by brand."""
     created: dict[str, set[str]] = field(default_factory=dict)
     """The codes of each brand that an answer said were created."""
-    told_twice: list[str] = field(default_factory=list)
+    answered_twice: list[str] = field(default_factory=list)
     """Users who were told two codes."""
     _heads: list[str] = field(default_factory=lambda: tokens(CONNECTIONS))
 
@@ -95,14 +95,14 @@ class Calls:
         for about, body in took.answers:
             brand, user = about.split("/")
             code = json.loads(body)["discount_code"]
-            if self.told.setdefault(brand, {}).setdefault(user, code) != code:
-                self.told_twice.append(about)
+            if self.answered.setdefault(brand, {}).setdefault(user, code) != code:
+                self.answered_twice.append(about)
 
     def _new(self, brand: str) -> Iterator[Request]:
         return (self._ask(brand, f"u{next(_users)}") for _ in count())
 
     def _repeated(self, brand: str, turn: int) -> Iterator[Request]:
-        users = sorted(self.told[brand])
+        users = sorted(self.answered[brand])
         Random(turn).shuffle(users)  # noqa: S311 - no secret
         return (self._ask(brand, user) for user in cycle(users))
 

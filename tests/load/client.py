@@ -16,7 +16,7 @@ from tests.load.errors import UnexpectedAnswerError
 Request = tuple[str, bytes]
 """Whom it is about, and what is sent."""
 CONNECTIONS = 32
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 """How long an answer may take."""
 _END = b"\r\n\r\n"
 _LENGTH = b"\ncontent-length:"
@@ -49,7 +49,7 @@ class Connection:
     __slots__ = ("about", "received", "sent_at", "sock")
 
     def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.about = ""
         self.received = b""
@@ -139,7 +139,7 @@ def _exchange(
             left -= 1
             under_way += 1
     while under_way:
-        ready = poller.poll(PATIENCE_S)
+        ready = poller.poll(TIMEOUT_S)
         if not ready:
             raise UnexpectedAnswerError("nobody", b"no answer in time")
         for number, _ in ready:

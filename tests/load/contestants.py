@@ -160,7 +160,7 @@ class Contestants:
             calls.new("naive_half_used", "half", sizes.share(HALF - HALF_USED)),
             calls.create("naive_create1000", "made", 1000),
         ]
-        self._checks.append(lambda: self.notes.append(naive_pools.given_twice(calls.told)))
+        self._checks.append(lambda: self.notes.append(naive_pools.given_twice(calls.answered)))
 
     def _add_postgresql(self, stack: ExitStack) -> None:
         server = stack.enter_context(postgres.postgresql(self._new_folder("postgresql")))
@@ -180,7 +180,7 @@ class Contestants:
 
         def check() -> None:
             for brand in brands:
-                if postgres.held_in_bare(url, brand) != calls.told.get(brand, {}):
+                if postgres.held_in_bare(url, brand) != calls.answered.get(brand, {}):
                     raise BenchmarkError("the bare claim's rows are not what it answered")
 
         self._checks.append(check)
@@ -197,11 +197,11 @@ def compare(calls: Calls, url: str) -> None:
     Raises:
         BenchmarkError: They differ.
     """
-    if calls.told_twice:
-        raise BenchmarkError(f"{len(calls.told_twice)} users were told two codes")
+    if calls.answered_twice:
+        raise BenchmarkError(f"{len(calls.answered_twice)} users were told two codes")
     with pools.opened(url) as storage:
-        for brand, told in calls.told.items():
-            pools.compare(storage, brand, told)
+        for brand, answered in calls.answered.items():
+            pools.compare(storage, brand, answered)
         for brand, created in calls.created.items():
             pools.compare_created(storage, brand, created)
 

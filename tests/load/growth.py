@@ -17,7 +17,7 @@ import click
 
 from service.container import Storage
 from service.domain import codes
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.creating import add_codes
 from tests.load import plots, pools, postgres, servers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from service.store.postgresql.reservations import RESERVE
 from service.store.repositories.reservations import HELD
 from service.store.sqlite.reservations import CLAIM, COUNT_CLAIM
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.load.errors import BenchmarkError
 from tests.load.servers import SERVER_CORE, on_core
 
@@ -75,13 +75,13 @@ def pgbench(url: str, brand: str, folder: Path, seconds: float) -> float:
     names = ["-D", f"brand={brand}", "-D", "campaign=default"]
     options = ["-n", "-M", "prepared", "-f", script, "-c", _CLIENTS, "-j", 1, "-t", each]
     with on_core(SERVER_CORE):
-        said = subprocess.run(
+        done = subprocess.run(
             [*map(str, [program, *options, *names, url])],
             check=False,
             capture_output=True,
             text=True,
         )
-    found = re.search(r"tps = ([0-9.]+)", said.stdout)
-    if said.returncode or not found:
-        raise BenchmarkError(said.stderr)
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    if done.returncode or not found:
+        raise BenchmarkError(done.stderr)
     return float(found[1])

@@ -89,7 +89,7 @@ def hello(server: Server) -> Load:
 
     def check(took: Slice) -> None:
         if any(body != b"Hello, World!" for _, body in took.answers):
-            raise BenchmarkError("hello said something else")
+            raise BenchmarkError("hello has another answer")
 
     request = ("nobody", b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n")
     return Load("hello", server, lambda _: cycle([request]), check)

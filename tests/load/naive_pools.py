@@ -27,10 +27,10 @@ def fill_naive(settings: Mapping[str, str], pools: Mapping[str, Sequence[int]]) 
     connection.close()
 
 
-def given_twice(told: Mapping[str, Mapping[str, str]]) -> str:
+def given_twice(answered: Mapping[str, Mapping[str, str]]) -> str:
     """Say how many codes more than one user was told."""
     users: dict[str, int] = {}
-    for answers in told.values():
+    for answers in answered.values():
         for code in answers.values():
             users[code] = users.get(code, 0) + 1
     twice = sum(count > 1 for count in users.values())

@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.store.dialect import Part, dialect_of
 from service.store.repositories.loading import load_codes
 from service.store.repositories.pools import find_pool, make_pool
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.load.errors import BenchmarkError
 from tests.tokens import SECRET
 
@@ -104,7 +104,7 @@ def settle(url: str) -> None:
             connection.execute("CHECKPOINT")
 
 
-def compare(storage: Storage, brand: str, told: Mapping[str, str]) -> None:
+def compare(storage: Storage, brand: str, answered: Mapping[str, str]) -> None:
     """Compare the rows of a brand with what callers were told.
 
     Raises:
@@ -114,23 +114,23 @@ def compare(storage: Storage, brand: str, told: Mapping[str, str]) -> None:
         pool = find_pool(connection, brand, DEFAULT)
         rows = connection.execute(_HELD, pool._asdict()).all()
     held: dict[str, str] = dict(rows)
-    if held != dict(told) or len(set(held.values())) != len(held):
+    if held != dict(answered) or len(set(held.values())) != len(held):
         raise BenchmarkError(
-            f"{brand}: {len(told)} users were told codes, {len(held)} rows say so, "
-            f"{len(held.items() ^ told.items())} differ"
+            f"{brand}: {len(answered)} users were told codes, {len(held)} rows say so, "
+            f"{len(held.items() ^ answered.items())} differ"
         )
 
 
-def compare_created(storage: Storage, brand: str, told: set[str]) -> None:
+def compare_created(storage: Storage, brand: str, answered: set[str]) -> None:
     """Compare the codes of a brand with those that callers were told were created.
 
     Raises:
         BenchmarkError: They differ.
     """
-    if not told:  # it was not measured, and there is no such brand
+    if not answered:  # it was not measured, and there is no such brand
         return
     with storage.database.read() as connection:
         pool = find_pool(connection, brand, DEFAULT)
         rows = connection.execute(_CODES, pool._asdict())
-        if {row[0] for row in rows} != told:
+        if {row[0] for row in rows} != answered:
             raise BenchmarkError(f"{brand}: other codes are in the table than were answered")

@@ -16,7 +16,7 @@ from service.store.dialect import dialect_of
 from service.store.engines import open_database
 from service.store.repositories.pools import make_pool
 from service.usecases.keys import Pool
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 
 AT_ONCE = 20_000
 """Rows that are prepared while the clock stands still."""

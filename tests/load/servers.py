@@ -122,7 +122,7 @@ def installed(module: str) -> bool:
 
 @contextmanager
 def _gunicorn(name: str, folder: Path, app: str, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Run an application with the worker processes, threads and patience that the service has."""
+    """Run an application with the worker processes, threads and timeouts that the service has."""
     options = ["--worker-class", "gthread", "--threads", THREADS, "--keep-alive", "75"]
     more = ["--no-control-socket", "--worker-tmp-dir", "/dev/shm"]  # noqa: S108 - as the service
     command = ["gunicorn", "--bind", "127.0.0.1:{port}", *options, *more, app]
@@ -184,6 +184,6 @@ def verify(folder: Path, url: str) -> None:
 
 
 def _discount(env: Mapping[str, str], *words: str) -> None:
-    said = subprocess.run([DISCOUNT, *words], env=env, check=False, capture_output=True, text=True)
-    if said.returncode:
-        raise BenchmarkError(f"discount {' '.join(words)}: {said.stdout}{said.stderr}")
+    done = subprocess.run([DISCOUNT, *words], env=env, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"discount {' '.join(words)}: {done.stdout}{done.stderr}")

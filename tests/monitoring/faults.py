@@ -35,7 +35,7 @@ def fault(name: str) -> Callable[[Callable[[Scene], Iterator[None]]], None]:
     return add
 
 
-@fault("the way to the database is slow")
+@fault("the network to the database is slow")
 def _slow(scene: Scene) -> Iterator[None]:
     proxy = scene.around.database.proxy
     proxy.delay_s = 0.14  # each way; connections can still be made in time
@@ -50,7 +50,7 @@ def _slow(scene: Scene) -> Iterator[None]:
     proxy.set(Mode.PASS)
 
 
-@fault("somebody holds a lock on a table")
+@fault("a session holds a lock on a table")
 def _locked(scene: Scene) -> Iterator[None]:
     with (
         scene.around.database.server.connect(LOCKED) as connection,
@@ -71,7 +71,7 @@ def _stopped(scene: Scene) -> Iterator[None]:
     scene.around.database.server.start()
 
 
-@fault("the issuer of tokens is down")
+@fault("the token issuer is down")
 def _no_issuer(scene: Scene) -> Iterator[None]:
     """The keys are fetched every 5 minutes; who comes with an unknown key makes it sooner."""
     scene.around.issuer_down.close()
@@ -92,7 +92,7 @@ def _running_dry(scene: Scene) -> Iterator[None]:
         yield
 
 
-@fault("the last code of a pool is given")
+@fault("the last code of a pool is handed out")
 def _empty(scene: Scene) -> Iterator[None]:
     service = scene.on_sqlite
     scene.create(service, "empty", 20).raise_for_status()
@@ -111,7 +111,7 @@ def _write_lock(scene: Scene) -> Iterator[None]:
         database.execute("ROLLBACK")
 
 
-@fault("worker processes are killed again and again")
+@fault("worker processes are killed repeatedly")
 def _kills(scene: Scene) -> Iterator[None]:
     for _ in range(3):
         killed = scene.on_sqlite.workers
@@ -124,13 +124,13 @@ def _kills(scene: Scene) -> Iterator[None]:
     yield
 
 
-@fault("the server is killed, and nobody starts it again")
+@fault("the server is killed and not restarted")
 def _down(scene: Scene) -> Iterator[None]:
     scene.on_sqlite.process.kill()
     yield
 
 
-@fault("callers come with forged tokens")
+@fault("callers send forged tokens")
 def _forged(scene: Scene) -> Iterator[None]:
     token = forged({}, b"no key of the service's, but as long as one")
     headers = {"Authorization": f"Bearer {token}"}
@@ -138,7 +138,7 @@ def _forged(scene: Scene) -> Iterator[None]:
         yield
 
 
-@fault("the clock of the issuer is a minute ahead")
+@fault("the issuer's clock is a minute fast")
 def _clock(scene: Scene) -> Iterator[None]:
     with ExitStack() as stack:
         for _ in range(2):
@@ -170,7 +170,7 @@ def _full(scene: Scene) -> Iterator[None]:
         thread.join()
 
 
-@fault("the tables are of an earlier version")
+@fault("the tables are from an earlier version")
 def _not_migrated(scene: Scene) -> Iterator[None]:
     with _sqlite(scene.on_small_disk.environment["DISCOUNT_DATABASE_URL"]) as database:
         set_revision = "UPDATE alembic_version SET version_num = ?"
@@ -187,7 +187,7 @@ def _no_worker(scene: Scene) -> Iterator[None]:
     yield
 
 
-@fault("the log cannot be written now and then")
+@fault("the log is unwritable from time to time")
 def _no_log(scene: Scene) -> Iterator[None]:
     """A limit of the size of files, which a worker beside PostgreSQL meets in its log alone."""
     over = threading.Event()
@@ -217,35 +217,35 @@ Tracks = Mapping[str, Sequence[Sequence[str]]]
 TRACKS: Tracks = {
     POSTGRESQL: [
         [
-            "the way to the database is slow",
+            "the network to the database is slow",
             "the database is stopped",
         ],
-        ["the issuer of tokens is down"],
+        ["the token issuer is down"],
     ],
     LOCKED: [
-        ["somebody holds a lock on a table"],
-        ["the log cannot be written now and then"],
+        ["a session holds a lock on a table"],
+        ["the log is unwritable from time to time"],
     ],
     SQLITE: [
         [
             "a pool is used up quickly",
-            "the last code of a pool is given",
+            "the last code of a pool is handed out",
             "another process holds SQLite's write lock",
-            "worker processes are killed again and again",
-            "the server is killed, and nobody starts it again",
+            "worker processes are killed repeatedly",
+            "the server is killed and not restarted",
         ]
     ],
     SMALL_DISK: [
         [
-            "callers come with forged tokens",
-            "the clock of the issuer is a minute ahead",
+            "callers send forged tokens",
+            "the issuer's clock is a minute fast",
             "the disk is full",
-            "the tables are of an earlier version",
+            "the tables are from an earlier version",
         ],
         ["no job worker runs"],
     ],
 }
-"""What befalls which service, one after the other; tracks run beside each other."""
+"""The faults of each service, one after the other; tracks run in parallel."""
 
 
 @contextmanager

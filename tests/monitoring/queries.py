@@ -10,8 +10,8 @@ from service.settings import HOME
 from tests.monitoring.rules import MONITORING
 
 RUNBOOKS = HOME / "docs/runbooks"
-_PROMQL = re.compile(r"^```promql\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_SEARCH = re.compile(r"^logs \| .*$", re.MULTILINE)
+_PROMQL = re.compile(r"^ *```promql\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_SEARCH = re.compile(r"^ *(logs \| .*)$", re.MULTILINE)
 
 Named = Iterator[tuple[str, str]]
 """Texts, each after what names it."""

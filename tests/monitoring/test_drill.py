@@ -50,9 +50,11 @@ class TestFault:
     def test_its_alert_arrives_and_says_what_is_wrong(self, drill, row):
         (outcome,) = [found for found in drill.outcomes if found.row == row]
         assert outcome.alert, "no alert in time"
-        said = outcome.alert["annotations"]
-        assert said["runbook_url"].endswith(f"/{row.runbook}")
-        assert not re.search("<no value>|<error|%!", said["summary"] + said["description"])
+        annotations = outcome.alert["annotations"]
+        assert annotations["runbook_url"].endswith(f"/{row.runbook}")
+        assert not re.search(
+            "<no value>|<error|%!", annotations["summary"] + annotations["description"]
+        )
 
     def test_a_log_line_names_the_cause(self, drill, row):
         (outcome,) = [found for found in drill.outcomes if found.row == row]

@@ -12,9 +12,9 @@ from tests.system_packages import require
 
 FACTOR = 60
 FEW = (
-    "the last code of a pool is given",
-    "worker processes are killed again and again",
-    "the server is killed, and nobody starts it again",
+    "the last code of a pool is handed out",
+    "worker processes are killed repeatedly",
+    "the server is killed and not restarted",
 )
 
 

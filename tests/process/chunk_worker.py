@@ -57,9 +57,12 @@ def module(now, before):
 
 
 def key_of(brand_id, job_id):
-    """Make the key of a job; its class was elsewhere until version 0.1, but is there still."""
-    key: Any = import_module("service.usecases.job_ports").JobKey
-    return key(brand_id, job_id)
+    """Make the key of a job; its class was elsewhere until version 0.1."""
+    try:
+        keys: Any = import_module("service.usecases.keys")
+    except ModuleNotFoundError:
+        keys = import_module("service.usecases.job_ports")
+    return keys.JobKey(brand_id, job_id)
 
 
 def make_chunks_small():
@@ -76,8 +79,8 @@ def worker_of(work, wait):
     return Worker(**arguments)
 
 
-def answer(said):
-    sys.stdout.write(f"{json.dumps(said)}\n")
+def answer(content):
+    sys.stdout.write(f"{json.dumps(content)}\n")
     sys.stdout.flush()
 
 

@@ -64,7 +64,7 @@ def fetch(service, user, session=requests):
 @contextmanager
 def hammered(service):
     """Let clients reserve and create, hardly with a pause; lend what they were told, by user."""
-    told: dict[str, str] = {}
+    answered: dict[str, str] = {}
     stop = threading.Event()
 
     def client(name):
@@ -75,12 +75,12 @@ def hammered(service):
                 if number % 50 == 0:
                     create(service, 100)
                 user = f"user-{name}-{number}"
-                told[user] = fetch(service, user, session)
+                answered[user] = fetch(service, user, session)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(client, name) for name in range(CLIENTS)]
         try:
-            yield told
+            yield answered
         finally:
             stop.set()
         for finished in clients:
@@ -88,19 +88,19 @@ def hammered(service):
 
 
 def test_a_backup_holds_every_answer_that_was_given_before_it_began(tmp_path):
-    with running(tmp_path, WEB_CONCURRENCY="2") as service, hammered(service) as told:
+    with running(tmp_path, WEB_CONCURRENCY="2") as service, hammered(service) as answered:
         for number in range(2):
-            wanted = len(told) + 20
-            wait_until(lambda: len(told) >= wanted)  # noqa: B023 - it is called in this round
-            before, file = dict(told), tmp_path / f"backup-{number}"
+            wanted = len(answered) + 20
+            wait_until(lambda: len(answered) >= wanted)  # noqa: B023 - it is called in this round
+            before, file = dict(answered), tmp_path / f"backup-{number}"
             made = run(["db", "backup", str(file)], service.environment)  # clients read os.environ
             assert 0 == made.returncode
-            assert len(told) > len(before)
+            assert len(answered) > len(before)
             assert before.items() <= holders(file).items()
     for number in range(2):
         file = tmp_path / f"backup-{number}"
         assert (0, 1) == (verified(service.environment, file)[0], file.read_bytes()[18])
-    assert told.items() == holders(tmp_path / "discount.db").items()
+    assert answered.items() == holders(tmp_path / "discount.db").items()
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -134,8 +134,8 @@ def test_the_runbook_restores_what_the_backup_holds(tmp_path):
     database = tmp_path / "discount.db"
     database.write_bytes(b"no database any more")
     env = service.environment | {"DISCOUNT_DATABASE_URL": "sqlite:////nowhere"}
-    said = follow("restore.md", env, DATABASE=database, BACKUP=file)
-    assert "Read the lines above." not in said
+    output = follow("restore.md", env, DATABASE=database, BACKUP=file)
+    assert "Read the lines above." not in output
 
     with running(tmp_path) as service:
         new = set(create(service, 20))
@@ -169,21 +169,21 @@ class TestRefusals:
 
     def test_a_file_that_is_there_is_not_overwritten(self, env, tmp_path):
         (tmp_path / "to" / "kept").write_text("mine")
-        status, said = self.refused(env, f"{tmp_path}/to/kept")
-        assert (1, True) == (status, "is there already" in said)
+        status, output = self.refused(env, f"{tmp_path}/to/kept")
+        assert (1, True) == (status, "is there already" in output)
         assert "mine" == (tmp_path / "to" / "kept").read_text()
 
     def test_a_missing_database_is_not_made(self, env, tmp_path):
         env["DISCOUNT_DATABASE_URL"] = f"sqlite:///{tmp_path}/none.db"
-        status, said = self.refused(env, f"{tmp_path}/to/backup")
+        status, output = self.refused(env, f"{tmp_path}/to/backup")
         assert 1 == status
-        assert said.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
+        assert output.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
         assert not (tmp_path / "none.db").exists()
         assert [] == list((tmp_path / "to").iterdir())
 
     def test_a_missing_folder_is_not_made(self, env, tmp_path):
-        status, said = self.refused(env, f"{tmp_path}/no/backup")
-        assert (1, f"Error: There is no folder {tmp_path}/no.\n") == (status, said)
+        status, output = self.refused(env, f"{tmp_path}/no/backup")
+        assert (1, f"Error: There is no folder {tmp_path}/no.\n") == (status, output)
 
     def test_a_disk_that_takes_no_more_is_said_and_nothing_stays(self, env, tmp_path):
         limited = f"ulimit -f 64; exec {DISCOUNT} db backup {tmp_path}/to/backup"

@@ -78,7 +78,7 @@ def test_refused_lines_are_the_output_of_an_import(codes):
 def test_mistakes_are_told_in_a_sentence(codes, tmp_path):
     there = tmp_path / "there"
     there.write_text("mine")
-    for words, said in (
+    for words, output in (
         (("export", "--brand", "nobody"), "brand"),
         (("generate", "--brand", "a/b", "--count", "1"), "--brand"),
         (("generate", "--brand", "a", "--count", "0"), "--count"),
@@ -88,7 +88,7 @@ def test_mistakes_are_told_in_a_sentence(codes, tmp_path):
         failed = codes(*words)
         assert 0 != failed.exit_code
         assert "" == failed.stdout
-        assert said in failed.stderr
+        assert output in failed.stderr
         assert isinstance(failed.exception, SystemExit), "else it would end with a traceback"
     assert "mine" == there.read_text()
 
@@ -126,10 +126,10 @@ def test_ctrl_c_cancels_the_job_and_says_what_stays(env, count_codes):
     )
     wait_until(lambda: count_codes() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, output = process.communicate(timeout=120)
     assert 130 == process.returncode
-    count = int(said.split("The ")[1].split()[0])
-    assert f"Cancelled. The {count} codes that were made stay.\n" == said
+    count = int(output.split("The ")[1].split()[0])
+    assert f"Cancelled. The {count} codes that were made stay.\n" == output
     assert count == count_codes() > 0
 
 

@@ -177,8 +177,8 @@ class TestTheCopy:
         url, *_ = source
         before = rows_of(url)
         rows = sum(map(len, before.values()))
-        said = f"{rows} rows were copied, and both databases have the same.\n"
-        assert (0, said) == run(url, target)
+        output = f"{rows} rows were copied, and both databases have the same.\n"
+        assert (0, output) == run(url, target)
         assert before == rows_of(target)
         assert before == rows_of(url)
         assert not [name for name, rows in before.items() if not rows], "each table is tried"
@@ -302,15 +302,17 @@ class TestRefusals:
         assert 0 == run(source[0], target)[0]
         before = rows_of(target)
         for options in ((), ("--restart",)):
-            status, said = run(source[0], target, *options)
+            status, output = run(source[0], target, *options)
             assert 1 == status
-            assert "Error: The database has rows in brand, and only an empty one is filled." in said
+            assert (
+                "Error: The database has rows in brand, and only an empty one is filled." in output
+            )
         assert before == rows_of(target)
 
     def test_a_missing_file_is_not_made(self, target, tmp_path):
-        status, said = run(f"sqlite:///{tmp_path}/none.db", target)
+        status, output = run(f"sqlite:///{tmp_path}/none.db", target)
         assert 1 == status
-        assert said.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
+        assert output.startswith(f"Error: There is no database file {tmp_path}/none.db: ")
         assert not (tmp_path / "none.db").exists()
 
     @pytest.mark.parametrize(
@@ -326,11 +328,11 @@ class TestRefusals:
     ):
         file = tmp_path / "old.db"
         file.write_bytes(content)
-        status, said = run(f"sqlite:///{file}", target)
+        status, output = run(f"sqlite:///{file}", target)
         assert 1 == status
-        assert reason in said
-        assert "DISCOUNT_DATABASE_URL" not in said
-        assert not content or f"{file} (FROM)" in said
+        assert reason in output
+        assert "DISCOUNT_DATABASE_URL" not in output
+        assert not content or f"{file} (FROM)" in output
 
     def test_the_engines_are_not_mixed_up(self, source, target):
         assert run(target, target) == (1, "Error: This works on SQLite files, not on postgresql.\n")
@@ -341,21 +343,21 @@ class TestRefusals:
 
     def test_tables_of_another_revision_are_brought_up_to_date_first(self, source, target):
         by_hand(source[0], "UPDATE alembic_version SET version_num = '0001'")
-        status, said = run(source[0], target)
+        status, output = run(source[0], target)
         assert 1 == status
-        assert "The SQLite file is at revision 0001" in said
+        assert "The SQLite file is at revision 0001" in output
         assert is_untouched(target)
 
     def test_a_target_of_a_later_version_is_left_alone(self, source):
         with fresh_database(migrated()) as target:
             with psycopg.connect(target) as connection:
                 connection.execute("UPDATE alembic_version SET version_num = '9999'")
-            status, said = run(source[0], target)
-        assert (1, True) == (status, "The database is at revision 9999, later than" in said)
+            status, output = run(source[0], target)
+        assert (1, True) == (status, "The database is at revision 9999, later than" in output)
 
     def test_a_server_that_does_not_answer_is_named(self, source):
-        status, said = run(source[0], "postgresql://127.0.0.1:1/nowhere")
-        assert (1, True) == (status, "Error: The database cannot be reached: " in said)
+        status, output = run(source[0], "postgresql://127.0.0.1:1/nowhere")
+        assert (1, True) == (status, "Error: The database cannot be reached: " in output)
 
     def test_a_user_without_the_right_is_told(self, source, target):
         guest = f"guest_{uuid4().hex}"
@@ -363,11 +365,11 @@ class TestRefusals:
             connection.execute(f"CREATE ROLE {guest} LOGIN")
             connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         try:
-            status, said = run(source[0], target.replace("://postgres", f"://{guest}"))
+            status, output = run(source[0], target.replace("://postgres", f"://{guest}"))
         finally:
             with psycopg.connect(target, autocommit=True) as connection:
                 connection.execute(f"DROP ROLE {guest}")
-        assert (1, True) == (status, "permission denied for schema public" in said)
+        assert (1, True) == (status, "permission denied for schema public" in output)
         assert is_untouched(target)
 
     def test_an_encoding_without_names_is_refused(self, source, target):
@@ -375,24 +377,24 @@ class TestRefusals:
         with psycopg.connect(target, autocommit=True) as server:
             server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING latin1 LOCALE 'C'")
             try:
-                status, said = run(source[0], url_of(name))
+                status, output = run(source[0], url_of(name))
             finally:
                 server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        assert (1, True) == (status, "encoding LATIN1" in said)
+        assert (1, True) == (status, "encoding LATIN1" in output)
 
     def test_a_row_that_postgresql_does_not_take_undoes_all_and_stays_secret(self, source, target):
         by_hand(source[0], "UPDATE code SET created_at = 'secret' WHERE user_id = 'user1'")
-        status, said = run(source[0], target)
-        assert (1, True) == (status, "Error: code cannot be copied: 22P02" in said)
-        assert "secret" not in said
+        status, output = run(source[0], target)
+        assert (1, True) == (status, "Error: code cannot be copied: 22P02" in output)
+        assert "secret" not in output
         assert is_untouched(target)
 
     def test_a_text_that_is_none_undoes_all_and_stays_secret(self, source, target):
         no_text = "CAST(x'736563726574ff' AS TEXT)"
         by_hand(source[0], f"UPDATE brand SET name = {no_text} WHERE id = 2")
-        status, said = run(source[0], target)
-        assert (1, True) == (status, "brand cannot be read; run verify" in said)
-        assert "secret" not in said
+        status, output = run(source[0], target)
+        assert (1, True) == (status, "brand cannot be read; run verify" in output)
+        assert "secret" not in output
         assert is_untouched(target)
 
     @pytest.mark.parametrize("moment", ["copy code", "compare tally"])
@@ -475,7 +477,7 @@ class TestInterruptions:
         """Such as one whose terminal is gone, or one that the server has not noticed to be dead."""
         url, *_ = source
         with fresh_database() as target, copying(url, target, "copy code"):
-            status, said = run(url, target)
-            assert (1, True) == (status, "Somebody copies into this database" in said)
+            status, output = run(url, target)
+            assert (1, True) == (status, "Somebody copies into this database" in output)
             assert 0 == run(url, target, "--restart")[0]
             assert rows_of(url) == rows_of(target)

@@ -213,7 +213,7 @@ GONE = {"database": "unavailable", "tables": "unavailable"}
 
 
 @pytest.mark.parametrize(
-    ("befalls", "failing"),
+    ("fault", "failing"),
     [
         (killed, GONE),
         (stopped, {}),  # "unavailable" or "timed out", whatever is noticed first
@@ -224,13 +224,13 @@ GONE = {"database": "unavailable", "tables": "unavailable"}
         (locked, None),
     ],
 )
-def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, befalls, failing):
-    """Whatever befalls the database: 503 within 5 s, alive, and back within 10 s of its return.
+def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, fault, failing):
+    """Whatever the fault: 503 within 5 s, alive, and back within 10 s of its return.
 
     It lasts until every caller has been answered.
     """
     assert trouble.is_back()
-    with befalls(trouble.database), trouble.callers() as (answers_of_callers, beside):
+    with fault(trouble.database), trouble.callers() as (answers_of_callers, beside):
         checks = trouble.checks_once(failing)
         assert 200 == requests.get(f"{trouble.service.url}/livez", timeout=20).status_code
         assert requests.get(trouble.service.metrics_url, timeout=1 + NOISE_S).ok

@@ -84,8 +84,8 @@ def test_every_user_gets_one_code_and_keeps_it(behind):
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda user: fetch(service, user), users))
     assert {200} == {answer.status_code for answer in answers}
-    told = {(user, answer.text) for user, answer in zip(users, answers, strict=True)}
-    assert 80 == len(told) == len({code for _, code in told})
+    answered = {(user, answer.text) for user, answer in zip(users, answers, strict=True)}
+    assert 80 == len(answered) == len({code for _, code in answered})
     with database.connect() as connection:
         seen = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = 'discount'"

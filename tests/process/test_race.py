@@ -51,12 +51,12 @@ def test_clients_race_users_for_codes(tmp_path, clients, users, codes):
     assert clients * users == len(answers)
     statuses = Counter(status for _, status, _ in answers)
     assert {200, 201, 404} >= set(statuses), statuses
-    told = defaultdict(set)
+    answered = defaultdict(set)
     for user, status, code in answers:
         if status != 404:
-            told[user].add(code)
-    assert all(len(some) == 1 for some in told.values())
-    held = {user: some.pop() for user, some in told.items()}
+            answered[user].add(code)
+    assert all(len(some) == 1 for some in answered.values())
+    held = {user: some.pop() for user, some in answered.items()}
     assert codes == len(held)
     assert set(created) == set(held.values())
     assert held == rows_of(tmp_path / "discount.db")

@@ -25,7 +25,7 @@ from service.store.maintenance.upgrade import upgrade
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import add_job
 from service.usecases.keys import JobKey
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.process import chunk_worker
 from tests.working import FakeClock, Strict, purge, watch, worker
 

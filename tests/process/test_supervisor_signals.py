@@ -15,10 +15,10 @@ from tests.waiting import WITHIN_S, wait_until
 
 COUNTS = """
 import pathlib, signal, sys, time
-told = []
-signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+received = []
+signal.signal(signal.SIGTERM, lambda *_: received.append(1))
 pathlib.Path(sys.argv[1]).touch()
-while len(told) < 2:
+while len(received) < 2:
     time.sleep(0.01)
 """
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(20)"]
@@ -79,11 +79,11 @@ def test_a_second_signal_is_passed_on_and_an_echo_is_not(monkeypatch, tmp_path):
 
     def signals():
         wait_until(ready.exists)
-        monkeypatch.setattr(supervisor, "IMPATIENT_AFTER_S", WITHIN_S)
+        monkeypatch.setattr(supervisor, "REPEATED_SIGNAL_AFTER_S", WITHIN_S)
         for _ in ("the first", "its echo"):
             send()
             alive.append(Child.end(child) is None)
-        monkeypatch.setattr(supervisor, "IMPATIENT_AFTER_S", 0)  # as if time had passed
+        monkeypatch.setattr(supervisor, "REPEATED_SIGNAL_AFTER_S", 0)  # as if time had passed
         send()
 
     sender = threading.Thread(target=signals)

@@ -36,10 +36,10 @@ def shell(env, tmp_path):
             check=False,
             timeout=120,
         )
-        said = done.stderr.decode()
+        output = done.stderr.decode()
         for fault in ("Traceback", "Exception ignored", "BrokenPipe"):
-            assert fault not in said
-        return done.returncode, done.stdout.decode(), said
+            assert fault not in output
+        return done.returncode, done.stdout.decode(), output
 
     return run
 
@@ -51,8 +51,8 @@ def test_a_full_disk_is_told(shell):
 
 
 def test_whoever_reads_no_more_is_told_nothing(shell):
-    status, line, said = shell(f"{EXPORT} | head -1")
-    assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, said)
+    status, line, output = shell(f"{EXPORT} | head -1")
+    assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, output)
     assert "" == shell(f"{TOKEN} | true")[2]
 
 
@@ -66,8 +66,8 @@ def test_a_closed_stream_is_told(shell):
 def test_a_bare_environment_is_enough(shell):
     bare = {"HOME": None, "LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     assert 0 == shell(TOKEN, **bare)[0]
-    status, _, said = shell(f"{DISCOUNT} token --subject me --brand 'grün/😀'", **bare)
-    assert (2, True) == (status, "Error: " in said)
+    status, _, output = shell(f"{DISCOUNT} token --subject me --brand 'grün/😀'", **bare)
+    assert (2, True) == (status, "Error: " in output)
     assert 0 == shell(f"{DISCOUNT} codes generate --brand 'grün😀' --count 1", **bare)[0]
 
 
@@ -89,8 +89,8 @@ def test_an_interrupted_export_leaves_no_file(number, status, env, tmp_path):
         process.send_signal(number)
         with os.fdopen(reading, "rb") as rest:
             rest.read()
-        _, said = process.communicate(timeout=60)
+        _, output = process.communicate(timeout=60)
     finally:
         process.kill()
     assert status == process.returncode
-    assert "Traceback" not in said
+    assert "Traceback" not in output

@@ -187,8 +187,11 @@ def test_a_caller_that_does_not_sample_is_heeded(traced):
 
 def test_the_span_of_a_refused_call_says_why(traced):
     _, span, _ = traced.span("/v1/discount/fetch/ghost/user1")
-    said = fields(span)
-    assert ("brand-not-found", 404) == (said["error.type"], said["http.response.status_code"])
+    attributes = fields(span)
+    assert ("brand-not-found", 404) == (
+        attributes["error.type"],
+        attributes["http.response.status_code"],
+    )
 
 
 def test_a_create_is_told_as_a_transaction(traced):

@@ -34,7 +34,7 @@ def test_it_serves_with_all_that_it_needs(installed, tmp_path):
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=None, PYTHONPATH=str(installed))
     place = tmp_path / "working"
     place.mkdir()
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "import service; print(service.__file__)"],
         env=env,
         cwd=place,
@@ -42,7 +42,7 @@ def test_it_serves_with_all_that_it_needs(installed, tmp_path):
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == str(installed / "service/__init__.py")
+    assert done.stdout.strip() == str(installed / "service/__init__.py")
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([*DISCOUNT, "run", "--upgrade"], env=env, cwd=place, stdout=log)
     try:

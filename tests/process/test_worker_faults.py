@@ -102,8 +102,8 @@ class Working:
     def kept_its_job(self):
         """Say whether it is the same worker that began the job and ended it."""
         self.wait_for("job_ended")
-        told = {"job_taken", "job_ended", "job_lost"}
-        seen = [event for event in self.events() if event in told]
+        relevant = {"job_taken", "job_ended", "job_lost"}
+        seen = [event for event in self.events() if event in relevant]
         return seen == ["job_taken", "job_ended"] and self.process.poll() is None
 
     def wait_for_end(self):
@@ -157,13 +157,13 @@ def unreachable(server):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "befalls",
+    "fault",
     [killed, unreachable],
 )
-def test_a_job_goes_on_when_postgresql_is_back(server, worker, befalls):
+def test_a_job_goes_on_when_postgresql_is_back(server, worker, fault):
     worker.generate()
     wait_until(lambda: worker.job.done > 0, "nothing is done", WITHIN_S)
-    with befalls(server):
+    with fault(server):
         worker.wait_for("job_waits")
     assert ("succeeded", COUNT, COUNT) == worker.wait_for_end()
     assert worker.kept_its_job()

@@ -66,8 +66,8 @@ class Podman:
             timeout=300,
         )
         assert not check or done.returncode == 0, f"podman {arguments}: {done.stderr}"
-        said = done.stdout + done.stderr if arguments[0] == "logs" else done.stdout
-        return said.strip()
+        output = done.stdout + done.stderr if arguments[0] == "logs" else done.stdout
+        return output.strip()
 
     def container(self, deployment: str, name: str) -> str:
         """Return what it calls a container of a Deployment; versions differ."""

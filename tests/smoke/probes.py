@@ -51,17 +51,17 @@ class Probed:
         )
         return done.returncode == 0 and time.monotonic() - began < timeout_s
 
-    def wait_for(self, which: str, *, patience_s: float | None = None) -> float:
+    def wait_for(self, which: str, *, timeout_s: float | None = None) -> float:
         """Ask until it is well, and return the seconds that it took.
 
         Raises:
-            AssertionError: The kubelet would have lost its patience.
+            AssertionError: The kubelet would have given up.
         """
         probe = self._container[which]
         began = time.monotonic()
-        patience_s = patience_s or probe["periodSeconds"] * probe["failureThreshold"]
+        timeout_s = timeout_s or probe["periodSeconds"] * probe["failureThreshold"]
         while not self.ask(which):
             log = self._podman("logs", self._name, check=False)
-            assert time.monotonic() - began < patience_s, f"{self._name} fails {which}:\n{log}"
+            assert time.monotonic() - began < timeout_s, f"{self._name} fails {which}:\n{log}"
             time.sleep(0.2)
         return time.monotonic() - began

@@ -145,8 +145,8 @@ def serve(
     scrape(5002, 'discount_jobs_ended_total{kind="generate",state="succeeded"} 1')
     say("  created, fetched, a job done, scraped")
     secrets.put("discount-database", "url", pooler.start("the-second-password"))
-    probed.wait_for("readinessProbe", patience_s=60)
-    working.wait_for("readinessProbe", patience_s=60)
+    probed.wait_for("readinessProbe", timeout_s=60)
+    working.wait_for("readinessProbe", timeout_s=60)
     assert caller.fetch("brand1", "user1") == kept
     assert len(caller.create("brand1", 1)) == 1
     say("  a new password of the database, without a restart")
@@ -183,7 +183,7 @@ def start(podman: Podman, name: str, container: Manifest) -> Probed:
     """Wait as the kubelet would, until a container is ready."""
     probed = Probed(podman, name, container)
     started = probed.wait_for("startupProbe")
-    ready = probed.wait_for("readinessProbe", patience_s=60)
+    ready = probed.wait_for("readinessProbe", timeout_s=60)
     assert probed.ask("livenessProbe")
     say(f"  {name} started in {started:.1f} s, ready {ready:.1f} s later")
     return probed

@@ -158,8 +158,8 @@ def test_a_caller_waits_no_longer_than_its_deadline(disk, group, pool, monkeypat
     disk.may_commit.clear()
     first = pool.submit(group.run, work("first"))
     disk.begun.acquire()
-    with monkeypatch.context() as impatient:
-        impatient.setattr(group_commit, "DEADLINE_S", 0.1)
+    with monkeypatch.context() as context:
+        context.setattr(group_commit, "DEADLINE_S", 0.1)
         with pytest.raises(Unavailable):
             group.run(work("late"))
     disk.may_commit.set()

@@ -22,7 +22,7 @@ from service.store.postgresql.loading import probes
 from service.usecases.import_files import begin_file, keep_blocks
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import cancel_job, request_job
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from tests.creating import add_codes
 from tests.engines import on_postgresql, on_sqlite
 from tests.working import Heard, do_all, purge, worker

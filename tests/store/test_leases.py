@@ -16,9 +16,9 @@ from service.store.jobs.leases import SQLWork
 from service.store.jobs.open import OpenJobs
 from service.store.jobs.repository import SQLJobs
 from service.store.postgresql import reservations
-from service.usecases.job_ports import LEASE_S, LeaseLost
 from service.usecases.jobs import add_job, cancel_job
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.work import LEASE_S, LeaseLost
 from service.usecases.working import MAX_ATTEMPTS
 from tests.creating import add_codes
 from tests.engines import on_postgresql, on_sqlite

@@ -7,7 +7,7 @@ from service.domain.errors import Unavailable
 from service.store.dialect import Part
 from service.store.repositories.loading import load_codes
 from service.store.repositories.pools import make_pool
-from service.store.sqlite.turnstile import Turnstile
+from service.store.sqlite.write_lock import WriteLock
 from tests.engines import on_sqlite
 
 NOW = 1
@@ -68,6 +68,6 @@ def test_who_fails_to_write_is_gone(database):
 
 
 def test_where_there_can_be_no_file_everybody_seems_alone(tmp_path):
-    turnstile = Turnstile(tmp_path / "no-folder" / "file")
-    with turnstile.passed():
-        assert not turnstile.crowded()
+    write_lock = WriteLock(tmp_path / "no-folder" / "file")
+    with write_lock.held():
+        assert not write_lock.contended()

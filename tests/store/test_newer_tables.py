@@ -53,10 +53,10 @@ def test_newer_tables_serve_and_need_nothing(database, settings):
     for command in (["db", "upgrade"], ["verify"], ["worker", "--check"]):
         done = cli(settings, *command)
         assert (0, None) == (done.exit_code, done.exception), done.output
-    said = cli(settings, "db", "upgrade").stderr
-    assert "Nothing to do" in said
-    assert "9999" in said
-    assert newest_revision() in said
+    output = cli(settings, "db", "upgrade").stderr
+    assert "Nothing to do" in output
+    assert "9999" in output
+    assert newest_revision() in output
 
 
 def test_a_revision_of_nobodys_is_named(database, settings):

@@ -321,11 +321,14 @@ class TestTally:
 
 def test_repeated_requests_at_once_create_once(store):
     """The second waits for the first, and gets its answer."""
-    once = Idempotency(b"k" * 32, b"c" * 32)
+    idempotency = Idempotency(b"k" * 32, b"c" * 32)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
             pool.map(
-                lambda _: add_codes(store, "brand", "default", 5, mint, NOW, once=once), range(8)
+                lambda _: add_codes(
+                    store, "brand", "default", 5, mint, NOW, idempotency=idempotency
+                ),
+                range(8),
             )
         )
     assert 1 == len({tuple(codes) for codes, _ in answers})
@@ -348,12 +351,12 @@ def sleep_long(database):
 
 def test_settings_of_the_url_stay(engine):
     url = "postgresql://me@a,b/db?sslmode=verify-full&application_name=mine&options=-c%20x.y%3D1"
-    said = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))
+    parameters = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))
     assert ("a,b", "verify-full", "mine") == (
-        said["host"],
-        said["sslmode"],
-        said["application_name"],
+        parameters["host"],
+        parameters["sslmode"],
+        parameters["application_name"],
     )
-    options = str(said["options"])
+    options = str(parameters["options"])
     assert options.endswith("-c x.y=1")
     assert "statement_timeout" in options

@@ -16,8 +16,9 @@ from service.store.jobs.leases import PAUSED, SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
+from service.usecases.idempotency import KEPT_MS
 from service.usecases.jobs import cancel_job, generate_codes
-from service.usecases.ports import KEPT_MS, system_clock
+from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
@@ -159,7 +160,7 @@ def test_one_kind_does_not_wait_for_another(database, brands, keys, count, monke
 
 @on_sqlite
 def test_purging_happens_between_the_slices_of_a_job(database, store, monkeypatch):
-    monkeypatch.setattr(working, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(working, "POLL_INTERVAL_S", 0)
     jobs, heard, done = SQLJobs(database), Strict(), []
     generate_codes(jobs, "brand0", "default", 5000, requested_by="me")
     busy = Worker(

@@ -18,7 +18,7 @@ from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.jobs.state import STATE_VERSION
 from service.usecases.jobs import add_job, cancel_job
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
 from service.worker.reporter import Reporter
 from tests.engines import on_sqlite
 from tests.working import Heard, do_all, worker

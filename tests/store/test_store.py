@@ -86,8 +86,8 @@ class TestAddingCodes:
             some = add_to("brand", 2, "AAAA", "CCCC", "BBBB")
             more = add_to("other", 2, "CCCC", "AAAA", "DDDD")
             rest = add_to("brand", 1, "CCCC", "BBBB", "EEEE")
-        told = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
-        assert told == [sorted(codes) for codes in (some, more, rest)]
+        expected = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
+        assert expected == [sorted(codes) for codes in (some, more, rest)]
 
     def test_the_same_code_may_belong_to_two_brands(self, store):
         add(store, "AAAA")
@@ -377,7 +377,7 @@ class TestConstraints:
 
 @on_sqlite
 def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatch):
-    """A writer that never ends costs others a clear refusal, not their patience."""
+    """A writer that never ends costs others a clear refusal, not a long wait."""
     add(store, "AAAA")
     monkeypatch.setattr("service.store.sqlite.database.BUSY_TIMEOUT_S", 0)
     store.close()  # connections opened from here on wait no longer

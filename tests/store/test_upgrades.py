@@ -82,9 +82,11 @@ def test_everything_is_kept_and_served(old, revision):
     assert {"AAAA", "BBBB", "CCCC"} == given
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user4", NOW)
-    once = Idempotency(b"k" * 32, b"c" * 32)
+    idempotency = Idempotency(b"k" * 32, b"c" * 32)
     supply = itertools.cycle([["DDDD"]])
-    added = add_codes(store, "brand", "default", 1, lambda _: next(supply), NOW, once=once)
+    added = add_codes(
+        store, "brand", "default", 1, lambda _: next(supply), NOW, idempotency=idempotency
+    )
     assert (["DDDD"], True) == added
     assert 1 == store.brand("brand")[1][State.AVAILABLE]
 
@@ -143,8 +145,9 @@ def test_the_version_before_codes_lay_in_order_works_on(old):
     upgrade(old)
     fill(old)
     with old.transaction() as connection:
-        told = {
-            name: connection.execute(text(said)).scalars().all() for name, said in BEFORE_6.items()
+        results = {
+            name: connection.execute(text(statement)).scalars().all()
+            for name, statement in BEFORE_6.items()
         }
         with pytest.raises(IntegrityError, match="user_id"):
             connection.execute(text(BEFORE_6["claim"]))
@@ -153,7 +156,7 @@ def test_the_version_before_codes_lay_in_order_works_on(old):
         "claim": ["AAAA"],
         "list": ["AAAA", "BBBB", "CCCC", "DDDD"],
         "list taken": ["AAAA", "BBBB"],
-    } == told
+    } == results
 
 
 @contextmanager

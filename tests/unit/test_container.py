@@ -1,13 +1,13 @@
 """The container: what it builds, and what it leaves alone."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from service.container import build, build_storage, build_worker, readiness_checks
-from service.settings import Settings, SettingsError
+from service.settings import SettingsError
 from tests.installation import settings_for
-from tests.tokens import SECRET
 
 
 @pytest.fixture
@@ -40,6 +40,6 @@ def _checks_of(probe):
     return {name for name in ("drain", "keys", "database", "tables") if f'"{name}"' in str(probe)}
 
 
-def test_a_setting_that_cannot_be_used_stops_the_start():
+def test_a_setting_that_cannot_be_used_stops_the_start(settings):
     with pytest.raises(SettingsError, match="DISCOUNT_RATE_LIMIT_STORAGE_URL"):
-        build(Settings(jwt_secret=SECRET, rate_limit_storage_url="redis://host:port"))
+        build(replace(settings, rate_limit_storage_url="redis://host:port"))

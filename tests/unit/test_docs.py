@@ -6,14 +6,14 @@ import re
 
 from prometheus_client import generate_latest
 
-from service.api.openapi.document import operations_of
+from service.api.routes import served_operations
 from service.domain.model import Level, Levels, Room
 from service.observability.metrics.database_collector import KeysCollector, StoreCollector, StoreNow
 from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics
 from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.settings import HOME
-from service.usecases.job_ports import JobsNow
+from service.usecases.ports.jobs import JobsNow
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
@@ -21,7 +21,7 @@ LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 def first_cells(document):
     """Return what stands in backticks at the head of each table row."""
     text = (HOME / "docs" / document).read_text()
-    tables = text.partition("\n## The fields")[0]
+    tables = text.partition("\n## Fields")[0]
     return re.findall(r"^\| `([a-z_]+)`", tables, re.MULTILINE)
 
 
@@ -93,6 +93,7 @@ def test_the_readmes_table_of_calls_is_what_is_served(app):
     campaign = "/v1/brands/{brand}/campaigns/{campaign}"
     listed = {(method, re.sub("^C", campaign, path), scope) for method, path, scope in rows}
     served = {
-        (operation.method, operation.path, str(operation.scope)) for operation in operations_of(app)
+        (operation.method, operation.path, str(operation.scope))
+        for operation in served_operations(app)
     }
     assert served == listed

@@ -15,15 +15,15 @@ from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN
 from service.observability.metrics.database_collector import ASK_WITHIN_S, JOB_WAITS_S
 from service.observability.metrics.instruments import SLOW_S
-from service.observability.slow_log import EVERY_S
+from service.observability.slow_log import INTERVAL_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
 from service.store.group_commit import DEADLINE_S, MAX_BATCH
 from service.store.postgresql.connection import STATEMENT_S
 from service.store.postgresql.database import MIGRATION_LOCK_MS
-from service.store.postgresql.pool import HASTE_S, PATIENCE_S, SERVER_SETTINGS
+from service.store.postgresql.pool import BORROW_TIMEOUT_S, FAIL_FAST_TIMEOUT_S, SERVER_SETTINGS
 from service.usecases.codes import MAX_PER_CALL
-from service.usecases.job_ports import LEASE_MS
-from service.usecases.ports import KEPT_MS
+from service.usecases.idempotency import KEPT_MS
+from service.usecases.ports.work import LEASE_MS
 from service.worker.loop import RETRY_S
 from tests.history import rules_answers
 
@@ -46,7 +46,7 @@ COPIES = [
     (README, r": # bits from", codes.LENGTH * 5),
     (README, r"q=#;w=10", RATE.calls),
     (README, r"q=50000;w=#", RATE.seconds),
-    (README, r"is # calls in", RATE.calls),
+    (README, r"means # calls in", RATE.calls),
     (README, r"calls in # seconds", RATE.seconds),
     (README, r"`#/10s`", RATE.calls),
     (README, r"in production `#`", PRODUCTION_DRAIN_S),
@@ -61,10 +61,10 @@ COPIES = [
     ("docs/logs.md", r"a write waited # s", DEADLINE_S),
     ("deploy/k8s/components/monitoring/rules.yaml", r"After # seconds its caller", DEADLINE_S),
     ("docs/logs.md", r"operations took # s or longer", SLOW_S),
-    ("docs/logs.md", r"at most every # s from", EVERY_S),
+    ("docs/logs.md", r"at most every # s from", INTERVAL_S),
     ("docs/metrics.md", r"waits # s for that", ASK_WITHIN_S),
     ("docs/runbooks/database-unreachable.md", r"answer within # s", ASK_WITHIN_S),
-    ("docs/runbooks/database-unreachable.md", r"own question has # s", ASK_WITHIN_S),
+    ("docs/runbooks/database-unreachable.md", r"own query has # s", ASK_WITHIN_S),
     ("docs/runbooks/clock-skew.md", r"more than # s ahead", LEEWAY_S),
     ("deploy/k8s/components/monitoring/rules.yaml", r"are more than # seconds", LEEWAY_S),
     ("docs/postgresql.md", r"`statement_timeout` \(# s\)", STATEMENT_S),
@@ -73,8 +73,8 @@ COPIES = [
     ("docs/postgresql.md", r"statement_timeout = '#ms'", STATEMENT_S * 1000),
     ("docs/postgresql.md", r" lock_timeout = '#s'", LOCK_S),
     ("docs/postgresql.md", r"session_timeout = '#s'", IDLE_S),
-    ("docs/postgresql.md", r"503 within # s;", PATIENCE_S),
-    ("docs/postgresql.md", r"in a row within # s each", HASTE_S),
+    ("docs/postgresql.md", r"503 within # s;", BORROW_TIMEOUT_S),
+    ("docs/postgresql.md", r"in a row within # s each", FAIL_FAST_TIMEOUT_S),
     (
         "deploy/k8s/components/postgres/cluster.yaml",
         r"statement_timeout = '#ms'",

@@ -17,10 +17,10 @@ from service.domain.errors import (
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order
 from service.domain.model import Idempotency, State
 from service.usecases.codes import MAX_ROUNDS, create_codes
+from service.usecases.idempotency import KEPT_MS
 from service.usecases.jobs import add_job, cancel_job, generate_codes
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports import KEPT_MS
-from service.usecases.transactions import Answer
+from service.usecases.ports.transaction import StoredAnswer
 
 NOW = 1_000_000_000
 KEY = Idempotency(b"key", b"content")
@@ -39,7 +39,7 @@ class Memory:
     pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
     codes: dict[Pool, set[str]] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
-    answers: dict[bytes, Answer] = field(default_factory=dict)
+    answers: dict[bytes, StoredAnswer] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     files: dict[FileKey, JobKey] = field(default_factory=dict)
     grew: list[bool] = field(default_factory=list)
@@ -59,8 +59,8 @@ class Memory:
     def forget(self, key):
         del self.answers[key]
 
-    def remember(self, _pool, once, _kind, names):
-        self.answers[once.key] = Answer(once.content, names, self.now)
+    def remember(self, _pool, idempotency, _kind, names):
+        self.answers[idempotency.key] = StoredAnswer(idempotency.fingerprint, names, self.now)
 
     def campaign(self, brand, campaign):
         if (brand, campaign) in self.pools:
@@ -112,13 +112,13 @@ def memory():
     return Memory()
 
 
-def create(memory, count=1, once=None, now=NOW, pool=POOL):
-    return create_codes(memory, pool[0], pool[1], count, once=once, clock=lambda: now)
+def create(memory, count=1, idempotency=None, now=NOW, pool=POOL):
+    return create_codes(memory, pool[0], pool[1], count, idempotency=idempotency, clock=lambda: now)
 
 
-def ask(memory, once=None, kind=JobKind.GENERATE, **parameters):
+def ask(memory, idempotency=None, kind=JobKind.GENERATE, **parameters):
     order = Order(kind, 100, "me", parameters)
-    return add_job(memory, *POOL, order, once=once, clock=lambda: NOW)
+    return add_job(memory, *POOL, order, idempotency=idempotency, clock=lambda: NOW)
 
 
 class TestCreating:
@@ -150,26 +150,26 @@ class TestCreating:
 
     def test_a_repeated_request_has_the_same_answer(self, memory):
         memory.supply = ["AAAA", "BBBB"]
-        assert (["AAAA"], True) == create(memory, once=KEY)
-        assert (["AAAA"], False) == create(memory, once=KEY, now=NOW + KEPT_MS - 1)
+        assert (["AAAA"], True) == create(memory, idempotency=KEY)
+        assert (["AAAA"], False) == create(memory, idempotency=KEY, now=NOW + KEPT_MS - 1)
         assert {State.AVAILABLE: 1} == memory.counts
 
     def test_a_repeated_request_needs_no_space(self, memory):
-        create(memory, once=KEY)
+        create(memory, idempotency=KEY)
         memory.full = True
-        assert not create(memory, once=KEY)[1]
+        assert not create(memory, idempotency=KEY)[1]
         with pytest.raises(InsufficientStorage):
             create(memory)
 
     def test_a_key_that_is_too_old_is_new_again(self, memory):
         memory.supply = ["AAAA", "BBBB"]
-        create(memory, once=KEY)
-        assert (["BBBB"], True) == create(memory, once=KEY, now=NOW + KEPT_MS)
+        create(memory, idempotency=KEY)
+        assert (["BBBB"], True) == create(memory, idempotency=KEY, now=NOW + KEPT_MS)
 
     def test_a_key_of_another_content_is_refused(self, memory):
-        create(memory, once=KEY)
+        create(memory, idempotency=KEY)
         with pytest.raises(Conflict):
-            create(memory, once=replace(KEY, content=b"other"))
+            create(memory, idempotency=replace(KEY, fingerprint=b"other"))
 
     def test_it_says_that_the_database_grows(self, memory):
         create(memory)
@@ -186,9 +186,9 @@ class TestJobs:
         assert ask(memory)[2]
 
     def test_a_repeated_request_has_the_job_as_it_began(self, memory):
-        key, first, new = ask(memory, once=KEY)
+        key, first, new = ask(memory, idempotency=KEY)
         memory.jobs[key.id] = replace(first, state=JobState.RUNNING, total=90, done=50)
-        assert (True, (key, first, False)) == (new, ask(memory, once=KEY))
+        assert (True, (key, first, False)) == (new, ask(memory, idempotency=KEY))
 
     def test_an_import_keeps_its_file(self, memory):
         key, _, _ = ask(memory, kind=JobKind.IMPORT, file="f", file_of=7)

@@ -1,4 +1,4 @@
-"""Since when something is wrong, known to every process that was forked after this was made."""
+"""A timestamp in memory that processes of one parent share: since when something has failed."""
 
 import mmap
 import struct
@@ -7,23 +7,23 @@ import time
 _FORM = struct.Struct("d")
 
 
-class Since:
-    """The moment at which trouble began, in memory that the processes share; at first none."""
+class SharedTimestamp:
+    """The time of the first failure, in memory that is shared with every process forked later."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _FORM.size)
 
-    def begin(self) -> None:
-        """Note that there is trouble; if it is known already, nothing changes."""
+    def set(self) -> None:
+        """Store the current time, unless there is an earlier one."""
         if not self._read():
             self._write(time.monotonic())  # one clock for all processes of a machine
 
-    def end(self) -> None:
-        """Note that there is none."""
+    def clear(self) -> None:
+        """Remove the time."""
         self._write(0.0)
 
-    def seconds(self) -> float:
-        """Return how long the trouble has lasted, in seconds; 0 where there is none."""
+    def elapsed_s(self) -> float:
+        """Return the seconds that have passed, 0 if no time is stored."""
         began = self._read()
         return time.monotonic() - began if began else 0.0
 

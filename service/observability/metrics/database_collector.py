@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import JobState
 from service.domain.model import Levels, Room
-from service.usecases.job_ports import JobsNow
+from service.usecases.ports.jobs import JobsNow
 
 ASK_WITHIN_S = 0.7
 """How long a scrape waits for the database; the whole of it has a second."""
@@ -127,9 +127,9 @@ class StoreWatch:
             found.room = self._store.room()
             found.levels = self._store.levels()
             found.jobs = self._store.open_jobs()
-            self._tell_of_waiting(found.jobs)
+            self._log_waiting_jobs(found.jobs)
 
-    def _tell_of_waiting(self, jobs: JobsNow) -> None:
+    def _log_waiting_jobs(self, jobs: JobsNow) -> None:
         if max(jobs.oldest_queued_s, jobs.overdue_s) > JOB_WAITS_S:
             self._log.warning(
                 "jobs_wait",

@@ -125,7 +125,7 @@ def answers_of(registry: CollectorRegistry) -> Callable[[Request], Response]:
                 if field in request.fields
             },
         }
-        body = b"".join(app(environ, lambda *said: started.extend(said)))
+        body = b"".join(app(environ, lambda *start: started.extend(start)))
         return Response(started[0], started[1], body)
 
     return show

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from service.domain.jobs import Job, JobKind, JobState
 from service.observability.metrics.process_collectors import BuildCollector, LogCollector
-from service.usecases.job_ports import Step
+from service.usecases.ports.work import Step
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ENDS = (JobState.SUCCEEDED, JobState.FAILED)

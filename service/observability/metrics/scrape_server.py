@@ -111,7 +111,7 @@ class ScrapeServer:
 
     def _serve(self) -> None:
         while not self._stopping:
-            for key, _ in self._selector.select(self._patience()):
+            for key, _ in self._selector.select(self._poll_timeout()):
                 if isinstance(key.data, Client):
                     self._see_to(key.data)
                 elif key.fileobj is self._listener:
@@ -122,7 +122,7 @@ class ScrapeServer:
                 self._begin_to_send(*self._answered.popleft())
             self._expire()
 
-    def _patience(self) -> float | None:
+    def _poll_timeout(self) -> float | None:
         ends = [client.ends for client in self._clients if client.phase is not Phase.ANSWER]
         if self._accepts_from:
             ends.append(self._accepts_from)

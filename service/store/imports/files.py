@@ -12,21 +12,21 @@ from service.formats.refusals import Refusal
 from service.store.database import Database, Result
 from service.store.imports import staging
 from service.store.jobs.rows import find_job
-from service.store.repositories import idempotency
+from service.store.repositories import stored_answers
 from service.store.repositories.pools import find_pool
 from service.store.tables import import_refusal
 from service.store.transaction import SQLWrites
-from service.usecases.exports import ROWS_AT_ONCE
-from service.usecases.import_files import Budgets
 from service.usecases.keys import FileKey
-from service.usecases.transactions import Transaction
+from service.usecases.ports.exports import ROWS_AT_ONCE
+from service.usecases.ports.imports import Budgets
+from service.usecases.ports.transaction import Transaction
 
 DROP_WITHIN_S = 1.0
 """How long the caller of a refused list waits while it is deleted; workers purge the rest."""
 
 
 class SQLImports(SQLWrites):
-    """Implements `service.usecases.imports.Imports`, which documents the methods."""
+    """Implements `service.usecases.ports.imports.Imports`, which documents the methods."""
 
     def __init__(self, database: Database, budgets: Budgets | None = None) -> None:
         """Keep everything in `database`, within `budgets` if there are any."""
@@ -37,7 +37,7 @@ class SQLImports(SQLWrites):
 
     def is_answered(self, key: bytes, now: Millis) -> bool:
         with self._database.read() as connection:
-            return idempotency.is_known(connection, key, now)
+            return stored_answers.is_known(connection, key, now)
 
     def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
         with self._database.read() as connection:

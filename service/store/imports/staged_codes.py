@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.sql.elements import TextClause
 
+from service.domain.codes import Mint
 from service.store.dialect import dialect_of
 from service.store.imports.staging import LIVE_FILES
 from service.store.tables import code, import_row
 from service.usecases.keys import FileKey
-from service.usecases.ports import Mint
 
 _TAKEN = """
     SELECT value FROM {codes} AS given
@@ -79,12 +79,12 @@ def clashes(connection: Connection, brand_id: int, file: FileKey) -> Sequence[Ro
     return [(row.code, row.line) for row in rows]
 
 
-def avoiding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
-    """Keep `mint` from making codes that an import of the brand is to store."""
+def excluding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
+    """Return `mint` without the codes that an import of the brand has staged."""
     if not connection.execute(select(_some_staged(brand_id).exists())).scalar_one():
         return mint
 
-    def mint_others(count: int) -> Sequence[str]:
+    def mint_excluding(count: int) -> Sequence[str]:
         made = mint(count)
         statement = _given(
             connection,
@@ -95,7 +95,7 @@ def avoiding(connection: Connection, brand_id: int, mint: Mint) -> Mint:
         staged = set(connection.execute(statement, values).scalars())
         return [each for each in made if each not in staged] if staged else made
 
-    return mint_others
+    return mint_excluding
 
 
 def _some_staged(brand_id: int) -> Select[Any]:

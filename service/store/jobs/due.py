@@ -17,8 +17,8 @@ from service.store.jobs.kinds import KINDS
 from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
-from service.usecases.job_ports import LEASE_S
 from service.usecases.keys import JobKey
+from service.usecases.ports.work import LEASE_S
 
 LONGEST_GAP_S = 2.0
 """What counts, at most, of the time between two looks: workers look every second."""

@@ -42,7 +42,7 @@ def generate(connection: Connection, progress: Progress, size: int) -> Chunk:
     job = progress.job
     count = min(size, job.left)
     mint = partial(codes.mint_part, job.done, job.total)
-    new = staged_codes.avoiding(connection, progress.pool.brand_id, mint)
+    new = staged_codes.excluding(connection, progress.pool.brand_id, mint)
     part = Part(job.done, job.total, count)
     load_codes(connection, progress.pool, part, new, progress.now)
     ends = JobState.SUCCEEDED if count == job.left else None

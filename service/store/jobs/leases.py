@@ -22,8 +22,8 @@ from service.store.jobs.kinds import KINDS, PREPARATIONS, Progress
 from service.store.jobs.rows import COLUMNS, as_job, finish
 from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
-from service.usecases.job_ports import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
 from service.usecases.keys import JobKey, Pool
+from service.usecases.ports.work import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
@@ -40,7 +40,7 @@ _ONE = select(*COLUMNS).where(*_KEY)
 
 
 class SQLWork:
-    """Implements `service.usecases.job_ports.Work`, which documents the methods."""
+    """Implements `service.usecases.ports.work.Work`, which documents the methods."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         """Take jobs from `database`; `clock` never goes back."""

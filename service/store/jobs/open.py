@@ -10,8 +10,9 @@ from service.store.database import Database
 from service.store.jobs.due import BEAT, OPEN
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
-from service.usecases.job_ports import LEASE_S, JobsNow
 from service.usecases.keys import JobKey
+from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.work import LEASE_S
 
 _OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT).where(OPEN)
 

@@ -11,7 +11,7 @@ from service.store.transaction import SQLWrites
 
 
 class SQLJobs(SQLWrites):
-    """Implements `service.usecases.job_ports.Jobs`, which documents the methods."""
+    """Implements `service.usecases.ports.jobs.Jobs`, which documents the methods."""
 
     def find(self, brand: str, campaign: str, job_id: str) -> Job:
         with self._database.read() as connection:

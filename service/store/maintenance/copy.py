@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Table, func, select
 
 from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
+from service.store.postgresql.bulk_load import Report, bulk_load, load, without_keys
 from service.store.postgresql.checksums import checksum as checksum_of_copy
-from service.store.postgresql.filling import Report, filling, load, without_keys
 from service.store.revision import Standing, newest_revision, standing_of, why_unfit
 from service.store.schema import current_revision
 from service.store.sqlite.checksums import checksum
@@ -38,7 +38,7 @@ def copy(source: str, target: str, report: Report, *, restart: bool = False) -> 
     """
     with _unwritten(source) as require_unwritten, snapshot(source) as old:
         _require_newest(old)
-        with filling(target, restart=restart) as new:
+        with bulk_load(target, restart=restart) as new:
             with without_keys(new, report):
                 for table in metadata.sorted_tables:
                     load(new, table, _rows(old, table, report))

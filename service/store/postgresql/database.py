@@ -82,7 +82,7 @@ class PostgreSQLDatabase(Database):
         super().__init__(DRIVER, options, observer, signals)
         self._group_commit = GroupCommit(self._together, self.signals)
         # Health must not be judged by how long callers queue, or by what befell their connections.
-        self._health = Pool(conninfo, 1, prepared=prepared, patience_s=PROBE_S)
+        self._health = Pool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
 
     def one(

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, made in the background, so that no caller waits for a connect.
 
 While the server does not answer, callers are told so soon: otherwise each would hold its thread
-for the whole of its patience, and those behind it would wait longer than anybody should.
+for the whole of its timeout, and those behind it would wait longer than anybody should.
 """
 
 import logging
@@ -20,9 +20,9 @@ from service.settings import SettingsError
 from service.store.database import Connections
 from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless
 
-PATIENCE_S = 3.0
+BORROW_TIMEOUT_S = 3.0
 """How long a caller has for all that it does; callers over HTTP hear of a failure within 5 s."""
-HASTE_S = 0.25
+FAIL_FAST_TIMEOUT_S = 0.25
 """The same, while the server does not answer."""
 LOST_AFTER = 3
 """How many failures in a row mean that the server does not answer."""
@@ -44,7 +44,7 @@ _REASONS = {
 """What stands in libpq's message, which has no code, and what is said of it."""
 
 SERVER_SETTINGS = {
-    # Less than a caller's patience, so that the server ends it and the connection lives on.
+    # Less than the timeout of a borrower, so that the server ends it and the connection lives on.
     "statement_timeout": f"{STATEMENT_S * 1000:.0f}ms",
     "lock_timeout": "2s",
     # What a stopped process has locked is free again in time.
@@ -68,7 +68,7 @@ def conninfo_of(url: str) -> str:
         SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
             is not repeated.
     """
-    said = parameters_of(url, "DISCOUNT_DATABASE_URL")
+    given = parameters_of(url, "DISCOUNT_DATABASE_URL")
     options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     defaults: dict[str, str | int | None] = {
         "application_name": "discount",
@@ -77,8 +77,8 @@ def conninfo_of(url: str) -> str:
         "keepalives_interval": 2,
         "tcp_user_timeout": 5000,
     }
-    both = f"{options} {said.pop('options', '') or ''}".strip()
-    return make_conninfo("", **{**defaults, **said, "options": both})
+    both = f"{options} {given.pop('options', '') or ''}".strip()
+    return make_conninfo("", **{**defaults, **given, "options": both})
 
 
 def parameters_of(url: str, origin: str) -> ConnDict:
@@ -114,7 +114,7 @@ class NoConnection(PoolTimeout):
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
         self.trouble = trouble
-        words = (said for found, said in _REASONS.items() if found in str(trouble))
+        words = (reason for found, reason in _REASONS.items() if found in str(trouble))
         self.pool_reason = next(words, "no connection")
 
 
@@ -125,7 +125,7 @@ class Pool:
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         size: Most connections.
         prepared: Whether the server keeps prepared statements for a connection.
-        patience_s: How long each borrower has, half of it to get a connection, in seconds.
+        timeout_s: How long each borrower has, half of it to get a connection, in seconds.
     """
 
     def __init__(
@@ -134,12 +134,12 @@ class Pool:
         size: int,
         *,
         prepared: bool,
-        patience_s: float = PATIENCE_S,
+        timeout_s: float = BORROW_TIMEOUT_S,
     ) -> None:
         self._conninfo = conninfo
         self._size = size
         self._threshold = 5 if prepared else None
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._opening = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
         self._failures = 0
@@ -180,11 +180,11 @@ class Pool:
         Raises:
             psycopg.Error: There is none to be had now.
         """
-        patience = self._patience_s if self._failures < LOST_AFTER else HASTE_S
-        deadline = deadlines.until(patience)
+        timeout = self._timeout_s if self._failures < LOST_AFTER else FAIL_FAST_TIMEOUT_S
+        deadline = deadlines.until(timeout)
         pool = self._open()
         while True:
-            connection = self._wait(pool, deadlines.left(patience / 2))
+            connection = self._wait(pool, deadlines.left(timeout / 2))
             connection.lent_by = pool
             if not is_useless(connection):
                 connection.deadline = deadline

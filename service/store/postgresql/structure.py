@@ -9,7 +9,7 @@ from service.domain.codes import MAX_LENGTH, MIN_LENGTH
 from service.domain.names import MAX_NAME, MAX_USER
 from service.store.maintenance.structure import Breach, Inspection, integrity, references, tables_of
 from service.store.postgresql.snapshot import snapshot
-from service.store.repositories.idempotency import ANSWER
+from service.store.repositories.stored_answers import ANSWER
 from service.store.tables import belongs, metadata
 
 _DAMAGE = ("21", "22", "23", "42", "XX")

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from service.domain.model import State
 from service.store.database import Database
 from service.store.repositories import pools
-from service.usecases.exports import ROWS_AT_ONCE, Rows
+from service.usecases.ports.exports import ROWS_AT_ONCE, Rows
 
 
 class SQLExports:
-    """Implements `service.usecases.exports.Exports`, which documents the methods."""
+    """Implements `service.usecases.ports.exports.Exports`, which documents the methods."""
 
     def __init__(self, database: Database) -> None:
         """Read from `database`."""

@@ -2,11 +2,11 @@
 
 from sqlalchemy import Connection
 
+from service.domain.codes import Mint
 from service.domain.model import Millis, State
 from service.store.dialect import Part, dialect_of
 from service.usecases.codes import top_up
 from service.usecases.keys import Pool
-from service.usecases.ports import Mint
 
 
 def load_codes(connection: Connection, pool: Pool, part: Part, mint: Mint, now: Millis) -> None:

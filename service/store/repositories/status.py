@@ -7,8 +7,8 @@ from service.store.jobs.open import OpenJobs
 from service.store.repositories.levels import PoolLevels
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
-from service.usecases.job_ports import JobsNow
-from service.usecases.ports import system_clock
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.jobs import JobsNow
 
 
 class SQLStatus:

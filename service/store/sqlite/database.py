@@ -21,7 +21,7 @@ from service.store.signals import Signals
 from service.store.space import Space
 from service.store.sqlite.dialect import SQLiteDialect
 from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
-from service.store.sqlite.turnstile import Turnstile
+from service.store.sqlite.write_lock import WriteLock
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
@@ -81,7 +81,7 @@ class SQLiteDatabase(Database):
         self._own = threading.local()
         self._era = object()
         self._all_kept: list[PoolProxiedConnection] = []
-        self._turnstile = Turnstile(Path(f"{path}-writers"))
+        self._write_lock = WriteLock(Path(f"{path}-writers"))
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together, self.signals)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -148,7 +148,7 @@ class SQLiteDatabase(Database):
         """
         with self._as_unavailable():
             self._files.require_main()
-            with self._turnstile.passed(), super().transaction() as connection:
+            with self._write_lock.held(), super().transaction() as connection:
                 self._files.require_all(connection.info)
                 yield connection
             self._files.require_main()
@@ -166,7 +166,7 @@ class SQLiteDatabase(Database):
 
     def others_write(self) -> bool:
         """Say whether anybody writes or waits to; never asked within a transaction."""
-        return self._turnstile.crowded()
+        return self._write_lock.contended()
 
     def write(self, work: Work[Result]) -> Result:
         """Do `work` in a transaction with others', and return once it is durable.

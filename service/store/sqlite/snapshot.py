@@ -18,7 +18,7 @@ from service.domain.codes import is_code
 from service.domain.names import MAX_USER, is_name
 from service.settings import sqlite_file
 from service.store.errors import MaintenanceError
-from service.store.repositories.idempotency import ANSWER
+from service.store.repositories.stored_answers import ANSWER
 from service.store.sqlite.files import require_database_file
 
 

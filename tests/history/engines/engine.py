@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any, Protocol
 
 from tests.history.history import Row
-from tests.history.nemesis import Evil
+from tests.history.nemesis import Fault
 
 _ROWS = """
     SELECT brand.name, campaign.name, code.code, code.state, code.user_id, code.created_at
@@ -19,17 +19,17 @@ class Engine(Protocol):
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return the settings of a service that reaches it as its callers do, evils between."""
+        """Return the settings of a service that reaches it through the faulty connections."""
 
     @property
     def url(self) -> str:
-        """Return the URL that leads to it past every evil."""
+        """Return a URL that no fault affects."""
 
     def connect(self) -> Any:
-        """Open a DB-API connection past every evil."""
+        """Open a DB-API connection that no fault affects."""
 
-    def evils(self) -> Sequence[Evil]:
-        """Return what may befall it."""
+    def faults(self) -> Sequence[Fault]:
+        """Return the faults to inject into it."""
 
 
 def read(engine: Engine) -> tuple[list[Row], frozenset[str]]:

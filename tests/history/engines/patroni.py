@@ -1,4 +1,4 @@
-"""PostgreSQL that fails over: a Patroni cluster, and what may befall its nodes.
+"""PostgreSQL that fails over: a Patroni cluster, and the faults of its nodes.
 
 What a node does that lost its lease, and does not know it, is not drilled: nothing but a watchdog
 (https://patroni.readthedocs.io/en/latest/watchdog.html) keeps such a node from answering reads. So
@@ -17,8 +17,8 @@ from typing import Any
 import psycopg
 
 from tests.history.engines.cluster import LEASE_S, Cluster, running_cluster
-from tests.history.evils import pause
-from tests.history.nemesis import Evil
+from tests.history.faults import pause
+from tests.history.nemesis import Fault
 from tests.history.replicas import send
 
 
@@ -39,12 +39,14 @@ class Patroni:
     def connect(self) -> psycopg.Connection[Any]:
         return self.cluster.connect()
 
-    def evils(self) -> Sequence[Evil]:
-        return [Evil(name, partial(self._befall, befall), often) for name, befall, often in _EVILS]
+    def faults(self) -> Sequence[Fault]:
+        return [
+            Fault(name, partial(self._inject, inject), often) for name, inject, often in _FAULTS
+        ]
 
-    def _befall(self, befall: Callable[[Cluster, Random], None], chance: Random) -> None:
-        """Let it happen, and wait until the cluster can bear the next."""
-        befall(self.cluster, chance)
+    def _inject(self, inject: Callable[[Cluster, Random], None], chance: Random) -> None:
+        """Inject a fault, and wait until the cluster can take the next."""
+        inject(self.cluster, chance)
         time.sleep(1)
         self.cluster.wait_for_standbys(1)
 
@@ -105,7 +107,7 @@ def _stop_etcd(cluster: Cluster, chance: Random) -> None:
     pause([cluster.etcd.pid], chance.uniform(0.5, LEASE_S + 3))
 
 
-_EVILS: tuple[tuple[str, Callable[[Cluster, Random], None], int], ...] = (
+_FAULTS: tuple[tuple[str, Callable[[Cluster, Random], None], int], ...] = (
     ("kill -9 of the primary's PostgreSQL", _kill_server, 1),
     ("kill -9 of a backend of the primary", _kill_backend, 1),
     ("loss of the primary", _lose_primary, 2),

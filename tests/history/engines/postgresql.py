@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import psycopg
 
-from tests.history.evils import evils_of_proxy, pause
-from tests.history.nemesis import Evil
+from tests.history.faults import pause, proxy_faults
+from tests.history.nemesis import Fault
 from tests.history.proxy import Proxy, proxying
 from tests.history.replicas import send
 from tests.running import free_port
@@ -106,7 +106,7 @@ class Drilled:
     def connect(self) -> psycopg.Connection[Any]:
         return self.server.connect()
 
-    def evils(self) -> Sequence[Evil]:
+    def faults(self) -> Sequence[Fault]:
         server = self.server
 
         def kill_backend(chance: Random) -> None:
@@ -119,25 +119,25 @@ class Drilled:
             for pid in self._backends():
                 send(pid, signal.SIGTERM)
 
-        def end(how: signal.Signals, name: str) -> Evil:
-            def befall(chance: Random) -> None:
+        def end(how: signal.Signals, name: str) -> Fault:
+            def inject(chance: Random) -> None:
                 server.end(how)
                 time.sleep(chance.uniform(0, LONGEST_DOWN_S))
                 server.start()
 
-            return Evil(name, befall)
+            return Fault(name, inject)
 
         def stop(chance: Random) -> None:
             pause(server.pids(), chance.uniform(0.5, LONGEST_STOPPED_S))
 
         return [
-            Evil(KILL_BACKEND, kill_backend),
-            Evil("end of all sessions", terminate_backends),
+            Fault(KILL_BACKEND, kill_backend),
+            Fault("end of all sessions", terminate_backends),
             end(signal.SIGINT, "restart of PostgreSQL"),
             end(signal.SIGQUIT, "immediate restart of PostgreSQL"),
             end(signal.SIGKILL, "kill -9 of PostgreSQL"),
-            Evil("stop and continue PostgreSQL", stop),
-            *evils_of_proxy("PostgreSQL", [self.proxy]),
+            Fault("stop and continue PostgreSQL", stop),
+            *proxy_faults("PostgreSQL", [self.proxy]),
         ]
 
     def _backends(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""SQLite: one file, several gunicorn masters; what befalls it befalls the service's processes."""
+"""SQLite: one file, several gunicorn masters; its faults are those of the service's processes."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.history.nemesis import Evil
+from tests.history.nemesis import Fault
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SQLite:
     def connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.file)
 
-    def evils(self) -> Sequence[Evil]:
+    def faults(self) -> Sequence[Fault]:
         return ()
 
 

@@ -167,7 +167,7 @@ def test_a_stream_that_fails_fails_nobody(dropped):
 
 
 def test_whatever_is_logged_nobody_is_failed_by_it(log, dropped):
-    class Evil:
+    class Unprintable:
         def __str__(self):
             raise RuntimeError
 
@@ -175,7 +175,7 @@ def test_whatever_is_logged_nobody_is_failed_by_it(log, dropped):
 
     logger = build_logger(Settings(), log)
     logger.info("half", text="\ud800")
-    logger.info("unknown", thing=Evil())
+    logger.info("unknown", thing=Unprintable())
     logger.info("good")
     events = [json.loads(line)["event"] for line in log.text.splitlines()]
     assert ["half", "good"] == events

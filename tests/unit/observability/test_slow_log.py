@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.observability.metrics.instruments import SLOW_S, Metrics
-from service.observability.slow_log import EVERY_S, SlowLog
+from service.observability.slow_log import INTERVAL_S, SlowLog
 
 
 class Log:
@@ -17,13 +17,13 @@ class Log:
 def test_the_first_is_told_and_then_the_slowest_of_many():
     log: Any = Log()
     now = 0.0
-    told = SlowLog(log, clock=lambda: now)
-    told("read", 0.3)
+    slow_log = SlowLog(log, clock=lambda: now)
+    slow_log("read", 0.3)
     for seconds in (0.4, 2.0, 0.5):
-        told("write", seconds)
+        slow_log("write", seconds)
     assert [("database_slow", {"operation": "read", "seconds": 0.3, "operations": 1})] == log.lines
-    now = EVERY_S
-    told("read", 0.6)
+    now = INTERVAL_S
+    slow_log("read", 0.6)
     assert ("database_slow", {"operation": "write", "seconds": 2.0, "operations": 4}) == log.lines[
         -1
     ]
@@ -31,7 +31,7 @@ def test_the_first_is_told_and_then_the_slowest_of_many():
 
 def test_only_what_is_slow_is_told():
     heard = []
-    metrics = Metrics(lambda *told: heard.append(told))
+    metrics = Metrics(lambda *slow: heard.append(slow))
     metrics.read(SLOW_S - 0.001)
     metrics.commit(1, 0, SLOW_S - 0.001)
     metrics.read(SLOW_S)

@@ -3,7 +3,6 @@
 import pytest
 
 from service.domain.jobs import Job, JobKind, JobState
-from service.usecases.job_ports import Step
 from service.usecases.pacing import (
     BRISK_S,
     FEWEST,
@@ -15,6 +14,7 @@ from service.usecases.pacing import (
     POLITE_S,
     Pace,
 )
+from service.usecases.ports.work import Step
 
 JOB = Job("id", JobKind.GENERATE, JobState.RUNNING, MOST, 0, 0, "tests", {}, None, 0, 0, None)
 ROWS_A_SECOND = 100_000

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from service.domain.model import Level, Levels, Room
 from service.observability.metrics.database_collector import StoreCollector, StoreWatch
-from service.usecases.job_ports import JobsNow
+from service.usecases.ports.jobs import JobsNow
 
 LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)
 ROOM = Room(disk=1000, reusable=20, reserve=300)
@@ -99,28 +99,28 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
 
 
 def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log):
-    hasty = StoreWatch(store, log, within_s=0.01)
+    watch = StoreWatch(store, log, within_s=0.01)
     store.may_answer.clear()
-    assert "discount_database_up 0.0" in scrape(hasty)
-    assert not [line for line in scrape(hasty) if line.startswith("discount_codes")]
+    assert "discount_database_up 0.0" in scrape(watch)
+    assert not [line for line in scrape(watch) if line.startswith("discount_codes")]
     assert 1 == store.asked
     store.may_answer.set()
-    with hasty.busy:  # the thread that asks has ended
+    with watch.busy:  # the thread that asks has ended
         assert 1 == store.closed
 
 
 def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
     """A store that is slow is not gone."""
-    hasty = StoreWatch(store, log, within_s=0.01)
+    watch = StoreWatch(store, log, within_s=0.01)
     store.may_answer.clear()
-    assert not hasty.look().up
+    assert not watch.look().up
     store.may_answer.set()
-    with hasty.busy:
+    with watch.busy:
         store.may_answer.clear()
-    assert hasty.look().up
-    assert LEVELS == hasty.look().levels
+    assert watch.look().up
+    assert LEVELS == watch.look().levels
     store.may_answer.set()
-    with hasty.busy:
+    with watch.busy:
         assert 2 == store.asked
 
 

@@ -1,32 +1,17 @@
-"""What jobs need from the outside: where callers' jobs are kept, and where workers take them.
-
-Each method is one atomic step, as with `ports.Store`.
-"""
+"""Jobs as workers take them. Each method is one atomic step, as with `ports.store.Store`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from service.domain.errors import Unavailable
 from service.domain.jobs import Job
-from service.domain.model import Millis, Page
+from service.domain.model import Millis
 from service.usecases.keys import JobKey
-from service.usecases.transactions import Writes
 
 LEASE_MS = 8_000
 """For how long a worker that gives no sign of life keeps its job."""
 LEASE_S = LEASE_MS / 1000
-
-
-class JobsNow(NamedTuple):
-    """The jobs that have not ended."""
-
-    queued: int
-    running: int
-    oldest_queued_s: float
-    """For how many seconds one of those queued has been seen waiting, at most."""
-    overdue_s: float
-    """For how many seconds one of those running has been seen without a worker, at most."""
 
 
 class SpaceLow(Unavailable):
@@ -50,22 +35,6 @@ class Lease:
     kind: str
     attempt: int
     """How many workers, this one included, have taken the job since it last got further."""
-
-
-class Jobs(Writes, Protocol):
-    """Where callers' jobs are kept.
-
-    Raises:
-        BrandNotFound, CampaignNotFound: What a name refers to does not exist.
-        JobNotFound: The campaign has no such job.
-        Unavailable: The store cannot answer now.
-    """
-
-    def find(self, brand: str, campaign: str, job_id: str) -> Job:
-        """Return one job."""
-
-    def page(self, brand: str, campaign: str, after: str | None, limit: int) -> Page[Job]:
-        """List a campaign's jobs, the newest first, from behind `after`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.server.tasks import Tasks, TaskSignals
+from service.server.fast_path.tasks import Tasks, TaskSignals
 from service.store.signals import ThreadSignal
 
 SOON_S = 10.0
@@ -117,9 +117,9 @@ def test_a_task_is_woken_by_another_thread_and_goes_on_in_its_own(loop):
         threads.append(threading.get_ident())
 
     loop.tasks.start(lambda _: job(), None)
-    teller = threading.Thread(target=loop.signals["a"].set)
-    teller.start()
-    teller.join()
+    setter = threading.Thread(target=loop.signals["a"].set)
+    setter.start()
+    setter.join()
     loop.turn()
     assert [threading.get_ident()] == threads
 

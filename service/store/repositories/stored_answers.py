@@ -12,8 +12,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from service.domain.model import AnswerKind, Idempotency, Millis
 from service.store.dialect import dialect_of
 from service.store.tables import idempotency
-from service.usecases.ports import KEPT_MS
-from service.usecases.transactions import Answer
+from service.usecases.idempotency import KEPT_MS
+from service.usecases.ports.transaction import StoredAnswer
 
 ANSWER = r'\["[A-Za-z0-9-]+"(, ?"[A-Za-z0-9-]+")*\]'
 """What a stored answer looks like, as a regular expression: an array of codes, or of one job."""
@@ -36,12 +36,12 @@ _OLD = (
 )
 
 
-def find(connection: Connection, key: bytes) -> Answer | None:
+def find(connection: Connection, key: bytes) -> StoredAnswer | None:
     """Return what the request with a key was answered; those with the same key wait."""
     number = int.from_bytes(key[:8], "big", signed=True)
     dialect_of(connection).lock(connection, number)
     row = connection.execute(_FIND, {"key": key}).one_or_none()
-    return Answer(row.content, json.loads(row.answer), row.created_at) if row else None
+    return StoredAnswer(row.content, json.loads(row.answer), row.created_at) if row else None
 
 
 def forget(connection: Connection, key: bytes) -> None:
@@ -58,7 +58,7 @@ def is_known(connection: Connection, key: bytes, now: Millis) -> bool:
 def remember(
     connection: Connection,
     brand_id: int,
-    once: Idempotency,
+    request: Idempotency,
     kind: AnswerKind,
     answer: Sequence[str],
     now: Millis,
@@ -71,8 +71,8 @@ def remember(
         insert(idempotency),
         {
             "brand_id": brand_id,
-            "key": once.key,
-            "content": once.content,
+            "key": request.key,
+            "content": request.fingerprint,
             "answer": json.dumps(answer),
             "created_at": now,
             "kind": kind,

@@ -10,11 +10,12 @@ from service.usecases.keys import FileKey, JobKey, Pool
 Result = TypeVar("Result")
 
 
-class Answer(NamedTuple):
-    """What a request with an idempotency key was answered."""
+class StoredAnswer(NamedTuple):
+    """The answer to a request with an idempotency key."""
 
-    content: bytes
-    """Digest of what was asked for."""
+    fingerprint: bytes
+    """Digest of what the request asked for."""
+
     names: Sequence[str]
     """The codes, or the job's id."""
     created_at: Millis
@@ -38,14 +39,14 @@ class Transaction(Protocol):
             InsufficientStorage: What is left is kept for reservations.
         """
 
-    def replay(self, key: bytes) -> Answer | None:
+    def replay(self, key: bytes) -> StoredAnswer | None:
         """Return the answer to the request with a key; others with the key wait for the commit."""
 
     def forget(self, key: bytes) -> None:
         """Delete the answer to the request with a key."""
 
     def remember(
-        self, pool: Pool, once: Idempotency, kind: AnswerKind, names: Sequence[str]
+        self, pool: Pool, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
         """Keep the answer to a request, and purge a few of the brand's that are too old."""
 

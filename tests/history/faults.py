@@ -1,4 +1,4 @@
-"""What may befall the processes of the service and its callers."""
+"""Faults of the processes of the service, of connections, and of callers."""
 
 import signal
 import socket
@@ -7,8 +7,8 @@ from contextlib import suppress
 from random import Random
 
 from tests.history.connection import request
-from tests.history.history import Call, Fault, Kind
-from tests.history.nemesis import Evil
+from tests.history.history import Call, CallFailure, Kind
+from tests.history.nemesis import Fault
 from tests.history.proxy import Mode, Proxy
 from tests.history.replicas import Replicas, send
 from tests.history.workload import World, user_name
@@ -21,8 +21,8 @@ STORM = 250
 """Connections that one storm opens."""
 
 
-def evils_of_processes(replicas: Replicas, world: World) -> list[Evil]:
-    """Return what may befall workers and masters."""
+def process_faults(replicas: Replicas, world: World) -> list[Fault]:
+    """Return the faults of workers and masters."""
 
     def kill_worker(chance: Random) -> None:
         if pid := replicas.any_worker(chance):
@@ -46,43 +46,43 @@ def evils_of_processes(replicas: Replicas, world: World) -> list[Evil]:
             replicas.wait_until_ready()
 
     return [
-        Evil(KILL, kill_worker, often=3),
-        Evil("stop and continue a worker", stop_worker),
-        Evil("kill -9 of a master", kill_master),
-        Evil(ROLL, roll, prepare=until_all_have_called),
+        Fault(KILL, kill_worker, often=3),
+        Fault("stop and continue a worker", stop_worker),
+        Fault("kill -9 of a master", kill_master),
+        Fault(ROLL, roll, prepare=until_all_have_called),
     ]
 
 
-def evils_of_proxy(what: str, proxies: list[Proxy]) -> list[Evil]:
-    """Return what may befall connections to `what`."""
+def proxy_faults(what: str, proxies: list[Proxy]) -> list[Fault]:
+    """Return the faults of connections to `what`."""
 
     def cut(chance: Random) -> None:
         for _ in range(chance.randint(1, 5)):
             chance.choice(proxies).cut()
             time.sleep(chance.uniform(0, 0.2))
 
-    def during(mode: Mode, longest_s: float) -> Evil:
-        def befall(chance: Random) -> None:
+    def during(mode: Mode, longest_s: float) -> Fault:
+        def inject(chance: Random) -> None:
             proxy = chance.choice(proxies)
             proxy.set(mode)
             time.sleep(chance.uniform(0.1, longest_s))
             proxy.set(Mode.PASS)
 
-        return Evil(f"{mode} connections to {what}", befall)
+        return Fault(f"{mode} connections to {what}", inject)
 
     return [
-        Evil(f"cut connections to {what}", cut, often=2),
+        Fault(f"cut connections to {what}", cut, often=2),
         during(Mode.HOLD, 3),
         during(Mode.DELAY, 2),
         during(Mode.REFUSE, 1),
     ]
 
 
-def storm_of_impatience(replicas: Replicas, world: World) -> Evil:
+def hang_up_storm(replicas: Replicas, world: World) -> Fault:
     """Return a storm of callers who all connect, ask, and hang up without an answer."""
     sent_by = token(sub="storm", exp=int(time.time()) + 24 * 60 * 60)
 
-    def befall(chance: Random) -> None:
+    def inject(chance: Random) -> None:
         open_calls = []
         for number in range(STORM):
             brand, user = world.current(chance), user_name(chance)
@@ -95,11 +95,17 @@ def storm_of_impatience(replicas: Replicas, world: World) -> Evil:
         for caller, brand, user, began in open_calls:
             caller.close()
             call = Call(
-                "storm", Kind.FETCH, brand, began, time.monotonic(), user=user, fault=Fault.TIMEOUT
+                "storm",
+                Kind.FETCH,
+                brand,
+                began,
+                time.monotonic(),
+                user=user,
+                failure=CallFailure.TIMEOUT,
             )
             world.notebook.keep(call)
 
-    return Evil(f"{STORM} callers who hang up", befall)
+    return Fault(f"{STORM} callers who hang up", inject)
 
 
 def pause(pids: list[int], seconds: float, end: signal.Signals = signal.SIGCONT) -> None:

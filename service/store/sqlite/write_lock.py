@@ -1,8 +1,8 @@
-"""Who writes to a database or waits to, which SQLite itself does not tell.
+"""A lock that shows whether others write to the database or wait to: SQLite itself does not say.
 
-Whoever writes shares a lock on a file beside the database from before the transaction until after
-it. Who could have that lock alone is alone. A crash leaves no lock behind, and where there are no
-such locks, everybody just seems to be alone.
+Every writer shares a lock on a file beside the database, from before its transaction until after
+it. If nobody holds that lock, an exclusive lock succeeds. A crash leaves no lock behind. On a file
+system without such locks, everybody merely seems to be alone.
 """
 
 import fcntl
@@ -13,29 +13,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SHARE_WITHIN_S = 0.1
-"""How long a writer tries to be seen; it writes all the same."""
+"""How long a writer tries to take its share; it writes without one as well."""
 
 
-class Turnstile:
-    """Stands before the write lock of a database.
+class WriteLock:
+    """The lock that writers of a database share.
 
     Args:
-        file: May be deleted at any time; who comes first makes it again.
+        file: May be deleted at any time; the next writer makes it again.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Be seen by others, for as long as the block lasts."""
+    def held(self) -> Iterator[None]:
+        """Hold a share of the lock for as long as the block lasts."""
         with self._opened() as descriptor:
             if descriptor is not None:
                 _share(descriptor)
             yield
 
-    def crowded(self) -> bool:
-        """Say whether anybody writes or waits to; the asker must not be doing so."""
+    def contended(self) -> bool:
+        """Return whether anybody writes or waits to; the caller must hold no share."""
         with self._opened() as descriptor:
             if descriptor is not None:
                 try:
@@ -48,7 +48,7 @@ class Turnstile:
 
     @contextmanager
     def _opened(self) -> Iterator[int | None]:
-        """Open the file anew, as a lock belongs to whoever opened it; `None` if that fails."""
+        """Open the file anew, as each open file has a lock of its own; `None` if that fails."""
         try:
             descriptor = os.open(self._file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
@@ -61,7 +61,7 @@ class Turnstile:
 
 
 def _share(descriptor: int) -> None:
-    """Lock, unless somebody keeps it locked: who asks holds it for an instant only."""
+    """Take a share, unless the lock stays exclusive: `contended` has it for an instant only."""
     ends = time.monotonic() + SHARE_WITHIN_S
     while time.monotonic() < ends:
         try:

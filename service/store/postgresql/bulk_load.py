@@ -1,6 +1,6 @@
-"""Filling an empty database in one transaction: it is wholly filled, or as it was.
+"""Bulk load of an empty database in one transaction: all rows arrive, or none.
 
-So an interrupted copy needs no mark and no cleaning up: nobody ever sees half of it.
+So an interrupted copy needs no marker and no clean-up: nobody ever sees half of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,21 +23,21 @@ from service.store.schema import current_revision
 from service.store.tables import metadata
 
 Report = Callable[[str, int, int], None]
-"""Hears what is being done, how much of it is done, and of how much."""
-WHO = "discount db copy"
-"""How the server names who fills it."""
+"""Takes what is being done, how much of it is done, and of how much."""
+APPLICATION_NAME = "discount db copy"
+"""How the server lists the connection of a bulk load."""
 _SETTINGS = {
     **AS_LONG_AS_IT_TAKES,
-    "application_name": WHO,
+    "application_name": APPLICATION_NAME,
     "lock_timeout": "5s",
-    # Whoever was killed is not worked for any longer, and its locks are free.
+    # The server stops working for a killed client, and frees its locks.
     "client_connection_check_interval": "1s",
     "maintenance_work_mem": "256MB",
 }
 _LOCK = text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-_END_OTHERS = text(f"""
+_TERMINATE_OTHERS = text(f"""
     SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_stat_activity USING (pid)
-    WHERE locktype = 'advisory' AND granted AND application_name = '{WHO}'
+    WHERE locktype = 'advisory' AND granted AND application_name = '{APPLICATION_NAME}'
         AND (CAST(CAST(classid AS BIGINT) AS BIT(32)) || CAST(CAST(objid AS BIGINT) AS BIT(32)))
             = CAST({MIGRATION_LOCK} AS BIT(64))
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -65,25 +65,25 @@ _SEQUENCE = text("SELECT pg_get_serial_sequence(:table, :column)")
 
 
 @contextmanager
-def filling(url: str, *, restart: bool) -> Iterator[Connection]:
+def bulk_load(url: str, *, restart: bool) -> Iterator[Connection]:
     """Lend a connection to empty tables that nobody else uses.
 
-    It is one transaction: whatever raises, and whoever is killed, nothing has happened.
+    The block is one transaction: an exception or a kill leaves the database as it was.
 
     Args:
         url: The database; tables are made where there are none.
-        restart: Whether to end whoever else fills it, such as a server process whose client was
-            killed.
+        restart: Whether to terminate another bulk load, such as a server process whose client
+            was killed.
 
     Raises:
-        MaintenanceError: It is another engine's, has rows, is in use, or does not let us.
+        MaintenanceError: The database is another engine's, has rows, is in use, or refuses us.
     """
     if not url.startswith("postgresql"):
         raise MaintenanceError("TO is not postgresql://host/database.")
     try:
         with maintenance_engine(url, "TO").begin() as connection:
             set_locally(connection, _SETTINGS)
-            _be_alone(connection, restart=restart)
+            _lock_out_others(connection, restart=restart)
             _require_utf8(connection)
             _make_empty_tables(connection)
             yield connection
@@ -95,11 +95,11 @@ def filling(url: str, *, restart: bool) -> Iterator[Connection]:
 
 @contextmanager
 def without_keys(connection: Connection, report: Report) -> Iterator[None]:
-    """Take keys, indexes and references away, and make them as they were in the end.
+    """Drop keys, indexes and references, and create them again at the end.
 
     Args:
-        connection: In the transaction that fills the tables.
-        report: Hears how many are made again.
+        connection: In the transaction of the bulk load.
+        report: Called with how many are created again.
     """
     keys = connection.execute(_KEYS, {"tables": list(metadata.tables)}).all()
     for _, drop, _ in keys:
@@ -114,11 +114,11 @@ def without_keys(connection: Connection, report: Report) -> Iterator[None]:
 def load(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
     """Add rows with the columns that both engines have.
 
-    They are frozen: nobody else sees them before the end, so nobody needs to be told whether
-    they are visible, and vacuum need not write them anew.
+    The rows are frozen: nobody else sees them before the end, so their visibility needs no check,
+    and vacuum need not write them anew.
 
     Raises:
-        MaintenanceError: PostgreSQL does not take a row; it is not named, as it may be secret.
+        MaintenanceError: PostgreSQL refuses a row, which is not named: it may be secret.
     """
     columns = ", ".join(column.name for column in shared_columns(table))
     statement = f"COPY {table.name} ({columns}) FROM STDIN (FREEZE)"
@@ -130,14 +130,14 @@ def load(connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) 
         raise MaintenanceError(f"{table.name} cannot be copied: {error}.") from error
 
 
-def _be_alone(connection: Connection, *, restart: bool) -> None:
-    """Keep others that fill or migrate this database waiting until the end.
+def _lock_out_others(connection: Connection, *, restart: bool) -> None:
+    """Make other loads and migrations of this database wait until the end.
 
     Raises:
-        MaintenanceError: Another is at it.
+        MaintenanceError: Another one is running.
     """
     if restart:
-        connection.execute(_END_OTHERS)
+        connection.execute(_TERMINATE_OTHERS)
     try:
         connection.execute(_LOCK)
     except DBAPIError as error:
@@ -156,10 +156,10 @@ def _require_utf8(connection: Connection) -> None:
 
 
 def _make_empty_tables(connection: Connection) -> None:
-    """Make the tables, or bring them up to date, and keep everybody else away from them.
+    """Create or upgrade the tables, and lock everybody else out.
 
     Raises:
-        MaintenanceError: There are rows in them, or they are of a later version.
+        MaintenanceError: The tables have rows, or belong to a later version.
     """
     found = current_revision(connection)
     if standing_of(found) is Standing.NEWER:
@@ -178,7 +178,7 @@ def _make_empty_tables(connection: Connection) -> None:
 
 
 def _set_sequences(connection: Connection) -> None:
-    """Go on counting where the rows end."""
+    """Let sequences continue after the last row."""
     for table in metadata.sorted_tables:
         for column in table.columns:
             names = {"table": table.name, "column": column.name}

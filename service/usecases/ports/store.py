@@ -1,26 +1,14 @@
-"""What the use cases need from the outside: a store and a clock.
+"""Brands, campaigns, codes and reservations, as use cases and views ask for them.
 
-Each method of `Store` is one atomic step: it is wholly done and durable when it returns,
-or it raised and changed nothing.
+Each method is one atomic step: it is wholly done and durable when it returns, or it raised and
+changed nothing.
 """
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from typing import Protocol
 
 from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
-from service.usecases.transactions import Writes
-
-Clock = Callable[[], Millis]
-KEPT_MS = 24 * 60 * 60 * 1000
-"""How long an idempotency key is good for."""
-Mint = Callable[[int], Sequence[str]]
-"""Makes that many candidate codes."""
-
-
-def system_clock() -> Millis:
-    """Return the current time."""
-    return time.time_ns() // 1_000_000
+from service.usecases.ports.transaction import Writes
 
 
 class Store(Writes, Protocol):

@@ -1,0 +1,63 @@
+"""Lists of codes on their way in, and what was refused of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, TypeVar
+
+from service.domain.model import Millis
+from service.formats.refusals import Refusal
+from service.usecases.keys import FileKey
+from service.usecases.ports.transaction import Transaction, Writes
+
+Result = TypeVar("Result")
+
+
+class Budgets(NamedTuple):
+    """How many bytes open imports may have; lists that nobody needs count until they are purged."""
+
+    of_brand: int
+    of_all: int
+
+
+class Files(Writes, Protocol):
+    """Where lists are kept."""
+
+    budgets: Budgets | None
+    """`None`: there are none."""
+
+    def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
+        """Run `work`, which only reads, and keep no writer waiting."""
+
+    def require_fresh_space(self) -> None:
+        """Look anew for space, and insist on it.
+
+        Raises:
+            InsufficientStorage: What is left is kept for reservations.
+        """
+
+    def purge(self, now: Millis) -> bool:
+        """Delete a little of what no open job needs; say whether there may be more."""
+
+
+class Imports(Files, Protocol):
+    """Where files are kept until their jobs have ended.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: What a name refers to does not exist.
+        Unavailable: The store cannot answer now.
+    """
+
+    def is_answered(self, key: bytes, now: Millis) -> bool:
+        """Say whether a request with this idempotency key has been answered before."""
+
+    def drop(self, file: FileKey) -> None:
+        """Say that no job will need a file, and delete it, or what would take long later."""
+
+    def refusals(
+        self, brand: str, campaign: str, job_id: str
+    ) -> AbstractContextManager[Iterator[Sequence[Refusal]]]:
+        """Lend the lines that a job has refused, in their order and in parts.
+
+        Raises:
+            JobNotFound: The campaign has no such job.
+        """

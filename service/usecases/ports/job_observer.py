@@ -1,0 +1,35 @@
+"""What hears how jobs get on."""
+
+from typing import Protocol
+
+from service.domain.jobs import Job
+from service.usecases.keys import JobKey
+from service.usecases.ports.work import Step
+
+
+class JobObserver(Protocol):
+    """Hears what a worker does."""
+
+    def taken(self, job: Job) -> None:
+        """Note that a job was taken, for the first time or again."""
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+
+    def ended(self, job: Job) -> None:
+        """Note that a job has ended, by this worker."""
+
+    def newer(self, key: JobKey) -> None:
+        """Note, at each look, a job that is left for a newer version of the service."""
+
+    def lost(self, key: JobKey) -> None:
+        """Note that a job was cancelled, or is another worker's."""
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        """Note that a job waits because the database cannot be written."""
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        """Note a fault of ours that has ended a job."""
+
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        """Note that a job is ended because so many workers in a row did not survive it."""
