@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from jwt.algorithms import RSAAlgorithm
 
 from service.auth.tokens import MAX_TOKEN
-from tests.installation import application
-from tests.rsa_keys import OTHER_RSA_KEY as STRANGER
-from tests.rsa_keys import RSA_KEY as RSA
-from tests.tokens import SECRET, claims, forged, part, signed, token
+from tests.support.installation import application
+from tests.support.rsa_keys import OTHER_RSA_KEY as STRANGER
+from tests.support.rsa_keys import RSA_KEY as RSA
+from tests.support.tokens import SECRET, claims, forged, part, signed, token
 
 PUBLIC_JWK = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)
 STRANGER_JWK = RSAAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)

@@ -15,8 +15,8 @@ from service.auth.keys.jwks import Key, KeySet
 from service.auth.token_cache import LEEWAY_S
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
-from tests.rsa_keys import RSA_KEY
-from tests.tokens import SECRET, Keys, claims, forged, signed, token
+from tests.support.rsa_keys import RSA_KEY
+from tests.support.tokens import SECRET, Keys, claims, forged, signed, token
 
 KEYS: KeySet = {None: Key(None, "HS256", SECRET.encode())}
 VERIFIER = Verifier(Keys(KEYS), "discount", "discount")
