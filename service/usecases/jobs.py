@@ -124,7 +124,7 @@ def cancel_job(
         if found.state is JobState.CANCELLED:
             return found
         if found.finished_at is not None:
-            raise Conflict(f"The job has {found.state} already.")
+            raise Conflict(f"The job has already {found.state}.")
         _refuse_storing(tx, pool, found)
         tx.end_job(JobKey(pool.brand_id, job_id), JobState.CANCELLED, _what_stays(found))
         return tx.job(pool, job_id)
@@ -171,7 +171,7 @@ def _refuse_storing(tx: Transaction, pool: Pool, found: Job) -> None:
     if found.kind != JobKind.IMPORT or found.finished_at is not None:
         return
     if tx.is_storing(pool, found.id):
-        raise Conflict("Every row was good, and the codes are being stored.")
+        raise Conflict("Every row is valid, and the codes are already being stored.")
 
 
 def _what_stays(cancelled: Job) -> str:

@@ -28,7 +28,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         answers={200: Answer("A page of brands.", responses.BrandPage, headers=("Link",))},
     )
     def list_brands(limit: int, cursor: str | None) -> Response:
-        """Those that the token names and that exist, in the order of their names."""
+        """Lists the existing brands that the token grants, ordered by name."""
         page = store.brands(current_caller().brands, cursors.decode("brands", cursor), limit)
         return answer_page(cursors, "brands", page, _key, brand_object)
 
@@ -43,7 +43,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound,),
     )
     def show_brand(brand: str) -> Response:
-        """With how many codes it has in each state, over all its campaigns."""
+        """Includes the number of codes in each state, over all campaigns of the brand."""
         found, counts = store.brand(brand)
         return answer(with_counts(brand_object(found), counts))
 
@@ -59,7 +59,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound,),
     )
     def list_campaigns(brand: str, limit: int, cursor: str | None) -> Response:
-        """In the order of their names."""
+        """Lists the campaigns of a brand, ordered by name."""
         listing = f"campaigns/{brand}"
         page = store.campaigns(brand, cursors.decode(listing, cursor), limit)
         return answer_page(cursors, listing, page, _key, campaign_object)
@@ -75,7 +75,7 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def show_campaign(brand: str, campaign: str) -> Response:
-        """With how many codes it has in each state."""
+        """Includes the number of codes in each state."""
         found, counts = store.campaign(brand, campaign)
         return answer(with_counts(campaign_object(found), counts))
 

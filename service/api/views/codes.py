@@ -76,7 +76,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
     def create_campaign_codes(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
     ) -> Response:
-        """All the codes are created, or none."""
+        """Creates all codes or none."""
         count = number_to_create
         return create(store, metrics, brand, campaign, count, key=idempotency_key, status=201)
 
@@ -94,7 +94,7 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
     def list_codes(
         brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
     ) -> Response:
-        """In an order that does not change. The list shows secrets that nobody holds yet."""
+        """Lists the codes in a stable order, including secret codes that no user has yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
         page = store.codes(brand, campaign, state, cursors.decode(listing, cursor), limit)
         return answer_page(cursors, listing, page, _key, code_object)
@@ -110,9 +110,9 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
     )
     def show_code(brand: str, campaign: str, code: str) -> Response:
-        """Its state, and since when.
+        """Returns the state of a code, and since when.
 
-        Who asks for many codes that there are not is refused for a while.
+        A caller that looks up many unknown codes is rejected for a while.
         """
         misses.require(current_caller(), brand)
         try:

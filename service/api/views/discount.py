@@ -40,7 +40,7 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
     def post_v1_discount_create(
         brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
     ) -> Response:
-        """All the codes are created, or none. A brand comes into being with its first codes."""
+        """Creates all codes or none. The first codes of a brand also create the brand."""
         count = number_to_create
         return create(store, metrics, brand, campaign, count, key=idempotency_key, status=200)
 
@@ -58,10 +58,10 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         plain=True,
     )
     def get_v1_discount_fetch__brand___user_(brand: str, user: str, campaign: str) -> Said:
-        """The code that was reserved for the user before, else one that is reserved now.
+        """Returns the user's code, and reserves one if the user has none.
 
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
-        does the same under a fitting verb.
+        does the same with a method that fits.
         """
         reservation, _ = reserve(store, metrics, brand, campaign, user)
         return {"discount_code": reservation.code}, 200

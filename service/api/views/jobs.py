@@ -29,7 +29,7 @@ from service.usecases.ports.jobs import Jobs
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
 ACCEPTED = Answer(
-    "The job is kept, and done soon. `Location` is where to watch it.",
+    "The job is accepted, and runs soon. `Location` is its URL.",
     responses.JobObject,
     headers=("Location", REPLAYED),
 )
@@ -82,9 +82,10 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
     def create_job(
         brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
     ) -> Response:
-        """A worker makes the codes in the background; those that are made can be reserved at once.
+        """A worker creates the codes in the background.
 
-        It goes on where it stood whatever happens to the worker.
+        Codes can be reserved as soon as they are stored. If the worker dies, another one continues
+        the job.
         """
         job, new = generate_codes(
             jobs,
@@ -108,7 +109,7 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def list_jobs(brand: str, campaign: str, limit: int, cursor: str | None) -> Response:
-        """The newest first."""
+        """Lists the jobs of a campaign, newest first."""
         listing = f"jobs/{brand}/{campaign}"
         page = jobs.page(brand, campaign, cursors.decode(listing, cursor), limit)
         return answer_page(
@@ -126,7 +127,7 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound),
     )
     def show_job(brand: str, campaign: str, job: str) -> Response:
-        """How far it is. What it counts as done is there, and stays."""
+        """Returns the progress of a job. Codes that it counts as done are stored for good."""
         return answer(job_object(brand, campaign, jobs.find(brand, campaign, job)))
 
     @operation(
@@ -136,11 +137,13 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         summary="Cancel a job",
         scope=Scope.CREATE,
         parameters=requests.JobPath,
-        answers={200: Answer("The job, cancelled; `detail` says what stays.", responses.JobObject)},
+        answers={
+            200: Answer("The cancelled job; `detail` says what has been kept.", responses.JobObject)
+        },
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound, Conflict),
     )
     def delete_job(brand: str, campaign: str, job: str) -> Response:
-        """Nothing more is done from now on. A job that has ended otherwise is a conflict."""
+        """Stops a job. A job that has ended in another way is a conflict."""
         return answer(job_object(brand, campaign, cancel_job(jobs, brand, campaign, job)))
 
     return views

@@ -57,7 +57,9 @@ def codes(
     if after is not None:
         rest = dialect.codes_after(connection, listed, pool, after)
         if rest is None:
-            raise InvalidRequest([InputError("/cursor", "What it names is not there any more.")])
+            raise InvalidRequest(
+                [InputError("/cursor", "The item that the cursor refers to no longer exists.")]
+            )
         listed = rest
     return _page(connection, listed, limit, as_code)
 
