@@ -14,10 +14,11 @@ from structlog.typing import FilteringBoundLogger
 from service.api.cursors import Cursors
 from service.api.limits import RateLimits, build_limits
 from service.api.misses import Misses
+from service.api.problems.writer import ProblemWriter
 from service.api.transfers import Transfers
 from service.auth.bearer import Authenticate, bearer_authentication
 from service.auth.caller import Caller
-from service.auth.keys.file_watcher import Watched
+from service.auth.keys.file_watcher import WatchedFiles
 from service.auth.keys.loading import cursor_key, pseudonym_key
 from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
@@ -117,6 +118,7 @@ class Services:
     keyring: KeyRing
     authenticate: Authenticate
     requests: RequestLog
+    problems: ProblemWriter
     cursors: Cursors
     misses: Misses
     transfers: Transfers
@@ -135,7 +137,7 @@ class Services:
         keep_sampling(
             self.metrics, lambda: (database.waiting_writes, *database.connections), self.log
         )
-        self.storage.store.vain.keep_writing()
+        self.storage.store.exhausted_pools.start_flushing()
         if self.tracing:
             self.tracing.start()
 
@@ -180,6 +182,7 @@ def build(
             _admission(build_limits(settings, log)),
         ),
         requests=RequestLog(_pseudonyms(settings, log), metrics, log, tracing),
+        problems=ProblemWriter(log, metrics),
         cursors=Cursors(cursor_key(settings)),  # those in use outlive a change of the key
         misses=Misses(settings.miss_limit, metrics),
         transfers=Transfers(settings.threads, settings.transfer_timeout_s),
@@ -262,7 +265,7 @@ def _admission(limits: RateLimits | None) -> Callable[[Caller], None]:
 
 def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:
     files = {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file}
-    return Pseudonyms(Watched(lambda: pseudonym_key(settings), files, log))
+    return Pseudonyms(WatchedFiles(lambda: pseudonym_key(settings), files, log))
 
 
 def _tracing(settings: Settings, database: Database) -> "Tracing | None":

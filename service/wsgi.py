@@ -4,10 +4,11 @@ import sys
 
 from service.app import create_app
 from service.container import build
-from service.server.tasks import TaskSignals
+from service.server.fast_path.entry import TaskSignals, install
 from service.settings import SettingsError, load_settings
 
 try:
     app = create_app(build(load_settings(), signals=TaskSignals()))
+    install(app)
 except SettingsError as error:
     sys.exit(f"discount: {error}")

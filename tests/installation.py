@@ -15,10 +15,10 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import text
 
-from service.api.express import Express
 from service.app import create_app, services_of
 from service.container import build
-from service.observability.request_log import RequestLogging
+from service.server.fast_path.dispatch import FastPath
+from service.server.fast_path.entry import install
 from service.settings import Settings
 from service.store.database import Database
 from service.store.tables import metadata
@@ -111,8 +111,7 @@ class Installation:
             AssertionError: It has changed what is not in rows: it should have had its own.
         """
         assert not services_of(self.app).drain.begun, "a test left the shared application draining"
-        assert isinstance(self.app.wsgi_app, RequestLogging)
-        assert isinstance(self.app.wsgi_app.app, Express), "a test left another way to answer"
+        assert isinstance(self.app.wsgi_app, FastPath), "a test left another way to answer"
         assert self.schema == self.found_schema(), "a test needs the mark own_database"
 
 
@@ -140,6 +139,7 @@ def new_database(engine: str, folder: Path) -> Iterator[str]:
 def application(settings: Settings, log: Lines) -> Iterator[Flask]:
     """Build an application, and close what it opened."""
     app = create_app(build(settings, log_stream=log))
+    install(app)
     try:
         yield app
     finally:

@@ -5,12 +5,13 @@ that a retry after a cut connection creates nothing twice.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import request
 
-from service.api.answers import answer
+from service.api.reply import Reply
 from service.auth.authentication import current_caller
 from service.domain.model import Idempotency
 
@@ -26,9 +27,11 @@ def idempotency_of(key: str | None, content: Any) -> Idempotency | None:
     return Idempotency(_digest(owner), _digest(content))
 
 
-def answer_idempotent(content: Any, status: int, *, new: bool) -> Response:
-    """Answer, with a header field if the answer is that of an earlier request."""
-    return answer(content, status, None if new else {REPLAYED: "true"})
+def reply_idempotent(
+    content: Any, status: int, *, new: bool, headers: Sequence[tuple[str, str]] = ()
+) -> Reply:
+    """Reply, with a header field if the answer is that of an earlier request."""
+    return Reply(content, status, headers if new else ((REPLAYED, "true"), *headers))
 
 
 def _digest(content: Any) -> bytes:

@@ -1,25 +1,20 @@
 """Operations: a view together with all that is said about it, in one place.
 
-What `operation` is told decides how requests are taken apart, which scope the guard asks
-for, and what the OpenAPI document says; so the three cannot differ.
+What a view's description says decides how requests are parsed, which scope the caller's token must
+have, and what the OpenAPI document says; so the three cannot differ.
 """
 
-import functools
 import inspect
-import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, Protocol, TypeVar
 
-from flask import Blueprint, Response, request
+from flask import Response
 from marshmallow import Schema
-from werkzeug.routing import Rule
 
-from service.api.answers import answer
 from service.api.http_errors import UnsupportedMediaType
 from service.api.pagination import page_slot
-from service.api.parsing import StrictParser
+from service.api.reply import Reply
 from service.api.schemas.requests import Input, PageQuery
 from service.auth.caller import Scope
 from service.domain.errors import (
@@ -32,7 +27,6 @@ from service.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from service.observability.request_log import current_record
 
 Refusals = tuple[type[ServiceError], ...]
 
@@ -47,10 +41,18 @@ ALWAYS: Refusals = (
 """Problems that every operation may answer with."""
 _OF_BODIES: Refusals = (UnsupportedMediaType, TooLarge)
 
+Result = Reply | Response
+"""What a view returns: a response of Flask's where the answer is streamed."""
+View = Callable[..., Result]
+ViewT = TypeVar("ViewT", bound=View)
 
-Said = tuple[Any, int]
-"""What a plain view returns: the content of its JSON answer, and the status."""
-View = Callable[..., Response | Said]
+
+class Views(Protocol):
+    """Views of one kind of resource: methods that are described by `operation`."""
+
+    @property
+    def tag(self) -> str:
+        """Under what the document lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,137 +69,73 @@ class Answer:
     """Those of such a list as CSV."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """What is said about a view."""
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Decorates a method of a class: it is the view of `method` and `path`.
+
+    The view gets the parsed members of path, query and body as keyword arguments. The operation's
+    id is the view's name, its description the view's docstring.
+    """
 
     method: str
     path: str
     """With parameters in braces, as OpenAPI has them."""
-    tag: str
-    id: str
+    _: KW_ONLY
     summary: str
-    description: str
     scope: Scope
-    parameters: type[Input] | None
-    query: type[Input]
-    header: type[Input] | None
-    body: type[Input] | None
-    upload: tuple[str, ...]
-    """Media types of a body that the view reads itself, as it comes."""
+    """What the caller's token must allow."""
     answers: Mapping[int, Answer]
-    refusals: Refusals
-    view: View
-    plain: bool
-    """Whether the view can do without Flask: see `service.api.express`."""
+    """The good answers by status."""
+    refusals: Refusals = ()
+    """Problems beside those in `ALWAYS`."""
+    parameters: type[Input] | None = None
+    """Schema of the path's parameters, if it has any."""
+    query: type[Input] = Input
+    """By default it must be empty."""
+    header: type[Input] | None = None
+    """Schema of header fields that are read, if there are any."""
+    body: type[Input] | None = None
+    """Schema of the JSON body, if the call takes one."""
+    upload: tuple[str, ...] = ()
+    """Media types of a body that the view reads itself, as it comes."""
+    head: bool = True
+    """Whether a GET answers HEAD too; one that changes state must not."""
+    plain: bool = False
+    """Whether the view takes names alone and asks nothing of Flask, so that the fast path can
+    answer it (`service.server.fast_path`)."""
 
-
-class PlainRule(Rule):
-    """A route without extras: no HEAD beside a GET that changes state."""
-
-    def __init__(self, *args: Any, head: bool = True, **options: Any) -> None:
-        super().__init__(*args, **options)
-        if not head and self.methods:
-            self.methods.discard("HEAD")
-
-
-def operation(
-    blueprint: Blueprint,
-    method: str,
-    path: str,
-    *,
-    summary: str,
-    scope: Scope,
-    answers: Mapping[int, Answer],
-    refusals: Refusals = (),
-    parameters: type[Input] | None = None,
-    query: type[Input] = Input,
-    header: type[Input] | None = None,
-    body: type[Input] | None = None,
-    upload: tuple[str, ...] = (),
-    head: bool = True,
-    plain: bool = False,
-) -> Callable[[View], View]:
-    """Make a function the view of `method` and `path`.
-
-    The function gets the parsed members of path, query and body as keyword arguments. The
-    tag is the blueprint's name, the operation's id the function's.
-
-    Args:
-        blueprint: Where the view is registered.
-        method: An HTTP method.
-        path: With parameters in braces.
-        summary: A line for the document; the function's docstring says the rest.
-        scope: What the caller's token must allow.
-        answers: The good answers by status.
-        refusals: Problems beside those in `ALWAYS`.
-        parameters: Schema of the path's parameters, if it has any.
-        query: Schema of the query; by default it must be empty.
-        header: Schema of header fields that are read, if there are any.
-        body: Schema of the JSON body, if the call takes one.
-        upload: Media types of a body that the view reads itself, as it comes.
-        head: Whether a GET answers HEAD too; one that changes state must not.
-        plain: Whether the function takes names alone, returns what it says and a status, and
-            asks nothing of Flask.
-    """
-
-    def register(view: View) -> View:
-        described = Operation(
-            method=method,
-            path=path,
-            tag=blueprint.name,
-            id=view.__name__,
-            summary=summary,
-            description=inspect.getdoc(view) or "",
-            scope=scope,
-            parameters=parameters,
-            query=query,
-            header=header,
-            body=body,
-            upload=upload,
-            answers=answers,
-            refusals=(*ALWAYS, *(_OF_BODIES if body or upload else ()), *refusals),
-            view=view,
-            plain=plain,
-        )
-        take_apart = _taking_apart(view, described)
-        take_apart.operation = described  # type: ignore[attr-defined]
-        take_apart.scope = scope  # type: ignore[attr-defined]
-        rule = re.sub(r"\{(\w+)\}", r"<\1>", path)
-        blueprint.add_url_rule(rule, view.__name__, take_apart, methods=[method], head=head)
+    def __call__(self, view: ViewT) -> ViewT:
+        """Describe a view."""
+        view.description = self  # type: ignore[attr-defined]
         return view
 
-    return register
+
+operation = Description
 
 
-def _taking_apart(view: View, described: Operation) -> View:
-    """Wrap a view so that it is called with what its schemas found in the request."""
-    sources = [
-        (location, schema())
-        for location, schema in (
-            ("path", described.parameters),
-            ("query", described.query),
-            ("headers", described.header),
-            ("json", described.body),
-        )
-        if schema
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Description):
+    """A view, and what is said about it."""
 
-    slot: Callable[[], AbstractContextManager[None]] = nullcontext
-    if issubclass(described.query, PageQuery):
-        slot = page_slot
-
-    @functools.wraps(view)
-    def take_apart(**_: str) -> Response:
-        arguments: dict[str, Any] = {}
-        for location, schema in sources:
-            arguments |= _PARSER.parse(schema, request, location=location)
-        current_record().note_subject(arguments)
-        with slot():
-            said = view(**arguments)
-        return said if isinstance(said, Response) else answer(*said)
-
-    return take_apart
+    tag: str
+    id: str
+    description: str
+    view: View
 
 
-_PARSER = StrictParser()
+def operations_of(views: Views) -> Iterator[Operation]:
+    """Return the operations of some views, in the order in which they stand in their class."""
+    for name, function in vars(type(views)).items():
+        described = getattr(function, "description", None)
+        if isinstance(described, Description):
+            view: View = getattr(views, name)
+            said = {each.name: getattr(described, each.name) for each in fields(described)}
+            of_body = _OF_BODIES if described.body or described.upload else ()
+            said["refusals"] = (*ALWAYS, *of_body, *described.refusals)
+            yield Operation(
+                **said,
+                tag=views.tag,
+                id=name,
+                description=inspect.getdoc(view) or "",
+                view=page_slot()(view) if issubclass(described.query, PageQuery) else view,
+            )

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import request
 
-from service.api.answers import answer, request_path
 from service.api.cursors import Cursors
+from service.api.reply import Reply, encoded_path
 from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.domain.model import Page
@@ -41,17 +41,18 @@ def page_slot() -> Iterator[None]:
         _pages.release()
 
 
-def answer_page(
+def reply_page(
     cursors: Cursors,
     listing: str,
     page: Page[Item],
     key_of: Callable[[Item], str],
     show: Callable[[Item], dict[str, Any]],
-) -> Response:
-    """Answer with a page, and with a link to the next one if there is one (RFC 8288)."""
+) -> Reply:
+    """Reply with a page, and with a link to the next one if there is one (RFC 8288)."""
     cursor = cursors.encode(listing, key_of(page.items[-1])) if page.more else None
     content = {"items": [show(item) for item in page.items], "next_cursor": cursor}
     if cursor is None:
-        return answer(content)
+        return Reply(content)
     query = urlencode({**request.args, "cursor": cursor})
-    return answer(content, headers={"Link": f'<{request_path()}?{query}>; rel="next"'})
+    link = f'<{encoded_path(request.path)}?{query}>; rel="next"'
+    return Reply(content, headers=(("Link", link),))

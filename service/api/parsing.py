@@ -10,8 +10,8 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from service.api.answers import JSON
 from service.api.http_errors import UnsupportedMediaType
+from service.api.reply import JSON
 from service.auth.authentication import current_caller
 from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.formats.strict_json import DuplicateMembers, unique_members

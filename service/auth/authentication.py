@@ -1,51 +1,38 @@
-"""The guard: no view runs for a caller without a token, unless the contract opens it.
+"""Authentication of requests, and the paths that need none."""
 
-Default deny: whatever is not on the short list, an unknown path included, answers nobody
-without a token, and a view that declares no scope lets nobody in.
-"""
+from typing import TYPE_CHECKING
 
-from flask import Flask, current_app, g, request
+from flask import request
 
 from service.auth.bearer import Authenticate
-from service.auth.caller import Caller, Scope
+from service.auth.caller import Caller
 from service.call.body_state import CALLER
-from service.domain.errors import InternalError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
-"""What answers without a token: the contract's short list."""
-
-
-def require_tokens(app: Flask, authenticate: Authenticate) -> None:
-    """Put the guard before every view of `app`."""
-
-    @app.before_request
-    def guard() -> None:
-        if is_open(request.path):
-            return
-        caller = request.environ.get(CALLER) or authenticate(
-            request.headers.get("Authorization", "")
-        )
-        g.caller = request.environ[CALLER] = caller
-        if request.endpoint is not None:
-            brand = (request.view_args or {}).get("brand")
-            caller.authorize(_declared_scope(request.endpoint), brand)
+"""Paths that need no token: the contract's short list."""
 
 
 def is_open(path: str) -> bool:
-    """Say whether a path answers without a token."""
+    """Return whether a path needs no token."""
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 
-def current_caller() -> Caller:
-    """Return who makes the request that is being answered."""
-    caller: Caller = g.caller
+def authenticated(environ: "WSGIEnvironment", authenticate: Authenticate) -> Caller:
+    """Return the caller of a request, which is authenticated only once.
+
+    Raises:
+        ServiceError: The request has no valid token, or the caller has no calls left.
+    """
+    caller: Caller = environ.get(CALLER) or authenticate(environ.get("HTTP_AUTHORIZATION", ""))
+    environ[CALLER] = caller
     return caller
 
 
-def _declared_scope(endpoint: str) -> Scope:
-    """Return the scope that a view declares; one that declares none is a mistake of ours."""
-    scope = getattr(current_app.view_functions[endpoint], "scope", None)
-    if not isinstance(scope, Scope):
-        raise InternalError
-    return scope
+def current_caller() -> Caller:
+    """Return the caller of the current request."""
+    caller: Caller = request.environ[CALLER]
+    return caller

@@ -41,7 +41,7 @@ from service.usecases.ports.clock import system_clock
 from service.usecases.ports.work import SpaceLow, Step
 from service.usecases.working import Worker
 
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 """How often a job is looked at that another worker does."""
 BLOCK_BYTES = 64 * 1024
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -146,7 +146,7 @@ class Session:
                 return cancel_job(self._storage.jobs, self.brand, self.campaign, job.id)
             bar.show(job)
             if not worker.do(self._key):
-                self._interrupted.wait(LOOK_EVERY_S)
+                self._interrupted.wait(POLL_INTERVAL_S)
         bar.show(job)
         return job
 

@@ -18,7 +18,7 @@ WELL_AFTER_S = 10.0
 """How long a process must live for its next death to be the first again."""
 BEGINS_WITHIN_S = 30.0
 """What ends by itself sooner, the first time, would end again: a setting is wrong."""
-LOOK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 REPEATED_SIGNAL_AFTER_S = 1.0
 """A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
 _ENDED_BY_SIGTERM = -signal.SIGTERM
@@ -103,13 +103,13 @@ class Supervisor:
                 status = status or child.keep(self._log) or 0
             if status:
                 self._request_stop()
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         while None in (ends := [child.end() for child in self._children]):
             if self._signal_due:
                 self._signal_due = False
                 for child in self._children:
                     child.send_signal(signal.SIGTERM)
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         return next((abs(end) for end in (status, *ends) if end and end != _ENDED_BY_SIGTERM), 0)
 
     def _request_stop(self) -> None:

@@ -24,7 +24,7 @@ MAX_WRITE = 64 * 1024
 """Bytes of lines that are written at once; one line may be longer."""
 FLUSH_WITHIN_S = 1.0
 """How long a process that ends waits for a reader to take the lines that are held."""
-LOOK_EVERY_MS = 1000
+POLL_INTERVAL_MS = 1000
 
 Send = Callable[[bytes], int]
 """Writes what it can without blocking, and returns how many bytes that was."""
@@ -180,7 +180,7 @@ class FileOutput:
     def _wait(self) -> None:
         """Wait until somebody reads, and write until nothing is left."""
         while self._lines or self._rest:
-            if self._may_block or _wait_writable(self._descriptor, LOOK_EVERY_MS):
+            if self._may_block or _wait_writable(self._descriptor, POLL_INTERVAL_MS):
                 with self._writing:
                     if self._lines or self._rest:
                         self._write_some()

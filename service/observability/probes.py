@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 READY_WITHIN_S = 1.0
 """How long a check may take to answer."""
-EVERY_S = 1.0
+INTERVAL_S = 1.0
 """How often the thread looks, unless a look takes longer."""
 TIMED_OUT = "timed out"
-_STALE_S = EVERY_S + READY_WITHIN_S
+_STALE_S = INTERVAL_S + READY_WITHIN_S
 """After this, an answer should have been followed by another."""
 _REST_S = 0.1
 
@@ -105,7 +105,7 @@ class Readiness:
             began = time.monotonic()
             self._look()
             self._looked.set()
-            rest_s = max(_REST_S, began + EVERY_S - time.monotonic())
+            rest_s = max(_REST_S, began + INTERVAL_S - time.monotonic())
 
     def _look(self) -> None:
         for name, check in self._checks.items():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-EVERY_S = 10.0
+INTERVAL_S = 10.0
 """A process says it at most so often."""
 
 
@@ -37,7 +37,7 @@ class SlowLog:
             now = self._clock()
             if now < self._silent_until:
                 return
-            self._silent_until = now + EVERY_S
+            self._silent_until = now + INTERVAL_S
             (slowest_s, slowest), self._slowest = self._slowest, (0.0, "")
             count, self._count = self._count, 0
         self._log.warning(

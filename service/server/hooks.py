@@ -74,8 +74,7 @@ class Hooks:
     def post_worker_init(self, worker: Any) -> None:
         """Start the worker's own threads; the master's do not come along."""
         services_of(worker.wsgi).start()
-        if self._settings.fast_path_off_by is None:
-            worker.answer_plain_calls()
+        worker.open_fast_path()
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
         """Send the last traces."""

@@ -4,11 +4,11 @@ Whoever asks them is no browser and no client of ours: HTTP/1.0, a connection fo
 a query are all usual. So it is gunicorn's own parser that has read them.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn
 
-from service.server.http.plain import answer_plain
+from service.server.answering_in_loop import Worker, answer_in_loop
 from service.server.http.receiving import Incoming
 
 if TYPE_CHECKING:
@@ -16,21 +16,6 @@ if TYPE_CHECKING:
 
 _METHODS = {"GET", "HEAD"}
 _PATHS = {"/livez", "/readyz"}
-
-
-class Worker(Protocol):
-    """Who has the connections, and the event loop."""
-
-    wsgi: Any
-
-    def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered."""
-
-    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
-        """Send an answer without waiting for the client, then keep the connection or end it."""
-
-    def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
-        """Answer a request that failed outside the application."""
 
 
 def take_probe(worker: Worker, conn: TConn, incoming: Incoming) -> bool:
@@ -44,12 +29,7 @@ def take_probe(worker: Worker, conn: TConn, incoming: Incoming) -> bool:
     may_keep = body is not None and body.ended and not request.should_close()
     conn.rest = body.rest if body is not None and may_keep else b""
     environ = _environ(request)
-    try:
-        answer, keep = answer_plain(worker.wsgi, environ, lambda: may_keep and worker.may_keep())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-        worker.fail(conn, error, environ)
-    else:
-        worker.deliver(conn, answer, keep=keep)
+    answer_in_loop(worker, conn, environ, lambda: may_keep and worker.may_keep())
     return True
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from service.api.problems.catalogue import problem_type
-from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
+from service.api.problems.writer import problem
+from service.api.reply import NOT_CACHED, Reply
 from service.call.body_state import RECORD
 from service.domain.errors import ServiceError
 from service.observability.request_log import RequestLog, RequestRecord
@@ -27,11 +27,10 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
         environ: What is known of the request.
     """
     record = environ.get(RECORD) or requests.begin(environ)
-    problem = problem_type(error)
-    record.problem = problem.slug
+    reply = problem(error, "/", record)
     method = environ.get("REQUEST_METHOD", "other")
-    requests.finish(method, problem.status, 0.0, record)
-    return _answer(error, record, with_body=method != "HEAD")
+    requests.finish(method, reply.status, 0.0, record)
+    return _answer(reply, record, with_body=method != "HEAD")
 
 
 def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
@@ -42,17 +41,17 @@ def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
     return {**incoming.kept, **fields, "REQUEST_METHOD": incoming.request.method}
 
 
-def _answer(error: ServiceError, record: RequestRecord, *, with_body: bool) -> bytes:
-    body = orjson.dumps(problem_object(error, "/", record.request_id))
+def _answer(reply: Reply, record: RequestRecord, *, with_body: bool) -> bytes:
+    body = orjson.dumps(reply.content)
     headers = [
-        ("Content-Type", PROBLEM_JSON),
+        ("Content-Type", reply.media_type),
         ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
+        NOT_CACHED,
         ("Connection", "close"),
-        *problem_headers(error).items(),
+        *reply.headers,
         *record.answer_headers(),
     ]
-    status = problem_type(error).status
+    status = reply.status
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         *(f"{name}: {value}" for name, value in headers),

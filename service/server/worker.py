@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.http_errors import RequestTimeout
-from service.app import express_of, services_of
+from service.app import services_of
 from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.arrivals import Arrivals
 from service.server.connections import ConnectionWorker
+from service.server.fast_path.entry import PlainCalls, plain_calls
+from service.server.fast_path.request import MAX_HEAD
 from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
-from service.server.http.plain import MAX_HEAD
 from service.server.http.receiving import READ_WITHIN_S, Incoming, Progress
 from service.server.http.streaming import CONTINUE
-from service.server.plain_calls import PlainCalls
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_of, refusal
-from service.server.tasks import Tasks
 from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
@@ -56,10 +55,9 @@ class ServiceWorker(ConnectionWorker):
         )
         return threads
 
-    def answer_plain_calls(self) -> None:
-        """From now on, answer plain calls in the event loop; threads do all else."""
-        tasks = Tasks(self.method_queue.defer)
-        self._plain = PlainCalls(self, tasks, express_of(self.wsgi).looks_plain)
+    def open_fast_path(self) -> None:
+        """From now on, answer plain calls in the event loop, unless settings say otherwise."""
+        self._plain = plain_calls(self)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and see to plain calls and to who waits for a thread."""

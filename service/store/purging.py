@@ -21,7 +21,7 @@ KEYS_AT_ONCE = 500
 JOBS_AT_ONCE = 100
 LINES_AT_ONCE = 4000
 """Rows that one step deletes, at most: lines of reports are short."""
-ROUND_EVERY_S = 60.0
+ROUND_INTERVAL_S = 60.0
 """How often all brands are looked at."""
 
 # A walk over the brands of a table: each is one look at an index, however many rows it has.
@@ -104,7 +104,7 @@ class OldRows:
         """Leave the brands behind in which nothing old is left."""
         self._after = self._walked_to
         if not self._after:
-            self._rest_until = time.monotonic() + ROUND_EVERY_S
+            self._rest_until = time.monotonic() + ROUND_INTERVAL_S
 
     def _some(
         self, connection: Connection, brands: Sequence[int], values: dict[str, Any]

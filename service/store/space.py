@@ -16,7 +16,7 @@ from service.domain.model import Room
 
 Space = tuple[int, int]
 """Bytes that are free on a disk, and those that a database can use again."""
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """How long what was found is believed."""
 _DISK_FULL = "53100"
 """SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
@@ -64,14 +64,14 @@ class Reserve:
             raise InsufficientStorage(StorageRefusal.DISK_RESERVE)
 
     def _recent(self) -> Space | None:
-        """Return what one thread at a time finds, at most every `LOOK_EVERY_S`."""
+        """Return what one thread at a time finds, at most every `POLL_INTERVAL_S`."""
         if time.monotonic() >= self._good_until and self._looking.acquire(blocking=False):
             try:
                 self._found = self._space()
             except Unavailable:
                 pass  # whoever wants to write hears it soon enough
             finally:
-                self._good_until = time.monotonic() + LOOK_EVERY_S
+                self._good_until = time.monotonic() + POLL_INTERVAL_S
                 self._looking.release()
         return self._found
 

@@ -97,7 +97,7 @@ tally = Table(
 """How many codes of a campaign are in each state, so that nobody counts rows.
 
 On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`. `touched_at` says when
-codes were last added or taken, or asked for in vain; the newest row has it.
+codes were last added or taken, or asked for when there were none; the newest row has it.
 """
 
 code = Table(

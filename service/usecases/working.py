@@ -19,7 +19,7 @@ from service.usecases.ports.work import Lease, LeaseLost, SpaceLow, Step, Work
 
 SLICE_S = 4.0
 """How long a worker goes on with one job while others wait."""
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 """How often a worker looks for others that wait: it must see whose workers have died."""
 REFRESH_ROWS = 1_000_000
 """After so many new rows the database refreshes its statistics."""
@@ -106,7 +106,7 @@ class Worker:
     def _slice(self, lease: Lease) -> bool:
         """Do chunks; say whether there is more to do."""
         pace, fresh, began = Pace(), 0, time.monotonic()
-        look_at = began + min(SLICE_S, LOOK_EVERY_S)
+        look_at = began + min(SLICE_S, POLL_INTERVAL_S)
         while (step := self._step(lease, pace.size)) is not None:
             self.observer.chunk(step)
             fresh += step.rows
@@ -123,7 +123,7 @@ class Worker:
             if self.wait(pace.rest_s):
                 return True
             if now >= look_at:
-                look_at = now + LOOK_EVERY_S
+                look_at = now + POLL_INTERVAL_S
                 if self._others_wait() and now > began + SLICE_S:
                     return True
                 self.upkeep()

@@ -10,7 +10,7 @@ from service.usecases.pacing import POLITE_REST_S
 
 UPKEEP_S = 0.5
 """How long jobs wait while something is purged."""
-EVERY_S = 1.0
+INTERVAL_S = 1.0
 """How often a worker looks for something to purge."""
 
 
@@ -48,7 +48,7 @@ class Upkeep:
             self._log.error("purge_failed", exc_info=error)
             more = False
         now = time.monotonic()
-        self._next = now + (now - began if more else EVERY_S)
+        self._next = now + (now - began if more else INTERVAL_S)
 
     def _until(self, end: float) -> bool:
         while self._step():

@@ -8,8 +8,8 @@ import pytest
 from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
-from service.api.arrival import template
 from service.api.problems.catalogue import PROBLEM_TYPES
+from service.api.routes import template
 from tests.api.conftest import C
 
 

@@ -23,7 +23,7 @@ def later(monkeypatch):
 
     def skip():
         nonlocal passed
-        passed += file_watcher.LOOK_EVERY_S
+        passed += file_watcher.POLL_INTERVAL_S
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
     monkeypatch.setattr(file_watcher, "time", clock)

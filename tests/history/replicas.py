@@ -26,7 +26,7 @@ Command = Sequence[str | Path]
 SERVE: Command = (DISCOUNT, "serve")
 RACY: Command = (*SERVER, "tests.history.racy:app")
 """What the rig must find guilty."""
-ASK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 DRAIN_S = 2.5
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
 
@@ -155,7 +155,7 @@ class Replicas:
 
     def watch(self, replica: Replica) -> None:
         """Ask a replica again and again whether it is ready."""
-        while not self._stopped.wait(ASK_EVERY_S):
+        while not self._stopped.wait(POLL_INTERVAL_S):
             replica.ask()
 
     def stop_watching(self) -> None:

@@ -30,7 +30,7 @@ from tests.tokens import bearer
 
 RESULTS = Path("var/bulk.json")
 LONG_S = 4 * 3600
-LOOK_EVERY_S = 0.2
+POLL_INTERVAL_S = 0.2
 TOKEN = bearer(exp=int(time.time()) + LONG_S)
 
 
@@ -71,7 +71,7 @@ class Bench:
             SystemExit: It failed.
         """
         while (job := self._get(url))["finished_at"] is None:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         if job["state"] != "succeeded" or job["failed"]:
             raise SystemExit(f"A job failed: {job}")
         return job

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.load.bulk import Bench
 
 ROUNDS, ROUND_S = 5, 6.0
-CLIENTS, EVERY_S = 4, 0.02
+CLIENTS, INTERVAL_S = 4, 0.02
 """Each client reserves so often, if it is answered in time: well below what a server can do."""
 POOL, BRAND = 50_000, "fair"
 
@@ -66,7 +66,7 @@ def _round(bench: "Bench", users: "numbers[int]") -> list[float]:
                 times.append(time.perf_counter() - began)
                 if answer.status_code != requests.codes.created:
                     raise SystemExit(f"A reservation failed: {answer.status_code} {answer.text}")
-                time.sleep(max(0.0, EVERY_S - times[-1]))
+                time.sleep(max(0.0, INTERVAL_S - times[-1]))
         return times
 
     with ThreadPoolExecutor(CLIENTS) as pool:

@@ -8,7 +8,7 @@ from typing import Self
 
 import psutil
 
-EVERY_S = 0.05
+INTERVAL_S = 0.05
 MIB = 2**20
 
 Groups = dict[str, Callable[[], Iterable[psutil.Process]]]
@@ -40,7 +40,7 @@ class Peaks:
         self.cpu_s = self._cpu() - self._before
 
     def _watch(self) -> None:
-        while not self._ends.wait(EVERY_S):
+        while not self._ends.wait(INTERVAL_S):
             self._look()
 
     def _look(self) -> None:

@@ -124,7 +124,7 @@ def test_a_database_that_is_none_hides_no_counters(tmp_path):
 
 
 def test_metrics_answer_while_every_worker_is_busy(tmp_path):
-    """Busy as can be: the workers are stopped, and a caller waits in vain."""
+    """The workers are stopped, and a caller waits without an answer."""
     with running(tmp_path, WEB_CONCURRENCY="2") as service:
         create(service, "brand1", 5)
         wait_until(lambda: len(service.workers) == 2)

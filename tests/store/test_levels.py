@@ -158,7 +158,7 @@ def test_the_next_to_be_empty_is_shown_however_many_codes_it_has_left(stock, loo
 
 @pytest.fixture
 def touched(database):
-    """Tell when the campaign last moved, or was asked in vain."""
+    """Tell when the campaign last moved, or was found exhausted."""
 
     def read():
         with database.read() as connection:
@@ -167,17 +167,17 @@ def touched(database):
     return read
 
 
-def test_a_campaign_that_is_asked_in_vain_is_noted_by_and_by(store, touched):
+def test_an_exhausted_campaign_that_is_asked_is_noted_by_and_by(store, touched):
     add_codes(store, "brand", "default", 1, lambda _: ["AAAA"], 7)
     store.reserve("brand", "default", "user1", 9)
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user2", 11)
     assert 9 == touched()
-    store.vain.write(12)
+    store.exhausted_pools.flush(12)
     assert 12 == touched()
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user2", 13)
-    store.vain.write(14)  # which was only just noted
+    store.exhausted_pools.flush(14)  # which was only just noted
     assert 12 == touched()
 
 

@@ -160,7 +160,7 @@ def test_one_kind_does_not_wait_for_another(database, brands, keys, count, monke
 
 @on_sqlite
 def test_purging_happens_between_the_slices_of_a_job(database, store, monkeypatch):
-    monkeypatch.setattr(working, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(working, "POLL_INTERVAL_S", 0)
     jobs, heard, done = SQLJobs(database), Strict(), []
     generate_codes(jobs, "brand0", "default", 5000, requested_by="me")
     busy = Worker(

@@ -15,7 +15,7 @@ from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN
 from service.observability.metrics.database_collector import ASK_WITHIN_S, JOB_WAITS_S
 from service.observability.metrics.instruments import SLOW_S
-from service.observability.slow_log import EVERY_S
+from service.observability.slow_log import INTERVAL_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
 from service.store.group_commit import DEADLINE_S, MAX_BATCH
 from service.store.postgresql.connection import STATEMENT_S
@@ -61,7 +61,7 @@ COPIES = [
     ("docs/logs.md", r"a write waited # s", DEADLINE_S),
     ("deploy/k8s/components/monitoring/rules.yaml", r"After # seconds its caller", DEADLINE_S),
     ("docs/logs.md", r"operations took # s or longer", SLOW_S),
-    ("docs/logs.md", r"at most every # s from", EVERY_S),
+    ("docs/logs.md", r"at most every # s from", INTERVAL_S),
     ("docs/metrics.md", r"waits # s for that", ASK_WITHIN_S),
     ("docs/runbooks/database-unreachable.md", r"answer within # s", ASK_WITHIN_S),
     ("docs/runbooks/database-unreachable.md", r"own query has # s", ASK_WITHIN_S),

@@ -1,6 +1,6 @@
 """The OpenAPI document, written from the operations themselves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from apispec import APISpec
@@ -13,7 +13,9 @@ from service.api.idempotency import REPLAYED
 from service.api.openapi.probes import PROBES
 from service.api.operation import Answer, Operation
 from service.api.problems.catalogue import problem_type
-from service.api.problems.writer import PROBLEM_JSON, problem_headers, problem_object
+from service.api.problems.writer import problem_headers, problem_object
+from service.api.reply import PROBLEM_JSON
+from service.api.routes import served_operations
 from service.api.schemas.responses import ProblemObject
 from service.domain.errors import (
     Forbidden,
@@ -75,14 +77,6 @@ _UPLOADS = {
 _LIMIT = ("RateLimit", "RateLimit-Policy")
 
 
-def operations_of(app: Flask) -> Iterator[Operation]:
-    """Walk the operations of `app`, in the order of its routes."""
-    for rule in app.url_map.iter_rules():
-        found = getattr(app.view_functions[rule.endpoint], "operation", None)
-        if isinstance(found, Operation):
-            yield found
-
-
 def build_document(app: Flask) -> dict[str, Any]:
     """Write the document of what `app` serves."""
     spec = APISpec(
@@ -103,7 +97,7 @@ def build_document(app: Flask) -> dict[str, Any]:
             "description": "A JWT, validated as recommended in RFC 8725.",
         },
     )
-    for operation in operations_of(app):
+    for operation in served_operations(app):
         spec.path(operation.path, operations={operation.method.lower(): _describe(operation)})
     for path, described in PROBES.items():
         spec.path(path, operations={"get": described})

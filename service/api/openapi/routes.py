@@ -9,9 +9,9 @@ import orjson
 from flasgger import Swagger
 from flask import Blueprint, Flask, Response, make_response, redirect, request
 
-from service.api.answers import JSON
 from service.api.kept_pages import KeptPage
 from service.api.openapi.document import OPENAPI_VERSION, build_document
+from service.api.reply import JSON
 from service.observability.request_log import LOCKED_DOWN, current_record
 
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"

@@ -1,96 +1,69 @@
-"""The only writer of errors: every failure leaves as an RFC 9457 problem, and nothing else does.
+"""The only writer of problems: every failure leaves as one (RFC 9457), whichever way it came.
 
 No text of a library, a driver or an interpreter gets out: a problem says what its class and
 whoever raised it wrote for the caller.
 """
 
-from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
 from structlog.typing import FilteringBoundLogger
-from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
-from service.api import http_errors
-from service.api.answers import answer, request_path
 from service.api.problems.catalogue import detail_of, problem_type
+from service.api.reply import PROBLEM_JSON, Reply
 from service.domain import errors
 from service.domain.errors import ServiceError
 from service.observability.logging import database_error
 from service.observability.metrics.instruments import Metrics
-from service.observability.request_log import current_record
-
-PROBLEM_JSON = "application/problem+json"
-_BY_STATUS: dict[int, type[ServiceError]] = {
-    HTTPStatus.NOT_FOUND: http_errors.NotFound,
-    HTTPStatus.METHOD_NOT_ALLOWED: http_errors.MethodNotAllowed,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.TooLarge,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: http_errors.UnsupportedMediaType,
-}
-"""What the framework's own refusals become; any other of its 4xx is an invalid request."""
+from service.observability.request_log import RequestRecord, current_record
 
 
-def write_problems(app: Flask, log: FilteringBoundLogger, metrics: Metrics) -> None:
-    """Turn everything that is raised in `app` into a problem.
+class ProblemWriter:
+    """Writes the problem of a call that has failed, and tells operations.
 
     Args:
-        app: The application.
         log: Hears of what nobody foresaw.
-        metrics: Counts why the guard refused a call, and what the database could not do.
+        metrics: Counts why a caller was refused, and what the database could not do.
     """
 
-    @app.errorhandler(ServiceError)
-    def ours(error: ServiceError) -> Response:
+    def __init__(self, log: FilteringBoundLogger, metrics: Metrics) -> None:
+        self._log, self._metrics = log, metrics
+
+    def write(self, error: Exception, path: str) -> Reply:
+        """Write whatever was raised as a problem.
+
+        Args:
+            error: What was raised.
+            path: That of the call, percent-encoded.
+        """
+        if not isinstance(error, ServiceError):
+            self._report(error)
+            return problem(errors.InternalError(), path, current_record())
         if (
             isinstance(error, errors.InternalError | errors.Unavailable)
             or error.storage is errors.StorageRefusal.DISK_FULL
         ):
-            tell(error)
+            self._report(error)
         if error.refusal:
-            metrics.auth_refusal(error.refusal)
+            self._metrics.auth_refusal(error.refusal)
         if error.storage:
-            metrics.storage_refusal(error.storage)
-        return problem_answer(error)
+            self._metrics.storage_refusal(error.storage)
+        return problem(error, path, current_record())
 
-    @app.errorhandler(HTTPException)
-    def frameworks(error: HTTPException) -> Response:
-        status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-        ours_or_theirs = (
-            errors.InternalError
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            else errors.InvalidRequest
-        )
-        kind = _BY_STATUS.get(status, ours_or_theirs)
-        response = problem_answer(kind())
-        if isinstance(error, WerkzeugMethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return response
-
-    @app.errorhandler(Exception)
-    def anything(error: Exception) -> Response:
-        tell(error)
-        return problem_answer(errors.InternalError())
-
-    def tell(error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         record = current_record()
         if name := database_error(error):
-            metrics.database_error(name)
-        log.error(
+            self._metrics.database_error(name)
+        self._log.error(
             "request_failed", request_id=record.request_id, route=record.route, exc_info=error
         )
 
 
-def problem_answer(error: ServiceError) -> Response:
-    """Answer with the problem that an error is."""
-    record = current_record()
-    problem = problem_type(error)
-    record.problem = problem.slug
-    record.refusal = error.refusal
-    content = problem_object(error, request_path(), record.request_id)
-    response = answer(content, problem.status, problem_headers(error))
-    response.mimetype = PROBLEM_JSON
-    return response
+def problem(error: ServiceError, path: str, record: RequestRecord) -> Reply:
+    """Reply with the problem that an error is, and note it in the record of the request."""
+    kind = problem_type(error)
+    record.problem, record.refusal = kind.slug, error.refusal
+    content = problem_object(error, path, record.request_id)
+    return Reply(content, kind.status, tuple(problem_headers(error).items()), PROBLEM_JSON)
 
 
 def problem_object(error: ServiceError, instance: str, request_id: str) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """Brands and their campaigns."""
 
-from flask import Blueprint, Response
-
-from service.api.answers import answer, brand_object, campaign_object, with_counts
 from service.api.cursors import Cursors
 from service.api.operation import Answer, operation
-from service.api.pagination import answer_page
+from service.api.pagination import reply_page
+from service.api.reply import Reply
+from service.api.representations import brand_object, campaign_object, with_counts
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -14,12 +13,15 @@ from service.domain.model import Brand, Campaign
 from service.usecases.ports.store import Store
 
 
-def brand_views(store: Store, cursors: Cursors) -> Blueprint:
-    """Make the views over `store`."""
-    views = Blueprint("brands", __name__)
+class BrandViews:
+    """The views of brands and campaigns."""
+
+    tag = "brands"
+
+    def __init__(self, store: Store, cursors: Cursors) -> None:
+        self._store, self._cursors = store, cursors
 
     @operation(
-        views,
         "GET",
         "/v1/brands",
         summary="List brands",
@@ -27,13 +29,14 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         query=requests.PageQuery,
         answers={200: Answer("A page of brands.", responses.BrandPage, headers=("Link",))},
     )
-    def list_brands(limit: int, cursor: str | None) -> Response:
+    def list_brands(self, limit: int, cursor: str | None) -> Reply:
         """Lists the existing brands that the token grants, ordered by name."""
-        page = store.brands(current_caller().brands, cursors.decode("brands", cursor), limit)
-        return answer_page(cursors, "brands", page, _key, brand_object)
+        page = self._store.brands(
+            current_caller().brands, self._cursors.decode("brands", cursor), limit
+        )
+        return reply_page(self._cursors, "brands", page, _key, brand_object)
 
     @operation(
-        views,
         "GET",
         "/v1/brands/{brand}",
         summary="Show a brand",
@@ -42,13 +45,12 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         answers={200: Answer("The brand.", responses.BrandWithCounts)},
         refusals=(BrandNotFound,),
     )
-    def show_brand(brand: str) -> Response:
+    def show_brand(self, brand: str) -> Reply:
         """Includes the number of codes in each state, over all campaigns of the brand."""
-        found, counts = store.brand(brand)
-        return answer(with_counts(brand_object(found), counts))
+        found, counts = self._store.brand(brand)
+        return Reply(with_counts(brand_object(found), counts))
 
     @operation(
-        views,
         "GET",
         "/v1/brands/{brand}/campaigns",
         summary="List a brand's campaigns",
@@ -58,14 +60,13 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         answers={200: Answer("A page of campaigns.", responses.CampaignPage, headers=("Link",))},
         refusals=(BrandNotFound,),
     )
-    def list_campaigns(brand: str, limit: int, cursor: str | None) -> Response:
+    def list_campaigns(self, brand: str, limit: int, cursor: str | None) -> Reply:
         """Lists the campaigns of a brand, ordered by name."""
         listing = f"campaigns/{brand}"
-        page = store.campaigns(brand, cursors.decode(listing, cursor), limit)
-        return answer_page(cursors, listing, page, _key, campaign_object)
+        page = self._store.campaigns(brand, self._cursors.decode(listing, cursor), limit)
+        return reply_page(self._cursors, listing, page, _key, campaign_object)
 
     @operation(
-        views,
         "GET",
         "/v1/brands/{brand}/campaigns/{campaign}",
         summary="Show a campaign",
@@ -74,12 +75,10 @@ def brand_views(store: Store, cursors: Cursors) -> Blueprint:
         answers={200: Answer("The campaign.", responses.CampaignWithCounts)},
         refusals=(BrandNotFound, CampaignNotFound),
     )
-    def show_campaign(brand: str, campaign: str) -> Response:
+    def show_campaign(self, brand: str, campaign: str) -> Reply:
         """Includes the number of codes in each state."""
-        found, counts = store.campaign(brand, campaign)
-        return answer(with_counts(campaign_object(found), counts))
-
-    return views
+        found, counts = self._store.campaign(brand, campaign)
+        return Reply(with_counts(campaign_object(found), counts))
 
 
 def _key(item: Brand | Campaign) -> str:

@@ -1,13 +1,12 @@
 """The codes of a campaign: creating them, listing them, showing one."""
 
-from flask import Blueprint, Response
-
-from service.api.answers import answer, code_object
 from service.api.cursors import Cursors
-from service.api.idempotency import REPLAYED, answer_idempotent, idempotency_of
+from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
-from service.api.pagination import answer_page
+from service.api.pagination import reply_page
+from service.api.reply import Reply
+from service.api.representations import code_object
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -44,22 +43,26 @@ def create(
     *,
     key: str | None,
     status: int,
-) -> Response:
+) -> Reply:
     """Create codes, or answer a retry; count and answer."""
     idempotency = idempotency_of(key, [brand, campaign, count])
     codes, new = create_codes(store, brand, campaign, count, idempotency=idempotency)
     if new:
         metrics.created(len(codes))
     current_record().outcome = "created" if new else "replayed"
-    return answer_idempotent(codes, status, new=new)
+    return reply_idempotent(codes, status, new=new)
 
 
-def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses) -> Blueprint:
-    """Make the views over `store`."""
-    views = Blueprint("codes", __name__)
+class CodeViews:
+    """The views of codes."""
+
+    tag = "codes"
+
+    def __init__(self, store: Store, metrics: Metrics, cursors: Cursors, misses: Misses) -> None:
+        self._store, self._metrics = store, metrics
+        self._cursors, self._misses = cursors, misses
 
     @operation(
-        views,
         "POST",
         "/v1/brands/{brand}/campaigns/{campaign}/codes",
         summary="Create codes in a campaign",
@@ -74,14 +77,15 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         ),
     )
     def create_campaign_codes(
-        brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
-    ) -> Response:
+        self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
+    ) -> Reply:
         """Creates all codes or none."""
         count = number_to_create
-        return create(store, metrics, brand, campaign, count, key=idempotency_key, status=201)
+        return create(
+            self._store, self._metrics, brand, campaign, count, key=idempotency_key, status=201
+        )
 
     @operation(
-        views,
         "GET",
         "/v1/brands/{brand}/campaigns/{campaign}/codes",
         summary="List a campaign's codes",
@@ -92,15 +96,16 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def list_codes(
-        brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
-    ) -> Response:
+        self, brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
+    ) -> Reply:
         """Lists the codes in a stable order, including secret codes that no user has yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
-        page = store.codes(brand, campaign, state, cursors.decode(listing, cursor), limit)
-        return answer_page(cursors, listing, page, _key, code_object)
+        page = self._store.codes(
+            brand, campaign, state, self._cursors.decode(listing, cursor), limit
+        )
+        return reply_page(self._cursors, listing, page, _key, code_object)
 
     @operation(
-        views,
         "GET",
         "/v1/brands/{brand}/campaigns/{campaign}/codes/{code}",
         summary="Show a code",
@@ -109,20 +114,18 @@ def code_views(store: Store, metrics: Metrics, cursors: Cursors, misses: Misses)
         answers={200: Answer("The code.", responses.CodeObject)},
         refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
     )
-    def show_code(brand: str, campaign: str, code: str) -> Response:
+    def show_code(self, brand: str, campaign: str, code: str) -> Reply:
         """Returns the state of a code, and since when.
 
         A caller that looks up many unknown codes is rejected for a while.
         """
-        misses.require(current_caller(), brand)
+        self._misses.require(current_caller(), brand)
         try:
-            return answer(code_object(store.code(brand, campaign, code)))
+            return Reply(code_object(self._store.code(brand, campaign, code)))
         except CodeNotFound:
-            misses.add(current_caller(), brand)
-            misses.require(current_caller(), brand)  # the one too many is told nothing either
+            self._misses.add(current_caller(), brand)
+            self._misses.require(current_caller(), brand)  # the one too many is told nothing either
             raise
-
-    return views
 
 
 def _key(code: Code) -> str:

@@ -1,8 +1,7 @@
 """The two calls that must never change."""
 
-from flask import Blueprint, Response
-
-from service.api.operation import Answer, Said, operation
+from service.api.operation import Answer, operation
+from service.api.reply import Reply
 from service.api.schemas import requests, responses
 from service.api.views.codes import CODES_ANSWER, create
 from service.api.views.reservations import reserve
@@ -19,12 +18,15 @@ from service.observability.metrics.instruments import Metrics
 from service.usecases.ports.store import Store
 
 
-def discount_views(store: Store, metrics: Metrics) -> Blueprint:
-    """Make the views over `store`."""
-    views = Blueprint("discount", __name__)
+class DiscountViews:
+    """Their views."""
+
+    tag = "discount"
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store, self._metrics = store, metrics
 
     @operation(
-        views,
         "POST",
         "/v1/discount/create",
         summary="Create codes for a brand",
@@ -38,14 +40,15 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         ),
     )
     def post_v1_discount_create(
-        brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
-    ) -> Response:
+        self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
+    ) -> Reply:
         """Creates all codes or none. The first codes of a brand also create the brand."""
         count = number_to_create
-        return create(store, metrics, brand, campaign, count, key=idempotency_key, status=200)
+        return create(
+            self._store, self._metrics, brand, campaign, count, key=idempotency_key, status=200
+        )
 
     @operation(
-        views,
         "GET",
         "/v1/discount/fetch/{brand}/{user}",
         summary="Give a user a code",
@@ -57,13 +60,11 @@ def discount_views(store: Store, metrics: Metrics) -> Blueprint:
         head=False,
         plain=True,
     )
-    def get_v1_discount_fetch__brand___user_(brand: str, user: str, campaign: str) -> Said:
+    def get_v1_discount_fetch__brand___user_(self, brand: str, user: str, campaign: str) -> Reply:
         """Returns the user's code, and reserves one if the user has none.
 
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
         does the same with a method that fits.
         """
-        reservation, _ = reserve(store, metrics, brand, campaign, user)
-        return {"discount_code": reservation.code}, 200
-
-    return views
+        reservation, _ = reserve(self._store, self._metrics, brand, campaign, user)
+        return Reply({"discount_code": reservation.code})

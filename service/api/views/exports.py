@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from flask import Blueprint, Response
+from flask import Response
 
 from service.api.http_errors import NotAcceptable
 from service.api.lists import accepted, streamed
@@ -24,12 +24,15 @@ from service.formats.tables import code_table, written
 from service.usecases.ports.exports import Exports
 
 
-def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
-    """Make the views over `exports`."""
-    views = Blueprint("exports", __name__)
+class ExportViews:
+    """The view of an export."""
+
+    tag = "exports"
+
+    def __init__(self, exports: Exports, transfers: Transfers) -> None:
+        self._exports, self._transfers = exports, transfers
 
     @operation(
-        views,
         "GET",
         "/v1/brands/{brand}/campaigns/{campaign}/export",
         summary="Export a campaign's codes",
@@ -50,7 +53,7 @@ def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
         ),
         head=False,
     )
-    def export_codes(brand: str, campaign: str, state: State | None) -> Response:
+    def export_codes(self, brand: str, campaign: str, state: State | None) -> Response:
         """Streams all codes as CSV with a header or as NDJSON, whichever `Accept` prefers.
 
         The export contains secret codes that no user has yet. If the export cannot be completed,
@@ -59,9 +62,7 @@ def export_views(exports: Exports, transfers: Transfers) -> Blueprint:
         """
         list_type = accepted()
         with ExitStack() as stack:
-            pace = stack.enter_context(transfers.place(brand, current_caller()))
-            _, rows = stack.enter_context(exports.codes(brand, campaign, state))
+            pace = stack.enter_context(self._transfers.place(brand, current_caller()))
+            _, rows = stack.enter_context(self._exports.codes(brand, campaign, state))
             parts = written(CODE_COLUMNS, code_table(rows), list_type)
             return streamed(parts, pace, list_type, stack.pop_all().close)
-
-    return views

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from service.api.http_errors import NotAcceptable, RequestTimeout
 from service.api.idempotency import idempotency_of
 from service.api.lists import accepted, streamed
 from service.api.misses import Misses
 from service.api.operation import Answer, operation
+from service.api.reply import Reply
 from service.api.schemas import requests, responses
 from service.api.transfers import Transfers, paced_in
 from service.api.uploads import blocks, sent_form
@@ -40,31 +42,24 @@ from service.usecases.ports.imports import Imports
 from service.usecases.ports.jobs import Jobs
 
 
-@dataclass(frozen=True, slots=True)
-class ImportParts:
-    """What imports need.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportViews:
+    """The views of imports and their reports."""
 
-    Args:
-        imports: Where lists are kept.
-        jobs: Where jobs are kept.
-        transfers: How many there may be at once.
-        max_bytes: How long a list may be.
-        misses: Counts the codes that a report tells of.
-    """
+    tag: ClassVar = "imports"
 
     imports: Imports
+    """Where lists are kept."""
     jobs: Jobs
+    """Where jobs are kept."""
     transfers: Transfers
+    """How many there may be at once."""
     max_bytes: int
+    """How long a list may be."""
     misses: Misses
-
-
-def import_views(parts: ImportParts) -> Blueprint:
-    """Make the views."""
-    views = Blueprint("imports", __name__)
+    """Counts the codes that a report tells of."""
 
     @operation(
-        views,
         "POST",
         "/v1/brands/{brand}/campaigns/{campaign}/imports",
         summary="Import codes into a campaign",
@@ -81,12 +76,13 @@ def import_views(parts: ImportParts) -> Blueprint:
         ),
     )
     def import_list(
+        self,
         *,
         brand: str,
         campaign: str,
         dry_run: bool,
         idempotency_key: str | None,
-    ) -> Response:
+    ) -> Reply:
         """Imports a list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
         CSV with a single column needs no header; fields are separated by commas, and `voucher`,
@@ -99,16 +95,16 @@ def import_views(parts: ImportParts) -> Blueprint:
         The job belongs to a brand and a campaign. An import for the campaign `default` of a new
         brand creates both, and they remain without codes if none is stored.
         """
-        parts.misses.require(current_caller(), brand)
-        form = sent_form(parts.max_bytes)
-        with parts.transfers.place(brand, current_caller()) as pace:
-            received = _received(parts, brand, campaign, idempotency_key, paced_in(blocks(), pace))
+        self.misses.require(current_caller(), brand)
+        form = sent_form(self.max_bytes)
+        with self.transfers.place(brand, current_caller()) as pace:
+            received = self._received(brand, campaign, idempotency_key, paced_in(blocks(), pace))
         idempotency = idempotency_of(
             idempotency_key, [brand, campaign, form, dry_run, received.digest]
         )
         job, new = import_codes(
-            parts.imports,
-            partial(request_job, parts.jobs, brand, campaign, idempotency=idempotency),
+            self.imports,
+            partial(request_job, self.jobs, brand, campaign, idempotency=idempotency),
             received,
             form=form,
             dry_run=dry_run,
@@ -117,7 +113,6 @@ def import_views(parts: ImportParts) -> Blueprint:
         return accept(brand, campaign, job, new=new)
 
     @operation(
-        views,
         "GET",
         f"{PATH}/{{job}}/report",
         summary="Show the lines that an import has rejected",
@@ -137,30 +132,27 @@ def import_views(parts: ImportParts) -> Blueprint:
         ),
         head=False,
     )
-    def show_report(brand: str, campaign: str, job: str) -> Response:
+    def show_report(self, brand: str, campaign: str, job: str) -> Response:
         """Streams CSV with a header or NDJSON, whichever `Accept` prefers, without any code.
 
         While the job is open, the report contains the lines found so far.
         """
         list_type = accepted()
         caller = current_caller()
-        parts.misses.require(caller, brand)
+        self.misses.require(caller, brand)
         with ExitStack() as stack:
-            pace = stack.enter_context(parts.transfers.place(brand, current_caller()))
-            refusals = stack.enter_context(parts.imports.refusals(brand, campaign, job))
-            counted = parts.misses.counting(caller, brand, refusals)
+            pace = stack.enter_context(self.transfers.place(brand, current_caller()))
+            refusals = stack.enter_context(self.imports.refusals(brand, campaign, job))
+            counted = self.misses.counting(caller, brand, refusals)
             lines = written(REPORT_COLUMNS, report_table(counted), list_type)
             return streamed(lines, pace, list_type, stack.pop_all().close)
 
-    return views
-
-
-def _received(
-    parts: ImportParts, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
-) -> Received:
-    """Take a list in; nothing is kept of one that an earlier answer is for."""
-    idempotency = idempotency_of(key, None)
-    if idempotency and parts.imports.is_answered(idempotency.key, system_clock()):
-        return digest(body, parts.max_bytes)
-    announced = request.content_length
-    return receive(parts.imports, brand, campaign, body, parts.max_bytes, announced=announced)
+    def _received(
+        self, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
+    ) -> Received:
+        """Take a list in; nothing is kept of one that an earlier answer is for."""
+        idempotency = idempotency_of(key, None)
+        if idempotency and self.imports.is_answered(idempotency.key, system_clock()):
+            return digest(body, self.max_bytes)
+        announced = request.content_length
+        return receive(self.imports, brand, campaign, body, self.max_bytes, announced=announced)

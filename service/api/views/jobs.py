@@ -3,13 +3,11 @@
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response
-
-from service.api.answers import answer
 from service.api.cursors import Cursors
-from service.api.idempotency import REPLAYED, answer_idempotent, idempotency_of
+from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
 from service.api.operation import Answer, operation
-from service.api.pagination import answer_page
+from service.api.pagination import reply_page
+from service.api.reply import Reply
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -54,21 +52,23 @@ def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
     }
 
 
-def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Response:
+def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Reply:
     """Answer that a job is kept, and say where to watch it."""
     current_record().outcome = "created" if new else "replayed"
-    accepted = answer_idempotent(job_object(brand, campaign, job), 202, new=new)
     names = {"brand": quote(brand, safe=""), "campaign": quote(campaign, safe="")}
-    accepted.headers["Location"] = f"{PATH.format(**names)}/{job.id}"
-    return accepted
+    location = ("Location", f"{PATH.format(**names)}/{job.id}")
+    return reply_idempotent(job_object(brand, campaign, job), 202, new=new, headers=(location,))
 
 
-def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
-    """Make the views over `jobs`."""
-    views = Blueprint("jobs", __name__)
+class JobViews:
+    """The views of jobs."""
+
+    tag = "jobs"
+
+    def __init__(self, jobs: Jobs, cursors: Cursors) -> None:
+        self._jobs, self._cursors = jobs, cursors
 
     @operation(
-        views,
         "POST",
         PATH,
         summary="Create many codes in a campaign",
@@ -80,15 +80,15 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs, InsufficientStorage),
     )
     def create_job(
-        brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
-    ) -> Response:
+        self, brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
+    ) -> Reply:
         """A worker creates the codes in the background.
 
         Codes can be reserved as soon as they are stored. If the worker dies, another one continues
         the job.
         """
         job, new = generate_codes(
-            jobs,
+            self._jobs,
             brand,
             campaign,
             count,
@@ -98,7 +98,6 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         return accept(brand, campaign, job, new=new)
 
     @operation(
-        views,
         "GET",
         PATH,
         summary="List a campaign's jobs",
@@ -108,16 +107,19 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         answers={200: Answer("A page of jobs.", responses.JobPage, headers=("Link",))},
         refusals=(BrandNotFound, CampaignNotFound),
     )
-    def list_jobs(brand: str, campaign: str, limit: int, cursor: str | None) -> Response:
+    def list_jobs(self, brand: str, campaign: str, limit: int, cursor: str | None) -> Reply:
         """Lists the jobs of a campaign, newest first."""
         listing = f"jobs/{brand}/{campaign}"
-        page = jobs.page(brand, campaign, cursors.decode(listing, cursor), limit)
-        return answer_page(
-            cursors, listing, page, lambda job: job.id, lambda job: job_object(brand, campaign, job)
+        page = self._jobs.page(brand, campaign, self._cursors.decode(listing, cursor), limit)
+        return reply_page(
+            self._cursors,
+            listing,
+            page,
+            lambda job: job.id,
+            lambda job: job_object(brand, campaign, job),
         )
 
     @operation(
-        views,
         "GET",
         f"{PATH}/{{job}}",
         summary="Show a job",
@@ -126,12 +128,11 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         answers={200: Answer("The job.", responses.JobObject)},
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound),
     )
-    def show_job(brand: str, campaign: str, job: str) -> Response:
+    def show_job(self, brand: str, campaign: str, job: str) -> Reply:
         """Returns the progress of a job. Codes that it counts as done are stored for good."""
-        return answer(job_object(brand, campaign, jobs.find(brand, campaign, job)))
+        return Reply(job_object(brand, campaign, self._jobs.find(brand, campaign, job)))
 
     @operation(
-        views,
         "DELETE",
         f"{PATH}/{{job}}",
         summary="Cancel a job",
@@ -142,8 +143,6 @@ def job_views(jobs: Jobs, cursors: Cursors) -> Blueprint:
         },
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound, Conflict),
     )
-    def delete_job(brand: str, campaign: str, job: str) -> Response:
+    def delete_job(self, brand: str, campaign: str, job: str) -> Reply:
         """Stops a job. A job that has ended in another way is a conflict."""
-        return answer(job_object(brand, campaign, cancel_job(jobs, brand, campaign, job)))
-
-    return views
+        return Reply(job_object(brand, campaign, cancel_job(self._jobs, brand, campaign, job)))

@@ -1,9 +1,8 @@
 """Reservations: one code for each user of a campaign."""
 
-from flask import Blueprint
-
-from service.api.answers import reservation_object
-from service.api.operation import Answer, Said, operation
+from service.api.operation import Answer, operation
+from service.api.reply import Reply
+from service.api.representations import reservation_object
 from service.api.schemas import requests, responses
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
@@ -35,27 +34,14 @@ def reserve(
 
 
 class ReservationViews:
-    """What the calls do, without HTTP around it."""
+    """The views of reservations."""
+
+    tag = "reservations"
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store, self._metrics = store, metrics
 
-    def put_reservation(self, brand: str, campaign: str, user: str) -> Said:
-        """Reserves a code for the user, who gets the same code whenever the call is repeated."""
-        reservation, new = reserve(self._store, self._metrics, brand, campaign, user)
-        return reservation_object(brand, campaign, user, reservation), 201 if new else 200
-
-    def show_reservation(self, brand: str, campaign: str, user: str) -> Said:
-        """Returns the user's reservation, and reserves nothing."""
-        reservation = reservations.show_reservation(self._store, brand, campaign, user)
-        return reservation_object(brand, campaign, user, reservation), 200
-
-
-def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
-    """Make the routes of the views over `store`."""
-    routes, views = Blueprint("reservations", __name__), ReservationViews(store, metrics)
-    operation(
-        routes,
+    @operation(
         "PUT",
         PATH,
         summary="Reserve a code for a user",
@@ -67,9 +53,13 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         plain=True,
-    )(views.put_reservation)
-    operation(
-        routes,
+    )
+    def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
+        """Reserves a code for the user, who gets the same code whenever the call is repeated."""
+        reservation, new = reserve(self._store, self._metrics, brand, campaign, user)
+        return Reply(reservation_object(brand, campaign, user, reservation), 201 if new else 200)
+
+    @operation(
         "GET",
         PATH,
         summary="Show a user's reservation",
@@ -78,5 +68,8 @@ def reservation_views(store: Store, metrics: Metrics) -> Blueprint:
         answers={200: Answer("The reservation.", responses.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
         plain=True,
-    )(views.show_reservation)
-    return routes
+    )
+    def show_reservation(self, brand: str, campaign: str, user: str) -> Reply:
+        """Returns the user's reservation, and reserves nothing."""
+        reservation = reservations.show_reservation(self._store, brand, campaign, user)
+        return Reply(reservation_object(brand, campaign, user, reservation))

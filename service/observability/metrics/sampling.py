@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.observability.metrics.instruments import Metrics
 
-EVERY_S = 1.0
+INTERVAL_S = 1.0
 
 Saturation = tuple[int, int, int, int]
 """Writes that wait; connections in use, idle, and allowed."""
@@ -29,6 +29,6 @@ def keep_sampling(
                 metrics.saturation(*look())
                 if lines := metrics.log_lines():
                     log.warning("log_lines_dropped", lines=lines)
-            time.sleep(EVERY_S)
+            time.sleep(INTERVAL_S)
 
     threading.Thread(target=sample, name="sampling", daemon=True).start()

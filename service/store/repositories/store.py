@@ -7,8 +7,8 @@ from service.domain.errors import NoCodesLeft
 from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
 from service.store.database import Database
 from service.store.repositories import codes, listings, pools
+from service.store.repositories.exhausted_pools import ExhaustedPools
 from service.store.repositories.reservations import Reservations
-from service.store.repositories.vain_requests import VainRequests
 from service.store.transaction import SQLWrites
 
 
@@ -19,7 +19,7 @@ class SQLStore(SQLWrites):
         """Keep everything in `database`, and make reservations as its engine does."""
         super().__init__(database, mint)
         self._reservations = reservations
-        self.vain = VainRequests(database)
+        self.exhausted_pools = ExhaustedPools(database)
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         return self._reservations.find(brand, campaign, user)
@@ -29,7 +29,7 @@ class SQLStore(SQLWrites):
     ) -> tuple[Reservation, bool]:
         reservation, new = self._reservations.reserve(brand, campaign, user, now)
         if reservation is None:
-            self.vain.note(brand, campaign)
+            self.exhausted_pools.record(brand, campaign)
             raise NoCodesLeft
         return reservation, new
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.observability.metrics.instruments import SLOW_S, Metrics
-from service.observability.slow_log import EVERY_S, SlowLog
+from service.observability.slow_log import INTERVAL_S, SlowLog
 
 
 class Log:
@@ -22,7 +22,7 @@ def test_the_first_is_told_and_then_the_slowest_of_many():
     for seconds in (0.4, 2.0, 0.5):
         slow_log("write", seconds)
     assert [("database_slow", {"operation": "read", "seconds": 0.3, "operations": 1})] == log.lines
-    now = EVERY_S
+    now = INTERVAL_S
     slow_log("read", 0.6)
     assert ("database_slow", {"operation": "write", "seconds": 2.0, "operations": 4}) == log.lines[
         -1

@@ -17,12 +17,12 @@ from service.call.body_state import RECORD
 from service.observability.request_log import Pseudonyms, RequestLog, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.arrivals import Arrivals
+from service.server.fast_path.calls import PlainCalls
+from service.server.fast_path.tasks import Tasks
 from service.server.http.head import read_head
 from service.server.http.receiving import Incoming
 from service.server.http.sending import Unsent
-from service.server.plain_calls import PlainCalls
 from service.server.refusing import known_of
-from service.server.tasks import Tasks
 from service.server.worker import ServiceWorker
 
 ROOM = 4

@@ -4,6 +4,7 @@ import contextvars
 
 import pytest
 
+from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
 from service.domain.errors import NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation, State
@@ -70,10 +71,10 @@ def called(view):
 
 def test_a_reservation_is_new_once_and_then_repeated(views_of, metrics):
     views = views_of(free=True)
-    assert ((SHOWN, 201), "new") == called(views.put_reservation)
-    assert ((SHOWN, 200), "repeated") == called(views.put_reservation)
+    assert (Reply(SHOWN, 201), "new") == called(views.put_reservation)
+    assert (Reply(SHOWN), "repeated") == called(views.put_reservation)
     assert ["new", "repeated"] == metrics.outcomes
-    assert ((SHOWN, 200), None) == called(views.show_reservation)
+    assert (Reply(SHOWN), None) == called(views.show_reservation)
 
 
 def test_where_no_code_is_left_it_is_counted_and_said(views_of, metrics):

@@ -1,4 +1,4 @@
-"""Plain requests: read from their bytes and answered without a general parser.
+"""Plain requests: read from their bytes without a general parser.
 
 What is read here is a small part of HTTP/1.1 (RFC 9112), which callers nearly always send: one
 head with nothing behind it, with fields that stand once and change nothing about the connection.
@@ -7,17 +7,14 @@ Whatever is not exactly so is left to gunicorn's parser, which knows the rest.
 
 import io
 import re
-import time
-from collections.abc import Callable
-from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gunicorn import SERVER, SERVER_SOFTWARE
+from gunicorn import SERVER_SOFTWARE
 from gunicorn.workers.gthread import TConn
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 MAX_HEAD = 8190
 """Bytes; longer heads go to gunicorn, which says what is too long."""
@@ -92,61 +89,8 @@ _ALWAYS: dict[str, Any] = {
 }
 
 
-def answer_plain(
-    app: "WSGIApplication", environ: "WSGIEnvironment", may_keep: Callable[[], bool]
-) -> tuple[bytes, bool]:
-    """Have an application answer a request.
-
-    Args:
-        app: Says in a Content-Length how long its answer is.
-        environ: The request.
-        may_keep: Tells, once there is an answer, whether the connection may stay open.
-
-    Returns:
-        The answer as gunicorn would write it, and whether it says that the connection stays open.
-
-    Raises:
-        ValueError: A header field has more than one line.
-        Exception: Whatever the application raised.
-    """
-    started: list[Any] = []
-
-    def start_response(
-        status: str, fields: list[tuple[str, str]], _exc_info: object = None, /
-    ) -> Callable[[bytes], Any]:
-        started[:] = status, fields
-        return _not_supported
-
-    parts = app(environ, start_response)
-    try:
-        body = b"".join(parts)
-    finally:
-        if close := getattr(parts, "close", None):
-            close()
-    keep = may_keep()
-    lines = [f"{name}: {value}" for name, value in started[1]]
-    head = (
-        f"HTTP/1.1 {started[0]}\r\nServer: {SERVER}\r\nDate: {_date(int(time.time()))}\r\n"
-        f"Connection: {'keep-alive' if keep else 'close'}\r\n" + "\r\n".join(lines)
-    )
-    if head.count("\n") != len(lines) + 3:
-        raise ValueError("a header field has more than one line")
-    return head.encode("latin-1") + b"\r\n\r\n" + body, keep
-
-
-def _not_supported(_: bytes) -> None:
-    """Refuse what PEP 3333 has for old frameworks."""
-    raise NotImplementedError
-
-
 @lru_cache(maxsize=256)
 def _key(name: str) -> str:
     """Write a field's name as WSGI has it."""
     key = name.upper().replace("-", "_")
     return key if key in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{key}"
-
-
-@lru_cache(maxsize=1)
-def _date(second: int) -> str:
-    """Write the time (RFC 9110, section 5.6.7), once a second."""
-    return formatdate(second, usegmt=True)

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from service.api.express import Express
 from service.app import create_app, services_of
 from service.container import build
-from service.observability.request_log import RequestLogging
+from service.server.fast_path.dispatch import FastPath
+from service.server.fast_path.entry import install
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
 from tests.creating import add_codes
@@ -46,8 +46,9 @@ GOOD = ("Authorization", TOKENS["good"])
 def served(tmp_path_factory):
     """An application with one brand, whose codes are soon gone, and what it logs."""
     log = Lines()
-    url = f"sqlite:///{tmp_path_factory.mktemp('express')}/discount.db"
+    url = f"sqlite:///{tmp_path_factory.mktemp('both-ways')}/discount.db"
     app = create_app(build(Settings(database_url=url, jwt_secret=SECRET), log_stream=log))
+    install(app)
     storage = services_of(app).storage
     upgrade(storage.database)
     add_codes(storage.store, "brand1", "default", 3, lambda n: [f"CODE{i}" for i in range(n)], 0)
@@ -59,16 +60,10 @@ def ask(served: tuple[Flask, Lines], by: str, **request):
     """Ask by one of the ways; return all that the caller and operations are told."""
     app, log = served
     log.forget()
-    outermost = app.wsgi_app
-    assert isinstance(outermost, RequestLogging)
-    express = outermost.app
-    assert isinstance(express, Express)
-    try:
-        if by == "flask":
-            outermost.app = express.app
-        body, status, headers = run_wsgi_app(app.wsgi_app, environ(**request))
-    finally:
-        outermost.app = express
+    fast_path = app.wsgi_app
+    assert isinstance(fast_path, FastPath)
+    way = fast_path.app if by == "flask" else fast_path
+    body, status, headers = run_wsgi_app(way, environ(**request))
     (line,) = [json.loads(line) for line in log.text.splitlines()]
     for varies in ("timestamp", "duration_ms"):
         del line[varies]
@@ -135,8 +130,8 @@ def test_whatever_is_asked_both_ways_say_the_same(
     path = call[1].format(brand=brand, campaign=campaign, user=user) + end
     headers = [("Authorization", TOKENS[who]), *more]
     request = {"method": method or call[0], "path": path, "query": query, "headers": headers}
-    ask(served, "express", **request)
-    assert ask(served, "flask", **request) == ask(served, "express", **request)
+    ask(served, "fast path", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @pytest.mark.parametrize("query", ["", *ODD_QUERIES])
@@ -144,8 +139,8 @@ def test_whatever_is_asked_both_ways_say_the_same(
 def test_whatever_the_query_both_ways_say_the_same(served, method, path, query):
     path = path.format(brand="brand1", campaign="default", user="user1")
     request = {"method": method, "path": path, "query": query, "headers": [GOOD]}
-    ask(served, "express", **request)
-    assert ask(served, "flask", **request) == ask(served, "express", **request)
+    ask(served, "fast path", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @pytest.mark.parametrize("place", ["brand", "campaign", "user"])
@@ -154,7 +149,7 @@ def test_whatever_the_name_both_ways_say_the_same(served, place, name):
     usual = {"brand": "brand1", "campaign": "default", "user": "user1"}
     path = RESERVATION.format(**{**usual, place: name})
     request = {"method": "GET", "path": path, "headers": [GOOD]}
-    assert ask(served, "flask", **request) == ask(served, "express", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @pytest.mark.parametrize("who", TOKENS)
@@ -165,8 +160,8 @@ def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
         "path": path.format(brand="brand1", campaign="default", user="user1"),
         "headers": [("Authorization", TOKENS[who])],
     }
-    ask(served, "express", **request)
-    assert ask(served, "flask", **request) == ask(served, "express", **request)
+    ask(served, "fast path", **request)
+    assert ask(served, "flask", **request) == ask(served, "fast path", **request)
 
 
 @on_sqlite

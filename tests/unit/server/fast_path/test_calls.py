@@ -8,9 +8,9 @@ import pytest
 
 from service.call import deadlines
 from service.domain.errors import Unavailable
-from service.server import plain_calls
-from service.server.plain_calls import PlainCalls
-from service.server.tasks import Tasks, TaskSignals
+from service.server.fast_path import calls as plain_calls
+from service.server.fast_path.calls import PlainCalls
+from service.server.fast_path.tasks import Tasks, TaskSignals
 from service.store.signals import Signal
 
 HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.server.tasks import Tasks, TaskSignals
+from service.server.fast_path.tasks import Tasks, TaskSignals
 from service.store.signals import ThreadSignal
 
 SOON_S = 10.0

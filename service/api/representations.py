@@ -1,31 +1,10 @@
-"""From the domain's nouns to JSON, and from JSON to responses."""
+"""How the domain's nouns look as JSON."""
 
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
-
-import orjson
-from flask import Response, request
 
 from service.domain.model import Brand, Campaign, Code, Counts, Reservation
 from service.formats.columns import CODE_COLUMNS
 from service.formats.timestamps import timestamp
-
-JSON = "application/json"
-NOT_CACHED = ("Cache-Control", "no-store")
-"""On every answer of the API: they hold secrets, and a GET reserves."""
-
-
-def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Make a JSON response, which no cache may keep."""
-    response = Response(as_json(content), status, headers, mimetype=JSON)
-    response.headers.set(*NOT_CACHED)
-    return response
-
-
-def as_json(content: Any) -> bytes:
-    """Write JSON, with an end of line for people with curl."""
-    return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def reservation_object(
@@ -66,8 +45,3 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
 def with_counts(shown: dict[str, Any], counts: Counts) -> dict[str, Any]:
     """Add how many codes are in each state."""
     return {**shown, "counts": {state.value: count for state, count in counts.items()}}
-
-
-def request_path() -> str:
-    """Return the path of the current request, percent-encoded (RFC 3986, section 2.1)."""
-    return quote(request.path, safe="/!$&'()*+,;=:@~")

@@ -13,9 +13,10 @@ from gunicorn.workers.gthread import TConn
 
 from service.call import deadlines
 from service.domain.errors import ServiceError, Unavailable
+from service.server.answering_in_loop import Worker, answer_in_loop
 from service.server.arrivals import MAX_RECEIVED
-from service.server.http.plain import answer_plain, read_plain
-from service.server.tasks import Tasks
+from service.server.fast_path.request import read_plain
+from service.server.fast_path.tasks import Tasks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -29,22 +30,13 @@ OF_A_CALL = 4096
 """Bytes of memory that a call takes beside its head, nearly."""
 
 
-class Worker(Protocol):
-    """Who has the connections, and the event loop."""
+class FastWorker(Worker, Protocol):
+    """A worker that can refuse a call."""
 
-    wsgi: Any
-
-    def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered."""
-
-    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
-        """Send an answer without waiting for the client, then keep the connection or end it."""
+    method_queue: Any
 
     def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
         """Answer a request that is not begun, and end its connection."""
-
-    def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
-        """Answer a request that failed outside the application."""
 
 
 class _Call(NamedTuple):
@@ -69,7 +61,7 @@ class PlainCalls:
 
     def __init__(
         self,
-        worker: Worker,
+        worker: FastWorker,
         tasks: Tasks,
         looks_plain: Callable[[bytes], bool],
         limit: int = MAX_RECEIVED,
@@ -117,14 +109,8 @@ class PlainCalls:
 
     def _answer(self, call: _Call) -> None:
         """Answer a call, and never wait for the client."""
-        worker, conn = self._worker, call.conn
         deadlines.begin(call.arrived)
-        try:
-            answer, keep = answer_plain(worker.wsgi, call.environ, worker.may_keep)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-            worker.fail(conn, error, call.environ)
-        else:
-            worker.deliver(conn, answer, keep=keep)
+        answer_in_loop(self._worker, call.conn, call.environ, self._worker.may_keep)
         self._memory -= call.size
 
 

@@ -1,7 +1,6 @@
 """Plain requests: read as gunicorn reads them, or not at all."""
 
 from types import SimpleNamespace
-from wsgiref.headers import Headers
 
 import pytest
 from gunicorn.config import Config
@@ -9,8 +8,8 @@ from gunicorn.http.wsgi import create
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from service.server.fast_path.request import MAX_HEAD, read_plain
 from service.server.http.head import read_head
-from service.server.http.plain import MAX_HEAD, answer_plain, read_plain
 
 CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567), server=("10.1.2.4", 5000))
 FETCH = (
@@ -158,50 +157,3 @@ def test_a_request_with_any_bytes_in_it_is_read_as_gunicorn_reads_it(some, at, g
 )
 def test_what_is_not_quite_plain_is_left_to_gunicorn(held):
     assert read_plain(held, CONNECTION) is None
-
-
-def answered(app, *, keep=True):
-    """Return the status line, the fields and the body of an answer."""
-    answer, kept = answer_plain(app, {}, lambda: keep)
-    assert keep == kept
-    head, body = answer.split(b"\r\n\r\n", 1)
-    line, *fields = head.decode().split("\r\n")
-    pairs = [field.partition(": ") for field in fields]
-    return line, Headers([(name, value) for name, _, value in pairs]), body
-
-
-def test_an_answer_is_written_as_gunicorn_writes_it():
-    def app(_environ, start_response):
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])
-        return [b"ab", b"cd"]
-
-    line, fields, body = answered(app)
-    assert ("HTTP/1.1 200 OK", b"abcd") == (line, body)
-    assert ("text/plain", "4") == (fields["content-type"], fields["content-length"])
-    assert ("gunicorn", "keep-alive") == (fields["server"], fields["connection"])
-    assert fields["date"].endswith(" GMT")
-    assert "close" == answered(app, keep=False)[1]["connection"]
-
-
-def test_what_the_application_opened_is_closed():
-    closed = []
-
-    class Parts(list[bytes]):
-        def close(self):
-            closed.append(True)
-
-    def app(_environ, start_response):
-        start_response("200 OK", [("Content-Length", "1")])
-        return Parts([b"a"])
-
-    answered(app)
-    assert [True] == closed
-
-
-def test_a_field_of_two_lines_is_not_written():
-    def app(_environ, start_response):
-        start_response("200 OK", [("X-Request-ID", "a\r\nSet-Cookie: b")])
-        return [b""]
-
-    with pytest.raises(ValueError, match="more than one line"):
-        answered(app)

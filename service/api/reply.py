@@ -1,0 +1,35 @@
+"""What a call is answered with, before it is known which way the answer goes."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+NOT_CACHED = ("Cache-Control", "no-store")
+"""On every answer of the API: they hold secrets, and a GET reserves."""
+
+Fields = list[tuple[str, str]]
+"""The header fields of an answer."""
+
+
+class Reply(NamedTuple):
+    """A JSON answer, which no cache may keep."""
+
+    content: Any
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = ()
+    media_type: str = JSON
+
+    def encoded(self) -> tuple[bytes, Fields]:
+        """Return the body, with an end of line for people with curl, and all header fields."""
+        body = orjson.dumps(self.content, option=orjson.OPT_APPEND_NEWLINE)
+        length = ("Content-Length", str(len(body)))
+        return body, [*self.headers, ("Content-Type", self.media_type), length, NOT_CACHED]
+
+
+def encoded_path(path: str) -> str:
+    """Return a path percent-encoded (RFC 3986, section 2.1)."""
+    return quote(path, safe="/!$&'()*+,;=:@~")

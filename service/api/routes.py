@@ -1,0 +1,107 @@
+"""The way of most calls: Flask finds the route, and the operation's schemas read the request."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from flask import Flask, Response, request
+from marshmallow import Schema
+from werkzeug.routing import Rule
+
+from service.api.operation import Operation
+from service.api.parsing import StrictParser
+from service.api.pipeline import begin, perform, refuse_odd_slashes
+from service.api.reply import Reply
+from service.auth.authentication import authenticated, is_open
+from service.auth.bearer import Authenticate
+from service.domain.errors import InternalError
+
+_OPERATIONS = "discount-operations"
+_PARSER = StrictParser()
+
+
+class OperationRule(Rule):
+    """A route without extras: no HEAD beside a GET that changes state."""
+
+    def __init__(self, *args: Any, head: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not head and self.methods:
+            self.methods.discard("HEAD")
+
+
+def serve_operations(
+    app: Flask, operations: Iterable[Operation], authenticate: Authenticate
+) -> None:
+    """Serve operations, and let nobody without a token reach anything else that is not open.
+
+    Default deny: an unknown path answers nobody without a token, and a view that is neither an
+    operation nor open lets nobody in.
+    """
+    views = {}
+    app.url_rule_class = OperationRule
+    app.extensions[_OPERATIONS] = operations = tuple(operations)
+    for each in operations:
+        endpoint = f"{each.tag}.{each.id}"
+        views[endpoint] = view = _view(each, authenticate)
+        rule = re.sub(r"\{(\w+)\}", r"<\1>", each.path)
+        app.add_url_rule(rule, endpoint, view, methods=[each.method], head=each.head)
+
+    @app.before_request
+    def guard() -> None:
+        if request.endpoint in views:
+            return  # `perform` does all of this
+        rule = request.url_rule
+        begin(template(rule.rule) if rule else None, request.environ)
+        if not is_open(request.path):
+            authenticated(request.environ, authenticate)
+            if request.endpoint is not None:
+                raise InternalError
+        refuse_odd_slashes(request.environ)
+
+
+def served_operations(app: Flask) -> Iterable[Operation]:
+    """Return the operations that an application serves."""
+    operations: Iterable[Operation] = app.extensions[_OPERATIONS]
+    return operations
+
+
+def response_of(reply: Reply) -> Response:
+    """Write a reply as a response of Flask's."""
+    body, fields = reply.encoded()
+    return Response(body, reply.status, fields)
+
+
+def _view(operation: Operation, authenticate: Authenticate) -> Callable[..., Response]:
+    """Return what Flask calls for an operation."""
+    sources = tuple(_sources(operation))
+
+    def read() -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for location, schema in sources:
+            arguments |= _PARSER.parse(schema, request, location=location)
+        return arguments
+
+    def view(**path: str) -> Response:
+        result = perform(operation, request.environ, authenticate, path.get("brand"), read)
+        return response_of(result) if isinstance(result, Reply) else result
+
+    return view
+
+
+def _sources(operation: Operation) -> Iterator[tuple[str, Schema]]:
+    """Return where the arguments of an operation stand in a request, and how they are read."""
+    for location, schema in (
+        ("path", operation.parameters),
+        ("query", operation.query),
+        ("headers", operation.header),
+        ("json", operation.body),
+    ):
+        if schema:
+            yield location, schema()
+
+
+@cache
+def template(rule: str) -> str:
+    """Write a rule of Flask's as the contract does, with parameters in braces."""
+    return re.sub(r"<(?:[^:>]*:)?(\w+)>", r"{\1}", rule)

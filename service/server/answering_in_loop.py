@@ -1,0 +1,100 @@
+"""Answering a request in the event loop, which never waits for the client."""
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gunicorn import SERVER
+from gunicorn.workers.gthread import TConn
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+
+class Worker(Protocol):
+    """Who has the connections, and the event loop."""
+
+    wsgi: Any
+
+    def may_keep(self) -> bool:
+        """Say whether a connection may stay open once it is answered."""
+
+    def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
+        """Send an answer without waiting for the client, then keep the connection or end it."""
+
+    def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
+        """Answer a request that failed outside the application."""
+
+
+def answer_in_loop(
+    worker: Worker, conn: TConn, environ: "WSGIEnvironment", may_keep: Callable[[], bool]
+) -> None:
+    """Have the application of a worker answer a request.
+
+    Args:
+        worker: It has the connection.
+        conn: Where the request came from.
+        environ: The request.
+        may_keep: Tells, once there is an answer, whether the connection may stay open.
+    """
+    try:
+        answer, keep = answer_in_memory(worker.wsgi, environ, may_keep)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
+        worker.fail(conn, error, environ)
+    else:
+        worker.deliver(conn, answer, keep=keep)
+
+
+def answer_in_memory(
+    app: "WSGIApplication", environ: "WSGIEnvironment", may_keep: Callable[[], bool]
+) -> tuple[bytes, bool]:
+    """Have an application answer a request.
+
+    Args:
+        app: Says in a Content-Length how long its answer is.
+        environ: The request.
+        may_keep: Tells, once there is an answer, whether the connection may stay open.
+
+    Returns:
+        The answer as gunicorn would write it, and whether it says that the connection stays open.
+
+    Raises:
+        ValueError: A header field has more than one line.
+        Exception: Whatever the application raised.
+    """
+    started: list[Any] = []
+
+    def start_response(
+        status: str, fields: list[tuple[str, str]], _exc_info: object = None, /
+    ) -> Callable[[bytes], Any]:
+        started[:] = status, fields
+        return _not_supported
+
+    parts = app(environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        if close := getattr(parts, "close", None):
+            close()
+    keep = may_keep()
+    lines = [f"{name}: {value}" for name, value in started[1]]
+    head = (
+        f"HTTP/1.1 {started[0]}\r\nServer: {SERVER}\r\nDate: {_date(int(time.time()))}\r\n"
+        f"Connection: {'keep-alive' if keep else 'close'}\r\n" + "\r\n".join(lines)
+    )
+    if head.count("\n") != len(lines) + 3:
+        raise ValueError("a header field has more than one line")
+    return head.encode("latin-1") + b"\r\n\r\n" + body, keep
+
+
+def _not_supported(_: bytes) -> None:
+    """Refuse what PEP 3333 has for old frameworks."""
+    raise NotImplementedError
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """Write the time (RFC 9110, section 5.6.7), once a second."""
+    return formatdate(second, usegmt=True)

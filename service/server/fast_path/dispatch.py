@@ -1,0 +1,142 @@
+"""Dispatch before Flask: plain calls need nothing of a framework.
+
+Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
+operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. What is
+not plain (a query, a name that is no name or beyond ASCII) goes to Flask, untouched.
+`docs/adr/0009-plain-calls.md` says what it saves.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from service.api.operation import Operation
+from service.api.pipeline import perform
+from service.api.reply import Reply, encoded_path
+from service.api.schemas.fields import Name
+from service.container import Services
+from service.domain.names import is_name
+from service.observability.request_log import RequestLogging
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+_CALL = "discount.plain_call"
+"""Where, in a WSGI environment, stands which plain call a request is."""
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class PlainCall(NamedTuple):
+    """A call whose path names everything that it needs."""
+
+    operation: Operation
+    arguments: Mapping[str, str]
+
+
+class Route(NamedTuple):
+    """The paths of an operation."""
+
+    operation: Operation
+    pattern: re.Pattern[str]
+    longest: Mapping[str, int]
+    """Most characters of each name."""
+    defaults: Mapping[str, str]
+    """What the view gets where there is no query."""
+
+    def match(self, path: str) -> PlainCall | None:
+        """Return the call, if the path is one of these."""
+        found = self.pattern.fullmatch(path)
+        if found is None:
+            return None
+        names = found.groupdict()
+        if all(is_name(text, self.longest[name]) for name, text in names.items()):
+            return PlainCall(self.operation, {**self.defaults, **names})
+        return None
+
+
+class FastPath:
+    """A WSGI middleware that answers plain calls, and hands all else on.
+
+    Args:
+        app: Answers all else.
+        operations: All that there are; those that are plain get a shorter way.
+        services: What both ways are made of.
+    """
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        operations: Iterable[Operation],
+        services: Services,
+    ) -> None:
+        self.app = app
+        self._authenticate, self._problems = services.authenticate, services.problems
+        self._logged = RequestLogging(self._answer, services.requests)
+        self._routes: dict[str, list[Route]] = {}
+        for each in operations:
+            if each.plain:
+                self._routes.setdefault(each.method, []).append(_route(each))
+        lines = [
+            f"{method} {re.sub(_PARAMETER, '[^/ ?]+', route.operation.path)} HTTP/1\\.1\r\n"
+            for method, routes in self._routes.items()
+            for route in routes
+        ]
+        self._lines = re.compile("|".join(lines).encode())
+
+    def looks_plain(self, head: bytes) -> bool:
+        """Say from its first line whether a request may be one of the plain ones."""
+        return self._lines.match(head) is not None
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request."""
+        call = self._plain_call(environ)
+        if call is None:
+            return self.app(environ, start_response)
+        environ[_CALL] = call
+        return self._logged(environ, start_response)
+
+    def _plain_call(self, environ: "WSGIEnvironment") -> PlainCall | None:
+        path: str = environ["PATH_INFO"]
+        if path.isascii() and not environ.get("QUERY_STRING"):
+            for route in self._routes.get(environ["REQUEST_METHOD"], ()):
+                call = route.match(path)
+                if call is not None:
+                    return call
+        return None
+
+    def _answer(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        operation, arguments = environ[_CALL]
+        try:
+            brand = arguments["brand"]
+            result = perform(operation, environ, self._authenticate, brand, lambda: arguments)
+            reply = cast("Reply", result)  # as plain views have no stream
+            body, fields = reply.encoded()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is written there
+            reply = self._problems.write(error, encoded_path(environ["PATH_INFO"]))
+            body, fields = reply.encoded()
+        start_response(_line(reply.status), fields)
+        return (body,)
+
+
+def _route(operation: Operation) -> Route:
+    """Read from an operation what its plain calls look like."""
+    names: dict[str, Any] = operation.parameters().fields if operation.parameters else {}
+    return Route(
+        operation=operation,
+        pattern=re.compile(re.sub(_PARAMETER, r"(?P<\1>[^/]+)", operation.path)),
+        longest={name: field.longest for name, field in names.items() if isinstance(field, Name)},
+        defaults=operation.query().load({}),
+    )
+
+
+@cache
+def _line(status: int) -> str:
+    """Write a status as Flask does."""
+    return f"{status} {HTTPStatus(status).phrase.upper()}"
