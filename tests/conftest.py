@@ -17,7 +17,8 @@ from service.app import services_of
 from service.settings import Settings
 from service.store.database import Database
 from service.store.repositories.store import SQLStore
-from tests.installation import (
+from tests.plugins.scheduling import LONGEST, FileScheduling
+from tests.support.installation import (
     Installation,
     Lines,
     application,
@@ -26,10 +27,9 @@ from tests.installation import (
     new_database,
     settings_for,
 )
-from tests.scheduling import LONGEST, FileScheduling
-from tests.tokens import bearer
+from tests.support.tokens import bearer
 
-pytest_plugins = ["tests.leftovers", "tests.system_packages"]
+pytest_plugins = ["tests.plugins.leftovers", "tests.plugins.system_packages"]
 
 # The same examples every time, so that no change is blamed for another's bug, and none fails for
 # being slow on a busy machine. HYPOTHESIS_PROFILE=long looks for new ones, for long.

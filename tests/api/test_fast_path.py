@@ -17,11 +17,11 @@ from service.server.fast_path.dispatch import FastPath
 from service.server.fast_path.entry import install
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
-from tests.creating import add_codes
-from tests.engines import on_sqlite
-from tests.examples import examples
-from tests.installation import Lines, application
-from tests.tokens import SECRET, token
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+from tests.support.examples import examples
+from tests.support.installation import Lines, application
+from tests.support.tokens import SECRET, token
 
 FETCH = "/v1/discount/fetch/{brand}/{user}"
 RESERVATION = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from service.auth.tokens import MAX_TOKEN
-from tests.installation import application
-from tests.tokens import SECRET, claims, forged, part, signed, token
+from tests.support.installation import application
+from tests.support.tokens import SECRET, claims, forged, part, signed, token
 
 RSA = rsa.generate_private_key(65537, 2048)
 STRANGER = rsa.generate_private_key(65537, 2048)

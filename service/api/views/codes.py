@@ -17,15 +17,18 @@ from service.domain.errors import (
     CodeNotFound,
     CodeSpaceExhausted,
     Conflict,
+    InputError,
     InsufficientStorage,
+    InvalidRequest,
     TooManyMisses,
 )
 from service.domain.model import Code, State
 from service.observability.metrics.instruments import Metrics
 from service.observability.request_log import current_record
 from service.usecases.codes import MAX_PER_CALL, create_codes
-from service.usecases.ports.store import Store
+from service.usecases.ports.store import Store, UnknownPosition
 
+GONE = InputError("/cursor", "The item that the cursor refers to no longer exists.")
 CODES_ANSWER = Answer(
     f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
     {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PER_CALL},
@@ -100,9 +103,11 @@ class CodeViews:
     ) -> Reply:
         """Lists the codes in a stable order, including secret codes that no user has yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
-        page = self._store.codes(
-            brand, campaign, state, self._cursors.decode(listing, cursor), limit
-        )
+        after = self._cursors.decode(listing, cursor)
+        try:
+            page = self._store.codes(brand, campaign, state, after, limit)
+        except UnknownPosition as error:
+            raise InvalidRequest([GONE]) from error
         return reply_page(self._cursors, listing, page, _key, code_object)
 
     @operation(

@@ -15,7 +15,7 @@ from service.auth.keys.jwks import Key, KeySet
 from service.auth.token_cache import LEEWAY_S
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
-from tests.tokens import SECRET, Keys, claims, forged, signed, token
+from tests.support.tokens import SECRET, Keys, claims, forged, signed, token
 
 KEYS: KeySet = {None: Key(None, "HS256", SECRET.encode())}
 VERIFIER = Verifier(Keys(KEYS), "discount", "discount")

@@ -13,7 +13,7 @@ from service.auth.keys.loading import load_keys
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
 from service.settings import Settings, SettingsError
-from tests.tokens import SECRET, Keys, claims
+from tests.support.tokens import SECRET, Keys, claims
 
 RSA, OTHER_RSA = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 EC = ec.generate_private_key(ec.SECP256R1())

@@ -12,7 +12,7 @@ from service.auth.keys.jwks import Key
 from service.auth.keys.loading import development_secret, load_keys, read_keys_file
 from service.auth.tokens import issue_token
 from service.settings import Settings, SettingsError
-from tests.tokens import SECRET
+from tests.support.tokens import SECRET
 
 OCT = {"kty": "oct", "kid": "o1", "k": jwt.utils.base64url_encode(SECRET.encode()).decode()}
 

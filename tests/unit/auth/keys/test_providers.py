@@ -21,8 +21,8 @@ from service.auth.keys.providers import RefreshIntervals, RemoteKeys
 from service.auth.keys.shared_document import SharedDocument
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated, Unavailable
-from tests.issuer import Issuer, answer, serving
-from tests.running import free_port
+from tests.support.issuer import Issuer, answer, serving
+from tests.support.running import free_port
 
 FAST = RefreshIntervals(refresh_s=0.1, on_demand_s=0.05, retry_s=0.02)
 ON_DEMAND = RefreshIntervals(refresh_s=60, on_demand_s=0.2)
