@@ -58,7 +58,7 @@ class DiscountViews:
         answers={200: Answer("The user's code.", responses.DiscountCode)},
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         head=False,
-        plain=True,
+        fast_path=True,
     )
     def get_v1_discount_fetch__brand___user_(self, brand: str, user: str, campaign: str) -> Reply:
         """Returns the user's code, and reserves one if the user has none.

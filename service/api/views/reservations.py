@@ -52,7 +52,7 @@ class ReservationViews:
             200: Answer("An existing reservation; nothing was changed.", responses.Reservation),
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
-        plain=True,
+        fast_path=True,
     )
     def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """Reserves a code for the user, who gets the same code whenever the call is repeated."""
@@ -67,7 +67,7 @@ class ReservationViews:
         parameters=requests.ReservationPath,
         answers={200: Answer("The reservation.", responses.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
-        plain=True,
+        fast_path=True,
     )
     def show_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """Returns the user's reservation, and reserves nothing."""
