@@ -78,14 +78,14 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     FROM meanwhile makes the copy fail. TO must have no rows; the tables are made. It is one
     transaction: until the end TO is as it was, and an interrupted copy leaves nothing behind.
     """
-    from service.cli.progress import shown_progress
+    from service.cli.progress import Progress, TableProgress
     from service.store.maintenance.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
     require_source(urls[0])
     try:
-        with shown_progress() as report:
-            rows = copy(*urls, report, restart=restart)
+        with Progress() as progress:
+            rows = copy(*urls, TableProgress(progress), restart=restart)
     except MaintenanceError:
         raise
     except Exception as error:
