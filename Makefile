@@ -95,16 +95,16 @@ format: install ## Rewrite the code as the linter wants it
 	$(VENV)/ruff format .
 
 drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
-	$(VENV)/python -m tests.history.drill
+	$(VENV)/python -m tests.tools.history.drill
 
 bench: install-bench ## Measure beside what others would build; most of an hour (ROUNDS=, SECONDS=)
-	$(VENV)/python -m tests.load --rounds $(or $(ROUNDS),9) --seconds $(or $(SECONDS),4)
+	$(VENV)/python -m tests.tools.load --rounds $(or $(ROUNDS),9) --seconds $(or $(SECONDS),4)
 
 bench-quick: install-bench ## The same in three minutes, with smaller pools
-	$(VENV)/python -m tests.load --quick --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),0.6)
+	$(VENV)/python -m tests.tools.load --quick --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),0.6)
 
 bench-growth: install-bench ## What calls of the store cost in pools of up to 10 M codes (LARGEST=)
-	$(VENV)/python -m tests.load.growth --largest $(or $(LARGEST),10000000)
+	$(VENV)/python -m tests.tools.load.growth --largest $(or $(LARGEST),10000000)
 
 install-bench: install
 	@$(VENV)/pip --quiet --disable-pip-version-check install --require-hashes \
@@ -112,16 +112,16 @@ install-bench: install
 		echo "Not everything could be installed: the table will say what was not measured." >&2
 
 bench-bulk: install ## Measure bulk work beside the limit of each engine (COUNT=1000000)
-	$(VENV)/python -m tests.load.bulk --count $(or $(COUNT),1000000)
+	$(VENV)/python -m tests.tools.load.bulk --count $(or $(COUNT),1000000)
 
 monitor: install ## Watch the service on this machine with Prometheus and Alertmanager
-	$(VENV)/python -m tests.monitoring.stack
+	$(VENV)/python -m tests.tools.monitoring.stack
 
 alert-drill: install ## Cause every fault and wait for its alert, as long as that takes (DRILL_FACTOR=1)
-	$(VENV)/python -m tests.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
+	$(VENV)/python -m tests.tools.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
 
 attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed
-	$(VENV)/python -m tests.attack --seconds $(or $(SECONDS),4)
+	$(VENV)/python -m tests.tools.attack --seconds $(or $(SECONDS),4)
 
 run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox
@@ -144,7 +144,7 @@ lock: ## Renew the locks (needs uv)
 		--no-header --group sbom --output-file config/requirements-sbom.txt
 
 smoke: install ## Run what deploy/k8s renders, by podman (as root, on Debian)
-	PATH="$$PATH:/usr/sbin" $(VENV)/python -m tests.smoke.run
+	PATH="$$PATH:/usr/sbin" $(VENV)/python -m tests.tools.smoke.run
 
 sbom: ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
 	@$(PYTHON) .ci/install.py sbom

@@ -12,17 +12,10 @@ from sqlalchemy import Connection, Select
 
 from service.domain.model import Millis, State
 from service.usecases.keys import JobKey, Pool
+from service.usecases.ports.chunk import Part
 
 OPTION = "discount_dialect"
 """Execution option of every connection of a `Database`: its dialect."""
-
-
-class Part(NamedTuple):
-    """Codes from number `at` on, of `total` that are made in parts."""
-
-    at: int
-    total: int
-    size: int
 
 
 class Session(NamedTuple):

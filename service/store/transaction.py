@@ -12,12 +12,11 @@ from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.store.database import Database, Result
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
-from service.store.imports.tasks import is_storing
 from service.store.jobs import rows as jobs
 from service.store.repositories import pools, stored_answers
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports.transaction import StoredAnswer, Transaction
+from service.usecases.ports.transaction import JobCursor, StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
 """The lock of whoever takes a part of a budget of imports: "imports" in ASCII."""
@@ -118,8 +117,8 @@ class SQLTransaction:
     def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
         return jobs.find_job(self._connection, pool, job_id, lock=lock)
 
-    def is_storing(self, pool: Pool, job_id: str) -> bool:
-        return is_storing(self._connection, pool, job_id)
+    def job_cursor(self, pool: Pool, job_id: str) -> JobCursor:
+        return jobs.find_cursor(self._connection, pool, job_id)
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
         jobs.finish(self._connection, key, state, detail, self.now)

@@ -21,6 +21,8 @@ NO_BRAND = 0
 """Stands for a brand that is not there yet."""
 MAKE_ROOM_WITHIN_S = 0.5
 """How long a caller waits while room is made for its list."""
+ORPHANED_AFTER_MS = 60 * 60 * 1000
+"""After so long without another block, a file without a job is what a crash left."""
 Result = TypeVar("Result")
 
 

@@ -19,6 +19,8 @@ from service.usecases.ports.imports import Imports
 
 BLOCKS_AT_ONCE = 4
 """How many blocks are kept in one step."""
+DROP_WITHIN_S = 1.0
+"""How long the caller of a refused list waits while it is deleted; workers purge the rest."""
 _UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
 
 
@@ -134,7 +136,7 @@ def receive(
                 number, held = number + len(held), []
         return intake.received(file)
     except BaseException:
-        imports.drop(file)
+        imports.drop(file, DROP_WITHIN_S)
         raise
 
 
@@ -188,7 +190,7 @@ def import_codes(
         job, new = ask(Order(JobKind.IMPORT, received.lines, requested_by, parameters))
     finally:
         if file is not None and not new:
-            imports.drop(file)
+            imports.drop(file, DROP_WITHIN_S)
     return job, new
 
 

@@ -9,6 +9,8 @@ from service.domain.model import AnswerKind, Idempotency
 from service.domain.wording import counted
 from service.usecases.codes import campaign_for_codes
 from service.usecases.idempotency import replay
+from service.usecases.import_pipeline.state import is_storing
+from service.usecases.job_kinds import STATE_VERSION
 from service.usecases.keys import FileKey, JobKey, Pool
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.jobs import Jobs
@@ -170,7 +172,9 @@ def _refuse_storing(tx: Transaction, pool: Pool, found: Job) -> None:
     """
     if found.kind != JobKind.IMPORT or found.finished_at is not None:
         return
-    if tx.is_storing(pool, found.id):
+    version, cursor = tx.job_cursor(pool, found.id)
+    # What a newer version has written may say so, for all that this one knows.
+    if version > STATE_VERSION or is_storing(cursor):
         raise Conflict("Every row was good, and the codes are being stored.")
 
 

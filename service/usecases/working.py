@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from service.domain.errors import CodeSpaceExhausted, Unavailable
+from service.usecases.job_kinds import PAUSED
 from service.usecases.keys import JobKey
 from service.usecases.pacing import Pace
 from service.usecases.ports.clock import Clock, system_clock
@@ -148,7 +149,7 @@ class Worker:
             except SpaceLow as error:
                 self.observer.waits(lease.key, error, rest)
                 with suppress(Unavailable):
-                    self.work.pause(lease, self.clock())
+                    self.work.pause(lease, PAUSED, self.clock())
                 self.upkeep()
                 if self.wait(rest):
                     return None

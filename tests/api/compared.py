@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from service.app import services_of
 from service.store.maintenance.verify import verify
 from tests.api.model import DEFAULT, Caller, Model, Refused
-from tests.tokens import bearer
+from tests.support.tokens import bearer
 
 
 def segment(name: str) -> str:

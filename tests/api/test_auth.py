@@ -6,7 +6,7 @@ import pytest
 
 from service.auth.authentication import is_open
 from tests.api.conftest import C
-from tests.tokens import bearer, token
+from tests.support.tokens import bearer, token
 
 CALLS = [
     ("POST", "/v1/discount/create", "discounts:create"),

@@ -8,11 +8,10 @@ from sqlalchemy import event
 
 from service.app import services_of
 from service.domain.jobs import MAX_OPEN
-from service.store.imports import files
 from service.usecases.import_files import begin_file
 from tests.api.conftest import C
-from tests.engines import on_sqlite
-from tests.working import do_all
+from tests.support.engines import on_sqlite
+from tests.support.working import do_all
 
 IMPORTS = f"{C}/imports"
 TABLES = ("import_file", "import_block", "import_run", "import_row")
@@ -131,7 +130,7 @@ def test_a_body_under_way_counts_with_all_that_it_announced(app, client, auth, s
     imports = services_of(app).storage.imports
     under_way = begin_file(imports, "brand1", "default", 1_800_000_000_000, 45)
     refused(send(), 429, "import-budget-exceeded")
-    imports.drop(under_way)
+    imports.drop(under_way, within_s=1.0)
     assert 202 == send().status_code
 
 
@@ -261,7 +260,7 @@ def _limit_pages(database):
 
 
 def test_a_dropped_list_that_takes_long_is_left_to_workers(send, kept, database, monkeypatch):
-    monkeypatch.setattr(files, "DROP_WITHIN_S", 0)
+    monkeypatch.setattr("service.usecases.imports.DROP_WITHIN_S", 0)
     assert 400 == send(b"SUMMER\0\n").status_code
     do_all(database)
     assert [0, 0, 0, 0] == kept()

@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from service.store.postgresql.connection import Connection
-from tests.engines import on_postgresql, on_sqlite
+from tests.support.engines import on_postgresql, on_sqlite
 
 WARM = 8
 """Requests until connections are open and statements prepared (by psycopg after 5)."""

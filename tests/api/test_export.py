@@ -10,7 +10,7 @@ from service.domain.codes import is_code
 from service.formats.list_form import ListType
 from service.formats.tables import FORMULA, written
 from tests.api.conftest import C
-from tests.tokens import bearer
+from tests.support.tokens import bearer
 
 EXPORT = f"{C}/export"
 

@@ -1,4 +1,4 @@
-"""Plain calls have a shorter way, which nobody can tell from Flask's."""
+"""Fast-path calls have a shorter way, which nobody can tell from Flask's."""
 
 import io
 import json
@@ -17,11 +17,11 @@ from service.server.fast_path.dispatch import FastPath
 from service.server.fast_path.entry import install
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
-from tests.creating import add_codes
-from tests.engines import on_sqlite
-from tests.examples import examples
-from tests.installation import Lines, application
-from tests.tokens import SECRET, token
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+from tests.support.examples import examples
+from tests.support.installation import Lines, application
+from tests.support.tokens import SECRET, token
 
 FETCH = "/v1/discount/fetch/{brand}/{user}"
 RESERVATION = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
@@ -167,7 +167,7 @@ def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
 @on_sqlite
 @pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize("user", ["user1", "a b", "é", "😀"], ids=ascii)
-def test_flask_hears_of_no_plain_call(app, client, auth, codes, method, path, user):
+def test_flask_hears_of_no_fast_path_call(app, client, auth, codes, method, path, user):
     """A name beyond ASCII is not plain."""
     heard: list[Flask] = []
     note = heard.append

@@ -8,7 +8,7 @@ from service.usecases.codes import create_codes
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.clock import system_clock
 from tests.api.conftest import C
-from tests.tokens import bearer
+from tests.support.tokens import bearer
 
 URL = "/v1/discount/create"
 GOOD = {"brand": "brand1", "number_to_create": 5}

@@ -8,10 +8,10 @@ import pytest
 
 from service.formats.list_form import ListType
 from service.formats.refusals import MAX_ROW_BYTES, Reason
-from service.store.imports import chunks, storing
+from service.usecases.import_pipeline import checking, reading, storing
 from tests.api.conftest import C
-from tests.tokens import bearer
-from tests.working import do_all
+from tests.support.tokens import bearer
+from tests.support.working import do_all
 
 IMPORTS = f"{C}/imports"
 TABLES = ("import_file", "import_block", "import_run", "import_row")
@@ -154,8 +154,9 @@ def test_what_is_exported_can_be_imported(imported, client, auth, codes, stored,
 
 
 def test_runs_parts_and_chunks_make_no_difference(imported, refusals, stored, monkeypatch):
-    monkeypatch.setattr(chunks, "RUN_ROWS", 7)
-    monkeypatch.setattr(chunks, "PART_ROWS", 3)
+    monkeypatch.setattr(reading, "RUN_ROWS", 7)
+    for phase in (reading, checking):
+        monkeypatch.setattr(phase, "PART_ROWS", 3)
     monkeypatch.setattr(storing, "STORED_AT_ONCE", 5)
     monkeypatch.setattr("service.api.uploads.BLOCK_BYTES", 50)
     codes = [f"CODE-{number * 37 % 101:03}" for number in range(100)]

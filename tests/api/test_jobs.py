@@ -4,8 +4,8 @@ import pytest
 
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN
 from tests.api.conftest import C
-from tests.tokens import bearer
-from tests.working import do_all
+from tests.support.tokens import bearer
+from tests.support.working import do_all
 
 JOBS = f"{C}/jobs"
 

@@ -18,8 +18,8 @@ from service.app import create_app, services_of
 from service.container import build
 from service.settings import RateLimit, SettingsError
 from tests.api.conftest import C
-from tests.system_packages import require
-from tests.tokens import bearer
+from tests.plugins.system_packages import require
+from tests.support.tokens import bearer
 
 DAY = 86_400
 """A window that does not end while a test runs."""

@@ -15,7 +15,8 @@ from service.call import deadlines
 from service.domain.errors import InvalidRequest
 from service.settings import Settings
 from tests.api.conftest import C
-from tests.tokens import SECRET, bearer
+from tests.support.engines import on_sqlite
+from tests.support.tokens import SECRET, bearer
 
 LEFT_S = 0.2
 """Of the time of a call that waits for its turn: without one it would be answered in less."""
@@ -167,6 +168,16 @@ class TestCursors:
     def test_one_of_another_listing_is_refused(self, client, auth, refused, codes):
         cursor = client.get(f"{C}/codes?limit=1", headers=auth).json["next_cursor"]
         answer = client.get(f"{C}/codes?limit=1&state=available&cursor={cursor}", headers=auth)
+        refused(answer, 400, "invalid-request", "/cursor")
+
+    @on_sqlite
+    def test_one_that_names_what_is_gone_is_refused(self, client, auth, refused, codes, database):
+        """As after a restore: the list must not seem to be at its end."""
+        cursor = client.get(f"{C}/codes?limit=1", headers=auth).json["next_cursor"]
+        with database.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM code")
+            connection.exec_driver_sql("UPDATE tally SET available = 0")
+        answer = client.get(f"{C}/codes?limit=1&cursor={cursor}", headers=auth)
         refused(answer, 400, "invalid-request", "/cursor")
 
     @pytest.mark.parametrize("place", range(6))

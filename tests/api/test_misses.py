@@ -13,8 +13,8 @@ from service.formats.refusals import Reason, Refusal
 from service.observability.metrics.instruments import Metrics
 from service.settings import Settings
 from tests.api.conftest import C
-from tests.tokens import bearer
-from tests.working import do_all
+from tests.support.tokens import bearer
+from tests.support.working import do_all
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 
 from tests.api.compared import Compared, Walk, pool_path, segment
 from tests.api.model import DEFAULT, Caller, Refused
-from tests.engines import on_sqlite
-from tests.examples import examples
-from tests.names import illegal_names, legal_names, look_alikes
-from tests.tokens import ALL_SCOPES
+from tests.support.engines import on_sqlite
+from tests.support.examples import examples
+from tests.support.names import illegal_names, legal_names, look_alikes
+from tests.support.tokens import ALL_SCOPES
 
 SCOPES = frozenset(ALL_SCOPES.split())
 EVERYTHING = Caller(SCOPES)

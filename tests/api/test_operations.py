@@ -12,8 +12,8 @@ from sqlalchemy import Engine, event
 
 from service.app import services_of
 from tests.api.conftest import C
-from tests.engines import on_sqlite
-from tests.tokens import SECRET, bearer, claims, token
+from tests.support.engines import on_sqlite
+from tests.support.tokens import SECRET, bearer, claims, token
 
 FIELDS = [
     "timestamp",

@@ -10,8 +10,8 @@ from service.app import create_app, services_of
 from service.auth.keys import file_watcher
 from service.container import build
 from service.settings import load_settings
-from tests.issuer import Issuer, serving
-from tests.tokens import SECRET, bearer, forged, part
+from tests.support.issuer import Issuer, serving
+from tests.support.tokens import SECRET, bearer, forged, part
 
 OTHER = "another secret of the tests, as long as it must be"
 

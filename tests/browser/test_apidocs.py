@@ -6,9 +6,9 @@ import re
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.running import running
-from tests.system_packages import require
-from tests.tokens import token
+from tests.plugins.system_packages import require
+from tests.support.running import running
+from tests.support.tokens import token
 
 FLAGS = [
     "--no-sandbox",

@@ -9,7 +9,7 @@ from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
-from tests.tokens import SECRET
+from tests.support.tokens import SECRET
 
 
 @pytest.fixture

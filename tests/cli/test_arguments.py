@@ -12,7 +12,7 @@ from service.domain.wording import counted
 from service.formats.list_form import ListForm
 from service.store.postgresql.failures import unreachable
 from service.store.postgresql.pool import parameters_of
-from tests.tokens import SECRET
+from tests.support.tokens import SECRET
 
 TOKEN = ("token", "--subject", "me", "--brand", "b1")
 

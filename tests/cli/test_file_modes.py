@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from tests.engines import on_sqlite
+from tests.support.engines import on_sqlite
 
 pytestmark = on_sqlite
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.engines import on_postgresql
-from tests.running import free_port
+from tests.support.engines import on_postgresql
+from tests.support.running import free_port
 
 COMMANDS = {
     "upgrade": ("db", "upgrade"),

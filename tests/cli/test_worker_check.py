@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engines import on_sqlite
+from tests.support.engines import on_sqlite
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from service.settings import HOME
-from tests.manifests import Rendered, render
+from tests.support.manifests import Rendered, render
 
 
 class Instruction(NamedTuple):

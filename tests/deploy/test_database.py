@@ -5,7 +5,7 @@ import re
 import pytest
 
 from service.store.postgresql.pool import SERVER_SETTINGS
-from tests.manifests import K8S
+from tests.support.manifests import K8S
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from tests.manifests import COMPONENT, K8S, selects, volumes
+from tests.support.manifests import COMPONENT, K8S, selects, volumes
 
 OLDEST = "1.34"
 OPERATORS = {"postgresql.cnpg.io", "barmancloud.cnpg.io", "monitoring.coreos.com"}

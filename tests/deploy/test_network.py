@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.manifests import selects
+from tests.support.manifests import selects
 
 NAMESPACE = "kubernetes.io/metadata.name"
 POOLER = {"cnpg.io/poolerName": "discount-pooler"}

@@ -8,8 +8,8 @@ from service.observability.probes import READY_WITHIN_S
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from service.store.postgresql.pool import BORROW_TIMEOUT_S
 from service.usecases.ports.work import LEASE_MS
-from tests.engines import on_sqlite
-from tests.waiting import wait_until
+from tests.support.engines import on_sqlite
+from tests.support.waiting import wait_until
 
 SPARE_S = 5
 """For what the kubelet, the container and gunicorn do beside waiting."""

@@ -26,7 +26,7 @@ from tests.history.handmade import (
     refused,
     with_,
 )
-from tests.history.history import Kind
+from tests.tools.history.history import Kind
 
 BREACHES = {
     "one code answered to two users": (

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from tests.history.history import Call, CallFailure, Kind, Row
+from tests.tools.history.history import Call, CallFailure, Kind, Row
 
 BRAND, KEY = "brand1", "key-1"
 CODES = ["AAAA", "BBBB", "CCCC"]

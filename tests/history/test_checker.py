@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.history.breaches import BREACHES
-from tests.history.checker import RULES, violations
 from tests.history.handmade import BAD, BRAND, COUNTS, EMPTY, GOOD, LIST, ROWS, free, lost
-from tests.history.history import CallFailure, Disturbance, History, Kind
+from tests.tools.history.checker import RULES, violations
+from tests.tools.history.history import CallFailure, Disturbance, History, Kind
 
 
 def broken(calls, rows=ROWS, brands=frozenset({BRAND}), rolls=()):

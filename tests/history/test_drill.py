@@ -5,13 +5,13 @@ A shorter one is in `test_short_drill.py`, and `make drill` goes on for as long 
 
 import pytest
 
-from tests.history.checker import violations
-from tests.history.engines.postgresql import postgresql
-from tests.history.engines.sqlite import sqlite
-from tests.history.faults import ROLL
-from tests.history.holding import drill_and_check
-from tests.history.replicas import RACY
-from tests.history.rig import Plan, drill
+from tests.tools.history.checker import violations
+from tests.tools.history.engines.postgresql import postgresql
+from tests.tools.history.engines.sqlite import sqlite
+from tests.tools.history.faults import ROLL
+from tests.tools.history.holding import drill_and_check
+from tests.tools.history.replicas import RACY
+from tests.tools.history.rig import Plan, drill
 
 SEED = "20262306"
 FAULTS = 6

@@ -3,10 +3,10 @@
 On SQLite, as the other engine's is no other way to be wrong; `test_drill.py` has both.
 """
 
-from tests.history.checker import violations
-from tests.history.engines.sqlite import sqlite
-from tests.history.replicas import RACY
-from tests.history.rig import Plan, drill
+from tests.tools.history.checker import violations
+from tests.tools.history.engines.sqlite import sqlite
+from tests.tools.history.replicas import RACY
+from tests.tools.history.rig import Plan, drill
 
 PLAN = Plan(
     "20262306",

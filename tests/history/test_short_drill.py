@@ -5,9 +5,9 @@
 
 from dataclasses import replace
 
-from tests.history.engines.sqlite import sqlite
-from tests.history.faults import KILL, ROLL
-from tests.history.holding import SHORT, drill_and_check
+from tests.tools.history.engines.sqlite import sqlite
+from tests.tools.history.faults import KILL, ROLL
+from tests.tools.history.holding import SHORT, drill_and_check
 
 FAULTS = (KILL, ROLL)
 

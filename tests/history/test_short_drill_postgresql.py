@@ -6,9 +6,9 @@ ends and begins in that knows no engine. `test_drill.py` has both on both.
 
 from dataclasses import replace
 
-from tests.history.engines.postgresql import KILL_BACKEND, postgresql
-from tests.history.faults import KILL
-from tests.history.holding import SHORT, drill_and_check
+from tests.tools.history.engines.postgresql import KILL_BACKEND, postgresql
+from tests.tools.history.faults import KILL
+from tests.tools.history.holding import SHORT, drill_and_check
 
 FAULTS = (KILL, KILL_BACKEND)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitoring.drill import Row, drilled, report, table
-from tests.monitoring.queries import panels, queries, search, searches
-from tests.system_packages import require
+from tests.plugins.system_packages import require
+from tests.tools.monitoring.drill import Row, drilled, report, table
+from tests.tools.monitoring.queries import panels, queries, search, searches
 
 FACTOR = 60
 """How many times shorter than in earnest the times of the rules are."""

@@ -9,9 +9,9 @@ import subprocess
 import yaml
 
 from service.settings import HOME
-from tests.monitoring.queries import panels, queries, searches
-from tests.monitoring.rules import load, recorded_in
-from tests.system_packages import require
+from tests.plugins.system_packages import require
+from tests.tools.monitoring.queries import panels, queries, searches
+from tests.tools.monitoring.rules import load, recorded_in
 
 
 def documented(page, pattern):

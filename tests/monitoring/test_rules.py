@@ -9,8 +9,8 @@ import yaml
 
 from service.settings import HOME
 from tests.monitoring.cases import CASES
-from tests.monitoring.rules import alerts, load, needed_for, page_of, shortened, write
-from tests.system_packages import require
+from tests.plugins.system_packages import require
+from tests.tools.monitoring.rules import alerts, load, needed_for, page_of, shortened, write
 
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Verification"]
 

@@ -4,11 +4,11 @@ That the other rules fire when they should is seen in `test_rules.py`, and that 
 asked in `test_queries.py`.
 """
 
-from tests.monitoring.drill import drilled, report, table
-from tests.monitoring.faults import FAULTS, TRACKS
-from tests.monitoring.queries import search, searches
-from tests.monitoring.rules import alerts, page_of
-from tests.system_packages import require
+from tests.plugins.system_packages import require
+from tests.tools.monitoring.drill import drilled, report, table
+from tests.tools.monitoring.faults import FAULTS, TRACKS
+from tests.tools.monitoring.queries import search, searches
+from tests.tools.monitoring.rules import alerts, page_of
 
 FACTOR = 60
 FEW = (

@@ -9,7 +9,7 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.jobs.repository import SQLJobs
 from service.usecases.jobs import add_job
-from tests.running import environment, running_worker
+from tests.support.running import environment, running_worker
 
 
 @pytest.fixture

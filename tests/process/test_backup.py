@@ -18,14 +18,14 @@ from service.cli import main
 from service.domain.codes import mint
 from service.store.sqlite.backup import backup
 from service.store.sqlite.snapshot import snapshot
-from tests.creating import add_codes
-from tests.engines import on_sqlite
-from tests.forked import run
-from tests.runbooks import follow
-from tests.running import DISCOUNT, environment, running
-from tests.tables import make_tables
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.process.runbooks import follow
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+from tests.support.forked import run
+from tests.support.running import DISCOUNT, environment, running
+from tests.support.tables import make_tables
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
 
 CLIENTS = 4
 PAUSE_S = 0.01

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from service.cli import main
-from tests.engines import on_sqlite
-from tests.running import DISCOUNT, environment
-from tests.tables import make_tables
-from tests.waiting import wait_until
+from tests.support.engines import on_sqlite
+from tests.support.running import DISCOUNT, environment
+from tests.support.tables import make_tables
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.own_database  # commands have processes, and connections, of their own
 

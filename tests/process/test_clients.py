@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from tests.running import running
-from tests.tokens import bearer
+from tests.support.running import running
+from tests.support.tokens import bearer
 
 TOKEN = bearer()["Authorization"].encode()
 HALF_HEAD = b"GET /v1/brands HTTP/1.1\r\nHost: x\r\nAuthor"

@@ -31,12 +31,12 @@ from service.store.maintenance.verify import verify
 from service.store.schema import why_not_ready
 from service.store.sqlite.checksums import checksum
 from service.store.tables import metadata
-from tests.forked import CONTEXT, Forked
-from tests.postgresql import fresh_database, migrated, url_of
-from tests.runbooks import blocks_of, follow
-from tests.running import environment, running
-from tests.tables import make_tables
-from tests.tokens import SECRET, bearer
+from tests.process.runbooks import blocks_of, follow
+from tests.support.forked import CONTEXT, Forked
+from tests.support.postgresql import fresh_database, migrated, url_of
+from tests.support.running import environment, running
+from tests.support.tables import make_tables
+from tests.support.tokens import SECRET, bearer
 
 BRANDS = ("brand1", "caf\u00e9", "cafe\u0301", "a\\b", "\U0001f642 \u05d0\u200d", "%20")
 USERS = ("user1", "\u00e9", "e\u0301", "\\N", "\\.", "a\u00a0b", "\U0010ffff" * 128)

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 import requests
 
-from tests.history.engines.postgresql import Drilled, postgresql
-from tests.history.proxy import Mode
-from tests.running import Running, running
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support.running import Running, running
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
+from tests.tools.history.engines.postgresql import Drilled, postgresql
+from tests.tools.history.proxy import Mode
 
 CALLERS = 48
 """Three times as many as there are threads: nobody may wait long behind others."""

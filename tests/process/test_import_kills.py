@@ -12,8 +12,8 @@ from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.verify import verify
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job
-from tests.engines import on_sqlite
-from tests.waiting import wait_until
+from tests.support.engines import on_sqlite
+from tests.support.waiting import wait_until
 
 pytestmark = [on_sqlite, pytest.mark.own_database]
 POOL = ("brand", "default")

@@ -13,10 +13,10 @@ from operator import ge
 import pytest
 import requests
 
-from tests.issuer import Issuer, answer, serving
-from tests.running import free_port, running
-from tests.tokens import SECRET, bearer, forged, part
-from tests.waiting import get_when_up, wait_until
+from tests.support.issuer import Issuer, answer, serving
+from tests.support.running import free_port, running
+from tests.support.tokens import SECRET, bearer, forged, part
+from tests.support.waiting import get_when_up, wait_until
 
 WORKERS = 2
 PAUSE_S = 0.005

@@ -26,7 +26,8 @@ NAMED = {
 HEAD = """
 import socket, subprocess, threading, time
 import psycopg
-from tests import leftovers, postgresql
+from tests.plugins import leftovers
+from tests.support import postgresql
 
 KEPT = []
 leftovers.SETTLED_WITHIN_S = 0.5
@@ -55,7 +56,7 @@ def test_that_uses_a_fixture_of_a_wider_scope(helper):
 
 def run(folder, *options):
     """Run the tests of a folder with the check alone; return how it ended."""
-    plugins = ("-p", "tests.leftovers", "-p", "xdist", "-p", "no:cacheprovider")
+    plugins = ("-p", "tests.plugins.leftovers", "-p", "xdist", "-p", "no:cacheprovider")
     # Folders of its own: pytest takes those of other runs away, and closes them to other users.
     place = (
         *("--rootdir", folder, "--confcutdir", folder, "-c", "/dev/null"),

@@ -5,9 +5,9 @@ from statistics import median
 
 import requests
 
-from tests.running import running
-from tests.system_packages import require
-from tests.tokens import bearer
+from tests.plugins.system_packages import require
+from tests.support.running import running
+from tests.support.tokens import bearer
 
 CALLS = 20
 

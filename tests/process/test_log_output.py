@@ -14,11 +14,11 @@ import requests
 from service.domain.jobs import JobKind, Order
 from service.store.jobs.repository import SQLJobs
 from service.usecases.jobs import add_job
-from tests.engines import on_sqlite
-from tests.running import DISCOUNT, Running, end, environment, wait_until_ready
-from tests.tables import make_tables
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support.engines import on_sqlite
+from tests.support.running import DISCOUNT, Running, end, environment, wait_until_ready
+from tests.support.tables import make_tables
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
 
 LINES = 150
 """More than the pipe has room for, at a hundred bytes and more each."""

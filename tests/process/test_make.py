@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from service.settings import HOME
-from tests.forked import Forked
-from tests.running import end, free_port
-from tests.tables import make_tables
-from tests.waiting import wait_until
+from tests.support.forked import Forked
+from tests.support.running import end, free_port
+from tests.support.tables import make_tables
+from tests.support.waiting import wait_until
 
 MAKE = shutil.which("make") or "make"
 pytestmark = [

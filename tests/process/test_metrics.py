@@ -14,10 +14,10 @@ import requests
 
 from service import __version__
 from service.observability.metrics.counter_files import PREFIX
-from tests.callers import create, metric
-from tests.running import running
-from tests.tokens import bearer
-from tests.waiting import get_when_up, wait_until
+from tests.process.callers import create, metric
+from tests.support.running import running
+from tests.support.tokens import bearer
+from tests.support.waiting import get_when_up, wait_until
 
 ATTEMPTS = 10
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.settings import HOME
-from tests.running import (
+from tests.support.running import (
     START_WITHIN_S,
     end,
     environment,
@@ -22,8 +22,8 @@ from tests.running import (
     running,
     running_worker,
 )
-from tests.tokens import bearer
-from tests.waiting import get_when_up, wait_until
+from tests.support.tokens import bearer
+from tests.support.waiting import get_when_up, wait_until
 
 ODD = "a%2Fb what?x=1#y;z&%"
 

@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from service.store.postgresql.pool import SERVER_SETTINGS
-from tests.history.engines.postgresql import postgresql
-from tests.running import end, free_port, running
-from tests.system_packages import require
-from tests.tokens import bearer
-from tests.waiting import listens, wait_until
+from tests.plugins.system_packages import require
+from tests.support.running import end, free_port, running
+from tests.support.tokens import bearer
+from tests.support.waiting import listens, wait_until
+from tests.tools.history.engines.postgresql import postgresql
 
 SERVER_CONNECTIONS = 3
 """Fewer than the service opens, so that they are shared."""

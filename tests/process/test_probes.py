@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from service.store.revision import VERSION_TABLE
-from tests.running import running
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support.running import running
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
 
 PROMPT_S = 1
 ANSWERED_S = 5

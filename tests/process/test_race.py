@@ -11,8 +11,8 @@ from http.client import HTTPConnection
 import pytest
 import requests
 
-from tests.running import running
-from tests.tokens import bearer
+from tests.support.running import running
+from tests.support.tokens import bearer
 
 HEADERS = bearer()
 

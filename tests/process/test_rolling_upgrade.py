@@ -17,17 +17,17 @@ from service.domain.jobs import JobKind, Order
 from service.formats.list_form import ListForm
 from service.settings import HOME, Settings
 from service.store.engines import open_database
-from service.store.imports import chunks, storing
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade
+from service.usecases.import_pipeline import checking, reading, storing
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import add_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
 from tests.process import chunk_worker
-from tests.working import FakeClock, Strict, purge, watch, worker
+from tests.support.working import FakeClock, Strict, purge, watch, worker
 
 POOL = ("brand", "default")
 CODES = [f"CODE-{number * 37 % 1009:04}" for number in range(1000)]
@@ -95,8 +95,9 @@ def database(tmp_path):
 def small_chunks(monkeypatch):
     """The same as the earlier version has."""
     for module, name, value in (
-        (chunks, "RUN_ROWS", 300),
-        (chunks, "PART_ROWS", 50),
+        (reading, "RUN_ROWS", 300),
+        (reading, "PART_ROWS", 50),
+        (checking, "PART_ROWS", 50),
         (storing, "STORED_AT_ONCE", 100),
     ):
         monkeypatch.setattr(module, name, value)

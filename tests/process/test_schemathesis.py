@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import running
-from tests.tokens import bearer
+from tests.support.running import running
+from tests.support.tokens import bearer
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 HOOKS = Path(__file__).parent / "schemathesis_hooks.py"

@@ -11,9 +11,9 @@ import psutil
 import pytest
 import requests
 
-from tests.running import DISCOUNT, environment, free_port, running, running_worker
-from tests.tables import make_tables
-from tests.waiting import get_when_up, wait_until
+from tests.support.running import DISCOUNT, environment, free_port, running, running_worker
+from tests.support.tables import make_tables
+from tests.support.waiting import get_when_up, wait_until
 
 
 @contextmanager

@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from service.observability.request_log import LOCKED_DOWN, SECURITY_HEADERS
-from tests import forked
-from tests.callers import create, metric
-from tests.running import end, environment, running
-from tests.tokens import bearer
-from tests.waiting import get_when_up
+from tests.process.callers import create, metric
+from tests.support import forked
+from tests.support.running import end, environment, running
+from tests.support.tokens import bearer
+from tests.support.waiting import get_when_up
 
 
 @pytest.fixture(scope="module")

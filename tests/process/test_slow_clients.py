@@ -12,8 +12,8 @@ import requests
 from service.server import open_files
 from service.server.http.head import MAX_HEAD
 from service.server.http.receiving import SMALL_BODY
-from tests.running import DISCOUNT, running
-from tests.tokens import bearer
+from tests.support.running import DISCOUNT, running
+from tests.support.tokens import bearer
 
 TOKEN = bearer()["Authorization"]
 BUNDLE = "/apidocs/static/swagger-ui-bundle.js"

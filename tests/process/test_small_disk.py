@@ -9,9 +9,9 @@ import requests
 from click.testing import CliRunner
 
 from service.cli import main
-from tests.monitoring.scene import small_disk
-from tests.running import DISCOUNT, running
-from tests.tokens import bearer
+from tests.support.running import DISCOUNT, running
+from tests.support.tokens import bearer
+from tests.tools.monitoring.scene import small_disk
 
 C = "/v1/brands/{}/campaigns/default"
 CSV = bearer(sub="greedy") | {"Content-Type": "text/csv"}

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from service.settings import HOME
-from tests.running import environment
-from tests.tables import make_tables
+from tests.support.running import environment
+from tests.support.tables import make_tables
 
 NEEDED_LATER = {
     "alembic": "to change tables",

@@ -12,10 +12,10 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 import requests
 
-from tests.callers import create, metric
-from tests.running import SERVE, START_WITHIN_S, running
-from tests.tokens import bearer
-from tests.waiting import listens, wait_until
+from tests.process.callers import create, metric
+from tests.support.running import SERVE, START_WITHIN_S, running
+from tests.support.tokens import bearer
+from tests.support.waiting import listens, wait_until
 
 DRAIN_S = 6
 """Enough for a busy machine to make the calls that are served meanwhile."""

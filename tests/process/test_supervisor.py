@@ -10,11 +10,11 @@ import psutil
 import pytest
 import requests
 
-from tests import forked
-from tests.running import DISCOUNT, START_WITHIN_S, end, environment, is_alive
-from tests.tables import make_tables
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support import forked
+from tests.support.running import DISCOUNT, START_WITHIN_S, end, environment, is_alive
+from tests.support.tables import make_tables
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
 
 C = "/v1/brands/brand1/campaigns/default"
 

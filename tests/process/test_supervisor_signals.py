@@ -11,7 +11,7 @@ import structlog
 
 from service.cli import supervisor
 from service.cli.supervisor import Child, Supervisor
-from tests.waiting import WITHIN_S, wait_until
+from tests.support.waiting import WITHIN_S, wait_until
 
 COUNTS = """
 import pathlib, signal, sys, time

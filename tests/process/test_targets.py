@@ -5,8 +5,8 @@ import socket
 import pytest
 import requests
 
-from tests.running import running
-from tests.tokens import bearer
+from tests.support.running import running
+from tests.support.tokens import bearer
 
 TOKEN = bearer()["Authorization"]
 FETCH = "/v1/discount/fetch/brand1/room"

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from tests.creating import add_codes
-from tests.engines import on_sqlite
-from tests.running import DISCOUNT, environment
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+from tests.support.running import DISCOUNT, environment
 
 pytestmark = [on_sqlite, pytest.mark.own_database]
 TOKEN = f"{DISCOUNT} token --subject me --brand '*'"

@@ -15,12 +15,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from service.app import services_of
 from service.settings import Settings
-from tests.engines import on_sqlite
-from tests.installation import application
-from tests.postgresql import fresh_database, migrated
-from tests.running import Running, free_port, running
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support.engines import on_sqlite
+from tests.support.installation import application
+from tests.support.postgresql import fresh_database, migrated
+from tests.support.running import Running, free_port, running
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FETCH_PATH = "/v1/discount/fetch/brand1"

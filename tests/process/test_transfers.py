@@ -11,11 +11,11 @@ import psutil
 import pytest
 import requests
 
-from tests.attack.export import end_sessions, fill, kill_workers
-from tests.engines import on_postgresql
-from tests.running import running
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support.engines import on_postgresql
+from tests.support.running import running
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
+from tests.tools.attack.export import end_sessions, fill, kill_workers
 
 C = "/v1/brands/brand1/campaigns/default"
 TOKEN = bearer()["Authorization"]

@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from service.settings import HOME
-from tests.running import end, environment
-from tests.tokens import bearer
-from tests.waiting import get_when_up, wait_until
+from tests.support.running import end, environment
+from tests.support.tokens import bearer
+from tests.support.waiting import get_when_up, wait_until
 
 DISCOUNT = (sys.executable, "-m", "service.cli")
 

@@ -11,10 +11,10 @@ import requests
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.usecases.jobs import cancel_job
-from tests.engines import on_sqlite
-from tests.running import free_port, running
-from tests.tokens import bearer
-from tests.waiting import wait_until
+from tests.support.engines import on_sqlite
+from tests.support.running import free_port, running
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
 
 # Jobs of many codes: to drop a database takes less than to delete its rows.
 pytestmark = pytest.mark.own_database

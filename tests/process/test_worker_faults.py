@@ -17,15 +17,15 @@ from service.formats.list_form import ListForm
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.imports.files import SQLImports
-from service.store.imports.tasks import CHECK, STORE
 from service.store.jobs.repository import SQLJobs
+from service.usecases.import_pipeline.state import CHECK, STORE
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import add_job, request_job
-from tests.history.engines.postgresql import postgresql
-from tests.history.proxy import Mode
-from tests.running import environment, running_worker
-from tests.tables import make_tables
-from tests.waiting import wait_until
+from tests.support.running import environment, running_worker
+from tests.support.tables import make_tables
+from tests.support.waiting import wait_until
+from tests.tools.history.engines.postgresql import postgresql
+from tests.tools.history.proxy import Mode
 
 COUNT = 60_000
 IMPORTED = 40_000

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from service.observability.metrics.database_collector import JOB_WAITS_S
-from tests.engines import on_postgresql_if_long
-from tests.waiting import wait_until
+from tests.support.engines import on_postgresql_if_long
+from tests.support.waiting import wait_until
 
 pytestmark = [on_postgresql_if_long, pytest.mark.own_database]
 ATTEMPTS = 3

@@ -17,9 +17,9 @@ from service.cli import main
 from service.settings import Settings
 from service.store.engines import open_database, reservations_in
 from service.store.repositories.store import SQLStore
-from tests.creating import add_codes
-from tests.installation import database_of
-from tests.postgresql import fresh_database
+from tests.support.creating import add_codes
+from tests.support.installation import database_of
+from tests.support.postgresql import fresh_database
 
 SECOND_CAMPAIGN = """
     INSERT INTO campaign (brand_id, id, name, created_at) VALUES (1, 2, 'summer', 1);

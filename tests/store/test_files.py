@@ -20,10 +20,10 @@ from service.settings import Settings
 from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
 from service.store.repositories.status import SQLStatus
-from tests.creating import add_codes
-from tests.running import is_alive, running
-from tests.tokens import SECRET
-from tests.waiting import wait_until
+from tests.support.creating import add_codes
+from tests.support.running import is_alive, running
+from tests.support.tokens import SECRET
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.own_database  # its files are moved away
 

@@ -19,7 +19,7 @@ from service.store.repositories.store import SQLStore
 from service.store.signals import ThreadSignals
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.reservations import SQLiteReservations
-from tests.creating import add_codes
+from tests.support.creating import add_codes
 
 
 class Disk:

@@ -12,20 +12,20 @@ from service.domain.errors import Conflict, Unavailable
 from service.domain.jobs import JobState
 from service.formats.list_form import ListForm
 from service.observability.metrics.jobs import JobMetrics
-from service.store.dialect import Part
 from service.store.imports import staged_codes, staging
-from service.store.imports import tasks as chunks
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.postgresql.loading import probes
 from service.usecases.import_files import begin_file, keep_blocks
+from service.usecases.import_pipeline.state import CHECK, STORE
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import cancel_job, request_job
+from service.usecases.ports.chunk import Part
 from service.usecases.ports.clock import system_clock
-from tests.creating import add_codes
-from tests.engines import on_postgresql, on_sqlite
-from tests.working import Heard, do_all, purge, worker
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql, on_sqlite
+from tests.support.working import Heard, do_all, purge, worker
 
 CODES = [f"CODE-{number:04}" for number in range(3000)]
 LIST = "\n".join(CODES).encode()
@@ -100,7 +100,7 @@ def mint_first(code):
     return lambda count: [next(candidates) for _ in range(count)]
 
 
-@pytest.mark.parametrize("phase", [chunks.CHECK, chunks.STORE])
+@pytest.mark.parametrize("phase", [CHECK, STORE])
 def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(
     ask, step, store, database, jobs, phase
 ):
@@ -116,7 +116,7 @@ def test_every_worker_dies_after_a_chunk_and_all_rows_are_there(
 
 def test_nobody_makes_a_code_that_is_to_be_stored(ask, step, store, database, jobs):
     job = ask()
-    until(chunks.STORE, step)
+    until(STORE, step)
     made, _ = add_codes(store, *POOL, 2, mint_first(CODES[7]), system_clock())
     assert ["OTHER-0", "OTHER-1"] == sorted(made)
     do_all(database)
@@ -135,7 +135,7 @@ def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(ask, step, datab
             "SELECT brand_id, campaign_id, :code, 'available', 1 FROM code"
         )
         connection.execute(insert, {"code": CODES[2500]})
-        until(chunks.STORE, step)
+        until(STORE, step)
     do_all(database)
     ended = jobs.find(*POOL, job.id)
     assert (JobState.FAILED, 2999, 1) == (ended.state, ended.done, ended.failed)
@@ -146,7 +146,7 @@ def test_a_code_that_was_made_meanwhile_undoes_the_whole_import(ask, step, datab
 
 def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, database, jobs):
     first = ask()
-    until(chunks.STORE, step)
+    until(STORE, step)
     second = ask(f"{CODES[7]}\nNEW-1".encode())
     do_all(database)
     assert JobState.SUCCEEDED == jobs.find(*POOL, first.id).state
@@ -160,8 +160,8 @@ def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, database, 
 def test_what_was_left_is_looked_for_among_many_rows_a_few_at_a_time(ask, step, database, jobs):
     """So that on SQLite no purge has the one lock for long."""
     cancelled = ask(b"ZZZZ-1\nZZZZ-2")
-    until(chunks.CHECK, step)
-    until(chunks.STORE, step)
+    until(CHECK, step)
+    until(STORE, step)
     with database.transaction() as connection:  # as if it had been cancelled just before
         connection.execute(text("UPDATE job SET state = 'cancelled', finished_at = 1"))
         file = staging.begin(connection, one(database, "SELECT id FROM brand"), system_clock())
@@ -179,7 +179,7 @@ def test_what_was_left_is_looked_for_among_many_rows_a_few_at_a_time(ask, step, 
 @on_postgresql
 def test_who_purges_beside_another_forgets_no_row(ask, step, database, jobs):
     cancelled = ask()
-    until(chunks.CHECK, step)
+    until(CHECK, step)
     step()
     cancel_job(jobs, *POOL, cancelled.id)
     imports = SQLImports(database)
@@ -199,7 +199,7 @@ def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled
 ):
     """A purge that began before they were taken over has to wait for their transaction."""
     cancelled = ask()
-    until(chunks.CHECK, step)
+    until(CHECK, step)
     step()
     cancel_job(jobs, *POOL, cancelled.id)
     imports = SQLImports(database)
@@ -221,7 +221,7 @@ def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled
 
 def test_an_import_that_is_storing_cannot_be_cancelled(ask, step, store, database, jobs):
     job = ask()
-    until(chunks.STORE, step)
+    until(STORE, step)
     with pytest.raises(Conflict):
         cancel_job(jobs, *POOL, job.id)
     do_all(database)
@@ -233,7 +233,7 @@ def test_who_wants_to_cancel_does_not_wait_for_the_transaction_that_stores(
     ask, step, database, jobs
 ):
     job = ask()
-    until(chunks.STORE, step)
+    until(STORE, step)
     with database.transaction() as connection:
         connection.execute(text("SELECT FROM job FOR UPDATE"))
         with pytest.raises(Conflict):
@@ -267,7 +267,7 @@ def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
 @on_sqlite
 def test_on_sqlite_a_chunk_stores_as_many_rows_as_it_is_told(ask, step, store):
     ask()
-    until(chunks.STORE, step)
+    until(STORE, step)
     step(100)
     assert 100 == len(stored(store))
 
@@ -275,7 +275,7 @@ def test_on_sqlite_a_chunk_stores_as_many_rows_as_it_is_told(ask, step, store):
 @on_postgresql
 def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
     ask()
-    until(chunks.STORE, step)
+    until(STORE, step)
     step(100)
     assert CODES == stored(store)
 
@@ -285,7 +285,7 @@ def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
 def test_a_purge_may_take_long(ask, step, database, jobs):
     """It looks for a file's rows among all of the brand's, and is no caller's business."""
     job = ask()
-    until(chunks.CHECK, step)
+    until(CHECK, step)
     step()
     cancel_job(jobs, *POOL, job.id)
     with database.transaction() as connection:

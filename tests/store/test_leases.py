@@ -20,9 +20,9 @@ from service.usecases.jobs import add_job, cancel_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.work import LEASE_S, LeaseLost
 from service.usecases.working import MAX_ATTEMPTS
-from tests.creating import add_codes
-from tests.engines import on_postgresql, on_sqlite
-from tests.working import FakeClock, Heard, do_all, watch, worker
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql, on_sqlite
+from tests.support.working import FakeClock, Heard, do_all, watch, worker
 
 NOW = system_clock()
 
@@ -396,7 +396,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_chunk_and_gives_the_job_back
 
 def test_a_fault_of_ours_ends_its_job_and_says_so_without_details(ask, database, jobs, monkeypatch):
     key = ask()
-    monkeypatch.setattr("service.store.repositories.loading.top_up", None)
+    monkeypatch.setattr("service.usecases.job_kinds.top_up", None)
     heard = Heard()
     worker(database, heard).do(key)
     assert ["taken", "broken", "ended"] == heard.names()

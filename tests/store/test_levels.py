@@ -8,8 +8,8 @@ from sqlalchemy import text
 from service.domain.errors import NoCodesLeft
 from service.store.repositories.levels import MOVING_MS, PoolLevels
 from service.usecases.keys import Pool
-from tests.creating import add_codes
-from tests.engines import on_sqlite
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
 
 NOW = 1_800_000_000_000
 MINUTE = 60_000

@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy import text
 
 from service.domain.errors import Unavailable
-from service.store.dialect import Part
-from service.store.repositories.loading import load_codes
+from service.store.jobs.chunk import SQLChunkTransaction
 from service.store.repositories.pools import make_pool
 from service.store.sqlite.write_lock import WriteLock
-from tests.engines import on_sqlite
+from service.usecases.job_kinds import load_codes
+from service.usecases.ports.chunk import Part
+from tests.support.engines import on_sqlite
 
 NOW = 1
 
@@ -19,9 +20,9 @@ def test_codes_that_the_brand_has_are_made_up_for(database):
     part = Part(0, 3, 3)
     with database.transaction() as connection:
         pool = make_pool(connection, "brand", "default", NOW)
-        load_codes(connection, pool, part, lambda _count: next(made), NOW)
+        load_codes(SQLChunkTransaction(connection, NOW), pool, part, lambda _count: next(made))
     with database.transaction() as connection:
-        load_codes(connection, pool, part, lambda _count: next(made), NOW)
+        load_codes(SQLChunkTransaction(connection, NOW), pool, part, lambda _count: next(made))
     with database.read() as connection:
         codes = connection.execute(text("SELECT code FROM code ORDER BY code")).scalars().all()
         tally = connection.execute(text("SELECT sum(available) FROM tally")).scalar_one()
@@ -36,8 +37,15 @@ def test_one_that_the_brand_has_among_thousands_is_made_up_for(database):
     made = iter([[texts[0]], texts, ["LAST"]])
     with database.transaction() as connection:
         pool = make_pool(connection, "brand", "default", NOW)
-        load_codes(connection, pool, Part(0, 1, 1), lambda _count: next(made), NOW)
-        load_codes(connection, pool, Part(0, count, count), lambda _count: next(made), NOW)
+        load_codes(
+            SQLChunkTransaction(connection, NOW), pool, Part(0, 1, 1), lambda _count: next(made)
+        )
+        load_codes(
+            SQLChunkTransaction(connection, NOW),
+            pool,
+            Part(0, count, count),
+            lambda _count: next(made),
+        )
     with database.read() as connection:
         codes = connection.execute(text("SELECT code FROM code ORDER BY code")).scalars().all()
     assert [*texts, "LAST"] == codes
@@ -47,7 +55,9 @@ def test_fewer_codes_than_asked_for_are_made_up_for(database):
     made = iter([["AAAA"], ["BBBB"]])
     with database.transaction() as connection:
         pool = make_pool(connection, "brand", "default", NOW)
-        load_codes(connection, pool, Part(0, 2, 2), lambda _count: next(made), NOW)
+        load_codes(
+            SQLChunkTransaction(connection, NOW), pool, Part(0, 2, 2), lambda _count: next(made)
+        )
     with database.read() as connection:
         assert 2 == connection.execute(text("SELECT count(*) FROM code")).scalar_one()
 

@@ -10,8 +10,8 @@ from service.store.maintenance.upgrade import upgrade
 from service.store.revision import Standing, newest_revision, standing_of
 from service.store.schema import why_not_ready
 from service.worker.process import what_is_missing
-from tests.engines import on_sqlite
-from tests.postgresql import fresh_database, migrated
+from tests.support.engines import on_sqlite
+from tests.support.postgresql import fresh_database, migrated
 
 pytestmark = pytest.mark.own_database  # commands have connections of their own
 

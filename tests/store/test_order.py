@@ -6,8 +6,8 @@ import pytest
 
 from service.domain.codes import mint
 from tests.api.conftest import C
-from tests.creating import add_codes
-from tests.working import do_all
+from tests.support.creating import add_codes
+from tests.support.working import do_all
 
 pytestmark = pytest.mark.own_database
 NOW = 1_800_000_000_000

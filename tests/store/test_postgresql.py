@@ -19,10 +19,10 @@ from service.store.postgresql import reservations
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
-from tests.creating import add_codes
-from tests.engines import on_postgresql
-from tests.postgresql import server_url
-from tests.running import free_port
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql
+from tests.support.postgresql import server_url
+from tests.support.running import free_port
 
 pytestmark = on_postgresql
 

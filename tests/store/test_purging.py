@@ -12,19 +12,20 @@ from service.observability.logging import build_logger
 from service.observability.metrics.jobs import JobMetrics
 from service.store import purging
 from service.store.imports.files import SQLImports
-from service.store.jobs.leases import PAUSED, SQLWork
+from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.purging import Purge
 from service.usecases import working
 from service.usecases.idempotency import KEPT_MS
+from service.usecases.job_kinds import PAUSED
 from service.usecases.jobs import cancel_job, generate_codes
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
-from tests.creating import add_codes
-from tests.engines import on_sqlite
-from tests.working import Heard, Strict, worker
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+from tests.support.working import Heard, Strict, worker
 
 DAY = 24 * 60 * 60 * 1000
 MONTH = 30 * DAY

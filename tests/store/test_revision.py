@@ -4,7 +4,7 @@ import pytest
 
 from service.settings import Settings
 from service.store.revision import fit_revision
-from tests.engines import on_sqlite
+from tests.support.engines import on_sqlite
 
 pytestmark = pytest.mark.own_database
 

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from service.domain.codes import MAX_LENGTH, is_code
 from service.domain.names import MAX_NAME, MAX_USER, is_name
 from service.store.engines import inspection_of
-from tests.examples import examples
-from tests.names import illegal_names, legal_names, text_of_utf8
+from tests.support.examples import examples
+from tests.support.names import illegal_names, legal_names, text_of_utf8
 
 NEAR_CODES = st.text("aZ09-_é \n", max_size=MAX_LENGTH + 2) | st.from_regex(
     rf"\A[A-Za-z0-9-]{{1,{MAX_LENGTH + 2}}}\n?\Z"

@@ -16,9 +16,9 @@ from service.store.schema import current_revision, why_not_ready
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.files import make_file
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata
-from tests.engines import on_sqlite
 from tests.store.racing import race
-from tests.waiting import WITHIN_S
+from tests.support.engines import on_sqlite
+from tests.support.waiting import WITHIN_S
 
 pytestmark = pytest.mark.own_database
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.store.sqlite.database import CHECKPOINTED_BYTES
-from tests.engines import on_sqlite
+from tests.support.engines import on_sqlite
 
 FREE = 4_096_000
 

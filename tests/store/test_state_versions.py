@@ -13,15 +13,15 @@ from structlog.testing import capture_logs
 from service.domain.errors import Conflict
 from service.domain.jobs import JobKind, Order
 from service.observability.metrics.jobs import JobMetrics
-from service.store.imports.tasks import Cursor, written
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
-from service.store.jobs.state import STATE_VERSION
+from service.usecases.import_pipeline.state import Cursor, written
+from service.usecases.job_kinds import STATE_VERSION
 from service.usecases.jobs import add_job, cancel_job
 from service.usecases.ports.clock import system_clock
 from service.worker.reporter import Reporter
-from tests.engines import on_sqlite
-from tests.working import Heard, do_all, worker
+from tests.support.engines import on_sqlite
+from tests.support.working import Heard, do_all, worker
 
 POOL = ("brand", "default")
 POSITION = {"line": 4, "rest": "Q09ERS0=", "column": 0, "width": 1}

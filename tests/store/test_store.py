@@ -16,7 +16,6 @@ from service.domain.errors import (
     CampaignNotFound,
     CodeNotFound,
     CodeSpaceExhausted,
-    InvalidRequest,
     NoCodesLeft,
     Unavailable,
 )
@@ -24,8 +23,9 @@ from service.domain.model import Level, State
 from service.store.repositories.status import SQLStatus
 from service.store.transaction import SQLTransaction
 from service.usecases import codes as codes_usecase
-from tests.creating import add_codes
-from tests.engines import on_sqlite
+from service.usecases.ports.store import UnknownPosition
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
 
 NOW = 1_800_000_000_000
 
@@ -318,7 +318,7 @@ class TestPages:
     def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
         """As after a restore: the list must not seem to be at its end."""
         add(store, "BBBB")
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(UnknownPosition):
             store.codes("brand", "default", None, "AAAA", 10)
 
     def test_states_divide_the_list(self, store):

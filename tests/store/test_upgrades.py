@@ -18,9 +18,9 @@ from service.store.maintenance.upgrade import upgrade
 from service.store.repositories.store import SQLStore
 from service.store.revision import MIGRATIONS, newest_revision
 from service.store.schema import current_revision
-from tests.creating import add_codes
-from tests.engines import on_postgresql, on_sqlite
-from tests.waiting import wait_until
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql, on_sqlite
+from tests.support.waiting import wait_until
 
 EARLIER = [
     revision.revision

@@ -19,10 +19,10 @@ from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.verify import findings, verify
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import SNAPSHOT_SETTINGS, maintenance_engine, set_locally
-from tests.creating import add_codes
-from tests.engines import on_sqlite
 from tests.store.damages import DAMAGES, HELD
 from tests.store.sound import copied, damage, damage_postgresql, opened_store, run, sound_database
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
 
 CHECKS = [
     "revision",

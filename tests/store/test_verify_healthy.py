@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.store.maintenance.verify import verify
-from tests.engines import on_sqlite
-from tests.working import Strict, purge, worker
+from tests.support.engines import on_sqlite
+from tests.support.working import Strict, purge, worker
 
 NAMES = ["brand-1", "бренд", "日本 {brand} %s", "a'b\"c", "🎟️", "e\u0301", "\u2028x", "\ue000"]
 """Brands with all that SQL, formats and terminals might take for something else."""

@@ -4,8 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from tests.postgresql import fresh_database, url_of
 from tests.store.sound import damage, run
+from tests.support.postgresql import fresh_database, url_of
 
 
 class TestNoFile:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from service.store.engines import inspection_of
 from service.store.maintenance.structure import Structure
 from service.store.maintenance.verify import findings, verify
-from tests.engines import on_postgresql
+from tests.support.engines import on_postgresql
 
 ROLE = "discount_nobody"
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.container import build, build_storage, build_worker, readiness_checks
 from service.settings import SettingsError
-from tests.installation import settings_for
+from tests.support.installation import settings_for
 
 
 @pytest.fixture

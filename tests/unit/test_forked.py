@@ -1,6 +1,6 @@
 from importlib.util import find_spec
 
-from tests.forked import PRELOADED
+from tests.support.forked import PRELOADED
 
 
 def test_what_is_imported_before_a_fork_is_there():

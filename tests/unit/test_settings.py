@@ -7,7 +7,7 @@ import pytest
 from environs import FileAwareEnv
 
 from service.settings import HOME, RateLimit, Settings, SettingsError, load_settings, read_settings
-from tests.tokens import SECRET
+from tests.support.tokens import SECRET
 
 EXAMPLE = HOME / "config" / "example.env"
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from service.settings import HOME
-from tests.system_packages import INSTALL, debian_packages, find, require, summary
+from tests.plugins.system_packages import INSTALL, debian_packages, find, require, summary
 
 SOURCES = [
     path for path in (HOME / "tests").rglob("*.py") if path.name != "test_system_packages.py"
@@ -25,7 +25,7 @@ def test_every_part_that_a_test_requires_is_in_the_list():
 
 def test_a_missing_part_skips_with_the_command_that_brings_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("tests.system_packages.PLACES", str(tmp_path))
+    monkeypatch.setattr("tests.plugins.system_packages.PLACES", str(tmp_path))
     assert find("jq") is None
     with pytest.raises(pytest.skip.Exception, match=rf"jq is not installed: {INSTALL}"):
         require("jq")

@@ -18,9 +18,11 @@ from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order
 from service.domain.model import Idempotency, State
 from service.usecases.codes import MAX_ROUNDS, create_codes
 from service.usecases.idempotency import KEPT_MS
+from service.usecases.import_pipeline.state import STORE, Cursor, written
+from service.usecases.job_kinds import STATE_VERSION
 from service.usecases.jobs import add_job, cancel_job, generate_codes
 from service.usecases.keys import FileKey, JobKey, Pool
-from service.usecases.ports.transaction import StoredAnswer
+from service.usecases.ports.transaction import JobCursor, StoredAnswer
 
 NOW = 1_000_000_000
 KEY = Idempotency(b"key", b"content")
@@ -36,6 +38,7 @@ class Memory:
     """What is minted, from its beginning on; behind its end, always the same code."""
     full: bool = False
     storing: bool = False
+    version: int = STATE_VERSION
     pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
     codes: dict[Pool, set[str]] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
@@ -99,8 +102,8 @@ class Memory:
     def job(self, _pool, job_id, *, lock=False):
         return self.jobs[job_id]
 
-    def is_storing(self, _pool, _job_id):
-        return self.storing
+    def job_cursor(self, _pool, _job_id):
+        return JobCursor(self.version, written(Cursor(STORE)) if self.storing else None)
 
     def end_job(self, key, state, detail):
         ended = {"state": state, "detail": detail, "finished_at": self.now}

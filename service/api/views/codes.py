@@ -17,14 +17,16 @@ from service.domain.errors import (
     CodeNotFound,
     CodeSpaceExhausted,
     Conflict,
+    InputError,
     InsufficientStorage,
+    InvalidRequest,
     TooManyMisses,
 )
 from service.domain.model import Code, State
 from service.observability.metrics.instruments import Metrics
 from service.observability.request_log import current_record
 from service.usecases.codes import MAX_PER_CALL, create_codes
-from service.usecases.ports.store import Store
+from service.usecases.ports.store import Store, UnknownPosition
 
 CREATE_REFUSALS = (
     BrandNotFound,
@@ -33,6 +35,7 @@ CREATE_REFUSALS = (
     CodeSpaceExhausted,
     InsufficientStorage,
 )
+GONE = InputError("/cursor", "What it names is not there any more.")
 CODES_ANSWER = Answer(
     f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
     {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PER_CALL},
@@ -104,9 +107,11 @@ class CodeViews:
     ) -> Reply:
         """In an order that does not change. The list shows secrets that nobody holds yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
-        page = self._store.codes(
-            brand, campaign, state, self._cursors.decode(listing, cursor), limit
-        )
+        after = self._cursors.decode(listing, cursor)
+        try:
+            page = self._store.codes(brand, campaign, state, after, limit)
+        except UnknownPosition as error:
+            raise InvalidRequest([GONE]) from error
         return reply_page(self._cursors, listing, page, _key, code_object)
 
     @operation(

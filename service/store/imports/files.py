@@ -16,13 +16,11 @@ from service.store.repositories import stored_answers
 from service.store.repositories.pools import find_pool
 from service.store.tables import import_refusal
 from service.store.transaction import SQLWrites
+from service.usecases.import_files import ORPHANED_AFTER_MS
 from service.usecases.keys import FileKey
 from service.usecases.ports.exports import ROWS_AT_ONCE
 from service.usecases.ports.imports import Budgets
 from service.usecases.ports.transaction import Transaction
-
-DROP_WITHIN_S = 1.0
-"""How long the caller of a refused list waits while it is deleted; workers purge the rest."""
 
 
 class SQLImports(SQLWrites):
@@ -47,9 +45,9 @@ class SQLImports(SQLWrites):
         self._database.reserve.forget()
         self._database.reserve.require()
 
-    def drop(self, file: FileKey) -> None:
+    def drop(self, file: FileKey, within_s: float) -> None:
         self._database.write(lambda connection: staging.orphan(connection, file))
-        until = time.monotonic() + DROP_WITHIN_S
+        until = time.monotonic() + within_s
         while time.monotonic() < until:
             with self._database.read() as connection:
                 dead = staging.dead(connection, file)
@@ -58,7 +56,7 @@ class SQLImports(SQLWrites):
 
     def purge(self, now: Millis) -> bool:
         with self._database.read() as connection:
-            dead = staging.some_dead(connection, now)
+            dead = staging.some_dead(connection, now - ORPHANED_AFTER_MS)
         return dead is not None and self._purge(dead)
 
     def _purge(self, dead: Row[Any]) -> bool:

@@ -2,7 +2,7 @@
 
 Until they are, nobody else may make them: on SQLite, where there is one writer at a time, whoever
 makes codes looks here first, and what was checked stays true. On PostgreSQL many write at once, so
-there the transaction that stores a file has the last word (`storing.py`).
+there the transaction that stores a file has the last word.
 """
 
 import json
@@ -17,6 +17,7 @@ from service.store.dialect import dialect_of
 from service.store.imports.staging import LIVE_FILES
 from service.store.tables import code, import_row
 from service.usecases.keys import FileKey
+from service.usecases.ports.chunk import Row
 
 _TAKEN = """
     SELECT value FROM {codes} AS given
@@ -26,8 +27,6 @@ _NEXT = """
     SELECT code FROM import_row WHERE brand_id = :brand_id AND file = :file AND code > :after
     ORDER BY code LIMIT :most
 """
-Row = tuple[str, int]
-"""A code and its line."""
 
 
 def taken(connection: Connection, brand_id: int, codes: Sequence[str]) -> set[str]:

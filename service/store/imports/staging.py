@@ -30,8 +30,6 @@ from service.store.dialect import dialect_of
 from service.store.tables import import_block, import_file, import_row, import_run, job
 from service.usecases.keys import FileKey
 
-ORPHANED_AFTER_MS = 60 * 60 * 1000
-"""After so long without another block, a file without a job is what a crash left."""
 ABANDONED = 0
 """When a file was made that no job may have any more."""
 PURGED_AT_ONCE = 4000
@@ -130,9 +128,9 @@ def dead(connection: Connection, file: FileKey) -> Row[Any] | None:
     return connection.execute(_DEAD.where(*_is(file)), {"orphaned": 1}).first()
 
 
-def some_dead(connection: Connection, now: Millis) -> Row[Any] | None:
-    """Return a file that no open job needs."""
-    return connection.execute(_DEAD, {"orphaned": now - ORPHANED_AFTER_MS}).first()
+def some_dead(connection: Connection, orphaned: Millis) -> Row[Any] | None:
+    """Return a file that no open job needs; one without a job has had no block since `orphaned`."""
+    return connection.execute(_DEAD, {"orphaned": orphaned}).first()
 
 
 class Scan(NamedTuple):

@@ -13,10 +13,9 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from service.store.database import Database
 from service.store.dialect import Session
-from service.store.jobs.kinds import KINDS
-from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
+from service.usecases.job_kinds import KINDS, STATE_VERSION
 from service.usecases.keys import JobKey
 from service.usecases.ports.work import LEASE_S
 

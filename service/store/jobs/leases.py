@@ -17,17 +17,15 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from service.domain.jobs import Chunk, Job, JobState
 from service.domain.model import Millis
 from service.store.database import Database
+from service.store.jobs.chunk import SQLChunkReader, SQLChunkTransaction
 from service.store.jobs.due import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
-from service.store.jobs.kinds import KINDS, PREPARATIONS, Progress
 from service.store.jobs.rows import COLUMNS, as_job, finish
-from service.store.jobs.state import STATE_VERSION
 from service.store.tables import job
+from service.usecases.job_kinds import KINDS, STATE_VERSION, Progress, do_chunk
 from service.usecases.keys import JobKey, Pool
 from service.usecases.ports.work import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
-PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
-"""The `detail` of a job that waits for space."""
 _TAKE = (
     select(*COLUMNS, job.c.attempts, FREE.label("free"), *BEAT)
     .where(*_KEY, OPEN, UNDERSTOOD)
@@ -75,28 +73,24 @@ class SQLWork:
     def _may_take(self, key: JobKey, row: Any) -> bool:
         return bool(row.free) or self._due.is_abandoned(key, row[-len(BEAT) :])
 
-    def pause(self, lease: Lease, now: Millis) -> None:
+    def pause(self, lease: Lease, detail: str, now: Millis) -> None:
         with self._database.transaction() as connection:
             _held(connection, lease)
-            _change_held(connection, lease, detail=PAUSED, **_sign_of_life(now))
+            _change_held(connection, lease, detail=detail, **_sign_of_life(now))
 
     def renew(self, lease: Lease, now: Millis) -> None:
         self._database.write(partial(_change_held, held=lease, **_sign_of_life(now)))
 
     def step(self, lease: Lease, size: int, now: Millis) -> Step:
         self._require_space()
-        prepared = self._prepare(lease, size, now)
+        prepared = self._prepare(lease, size)
         with self._database.transaction() as connection:
             began = time.perf_counter()
-            progress = _progress(_held(connection, lease), lease, now)
-            found = progress.job
-            chunk = KINDS[found.kind](connection, progress._replace(prepared=prepared), size)
-            if found.detail == PAUSED:
-                _change(connection, lease.key, detail=None)
+            progress = _progress(_held(connection, lease), lease)
+            chunk = do_chunk(SQLChunkTransaction(connection, now), progress, prepared, size)
             _record(connection, lease.key, chunk, now)
             if chunk.ends is not None:
-                detail = chunk.detail or (None if found.detail == PAUSED else found.detail)
-                finish(connection, lease.key, chunk.ends, detail, now)
+                finish(connection, lease.key, chunk.ends, chunk.detail, now)
             reached = _read(connection, lease.key)
             others = self._database.dialect.others_active(connection)
         held = time.perf_counter() - began
@@ -115,13 +109,14 @@ class SQLWork:
         if self._database.reserve.is_low():
             raise SpaceLow
 
-    def _prepare(self, lease: Lease, size: int, now: Millis) -> Any:
+    def _prepare(self, lease: Lease, size: int) -> Any:
         """Work out what the chunk is to write; only who holds the lease changes what is read."""
-        if lease.kind not in PREPARATIONS:
+        prepare = KINDS[lease.kind].prepare
+        if prepare is None:
             return None
         with self._database.snapshot() as connection:  # which takes as long as it takes
-            progress = _progress(_held(connection, lease, lock=False), lease, now)
-            return PREPARATIONS[progress.job.kind](connection, progress, size)
+            progress = _progress(_held(connection, lease, lock=False), lease)
+            return prepare(SQLChunkReader(connection), progress, size)
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
         with self._database.transaction() as connection:
@@ -155,9 +150,9 @@ def _of(key: JobKey) -> dict[str, Any]:
     return {"of_brand": key.brand_id, "of_id": key.id}
 
 
-def _progress(row: Sequence[Any], lease: Lease, now: Millis) -> Progress:
+def _progress(row: Sequence[Any], lease: Lease) -> Progress:
     *seen, campaign_id, cursor = row
-    return Progress(Pool(lease.key.brand_id, campaign_id), as_job(seen), cursor, now)
+    return Progress(Pool(lease.key.brand_id, campaign_id), as_job(seen), cursor)
 
 
 def _held(connection: Connection, lease: Lease, *, lock: bool = True) -> Sequence[Any]:
@@ -174,17 +169,17 @@ def _held(connection: Connection, lease: Lease, *, lock: bool = True) -> Sequenc
 
 
 def _record(connection: Connection, key: JobKey, chunk: Chunk, now: Millis) -> None:
-    changed: dict[str, Any] = {
-        "done": job.c.done + chunk.done,
-        "failed": job.c.failed + chunk.failed,
-        "cursor": chunk.cursor,
-        "state_version": STATE_VERSION,
-        "attempts": 0,
+    _change(
+        connection,
+        key,
+        done=job.c.done + chunk.done,
+        failed=job.c.failed + chunk.failed,
+        cursor=chunk.cursor,
+        detail=chunk.detail,
+        state_version=STATE_VERSION,
+        attempts=0,
         **_sign_of_life(now),
-    }
-    if chunk.detail is not None:
-        changed["detail"] = chunk.detail
-    _change(connection, key, **changed)
+    )
 
 
 def _change(connection: Connection, key: JobKey, **values: Any) -> None:

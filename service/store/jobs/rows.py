@@ -11,6 +11,7 @@ from service.domain.jobs import Job, JobKind, JobState, Order
 from service.domain.model import Millis
 from service.store.tables import brand, job
 from service.usecases.keys import JobKey, Pool
+from service.usecases.ports.transaction import JobCursor
 
 COLUMNS = (
     *(job.c.id, job.c.kind, job.c.state, job.c.total, job.c.done, job.c.failed),
@@ -23,6 +24,7 @@ OF_POOL = (
     job.c.campaign_id == bindparam("campaign_id"),
 )
 _ONE = select(*COLUMNS).where(*OF_POOL, job.c.id == bindparam("id"))
+_CURSOR = select(job.c.state_version, job.c.cursor).where(*OF_POOL, job.c.id == bindparam("id"))
 _OPEN = select(func.count()).where(
     job.c.brand_id == bindparam("brand_id"), job.c.finished_at.is_(None)
 )
@@ -64,6 +66,11 @@ def find_job(connection: Connection, pool: Pool, job_id: str, *, lock: bool = Fa
     if row is None:
         raise JobNotFound
     return as_job(row)
+
+
+def find_cursor(connection: Connection, pool: Pool, job_id: str) -> JobCursor:
+    """Return how far a job is."""
+    return JobCursor(*connection.execute(_CURSOR, {**pool._asdict(), "id": job_id}).one())
 
 
 def count_open(connection: Connection, brand_id: int, *, lock: bool = False) -> int:

@@ -7,12 +7,13 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Select, column, text
 
 from service.domain.model import Millis, State
-from service.store.dialect import Part, Session
+from service.store.dialect import Session
 from service.store.postgresql import loading
 from service.store.postgresql.driver import driver_of
 from service.store.repositories.listings import select_codes
 from service.store.repositories.pools import TAKEN, begin_tally, total
 from service.usecases.keys import JobKey, Pool
+from service.usecases.ports.chunk import Part
 
 RESERVE_BEGINS = "WITH pool AS MATERIALIZED ("
 """How the statement of a reservation begins, which tells what a session did last."""

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, text
 
 from service.domain.codes import shuffled
 from service.domain.model import Millis
-from service.store.dialect import Part
 from service.store.postgresql.driver import driver_of
 from service.usecases.keys import Pool
+from service.usecases.ports.chunk import Part
 
 _INSERT = """
     INSERT INTO code (brand_id, campaign_id, code, state, created_at, probe)

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, column, select, text
 
-from service.domain.errors import InputError, InvalidRequest
 from service.domain.model import Brand, Campaign, Code, Page, State
 from service.store.dialect import dialect_of
 from service.store.repositories.codes import COLUMNS, as_code
 from service.store.tables import brand, campaign
 from service.usecases.keys import Pool
+from service.usecases.ports.store import UnknownPosition
 
 Item = TypeVar("Item")
 
@@ -50,14 +50,14 @@ def codes(
     """List a campaign's codes, in the order of the engine.
 
     Raises:
-        InvalidRequest: There is no code `after`, and it would say where the page begins.
+        UnknownPosition: There is no code `after`, and it would say where the page begins.
     """
     dialect = dialect_of(connection)
     listed = dialect.codes_in(pool, state)
     if after is not None:
         rest = dialect.codes_after(connection, listed, pool, after)
         if rest is None:
-            raise InvalidRequest([InputError("/cursor", "What it names is not there any more.")])
+            raise UnknownPosition
         listed = rest
     return _page(connection, listed, limit, as_code)
 

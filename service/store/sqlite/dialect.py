@@ -8,11 +8,12 @@ from sqlalchemy import Connection, Select, column, text, update
 
 from service.domain.codes import shuffled
 from service.domain.model import Millis, State
-from service.store.dialect import Part, Session
+from service.store.dialect import Session
 from service.store.repositories.listings import select_codes
 from service.store.repositories.pools import TAKEN, begin_tally
 from service.store.tables import tally
 from service.usecases.keys import Pool
+from service.usecases.ports.chunk import Part
 
 # The index is named, and its condition spelt out, because the planner, left alone, walks another
 # one over all the codes that are in another state.

@@ -50,8 +50,8 @@ class Imports(Files, Protocol):
     def is_answered(self, key: bytes, now: Millis) -> bool:
         """Say whether a request with this idempotency key has been answered before."""
 
-    def drop(self, file: FileKey) -> None:
-        """Say that no job will need a file, and delete it, or what would take long later."""
+    def drop(self, file: FileKey, within_s: float) -> None:
+        """Say that no job will need a file, and delete what can be in so many seconds."""
 
     def refusals(
         self, brand: str, campaign: str, job_id: str

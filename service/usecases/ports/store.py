@@ -11,6 +11,10 @@ from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Re
 from service.usecases.ports.transaction import Writes
 
 
+class UnknownPosition(Exception):  # noqa: N818 - it is no fault of the store
+    """What a page was to begin behind is not there any more."""
+
+
 class Store(Writes, Protocol):
     """Where brands, campaigns, codes and reservations are kept.
 
@@ -58,5 +62,5 @@ class Store(Writes, Protocol):
         Their order is the store's own, and stays: new codes may come anywhere in it.
 
         Raises:
-            InvalidRequest: There is no code `after`, where the order depends on it.
+            UnknownPosition: There is no code `after`, where the order depends on it.
         """

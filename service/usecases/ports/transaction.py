@@ -21,6 +21,15 @@ class StoredAnswer(NamedTuple):
     created_at: Millis
 
 
+class JobCursor(NamedTuple):
+    """How far a job is."""
+
+    version: int
+    """How `content` is written."""
+    content: str | None
+    """What its last chunk said, in the words of its kind; `None` before the first."""
+
+
 class Transaction(Protocol):
     """One transaction of the store, wholly done or not at all.
 
@@ -95,8 +104,8 @@ class Transaction(Protocol):
     def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
         """Return a job; with `lock`, its worker waits for the commit."""
 
-    def is_storing(self, pool: Pool, job_id: str) -> bool:
-        """Say whether an import, checked by now, is at storing its codes."""
+    def job_cursor(self, pool: Pool, job_id: str) -> JobCursor:
+        """Return how far a job is."""
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
         """End a job, and take it from its worker."""

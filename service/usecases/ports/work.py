@@ -83,8 +83,8 @@ class Work(Protocol):
             SpaceLow: The database may not grow now. Nothing was changed.
         """
 
-    def pause(self, lease: Lease, now: Millis) -> None:
-        """Give a sign of life of a worker that waits for space, and tell the job's caller of it."""
+    def pause(self, lease: Lease, detail: str, now: Millis) -> None:
+        """Give a sign of life of a worker that waits for space; `detail` tells the caller so."""
 
     def renew(self, lease: Lease, now: Millis) -> None:
         """Give a sign of life of a worker that cannot go on; a lost lease is no matter."""

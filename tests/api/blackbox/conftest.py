@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running import DISCOUNT, running, running_worker
-from tests.tokens import token
+from tests.support.running import DISCOUNT, running, running_worker
+from tests.support.tokens import token
 
 OUTSIDE = dict(os.environ)
 """The environment as it was given: the service at `URL` may have its key in it."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from service.api.cursors import Cursors
 from service.domain.errors import InvalidRequest
-from tests.names import text_of_utf8
+from tests.support.names import text_of_utf8
 
 KEYS = text_of_utf8(min_size=1, max_size=128)
 LISTINGS = text_of_utf8(max_size=160)

@@ -16,7 +16,7 @@ from service.auth.keys.jwks import NO_KEYS, Key
 from service.auth.token_cache import LEEWAY_S, VerifiedTokens
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
-from tests.tokens import SECRET, Keys, forged, token
+from tests.support.tokens import SECRET, Keys, forged, token
 
 KEY = Key(None, "HS256", SECRET.encode())
 OTHERS = {kid: Key(kid, "HS256", kid.encode() * 32) for kid in ("a", "b")}

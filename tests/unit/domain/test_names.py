@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.names import MAX_NAME, MAX_USER, PATTERN, is_name
-from tests.names import illegal_names, is_legal, legal_names
+from tests.support.names import illegal_names, is_legal, legal_names
 
 
 @pytest.mark.parametrize(

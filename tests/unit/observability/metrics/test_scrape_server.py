@@ -13,7 +13,7 @@ import structlog
 from service.observability.metrics import scrape_server
 from service.observability.metrics.scrape_messages import Request, Response
 from service.observability.metrics.scrape_server import MAX_CONNECTIONS, ScrapeServer
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ANSWER = b"metric 1\n" * 10
 

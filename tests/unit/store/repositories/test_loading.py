@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.store.dialect import Part
 from service.store.postgresql.loading import probes
+from service.usecases.ports.chunk import Part
 
 SPACE = 2**32
 

@@ -1,0 +1,97 @@
+"""What a chunk of a job reads and writes, on the connections that its worker has for it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from service.domain import codes
+from service.domain.model import Millis, State
+from service.formats.refusals import Refusal
+from service.store.dialect import dialect_of
+from service.store.imports import staged_codes, staging
+from service.store.tables import import_refusal, import_run, job
+from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.ports.chunk import Part, Row
+
+_PART = select(import_run.c.content).where(
+    import_run.c.brand_id == bindparam("brand_id"),
+    import_run.c.file == bindparam("id"),
+    import_run.c.run == bindparam("of_run"),
+    import_run.c.part == bindparam("of_part"),
+)
+
+
+class SQLChunkReader:
+    """Implements `service.usecases.ports.chunk.ChunkReader`, which documents the methods."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read from a connection that sees one moment."""
+        self._connection = connection
+
+    def block(self, file: FileKey, number: int) -> bytes | None:
+        return staging.block(self._connection, file, number)
+
+    def run_part(self, file: FileKey, run: int, part: int) -> str | None:
+        values = {**file._asdict(), "of_run": run, "of_part": part}
+        content: str | None = self._connection.execute(_PART, values).scalar_one_or_none()
+        return content
+
+
+class SQLChunkTransaction:
+    """Implements `service.usecases.ports.chunk.ChunkTransaction`, which documents the methods."""
+
+    def __init__(self, connection: Connection, now: Millis) -> None:
+        """Act on a connection in a transaction."""
+        self._connection = connection
+        self._dialect = dialect_of(connection)
+        self.single_writer = self._dialect.single_writer
+        self.now = now
+
+    def savepoint(self) -> AbstractContextManager[object]:
+        return self._connection.begin_nested()
+
+    def mint_part(self, pool: Pool, part: Part, count: int) -> Sequence[str]:
+        mint = partial(codes.mint_part, part.at, part.total)
+        return staged_codes.excluding(self._connection, pool.brand_id, mint)(count)
+
+    def load_codes(self, pool: Pool, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
+        load = self._dialect.load_codes
+        return load(self._connection, pool, part, codes, self.now, shuffle=shuffle)
+
+    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+        self._dialect.adjust_counts(self._connection, pool, changes, self.now)
+
+    def set_total(self, key: JobKey, total: int) -> None:
+        self._connection.execute(
+            update(job)
+            .where(job.c.brand_id == key.brand_id, job.c.id == key.id)
+            .values(total=total)
+        )
+
+    def insert_run(self, file: FileKey, run: int, parts: Sequence[str]) -> None:
+        of_run = {"brand_id": file.brand_id, "file": file.id, "run": run}
+        rows = [{**of_run, "part": part, "content": text} for part, text in enumerate(parts)]
+        self._connection.execute(insert(import_run), rows)
+
+    def drop_blocks(self, file: FileKey, end: int) -> None:
+        staging.drop_blocks(self._connection, file, end)
+
+    def insert_refusals(self, key: JobKey, refused: Sequence[Refusal]) -> None:
+        of_job = {"brand_id": key.brand_id, "job_id": key.id}
+        rows = [{**of_job, "line": line, "reason": reason} for line, reason in refused]
+        if rows:
+            self._connection.execute(insert(import_refusal), rows)
+
+    def taken(self, brand_id: int, codes: Sequence[str]) -> set[str]:
+        return staged_codes.taken(self._connection, brand_id, codes)
+
+    def stage(self, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
+        return staged_codes.stage(self._connection, brand_id, file, rows)
+
+    def next_staged(self, brand_id: int, file: FileKey, after: str, limit: int) -> Sequence[str]:
+        return staged_codes.next_staged(self._connection, brand_id, file, after, limit)
+
+    def clashes(self, brand_id: int, file: FileKey) -> Sequence[Row]:
+        return staged_codes.clashes(self._connection, brand_id, file)

@@ -1,0 +1,25 @@
+"""Which phase of an import a chunk belongs to."""
+
+from service.domain.jobs import Chunk
+from service.usecases.import_pipeline.checking import keep_checked, merge
+from service.usecases.import_pipeline.reading import keep_run, read_run
+from service.usecases.import_pipeline.state import CHECK, READ, Prepared, Task
+from service.usecases.import_pipeline.storing import store_all, store_some
+from service.usecases.ports.chunk import ChunkReader, ChunkTransaction
+
+
+def prepare(reader: ChunkReader, task: Task, size: int) -> Prepared | None:
+    """Read and work out what a chunk is to write."""
+    if task.cursor.phase == READ:
+        return read_run(reader, task)
+    return merge(reader, task, size) if task.cursor.phase == CHECK else None
+
+
+def do_chunk(tx: ChunkTransaction, task: Task, prepared: Prepared | None, size: int) -> Chunk:
+    """Write it."""
+    if prepared is None:
+        return store_some(tx, task, size) if tx.single_writer else store_all(tx, task)
+    tx.insert_refusals(task.key, prepared.refused)
+    if task.cursor.phase == READ:
+        return keep_run(tx, task, prepared)
+    return keep_checked(tx, task, prepared)

@@ -1,0 +1,59 @@
+"""The first phase: blocks become sorted runs of codes."""
+
+from service.domain.jobs import Chunk
+from service.formats.code_lists import Position, read_rows
+from service.formats.list_form import ListForm
+from service.formats.refusals import Refusal
+from service.usecases.import_pipeline.state import CHECK, READ, Cursor, Prepared, Task, written
+from service.usecases.import_pipeline.verdict import lines_read, unreadable
+from service.usecases.ports.chunk import ChunkReader, ChunkTransaction
+
+RUN_ROWS = 100_000
+"""Codes in a run, and so in memory while it is sorted; a hundred runs hold what may be imported."""
+PART_ROWS = 1000
+"""Codes in a part of a run; while runs are merged, a part of each is in memory."""
+REFUSED_AT_ONCE = 10_000
+LINE_DIGITS = 8
+"""An entry of a run is a code, a space, and so many digits of its line."""
+
+
+def read_run(reader: ChunkReader, task: Task) -> Prepared:
+    """Read the next run, and sort it."""
+    form = ListForm(task.job.parameters["form"])
+    position = Position.from_object(task.cursor.position)
+    entries: list[str] = []
+    refused: list[Refusal] = []
+    number, fault, last = task.cursor.block, None, False
+    while not last and len(entries) < RUN_ROWS and len(refused) < REFUSED_AT_ONCE:
+        content = reader.block(task.file, number)
+        last = content is None
+        rows = read_rows(form, position, content or b"", last=last)
+        fault = rows.fault
+        last = last or fault is not None
+        entries += [f"{code} {line:0{LINE_DIGITS}}" for code, line in rows.good]
+        refused += rows.refused
+        number += 1
+    entries.sort()
+    rows_so_far = task.cursor.rows + len(entries)
+    cursor = Cursor(READ, number, position.as_object(), task.cursor.parts, rows_so_far)
+    return Prepared(cursor, entries, refused, last, fault)
+
+
+def keep_run(tx: ChunkTransaction, task: Task, prepared: Prepared) -> Chunk:
+    """Keep a run, and delete the blocks that it came from."""
+    cursor, entries = prepared.cursor, prepared.entries
+    failed = len(prepared.refused)
+    if prepared.fault:
+        tx.insert_refusals(task.key, [prepared.fault])
+        return unreadable(prepared.fault, failed)
+    if entries:
+        starts = range(0, len(entries), PART_ROWS)
+        parts = ["\n".join(entries[at : at + PART_ROWS]) for at in starts]
+        tx.insert_run(task.file, len(cursor.parts), parts)
+        cursor.parts.append(0)
+    tx.drop_blocks(task.file, cursor.block)
+    detail = lines_read(cursor.position["line"] - 1)
+    if not prepared.ended:
+        return Chunk(failed=failed, cursor=written(cursor), detail=detail)
+    tx.set_total(task.key, task.job.failed + failed + cursor.rows)
+    return Chunk(failed=failed, cursor=written(Cursor(CHECK, parts=cursor.parts)), detail=detail)

@@ -1,0 +1,78 @@
+"""An import as its chunks see it: what was asked for, and how far it is."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import NamedTuple
+
+from service.domain.jobs import Job
+from service.formats.code_lists import Position, PositionObject
+from service.formats.refusals import Refusal
+from service.usecases.keys import FileKey, JobKey, Pool
+
+READ, CHECK, STORE = "read", "check", "store"
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far an import is."""
+
+    phase: str = READ
+    block: int = 0
+    """The next block to read."""
+    position: PositionObject = field(default_factory=lambda: Position().as_object())
+    parts: list[int] = field(default_factory=list)
+    """For each run, the part where merging goes on."""
+    rows: int = 0
+    """How many codes of a legal form there are so far."""
+    after: str = ""
+    """The last entry merged, or the last code stored."""
+
+
+class Task(NamedTuple):
+    """An import, as its chunks need it."""
+
+    pool: Pool
+    job: Job
+    file: FileKey
+    cursor: Cursor
+
+    @property
+    def key(self) -> JobKey:
+        """What tells the job from every other."""
+        return JobKey(self.pool.brand_id, self.job.id)
+
+
+class Prepared(NamedTuple):
+    """What was worked out before the transaction, so that no writer waits for it."""
+
+    cursor: Cursor
+    entries: Sequence[str]
+    """A sorted run, each a code and its line; or the good codes of a merge."""
+    refused: Sequence[Refusal]
+    ended: bool
+    """Whether the phase ends with it."""
+    fault: Refusal | None = None
+    """Why the rest of the file cannot be read."""
+
+
+def task_of(pool: Pool, found: Job, cursor: str | None) -> Task:
+    """Read what is written about an import."""
+    file = FileKey(found.parameters["file_of"], found.parameters["file"])
+    return Task(pool, found, file, read(cursor) if cursor else Cursor())
+
+
+def is_storing(cursor: str | None) -> bool:
+    """Say whether an import has come so far that it ends well, sooner or later."""
+    return cursor is not None and json.loads(cursor).get("phase") == STORE
+
+
+def read(cursor: str) -> Cursor:
+    """Read what `written` wrote, or a later version of it; what is not known may be ignored."""
+    known = {field.name for field in fields(Cursor)}
+    return Cursor(**{name: value for name, value in json.loads(cursor).items() if name in known})
+
+
+def written(cursor: Cursor) -> str:
+    """Write a cursor for the job's row."""
+    return json.dumps(asdict(cursor))

@@ -1,0 +1,68 @@
+"""The last phase: the codes of an import whose every row is good become the brand's.
+
+Where one writes at a time that is done in chunks, of which nothing can refuse one; where many do,
+in one transaction, which has the last word. docs/adr/0008-imports-are-checked-first.md says why.
+"""
+
+from collections.abc import Sequence
+
+from service.domain.jobs import Chunk
+from service.domain.model import State
+from service.formats.refusals import Reason, Refusal
+from service.usecases.import_pipeline.state import STORE, Cursor, Task, written
+from service.usecases.import_pipeline.verdict import stored, verdict
+from service.usecases.ports.chunk import ChunkTransaction, Part
+
+STORED_AT_ONCE = 10_000
+"""Codes in one statement; PostgreSQL remembers each until the statement ends."""
+
+
+class _ClashError(RuntimeError):
+    """Somebody else has made a code that was staged."""
+
+
+def store_some(tx: ChunkTransaction, task: Task, size: int) -> Chunk:
+    """Store some of the codes; nothing can be in the way of the rest."""
+    codes = _store_next(tx, task, 0, task.cursor.after, size)
+    _count(tx, task, len(codes))
+    if len(codes) < size:
+        return stored(task, len(codes))
+    return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
+
+
+def store_all(tx: ChunkTransaction, task: Task) -> Chunk:
+    """Store all the codes, or, where somebody else has made one of them meanwhile, none."""
+    count, after = 0, ""
+    try:
+        with tx.savepoint():
+            while codes := _store_next(tx, task, count, after, STORED_AT_ONCE):
+                count, after = count + len(codes), codes[-1]
+    except _ClashError:
+        clashes = tx.clashes(task.pool.brand_id, task.file)
+        refused = [Refusal(line, Reason.IN_BRAND) for _, line in clashes]
+        tx.insert_refusals(task.key, refused)
+        return verdict(task, Chunk(done=-len(refused), failed=len(refused)))
+    if count != task.job.done:
+        raise RuntimeError("Staged codes are missing.")
+    _count(tx, task, count)
+    return stored(task, count)
+
+
+def _count(tx: ChunkTransaction, task: Task, count: int) -> None:
+    tx.adjust_counts(task.pool, {State.AVAILABLE: count})
+
+
+def _store_next(tx: ChunkTransaction, task: Task, at: int, after: str, limit: int) -> Sequence[str]:
+    """Store the next codes, the first of which is number `at` of all, and return them.
+
+    Raises:
+        _ClashError: The brand has one of them.
+    """
+    codes = tx.next_staged(task.pool.brand_id, task.file, after, limit)
+    if not codes:
+        return codes
+    part = Part(at, task.job.done, len(codes))
+    # They are read in their order, and whoever knows some must not know where the others lie.
+    if tx.load_codes(task.pool, part, codes, shuffle=True) < len(codes):
+        raise _ClashError
+    return codes

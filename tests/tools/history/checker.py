@@ -1,0 +1,24 @@
+"""What always holds, checked against a history: a pure function from history to violations.
+
+Nothing here knows SQL, HTTP or processes. Each rule reads as the contract does; none may find
+fault with a history that a right service could have made, whatever was killed or cut in it,
+and whichever of the calls without an answer were done in the end.
+"""
+
+from dataclasses import replace
+
+from tests.tools.history import rules_answers, rules_creates, rules_users
+from tests.tools.history.facts import Facts, Violation
+from tests.tools.history.history import History
+
+RULES = (*rules_users.RULES, *rules_creates.RULES, *rules_answers.RULES)
+
+
+def violations(history: History) -> list[Violation]:
+    """Return every promise of the contract that this history breaks."""
+    facts = Facts(history)
+    return [
+        replace(found, rule=rule.__name__.replace("_", " "))
+        for rule in RULES
+        for found in rule(facts)
+    ]

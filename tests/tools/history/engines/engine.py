@@ -1,0 +1,40 @@
+"""What a drill needs to know of a database."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, Protocol
+
+from tests.tools.history.history import Row
+from tests.tools.history.nemesis import Fault
+
+_ROWS = """
+    SELECT brand.name, campaign.name, code.code, code.state, code.user_id, code.created_at
+    FROM code JOIN brand ON brand.id = code.brand_id
+    JOIN campaign ON campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
+"""
+
+
+class Engine(Protocol):
+    """A running database."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return the settings of a service that reaches it through the faulty connections."""
+
+    @property
+    def url(self) -> str:
+        """Return a URL that no fault affects."""
+
+    def connect(self) -> Any:
+        """Open a DB-API connection that no fault affects."""
+
+    def faults(self) -> Sequence[Fault]:
+        """Return the faults to inject into it."""
+
+
+def read(engine: Engine) -> tuple[list[Row], frozenset[str]]:
+    """Return every code, and every brand."""
+    with closing(engine.connect()) as connection:
+        rows = [Row(*row) for row in connection.execute(_ROWS)]
+        brands = frozenset(name for (name,) in connection.execute("SELECT name FROM brand"))
+    return rows, brands

@@ -1,0 +1,38 @@
+"""What every drill ends with: each answer holds, whatever was done to the service."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.tools.history.checker import violations
+from tests.tools.history.engines.engine import Engine
+from tests.tools.history.rig import Plan, drill
+from tests.tools.history.summary import summary
+
+SHORT = Plan(
+    "20262306",
+    seconds=0,
+    rest_s=0.1,
+    faults=4,
+    most=4,
+    calls=300,
+    clients=8,
+    short_timeouts=2,
+    pause_s=0.2,
+    audited=2,
+)
+"""For four faults, of a kind that takes a second or two."""
+
+
+def drill_and_check(
+    engine: Callable[[Path], AbstractContextManager[Engine]], folder: Path, plan: Plan
+) -> set[str]:
+    """Run a drill, see that it broke no promise, and return the names of what happened."""
+    with engine(folder) as database:
+        drilled = drill(database, folder, plan)
+    found = violations(drilled.history)
+    text = summary(drilled, found)
+    print(text)  # noqa: T201 - pytest shows it where the test fails
+    assert [] == found
+    assert "" == drilled.verify
+    return {disturbance.name for disturbance in drilled.disturbances}

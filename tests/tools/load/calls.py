@@ -1,0 +1,116 @@
+"""The calls of one server that are measured, and what each user was told."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from random import Random
+
+from tests.tools.load.client import CONNECTIONS, Request, Slice, drive
+from tests.tools.load.errors import BenchmarkError
+from tests.tools.load.measures import Load
+from tests.tools.load.servers import Server, tokens
+
+HELD = 1000
+"""Users who hold a code before repeats are measured."""
+PAGE = 100
+"""Codes on a page of a list."""
+MIXED = 10
+"""One in so many is new, where new and repeated reservations are mixed."""
+_LONGEST_S = 60
+_MANY, _FEW = 100, 8
+"""Where a call creates so many codes, so few ask at once: the naive service takes seconds."""
+_users = count()
+
+
+@dataclass
+class Calls:
+    """Makes what is measured of one server, and keeps what it answered."""
+
+    server: Server
+    answered: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The code that each user was told, by brand."""
+    created: dict[str, set[str]] = field(default_factory=dict)
+    """The codes of each brand that an answer said were created."""
+    answered_twice: list[str] = field(default_factory=list)
+    """Users who were told two codes."""
+    _heads: list[str] = field(default_factory=lambda: tokens(CONNECTIONS))
+
+    def new(self, name: str, brand: str, most: int) -> Load:
+        """Measure users who hold nothing; `{}` in the brand's name stands for the round."""
+        return Load(name, self.server, lambda turn: self._new(brand.format(turn)), self.take, most)
+
+    def repeated(self, name: str, brand: str) -> Load:
+        """Measure users who hold a code, which `hold` gave them."""
+        return Load(name, self.server, lambda turn: self._repeated(brand, turn), self.take)
+
+    def mixed(self, name: str, held: str, fresh: str, most: int) -> Load:
+        """Measure nine repeats to one new reservation."""
+
+        def both(turn: int) -> Iterator[Request]:
+            again, first = self._repeated(held, turn), self._new(fresh.format(turn))
+            return (next(again if n % MIXED else first) for n in count())
+
+        return Load(name, self.server, both, self.take, most)
+
+    def hold(self, brand: str) -> None:
+        """Give `HELD` users a code."""
+        self.take(drive(self.server.port, self._new(brand), _LONGEST_S, most=HELD))
+
+    def create(self, name: str, brand: str, number: int) -> Load:
+        """Measure creating codes; each must be new."""
+        body = json.dumps({"brand": brand, "number_to_create": number})
+        head = (
+            f"POST /v1/discount/create HTTP/1.1\r\nHost: bench\r\nAuthorization: {{}}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        asked = [(brand, (head.format(token) + body).encode()) for token in self._heads]
+        made = self.created.setdefault(brand, set())
+
+        def check(took: Slice) -> None:
+            before = len(made)
+            for _, codes in took.answers:
+                made.update(json.loads(codes))
+            if len(made) - before != number * len(took.answers):
+                raise BenchmarkError("a code was created twice, or not at all")
+
+        asking = CONNECTIONS if number < _MANY else _FEW
+        return Load(name, self.server, lambda _: cycle(asked), check, connections=asking)
+
+    def pages(self, name: str, brand: str, cursor: str | None = None) -> Load:
+        """Measure pages of a list, the first one or the one behind a cursor."""
+        path = f"/v1/brands/{brand}/campaigns/default/codes?limit={PAGE}"
+        if cursor:
+            path += f"&cursor={cursor}"
+
+        def check(took: Slice) -> None:
+            if any(len(json.loads(body)["items"]) != PAGE for _, body in took.answers):
+                raise BenchmarkError("a page is not full")
+
+        asked = [(brand, self._get(path, turn)) for turn in range(CONNECTIONS)]
+        return Load(name, self.server, lambda _: cycle(asked), check)
+
+    def take(self, took: Slice) -> None:
+        """Note what users were told; nobody may be told two things."""
+        for about, body in took.answers:
+            brand, user = about.split("/")
+            code = json.loads(body)["discount_code"]
+            if self.answered.setdefault(brand, {}).setdefault(user, code) != code:
+                self.answered_twice.append(about)
+
+    def _new(self, brand: str) -> Iterator[Request]:
+        return (self._ask(brand, f"u{next(_users)}") for _ in count())
+
+    def _repeated(self, brand: str, turn: int) -> Iterator[Request]:
+        users = sorted(self.answered[brand])
+        Random(turn).shuffle(users)  # noqa: S311 - no secret
+        return (self._ask(brand, user) for user in cycle(users))
+
+    def _ask(self, brand: str, user: str) -> Request:
+        path = f"/v1/discount/fetch/{brand}/{user}"
+        return f"{brand}/{user}", self._get(path, hash(user))
+
+    def _get(self, path: str, turn: int) -> bytes:
+        """Write a GET by one of the callers."""
+        head = self._heads[turn % CONNECTIONS]
+        return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {head}\r\n\r\n".encode()

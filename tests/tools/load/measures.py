@@ -1,0 +1,95 @@
+"""What is measured: requests by the thousand, and what their answers must be."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Protocol
+
+from tests.tools.load.client import CONNECTIONS, Request, Slice, drive
+from tests.tools.load.errors import BenchmarkError
+from tests.tools.load.servers import Server
+
+
+@dataclass(frozen=True)
+class Result:
+    """One contestant in one round."""
+
+    rate: float
+    """Answers a second."""
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    cpu_us: float = 0.0
+    """Processor time of the server's processes for each answer, without a database server's."""
+    resident_mib: float = 0.0
+    """Memory of the server's largest process."""
+    answers: int = 0
+
+
+class Measure(Protocol):
+    """One contestant at one kind of work."""
+
+    name: str
+
+    def run(self, turn: int, seconds: float) -> Result:
+        """Measure for some seconds, in round `turn`.
+
+        Raises:
+            BenchmarkError: Something was not as it must be.
+        """
+
+
+@dataclass
+class Load:
+    """A server under one kind of request."""
+
+    name: str
+    server: Server
+    requests: Callable[[int], Iterator[Request]]
+    """Makes the requests of a round."""
+    check: Callable[[Slice], None]
+    """Looks at every answer; raises `BenchmarkError`."""
+    most: int | None = None
+    """Most requests of a round: no pool may run empty."""
+    connections: int = CONNECTIONS
+    """How many ask at once."""
+
+    def run(self, turn: int, seconds: float) -> Result:
+        """Ask for some seconds, look at every answer, and sum up."""
+        before = self.server.cpu_seconds()
+        asked = self.requests(turn)
+        took = drive(self.server.port, asked, seconds, most=self.most, connections=self.connections)
+        spent = self.server.cpu_seconds() - before
+        self.check(took)
+        self.server.answered += len(took.answers)
+        return Result(
+            rate=took.rate,
+            p50_ms=took.percentile(0.5) * 1000,
+            p99_ms=took.percentile(0.99) * 1000,
+            cpu_us=spent / len(took.answers) * 1e6,
+            resident_mib=self.server.resident_mib(),
+            answers=len(took.answers),
+        )
+
+
+@dataclass
+class Limit:
+    """An engine without a service before it."""
+
+    name: str
+    rate: Callable[[float], float]
+    """Works for about so many seconds, and returns how many times a second."""
+
+    def run(self, turn: int, seconds: float) -> Result:
+        """Work for some seconds."""
+        return Result(self.rate(seconds))
+
+
+def hello(server: Server) -> Load:
+    """Measure a server that says hello."""
+
+    def check(took: Slice) -> None:
+        if any(body != b"Hello, World!" for _, body in took.answers):
+            raise BenchmarkError("hello has another answer")
+
+    request = ("nobody", b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n")
+    return Load("hello", server, lambda _: cycle([request]), check)

@@ -1,0 +1,53 @@
+"""The queries that people use: those of the runbooks, and those of the dashboard."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from service.settings import HOME
+from tests.tools.monitoring.rules import MONITORING
+
+RUNBOOKS = HOME / "docs/runbooks"
+_PROMQL = re.compile(r"^ *```promql\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_SEARCH = re.compile(r"^ *(logs \| .*)$", re.MULTILINE)
+
+Named = Iterator[tuple[str, str]]
+"""Texts, each after what names it."""
+
+
+def queries() -> Named:
+    """Yield every query of every runbook."""
+    for page in sorted(RUNBOOKS.glob("*.md")):
+        blocks = _PROMQL.findall(page.read_text())
+        found = [query for block in blocks for query in block.split("\n\n")]
+        for number, query in enumerate(found):
+            yield f"{page.stem} {number}", query.strip()
+
+
+def searches() -> Named:
+    """Yield every search in the log of every runbook."""
+    for page in sorted(RUNBOOKS.glob("*.md")):
+        for number, line in enumerate(_SEARCH.findall(page.read_text())):
+            yield f"{page.stem} {number}", line
+
+
+def search(line: str, logs: Iterable[Path]) -> subprocess.CompletedProcess[str]:
+    """Search in logs as a runbook does."""
+    script = f"logs() {{ cat {' '.join(map(str, logs))}; }}\n{line}"
+    return subprocess.run(
+        ["/bin/bash", "-eu", "-o", "pipefail", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def panels() -> Named:
+    """Yield every query of the dashboard, with its variables as Grafana would fill them in."""
+    dashboard = json.loads((MONITORING / "dashboard.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            expr = target["expr"].replace("$namespace", ".*").replace("$__rate_interval", "5s")
+            yield f"{panel['title']} {target['refId']}", expr
