@@ -3,11 +3,13 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from service.cli import streams
 from service.cli.failures import sentence_of
 from service.domain.jobs import Job, JobKind
 from service.usecases.keys import JobKey
@@ -52,19 +54,21 @@ class Progress:
         now = time.monotonic()
         if now - self._rendered >= RENDER_EVERY_S:
             self._rendered = now
-            bar.update(0)
+            with suppress(OSError):  # the terminal may be gone, and the command goes on
+                bar.update(0)
 
     def end_line(self) -> None:
         """Leave the line as it stands: something else is written next, or is being done."""
         if self._bar:
-            self._bar.update(0)
-            self._bar.render_finish()
+            with suppress(OSError):
+                self._bar.update(0)
+                self._bar.render_finish()
             self._bar, self._rendered = None, 0.0
 
     def write(self, sentence: str) -> None:
         """Write a sentence to standard error, on a line of its own."""
         self.end_line()
-        click.echo(sentence, file=sys.stderr)
+        streams.report(sentence)
 
 
 def _new_bar() -> "ProgressBar[Any]":

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.cli import progress
+from service.cli import progress, streams
 from service.cli.progress import Progress, TableProgress
 
 SHOW_CURSOR = "\x1b[?25h\n"
@@ -25,6 +25,7 @@ def terminal(monkeypatch):
     monkeypatch.setattr(progress, "RENDER_EVERY_S", 0)
     stderr = Terminal()
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stderr))
+    monkeypatch.setattr(streams, "report", lambda sentence: stderr.write(f"{sentence}\n"))
     return stderr
 
 
@@ -81,6 +82,16 @@ def test_an_interrupted_command_leaves_the_terminal_as_it_was(terminal):
         work()
     assert terminal.getvalue().endswith(SHOW_CURSOR)
     assert 1 == terminal.getvalue().count(SHOW_CURSOR), "once"
+
+
+def test_a_terminal_that_is_gone_stops_nothing(terminal):
+    def refuse(_text):
+        raise OSError
+
+    terminal.write = refuse
+    with Progress() as shown:
+        for done in range(2):
+            shown.show("running", done, 10)
 
 
 def test_a_sentence_has_a_line_of_its_own(terminal):
