@@ -171,12 +171,12 @@ def _end(session: Session, job: Job, result: str) -> None:
         Exit: It was cancelled.
     """
     if job.state is JobState.CANCELLED:
-        click.echo(job.detail, err=True)
+        streams.report(job.detail or "The job was cancelled.")
         session.end_if_terminated()
         raise click.exceptions.Exit(INTERRUPTED)
     if job.state is not JobState.SUCCEEDED or job.failed:
         raise click.ClickException(job.detail or "The job failed.")
-    click.echo(result, err=True)
+    streams.report(result)
 
 
 @contextmanager

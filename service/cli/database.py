@@ -35,7 +35,7 @@ def upgrade_tables() -> None:
 
         with closing(build_storage(settings, threads=1).database) as database:
             revision = upgrade(database)
-    click.echo(upgraded(revision), err=True)
+    streams.report(upgraded(revision))
 
 
 @db.command("drop-queue")
@@ -48,7 +48,7 @@ def drop_queue() -> None:
     require_database(settings)
     with closing(build_storage(settings, threads=1).database) as database:
         removed = drop_old_queue(database, settings)
-    click.echo(f"Removed: {', '.join(removed)}." if removed else "There is none.", err=True)
+    streams.report(f"Removed: {', '.join(removed)}." if removed else "There is none.")
 
 
 @db.command("backup")
@@ -64,7 +64,7 @@ def back_up(file: Path) -> None:
     settings = load_settings()
     require_no_other_file(settings)
     size = counted(backup(settings.database_url, file), "byte")
-    click.echo(f"{file} has the database as it was when this began, {size}.", err=True)
+    streams.report(f"{file} has the database as it was when this began, {size}.")
 
 
 @db.command("copy")
@@ -93,7 +93,7 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
             raise click.ClickException(sentence) from error
         raise
     copied = counted(rows, "row was", "rows were")
-    click.echo(f"{copied} copied, and both databases have the same.", err=True)
+    streams.report(f"{copied} copied, and both databases have the same.")
 
 
 @click.command()

@@ -9,6 +9,7 @@ import sys
 import click
 
 from service.auth.keys.loading import load_keys
+from service.cli import streams
 from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
@@ -28,7 +29,7 @@ def run(*, upgrade: bool) -> None:
     settings = _ready_to_serve(makes_file=upgrade)
     fit = fit_revision(settings) if upgrade else None
     if fit and standing_of(fit) is Standing.NEWER:
-        click.echo(upgraded(fit), err=True)
+        streams.report(upgraded(fit))
     if upgrade and not fit:
         # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
         done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
