@@ -36,10 +36,10 @@ class ThreadQueue:
         self._waiting: dict[Future[Any], tuple[TConn, float]] = {}
         """In the order in which they came, and so in that in which they are given up."""
 
-    def put(self, conn: TConn) -> None:
-        """Have a request answered that has just arrived."""
+    def put(self, conn: TConn, threads: Executor | None = None) -> None:
+        """Have a request answered that has just arrived, by certain threads if they are given."""
         arrived = time.monotonic()
-        future = self._threads.submit(self._begin, conn, arrived)
+        future = (threads or self._threads).submit(self._begin, conn, arrived)
         self._waiting[future] = conn, arrived + deadlines.ANSWER_WITHIN_S
         future.add_done_callback(lambda done: self._finish(conn, done))
 

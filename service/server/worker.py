@@ -1,8 +1,9 @@
 """What the service changes about gunicorn's workers: how they receive, answer and stop (ADR 5)."""
 
 import time
-from concurrent.futures import Executor, Future
-from functools import partial
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cached_property, partial
 from selectors import EVENT_READ
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
 from service.server.http.receiving import READ_WITHIN_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
+from service.server.page_calls import PAGES_AT_ONCE, page_calls
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_environ, refusal
 from service.server.thread_queue import ThreadQueue
@@ -53,7 +55,12 @@ class ServiceWorker(ConnectionWorker):
             lambda conn, done: self.method_queue.defer(self._answered, conn, done),
             self._refuse_expired,
         )
+        self._page_threads = ThreadPoolExecutor(PAGES_AT_ONCE)
         return threads
+
+    @cached_property
+    def _asks_for_page(self) -> Callable[[Any], bool]:
+        return page_calls(self.wsgi)
 
     def open_fast_path(self) -> None:
         """From now on, answer fast-path calls in the event loop, unless settings say otherwise."""
@@ -193,7 +200,8 @@ class ServiceWorker(ConnectionWorker):
             self._buffered.release(incoming)
         else:
             conn.incoming = incoming
-            self._queue.put(conn)
+            pages = self._page_threads if self._asks_for_page(incoming.request) else None
+            self._queue.put(conn, pages)
 
     def _answer(self, conn: TConn) -> Outcome:
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
