@@ -11,7 +11,6 @@ from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
 from service.server.page_calls import page_calls
 from service.settings import Settings
-from service.usecases import deadlines
 from tests.api.conftest import C
 from tests.support.engines import on_sqlite
 from tests.support.tokens import SECRET, bearer
