@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from selectors import EVENT_READ
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class ServiceWorker(ConnectionWorker):
         super().__init__(*args, **options)
         self._buffered = BufferedRequests()
         self._fast_path: FastPathCalls | None = None
+        self._asks_for_page: Callable[[Any], bool] = lambda _: False
 
     def get_thread_pool(self) -> Executor:
         """Make the threads, and the queue before them."""
@@ -58,9 +59,10 @@ class ServiceWorker(ConnectionWorker):
         self._page_threads = ThreadPoolExecutor(PAGES_AT_ONCE)
         return threads
 
-    @cached_property
-    def _asks_for_page(self) -> Callable[[Any], bool]:
-        return page_calls(self.wsgi)
+    def load_wsgi(self) -> None:
+        """Load the application, and learn which of its calls read pages."""
+        super().load_wsgi()
+        self._asks_for_page = page_calls(self.wsgi)
 
     def open_fast_path(self) -> None:
         """From now on, answer fast-path calls in the event loop, unless settings say otherwise."""
