@@ -62,4 +62,4 @@ def body_blocks() -> Iterator[bytes]:
             left -= len(block)
         yield block
     if left:
-        raise InvalidRequest([InputError("", "The body ends too soon.")])
+        raise InvalidRequest([InputError("", "The body is incomplete.")])

@@ -69,7 +69,7 @@ class CommandGroup(click.Group):
                 result = super().invoke(ctx)
                 streams.flush()
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            streams.report("Interrupted.")
             raise click.exceptions.Exit(INTERRUPTED) from None
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise

@@ -239,12 +239,12 @@ class Bar:
         self._progress.update(self._task, description=words)
         reason = sentence_of(error)
         if reason != self._reason:
-            click.echo(f"The job waits: {reason or words}", err=True)
+            streams.report(f"The job waits: {reason or words}")
         self._reason = reason
 
     def broken(self, key: JobKey, error: Exception) -> None:
         """Name a fault of ours; its text may hold a code."""
-        click.echo(f"The job is broken: {type(error).__name__}", err=True)
+        streams.report(f"The job is broken: {type(error).__name__}")
 
     def given_up(self, key: JobKey, attempts: int) -> None:
         """Note nothing: the job's row says why."""

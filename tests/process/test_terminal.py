@@ -50,6 +50,13 @@ def test_a_full_disk_is_told(shell):
     assert 1 == shell(f"{TOKEN} > /dev/full 2> /dev/full")[0]
 
 
+@pytest.mark.parametrize(
+    "command", ["db upgrade", "codes generate --brand b1 --count 1", "db backup copy.db"]
+)
+def test_what_was_done_is_done_though_it_cannot_be_said(command, shell):
+    assert 0 == shell(f"{DISCOUNT} {command} 2> /dev/full")[0]
+
+
 def test_whoever_reads_no_more_is_told_nothing(shell):
     status, line, output = shell(f"{EXPORT} | head -1")
     assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, output)

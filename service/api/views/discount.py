@@ -42,7 +42,7 @@ class DiscountViews:
     def post_v1_discount_create(
         self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
     ) -> Reply:
-        """All the codes are created, or none. A brand comes into being with its first codes."""
+        """Creates all codes or none. The first codes of a brand also create the brand."""
         count = number_to_create
         return create(
             self._store, self._metrics, brand, campaign, count, key=idempotency_key, status=200
@@ -61,10 +61,10 @@ class DiscountViews:
         fast_path=True,
     )
     def get_v1_discount_fetch__brand___user_(self, brand: str, user: str, campaign: str) -> Reply:
-        """The code that was reserved for the user before, else one that is reserved now.
+        """Returns the user's code, and reserves one if the user has none.
 
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
-        does the same under a fitting verb.
+        does the same with a method that fits.
         """
         reservation, _ = reserve(self._store, self._metrics, brand, campaign, user)
         return Reply({"discount_code": reservation.code})
