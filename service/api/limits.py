@@ -1,7 +1,7 @@
 """Rate limits: how many calls each caller may make in a window of time.
 
 Callers are identified by their tokens, so nobody can use up the calls of another. Counting needs
-one number for each caller in the current window. `docs/adr/0006-rate-limits.md` explains why
+one number for each caller in the current window. ADR 6 explains why
 flask-limiter's hooks are not used.
 """
 

@@ -1,7 +1,7 @@
 """Misses: a caller that looks up many unknown codes is guessing, and is refused for a while.
 
 Otherwise a caller who may look up codes could find all the short ones that imports bring.
-`docs/adr/0015-misses.md` says what counts as a miss.
+`docs/adr/0015-limit-look-ups-of-unknown-codes.md` says what counts as a miss.
 """
 
 import math

@@ -31,6 +31,9 @@ class Reason(StrEnum):
     JSON = "json"
     ARRAY = "array"
     SEVERAL_LINES = "several-lines"
+    SEPARATED_OBJECTS = "separated-objects"
+    NO_OBJECTS = "no-objects"
+    HEADER_AGAIN = "header-again"
 
     @classmethod
     def text_of(cls, slug: str) -> str:
@@ -66,6 +69,11 @@ _TEXTS = {
     Reason.ARRAY: "The list is a single JSON array. Write one object per line, without "
     "brackets around them or commas between them.",
     Reason.SEVERAL_LINES: "The JSON object continues on the next line. Write one object per line.",
+    Reason.SEPARATED_OBJECTS: "A comma or semicolon follows the JSON object. Write one object per "
+    "line, and nothing between them.",
+    Reason.NO_OBJECTS: "The list was sent as NDJSON, but its first line is not a JSON object with "
+    "the member `code`. Send CSV as `text/csv`.",
+    Reason.HEADER_AGAIN: "The row repeats the header.",
 }
 
 

@@ -130,7 +130,7 @@ code = Table(
 )
 """On SQLite its rows lie in the order in which they were made, and indexes end in `rowid`: a
 thousand new codes then go to random pages of one index only, see
-docs/adr/0014-codes-lie-in-the-order-they-were-made.md."""
+docs/adr/0014-store-codes-in-insertion-order.md."""
 
 idempotency = Table(
     "idempotency",

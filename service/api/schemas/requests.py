@@ -52,14 +52,18 @@ class CodePath(CampaignPath):
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
 
 
-class ReservationPath(CampaignPath):
-    """A user's reservation in a campaign."""
+class UserPath(Input):
+    """A user."""
 
     user = Name(
         required=True,
         longest=names.MAX_USER,
         metadata={"example": "user1", "description": "The user's id in the caller's system."},
     )
+
+
+class ReservationPath(UserPath, CampaignPath):
+    """A user's reservation in a campaign."""
 
 
 class JobPath(CampaignPath):
@@ -76,14 +80,8 @@ class JobPath(CampaignPath):
     )
 
 
-class FetchPath(BrandPath):
+class FetchPath(UserPath, BrandPath):
     """A user of a brand."""
-
-    user = Name(
-        required=True,
-        longest=names.MAX_USER,
-        metadata={"example": "user1", "description": "The user's id in the caller's system."},
-    )
 
 
 class FetchQuery(Input):

@@ -28,6 +28,13 @@ from service.observability.request_log import current_record
 from service.usecases.codes import MAX_PER_CALL, create_codes
 from service.usecases.ports.store import Store, UnknownPosition
 
+CREATE_REFUSALS = (
+    BrandNotFound,
+    CampaignNotFound,
+    Conflict,
+    CodeSpaceExhausted,
+    InsufficientStorage,
+)
 GONE = InputError("/cursor", "The item that the cursor refers to no longer exists.")
 CODES_ANSWER = Answer(
     f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
@@ -74,10 +81,7 @@ class CodeViews:
         header=requests.IdempotencyHeader,
         body=requests.CreateCodes,
         answers={201: CODES_ANSWER},
-        refusals=(
-            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
-            InsufficientStorage,
-        ),
+        refusals=CREATE_REFUSALS,
     )
     def create_campaign_codes(
         self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None

@@ -3,17 +3,10 @@
 from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
-from service.api.views.codes import CODES_ANSWER, create
+from service.api.views.codes import CODES_ANSWER, CREATE_REFUSALS, create
 from service.api.views.reservations import reserve
 from service.auth.caller import Scope
-from service.domain.errors import (
-    BrandNotFound,
-    CampaignNotFound,
-    CodeSpaceExhausted,
-    Conflict,
-    InsufficientStorage,
-    NoCodesLeft,
-)
+from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft
 from service.observability.metrics.instruments import Metrics
 from service.usecases.ports.store import Store
 
@@ -34,10 +27,7 @@ class DiscountViews:
         header=requests.IdempotencyHeader,
         body=requests.CreateDiscount,
         answers={200: CODES_ANSWER},
-        refusals=(
-            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
-            InsufficientStorage,
-        ),
+        refusals=CREATE_REFUSALS,
     )
     def post_v1_discount_create(
         self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
