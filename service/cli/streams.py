@@ -59,7 +59,7 @@ def _open_missing(descriptor: int, name: str) -> None:
     setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
-class Output:
+class StandardOutput:
     """Standard output for bytes.
 
     Raises:
@@ -92,7 +92,7 @@ def write_line(text: str) -> None:
         OutputError: It cannot be written.
         BrokenPipeError: Nobody reads it any more.
     """
-    Output().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
+    StandardOutput().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
     flush()
 
 

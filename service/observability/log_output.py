@@ -57,7 +57,7 @@ DROPPED = DroppedLines()
 """Those of this process."""
 
 
-class Output(Protocol):
+class LogOutput(Protocol):
     """Takes whole lines."""
 
     def write(self, line: bytes) -> None:
@@ -243,7 +243,7 @@ def standard_output() -> TextIO:
 _OUTPUTS: dict[tuple[int, int, int], FileOutput] = {}
 
 
-def output_to(stream: TextIO) -> Output:
+def output_to(stream: TextIO) -> LogOutput:
     """Return what writes lines to a stream: one for all who log there."""
     try:
         descriptor = stream.fileno()

@@ -16,14 +16,14 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from service.observability.log_output import DROPPED, Output, output_to, standard_output
+from service.observability.log_output import DROPPED, LogOutput, output_to, standard_output
 from service.settings import Settings
 
 
 class LineLogger:
     """Takes rendered lines from structlog, whatever their level."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: LogOutput) -> None:
         self._output = output
 
     def msg(self, line: bytes | str) -> None:
@@ -36,7 +36,7 @@ class LineLogger:
 class OutputHandler(logging.Handler):
     """Takes what is logged with the standard library."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: LogOutput) -> None:
         super().__init__()
         self._output = output
 

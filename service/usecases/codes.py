@@ -6,7 +6,7 @@ from service.domain.errors import CodeSpaceExhausted
 from service.domain.model import AnswerKind, Idempotency, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.usecases.idempotency import replay
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.store import Store
 from service.usecases.ports.transaction import Transaction
@@ -59,7 +59,7 @@ def create_codes(
     return store.write(create, clock(), grows=True)
 
 
-def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> Pool:
+def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> PoolKey:
     """Return the campaign that new codes go to; only `default` is made, with its brand.
 
     Raises:
@@ -70,7 +70,7 @@ def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> Pool:
     return tx.campaign(brand, campaign)
 
 
-def add_codes(tx: Transaction, pool: Pool, count: int) -> Sequence[str]:
+def add_codes(tx: Transaction, pool: PoolKey, count: int) -> Sequence[str]:
     """Add exactly `count` new codes, and count them.
 
     Raises:

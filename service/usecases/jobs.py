@@ -11,7 +11,7 @@ from service.usecases.codes import campaign_for_codes
 from service.usecases.idempotency import replay
 from service.usecases.import_pipeline.state import is_storing
 from service.usecases.job_kinds import STATE_VERSION
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.jobs import Jobs
 from service.usecases.ports.transaction import Transaction
@@ -134,7 +134,7 @@ def cancel_job(
     return jobs.write(cancel, clock())
 
 
-def _add(tx: Transaction, pool: Pool, order: Order) -> Job:
+def _add(tx: Transaction, pool: PoolKey, order: Order) -> Job:
     require_place(tx.open_jobs(pool.brand_id))
     if order.kind is not JobKind.IMPORT:
         return tx.insert_job(pool, _with_total(order))
@@ -164,7 +164,7 @@ def _as_begun(found: Job) -> Job:
     )
 
 
-def _refuse_storing(tx: Transaction, pool: Pool, found: Job) -> None:
+def _refuse_storing(tx: Transaction, pool: PoolKey, found: Job) -> None:
     """Insist that an open job is no import whose codes are being stored.
 
     Raises:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Pool(NamedTuple):
+class PoolKey(NamedTuple):
     """The keys of a campaign: what every statement on its codes begins with."""
 
     brand_id: int

@@ -35,7 +35,7 @@ FREE_POLITE_REST_S = 0.04
 
 
 @dataclass(slots=True)
-class Pace:
+class ChunkPacer:
     """Says how many rows the next chunk has, and how long to rest before it."""
 
     size: int = 500

@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from service.domain.errors import CodeSpaceExhausted, Unavailable
 from service.usecases.job_kinds import PAUSED
 from service.usecases.keys import JobKey
-from service.usecases.pacing import Pace
+from service.usecases.pacing import ChunkPacer
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.job_observer import JobObserver
 from service.usecases.ports.work import Lease, LeaseLost, SpaceLow, Step, Work
@@ -106,9 +106,9 @@ class Worker:
 
     def _slice(self, lease: Lease) -> bool:
         """Do chunks; say whether there is more to do."""
-        pace, fresh, began = Pace(), 0, time.monotonic()
+        pacer, fresh, began = ChunkPacer(), 0, time.monotonic()
         look_at = began + min(SLICE_S, POLL_INTERVAL_S)
-        while (step := self._step(lease, pace.size)) is not None:
+        while (step := self._step(lease, pacer.size)) is not None:
             self.observer.chunk(step)
             fresh += step.rows
             ended = step.job.finished_at is not None
@@ -120,8 +120,8 @@ class Worker:
                 self.observer.ended(step.job)
                 return False
             now = time.monotonic()
-            pace.note(step, now)
-            if self.wait(pace.rest_s):
+            pacer.note(step, now)
+            if self.wait(pacer.rest_s):
                 return True
             if now >= look_at:
                 look_at = now + POLL_INTERVAL_S

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from service.store.database import Database
-from service.store.dialect import Session
+from service.store.dialect import DatabaseSession
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
 from service.usecases.job_kinds import KINDS, STATE_VERSION
@@ -67,7 +67,7 @@ class DueJobs:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._workers = HeartbeatMonitor[JobKey](LONGEST_GAP_S, clock)
-        self._sessions = HeartbeatMonitor[Session](LONGEST_GAP_S, clock)
+        self._sessions = HeartbeatMonitor[DatabaseSession](LONGEST_GAP_S, clock)
 
     def find(self, limit: int) -> Sequence[JobKey]:
         """Name those that have waited longest, the abandoned first."""

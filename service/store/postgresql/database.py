@@ -17,7 +17,7 @@ from service.store.group_commit import GroupCommit
 from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
 from service.store.postgresql.dialect import PostgreSQLDialect
 from service.store.postgresql.driver import driver_of
-from service.store.postgresql.pool import Pool
+from service.store.postgresql.pool import PostgreSQLPool
 from service.store.signals import Signals
 from service.store.space import Space
 
@@ -77,12 +77,12 @@ class PostgreSQLDatabase(Database):
     ) -> None:
         self._capacity = capacity
         # Two more: for a scrape while every thread is busy.
-        self._pool = Pool(conninfo, threads + 2, prepared=prepared)
+        self._pool = PostgreSQLPool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(DRIVER, options, observer, signals)
         self._group_commit = GroupCommit(self._together, self.signals)
         # Health must not be judged by how long callers queue, or by what befell their connections.
-        self._health = Pool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
+        self._health = PostgreSQLPool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
 
     def one(
@@ -269,7 +269,7 @@ class PostgreSQLDatabase(Database):
         self._health.close()
 
     @contextmanager
-    def _as_unavailable(self, pool: Pool | None = None) -> Iterator[None]:
+    def _as_unavailable(self, pool: PostgreSQLPool | None = None) -> Iterator[None]:
         pool = pool or self._pool
         try:
             with super()._as_unavailable():

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from service.domain.jobs import Job, JobState, Order
 from service.domain.model import AnswerKind, Idempotency, Millis, State
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 
 Result = TypeVar("Result")
 
@@ -55,29 +55,29 @@ class Transaction(Protocol):
         """Delete the answer to the request with a key."""
 
     def remember(
-        self, pool: Pool, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
+        self, pool: PoolKey, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
         """Keep the answer to a request, and purge a few of the brand's that are too old."""
 
-    def campaign(self, brand: str, campaign: str) -> Pool:
+    def campaign(self, brand: str, campaign: str) -> PoolKey:
         """Return the keys of a campaign."""
 
-    def make_campaign(self, brand: str, campaign: str) -> Pool:
+    def make_campaign(self, brand: str, campaign: str) -> PoolKey:
         """Return the keys of a campaign, making it and its brand if needed."""
 
-    def mint(self, pool: Pool, count: int) -> Sequence[str]:
+    def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
         """Make at most `count` random codes, none of which an import of the brand is to store."""
 
-    def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
+    def insert_codes(self, pool: PoolKey, codes: Sequence[str]) -> Sequence[str]:
         """Insert codes that are free, and return those that the brand did not have."""
 
-    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+    def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         """Add to the counts of a campaign's codes."""
 
     def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
         """Count a brand's open jobs; with `lock`, others that add one wait for the commit."""
 
-    def insert_job(self, pool: Pool, order: Order) -> Job:
+    def insert_job(self, pool: PoolKey, order: Order) -> Job:
         """Insert a queued job with an id of its own."""
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
@@ -101,10 +101,10 @@ class Transaction(Protocol):
     def insert_blocks(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
         """Insert blocks of a file, the first of which has the number `first`."""
 
-    def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
+    def job(self, pool: PoolKey, job_id: str, *, lock: bool = False) -> Job:
         """Return a job; with `lock`, its worker waits for the commit."""
 
-    def job_cursor(self, pool: Pool, job_id: str) -> JobCursor:
+    def job_cursor(self, pool: PoolKey, job_id: str) -> JobCursor:
         """Return how far a job is."""
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
