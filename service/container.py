@@ -83,7 +83,7 @@ def build_storage(
     Args:
         settings: They name the database.
         threads: How many threads use it, where that is not the settings' number.
-        observer: Hears what the database does.
+        observer: Is told what the database does.
         signals: How callers wait, where not all of them are threads.
         budgets: How many bytes open imports may have, if there is a limit.
 

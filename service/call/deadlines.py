@@ -24,7 +24,7 @@ def lift() -> None:
 
 
 def is_over() -> bool:
-    """Say whether the call should have been answered by now."""
+    """Return whether the call should have been answered by now."""
     return time.monotonic() >= _DEADLINE.get()
 
 

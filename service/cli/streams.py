@@ -26,7 +26,7 @@ class Target(Protocol):
         """Write some."""
 
     def isatty(self) -> bool:
-        """Say whether it is a terminal."""
+        """Return whether it is a terminal."""
 
 
 class OutputError(click.ClickException):
@@ -81,7 +81,7 @@ class StandardOutput:
             sys.stdout.buffer.write(data)
 
     def isatty(self) -> bool:
-        """Say whether it is a terminal."""
+        """Return whether it is a terminal."""
         return sys.stdout.isatty()
 
 

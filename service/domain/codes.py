@@ -39,7 +39,7 @@ _random = SystemRandom()
 
 
 def is_code(text: str) -> bool:
-    """Say whether `text` has the form of a code."""
+    """Return whether `text` has the form of a code."""
     return _RULE.fullmatch(text) is not None
 
 

@@ -132,7 +132,7 @@ class Room(NamedTuple):
         return self.lacks(0)
 
     def lacks(self, wanted: int) -> bool:
-        """Say whether there would be less than the reserve without `wanted` bytes.
+        """Return whether there would be less than the reserve without `wanted` bytes.
 
         SQLite never gives space back to its disk, so what it can use again counts as well; but
         half of the reserve has to be free on the disk, for the write-ahead log.

@@ -24,7 +24,7 @@ _RULE = re.compile(_TEMPLATE % (_CONTROLS + _SURROGATES))
 
 
 def is_name(text: str, longest: int = MAX_NAME) -> bool:
-    """Say whether `text` may name something.
+    """Return whether `text` may name something.
 
     Args:
         text: The candidate.

@@ -125,7 +125,7 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
 
 
 def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) -> bool:
-    """Read rows all at once, if each is as nearly all are; say whether that is so."""
+    """Read rows all at once, if each is as nearly all are; return whether that is so."""
     if form is ListForm.NDJSON:
         plain: re.Pattern[str] | None = PLAIN_OBJECTS
     else:

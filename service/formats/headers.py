@@ -35,7 +35,7 @@ _OTHER_SEPARATORS = {b";": Reason.SEMICOLONS, b"\t": Reason.TABS, b"|": Reason.B
 
 
 def names_the_comma(record: bytes, number: int) -> bool:
-    """Say whether a row does no more than to name the comma as separator, as Excel has it.
+    """Return whether a row does no more than to name the comma as separator, as Excel has it.
 
     Raises:
         UnreadableList: It names another.
@@ -70,7 +70,7 @@ def code_column(record: bytes, number: int) -> tuple[int, int, str | None]:
 
 
 def require_code(text: str) -> None:
-    """Insist that the only field of a first row is a code.
+    """Require that the only field of a first row is a code.
 
     Raises:
         RefusedRow: It is none, or may be a header.
@@ -82,7 +82,7 @@ def require_code(text: str) -> None:
 
 
 def require_lines_of_json(line: bytes, number: int) -> None:
-    """Insist that the first row of NDJSON is an object that does not go on in other lines.
+    """Require that the first row of NDJSON is an object that does not go on in other lines.
 
     What is in the object, and whether it is well-formed, is for whoever reads the row.
 
@@ -101,7 +101,7 @@ def require_lines_of_json(line: bytes, number: int) -> None:
 
 
 def _require_commas(record: bytes, number: int) -> None:
-    """Insist that a first row is not of another format.
+    """Require that a first row is not of another format.
 
     Raises:
         UnreadableList: It is.

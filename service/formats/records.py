@@ -62,7 +62,7 @@ PLAIN_OBJECTS = re.compile(rf"^{_PLAIN_OBJECT}\}}\r?$", re.MULTILINE)
 
 
 def is_open(record: bytes) -> bool:
-    """Say whether a row ends within a quoted field."""
+    """Return whether a row ends within a quoted field."""
     return _OPEN_RECORD.fullmatch(record) is not None
 
 
@@ -104,7 +104,7 @@ def member_of(line: bytes) -> str:
 
 
 def is_object(line: bytes) -> bool:
-    """Say whether a line is a well-formed JSON object, whatever is in it."""
+    """Return whether a line is a well-formed JSON object, whatever is in it."""
     try:
         member_of(line)
     except RefusedRow as error:
@@ -124,7 +124,7 @@ def _text_of(record: bytes) -> str:
 
 
 def require_short(record: bytes, number: int) -> None:
-    """Insist that a row, or what is there of it, is not too long.
+    """Require that a row, or what is there of it, is not too long.
 
     Raises:
         UnreadableList: It is.

@@ -1,6 +1,6 @@
-"""One middleware around the application: request id, log line and metrics of each request.
+"""The outermost middleware: request id, log line and metrics of each request.
 
-Answers get here the header fields that all of them carry.
+It also adds the header fields that all answers have.
 """
 
 import hashlib
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-"""What a caller's X-Request-ID may look like; another is replaced."""
+"""The form of a valid X-Request-ID; others are replaced."""
 TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00)-.*)?"
 )
 """W3C Trace Context, section 3.2.2; the group is the trace id."""
 LOCKED_DOWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy (level 3) of whatever asks for no other: it may load nothing."""
+"""The default Content-Security-Policy (level 3): nothing may be loaded."""
 SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
+    ("X-Frame-Options", "DENY"),  # for browsers without frame-ancestors
     ("Referrer-Policy", "no-referrer"),  # paths hold user ids
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
-"""On every answer beside its policy. No HSTS: TLS ends in front, and so does its promise."""
+"""Fields of every answer besides its policy. No HSTS: TLS ends at the proxy in front."""
 
 
 class Pseudonyms:
-    """Stands in for user ids in logs: the same one gives the same, and none can be read back."""
+    """Pseudonyms of user ids in logs: stable, and not reversible."""
 
     def __init__(self, key: Callable[[], bytes]) -> None:
-        """Take what returns the secret key of the hash (BLAKE2b, RFC 7693), at most 64 bytes."""
+        """Use the secret key that `key` returns (BLAKE2b, RFC 7693), of at most 64 bytes."""
         self._key = key
 
     def of(self, user: str) -> str:
@@ -55,21 +55,21 @@ class Trace(Protocol):
 
     @property
     def trace_id(self) -> str:
-        """The trace that it belongs to, in 32 hexadecimal digits."""
+        """The id of the trace, in 32 hexadecimal digits."""
 
     def end(self, method: str, status: int, record: "RequestRecord") -> None:
-        """Note the answer."""
+        """Record the answer, and end the span."""
 
 
 class Tracer(Protocol):
-    """Begins spans of requests."""
+    """A source of spans for requests."""
 
     def begin(self, environ: "WSGIEnvironment") -> Trace | None:
-        """Begin one; `None` where nobody wants it."""
+        """Begin the span of a request; `None` if tracing is off."""
 
 
 class RequestRecord:
-    """What is told about a request, filled in on its way."""
+    """The facts about a request for logs, metrics and headers, collected while it is processed."""
 
     __slots__ = (
         "_pseudonyms",
@@ -90,7 +90,7 @@ class RequestRecord:
     )
 
     def __init__(self, environ: "WSGIEnvironment", pseudonyms: Pseudonyms) -> None:
-        """Read the ids that the caller sent; make up what is missing or not sane."""
+        """Read the ids that the caller sent; a missing or invalid request id is replaced."""
         given = environ.get("HTTP_X_REQUEST_ID", "")
         trace = TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
         self._pseudonyms = pseudonyms
@@ -110,7 +110,7 @@ class RequestRecord:
         self.headers: tuple[tuple[str, str], ...] = ()
 
     def answer_headers(self) -> list[tuple[str, str]]:
-        """Return the header fields that the answer gets beside those of its view."""
+        """Return the header fields that the answer has besides those of its view."""
         return [
             ("X-Request-ID", self.request_id),
             ("Content-Security-Policy", self.policy),
@@ -119,7 +119,7 @@ class RequestRecord:
         ]
 
     def note_subject(self, arguments: Mapping[str, Any]) -> None:
-        """Remember what it is about, the user by pseudonym."""
+        """Record the brand, the campaign and the user's pseudonym."""
         self.brand = arguments.get("brand")
         self.campaign = arguments.get("campaign")
         if "user" in arguments:
@@ -130,17 +130,17 @@ _CURRENT: ContextVar[RequestRecord] = ContextVar("record")
 
 
 def current_record() -> RequestRecord:
-    """Return the record of the request that is being answered."""
+    """Return the record of the current request."""
     return _CURRENT.get()
 
 
 def use_record(record: RequestRecord) -> None:
-    """Make a record that of the request which is answered from now on."""
+    """Set the record of the current request."""
     _CURRENT.set(record)
 
 
 class RequestLog:
-    """Begins the record of each request, and counts, traces and logs how it was answered."""
+    """Request records: each is begun here, then counted, traced and logged."""
 
     def __init__(
         self,
@@ -162,12 +162,12 @@ class RequestLog:
         return record
 
     def finish(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
-        """Count, trace and log a request that was answered."""
+        """Count, trace and log an answered request."""
         try:
             if record.trace:
                 record.trace.end(method, status, record)
             self._metrics.request(method, record.route, status, seconds)
-        except Exception as error:  # noqa: BLE001 - to watch a call must not fail it
+        except Exception as error:  # noqa: BLE001 - observability must not fail a call
             self._log.warning("request_not_observed", exc_info=error)
         say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
         say(
@@ -190,11 +190,11 @@ class RequestLog:
 
 
 class RequestLogging:
-    """The outermost middleware: it sees every request, also those that no view answers.
+    """The outermost middleware, which sees every request, even those without a view.
 
     Args:
         app: Answers the requests.
-        requests: Begins and finishes their records.
+        requests: Begins and finishes the records.
     """
 
     def __init__(self, app: "WSGIApplication", requests: RequestLog) -> None:
@@ -245,9 +245,9 @@ def _outcome(status: int) -> str:
 
 
 class _Streamed:
-    """A streamed answer: how it went is told once its last byte has been taken, or nobody is left.
+    """A streamed answer, which is logged after its last byte, or when it was cut off.
 
-    A view says that its answer is one by setting `sent` of the record to 0.
+    A view marks its answer as streamed by setting `sent` of the record to 0.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class _Streamed:
         return part
 
     def close(self) -> None:
-        """Let go of what the answer holds; the server calls this whatever happened."""
+        """Release the answer's resources; the server calls this in any case."""
         try:
             if isinstance(self._answer, _Closable):
                 self._answer.close()

@@ -20,7 +20,7 @@ class AcceptPause:
     """Whether new connections are accepted now; one in each worker.
 
     Args:
-        log: Hears of a refusal, once a minute.
+        log: Logs a refusal, once a minute.
         count: Counts refusals.
     """
 

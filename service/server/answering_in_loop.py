@@ -19,7 +19,7 @@ class LoopWorker(Protocol):
     wsgi: Any
 
     def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered."""
+        """Return whether a connection may stay open once it is answered."""
 
     def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
         """Send an answer without waiting for the client, then keep the connection or end it."""

@@ -20,7 +20,7 @@ class BufferedRequests:
         self._memory = 0
 
     def __contains__(self, conn: Any) -> bool:
-        """Say whether more of its request is waited for."""
+        """Return whether more of its request is waited for."""
         return conn in self._incomplete
 
     def __len__(self) -> int:

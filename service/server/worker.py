@@ -244,7 +244,7 @@ class ServiceWorker(ConnectionWorker):
             self._await(conn, incoming)
 
     def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered.
+        """Return whether a connection may stay open once it is answered.
 
         While draining, the client is told to come back on another connection: else it might use
         this one to the end, and send a call when it is just being closed.

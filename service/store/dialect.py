@@ -104,7 +104,7 @@ class Dialect(Protocol):
         """Let `others_active` speak only of what follows."""
 
     def others_active(self, connection: Connection) -> bool:
-        """Say whether others have written since the last look, or reserved just now."""
+        """Return whether others have written since the last look, or reserved just now."""
 
     def sending_sessions(self, connection: Connection) -> Mapping[DatabaseSession, Any]:
         """Return the sessions whose worker is to send more, each with what changes if it does."""

@@ -34,7 +34,7 @@ def create_codes(
         campaign: The campaign's name; only `default` is made.
         count: How many, 1 to `MAX_PER_CALL`.
         idempotency: Tells a repeated request, which gets the codes of the first.
-        clock: Tells the time.
+        clock: Returns the current time.
 
     Returns:
         The codes, each of which is the only one of its kind in its brand, and whether they

@@ -28,7 +28,7 @@ class HeartbeatMonitor(Generic[K]):
     Args:
         longest_gap_s: How much of the time between two looks counts. A process that was suspended,
             or could not look, learns nothing in that time: the owner may have lived all the while.
-        clock: Seconds of a clock that never goes back.
+        clock: Seconds of a monotonic clock.
     """
 
     def __init__(

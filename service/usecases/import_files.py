@@ -92,7 +92,7 @@ def _brand_of(tx: Transaction, brand: str, campaign: str) -> int:
 
 
 def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: int) -> None:
-    """Insist that a brand may have so many more bytes.
+    """Require that a brand may have so many more bytes.
 
     Raises:
         ImportBudgetExceeded: It may not, or all brands together may not.

@@ -134,7 +134,7 @@ def receive(
         campaign: Where its codes are to be.
         blocks: The list; none is taken before all else is known to be well.
         max_bytes: How long it may be.
-        clock: Tells the time.
+        clock: Returns the current time.
         announced: How many bytes it is said to have; `None`: not said.
 
     Raises:

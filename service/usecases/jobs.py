@@ -43,7 +43,7 @@ def generate_codes(
         count: How many, 1 to `MAX_GENERATED`.
         requested_by: The caller's subject.
         idempotency: Tells a repeated request, which gets the job of the first.
-        clock: Tells the time.
+        clock: Returns the current time.
 
     Returns:
         The job as it was when it was asked for, and whether it is new.
@@ -99,7 +99,7 @@ def add_job(
 
 
 def require_place(open_jobs: int) -> None:
-    """Insist that a brand may have another open job.
+    """Require that a brand may have another open job.
 
     Raises:
         TooManyJobs: It has as many as it may.
@@ -165,7 +165,7 @@ def _as_begun(found: Job) -> Job:
 
 
 def _refuse_storing(tx: Transaction, pool: PoolKey, found: Job) -> None:
-    """Insist that an open job is no import whose codes are being stored.
+    """Require that an open job is no import whose codes are being stored.
 
     Raises:
         Conflict: It is one.

@@ -47,7 +47,7 @@ class ChunkPacer:
 
         Args:
             step: The chunk.
-            now: Seconds of a clock that never goes back.
+            now: Seconds of a monotonic clock.
         """
         if step.others:
             self._polite_until = now + POLITE_FOR_S

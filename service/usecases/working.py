@@ -51,9 +51,9 @@ class Worker:
 
     Args:
         work: Where jobs are taken.
-        observer: Hears what happens.
+        observer: Is told what happens.
         wait: How to rest.
-        clock: Tells the time.
+        clock: Returns the current time.
         upkeep: What is to be done beside jobs, a little at a time: called between the slices of
             one, and again and again while one waits for space.
     """
@@ -105,7 +105,7 @@ class Worker:
         return any(self.do(key) for key in self.work.due(limit=10))
 
     def _slice(self, lease: Lease) -> bool:
-        """Do chunks; say whether there is more to do."""
+        """Do chunks; return whether there is more to do."""
         pacer, fresh, began = ChunkPacer(), 0, time.monotonic()
         look_at = began + min(SLICE_S, POLL_INTERVAL_S)
         while (step := self._step(lease, pacer.size)) is not None:
@@ -131,7 +131,7 @@ class Worker:
         return True
 
     def _others_wait(self) -> bool:
-        """Say whether there is a job that no worker has."""
+        """Return whether there is a job that no worker has."""
         try:
             return bool(self.work.due(limit=1))
         except Unavailable:

@@ -55,7 +55,7 @@ class Body(Protocol):
         """
 
     def exceeds(self, limit: int) -> bool:
-        """Say whether it is known to be longer than so many bytes."""
+        """Return whether it is known to be longer than so many bytes."""
 
 
 class SizedBody:
@@ -86,7 +86,7 @@ class SizedBody:
         self.rest = data[len(part) :]
 
     def exceeds(self, limit: int) -> bool:
-        """Say whether it is longer than so many bytes."""
+        """Return whether it is longer than so many bytes."""
         return len(self.content) + self._left > limit
 
 
@@ -120,7 +120,7 @@ class ChunkedBody:
             pass
 
     def exceeds(self, limit: int) -> bool:
-        """Say whether it is known to be longer than so many bytes."""
+        """Return whether it is known to be longer than so many bytes."""
         return len(self.content) + self._left > limit
 
     def _read_whole_chunks(self) -> None:

@@ -43,7 +43,7 @@ class HttpRequest(Request):
     _expected_100_continue: bool
 
     def close_after(self) -> bool:
-        """Say whether the client, or its protocol, wants the connection closed after the answer.
+        """Return whether the client, or its protocol, wants the connection closed after the answer.
 
         Connection is a list in one line or several (RFC 9110, section 7.6.1).
         """
@@ -62,7 +62,7 @@ class HttpRequest(Request):
         return self.must_close or self.close_after()
 
     def take_expectation(self) -> bool:
-        """Say whether the client waits for a `100 Continue` before it sends the body.
+        """Return whether the client waits for a `100 Continue` before it sends the body.
 
         It is ours to send: gunicorn would, before anything is decided.
         """

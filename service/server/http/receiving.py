@@ -138,7 +138,7 @@ class BufferedRequest:
         self.wanted, self.begun = True, now
 
     def is_late(self, now: float, allowance: float) -> bool:
-        """Say whether it has taken too long; after `allowance`, only a body at its pace has not."""
+        """Return whether the request is late: `allowance` is over, and the body is too slow."""
         seconds = now - self.begun
         return seconds > allowance and (
             self.body is None or self.received < seconds * MIN_BYTES_PER_S

@@ -74,7 +74,7 @@ class PacedSocket:
 
 
 def is_too_slow(seconds: float, moved: int) -> bool:
-    """Say whether somebody who moved so many bytes in so long is too slow."""
+    """Return whether somebody who moved so many bytes in so long is too slow."""
     return seconds > PACE_AFTER_S and moved < seconds * MIN_BYTES_PER_S
 
 

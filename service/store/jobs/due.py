@@ -61,7 +61,7 @@ class DueJobs:
 
     Args:
         database: Has the jobs.
-        clock: Tells seconds, and never goes back.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
@@ -86,7 +86,7 @@ class DueJobs:
             return [JobKey(*row) for row in connection.execute(_NEWER)]
 
     def is_abandoned(self, key: JobKey, beat: Sequence[Any]) -> bool:
-        """Note a heartbeat, and say whether it has stopped."""
+        """Note a heartbeat, and return whether it has stopped."""
         return self._workers.observe(key, tuple(beat)) >= LEASE_S
 
     def _observe(self, connection: Connection) -> Mapping[JobKey, float]:

@@ -100,7 +100,7 @@ class SQLWork:
         return Step(reached, rows, chunk.created, held, others, free)
 
     def _require_space(self) -> None:
-        """Insist on space for a chunk, which may have some 20 MB.
+        """Require space for a chunk, which may have some 20 MB.
 
         Raises:
             SpaceLow: What is left is kept for reservations.

@@ -56,7 +56,7 @@ class PostgreSQLDatabase(Database):
     Args:
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         threads: How many threads use it at once; each gets a connection.
-        observer: Hears what the database does.
+        observer: Is told what the database does.
         signals: How callers wait.
         prepared: Whether the server keeps prepared statements for a connection.
         capacity: How many bytes the database may have; `None` if nobody knows.
@@ -212,7 +212,7 @@ class PostgreSQLDatabase(Database):
             yield connection
 
     def gave_way(self, unavailable: Unavailable) -> bool:
-        """Say whether a migration was undone because of others' locks, and may be tried again."""
+        """Return whether a migration was undone because of others' locks and may be retried."""
         return _state(unavailable.__cause__) in _LOST_TO_OTHERS
 
     @contextmanager
@@ -250,7 +250,7 @@ class PostgreSQLDatabase(Database):
         return self._pool.connections
 
     def why_not_ready(self) -> str | None:
-        """Say whether the server takes writes.
+        """Return whether the server takes writes.
 
         Raises:
             Unavailable: It gives no sign of life.
@@ -297,5 +297,5 @@ def _state(error: BaseException | None) -> str | None:
 
 
 def _again(attempt: int, began: float) -> bool:
-    """Say whether there may be another try."""
+    """Return whether there may be another try."""
     return attempt < ATTEMPTS and time.perf_counter() - began < RETRY_WITHIN_S

@@ -126,7 +126,7 @@ class PostgreSQLDialect:
         """Do nothing: the server tells what is going on now."""
 
     def others_active(self, connection: Connection) -> bool:
-        """Say whether somebody reserves, or did as the last thing on a connection just now."""
+        """Return whether somebody reserves, or did as the last thing on a connection just now."""
         just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}
         return bool(connection.execute(_RESERVING, just_now).scalar_one())
 

@@ -159,7 +159,7 @@ class PostgreSQLReservations:
         raise Unavailable
 
     def _any_left(self, pool: PoolKey) -> bool:
-        """Say whether a code is free, be it claimed by somebody who has not committed yet."""
+        """Return whether a code is free, be it claimed by somebody who has not committed yet."""
         return self._database.one(_ANY_LEFT, pool._asdict()) is not None
 
     def _fold(self, pool: PoolKey) -> None:

@@ -116,7 +116,7 @@ class SQLiteDialect:
         self.others_active(connection)
 
     def others_active(self, connection: Connection) -> bool:
-        """Say whether others have written since this connection last looked."""
+        """Return whether others have written since this connection last looked."""
         version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
         seen = connection.info.get("data_version", version)
         connection.info["data_version"] = version

@@ -62,7 +62,7 @@ class SQLiteReservations:
 def claim(
     connection: Connection, pool: PoolKey, user: str, now: Millis
 ) -> tuple[Reservation | None, bool]:
-    """Give the user the pool's first free code, if there is one, and say whether it is new.
+    """Give the user the pool's first free code, if there is one, and return whether it is new.
 
     Whoever already holds a code, by a claim that came between, is found out by the unique key.
     """

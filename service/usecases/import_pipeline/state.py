@@ -63,7 +63,7 @@ def task_of(pool: PoolKey, found: Job, cursor: str | None) -> ImportTask:
 
 
 def is_storing(cursor: str | None) -> bool:
-    """Say whether an import has come so far that it ends well, sooner or later."""
+    """Return whether an import has come so far that it ends well, sooner or later."""
     return cursor is not None and json.loads(cursor).get("phase") == STORE
 
 

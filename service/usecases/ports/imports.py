@@ -29,14 +29,14 @@ class Files(Writes, Protocol):
         """Run `work`, which only reads, and keep no writer waiting."""
 
     def require_fresh_space(self) -> None:
-        """Look anew for space, and insist on it.
+        """Look anew for space, and require it.
 
         Raises:
             InsufficientStorage: What is left is kept for reservations.
         """
 
     def purge(self, now: Millis) -> bool:
-        """Delete a little of what no open job needs; say whether there may be more."""
+        """Delete a little of what no open job needs; return whether there may be more."""
 
 
 class Imports(Files, Protocol):
@@ -48,7 +48,7 @@ class Imports(Files, Protocol):
     """
 
     def is_answered(self, key: bytes, now: Millis) -> bool:
-        """Say whether a request with this idempotency key has been answered before."""
+        """Return whether a request with this idempotency key has been answered before."""
 
     def drop(self, file: FileKey, within_s: float) -> None:
         """Say that no job will need a file, and delete what can be in so many seconds."""

@@ -29,7 +29,7 @@ class Store(Writes, Protocol):
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation, bool]:
-        """Return what the user holds, else give them a free code; say whether it is new.
+        """Return what the user holds, else give them a free code; return whether it is new.
 
         Raises:
             NoCodesLeft: The user holds none, and none is free.

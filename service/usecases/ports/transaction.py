@@ -42,7 +42,7 @@ class Transaction(Protocol):
     """The moment of the call."""
 
     def require_space(self, wanted: int = 0) -> None:
-        """Insist on space for the database to grow by so many bytes.
+        """Require space for the database to grow by so many bytes.
 
         Raises:
             InsufficientStorage: What is left is kept for reservations.
