@@ -142,7 +142,7 @@ class Services:
             self.tracing.start()
 
     def stop(self) -> None:
-        """Send the last traces."""
+        """Export the last spans."""
         if self.tracing:
             self.tracing.stop()
 
@@ -210,7 +210,7 @@ def build_metrics_server(
 
     Args:
         services: Of the process that starts the others.
-        counters: The folder of the counters that the processes share.
+        counters: The folder of the counters that processes share.
         worker_pids: Returns the processes that answer calls.
         ended: Returns how many of them have ended.
     """

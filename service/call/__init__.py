@@ -1,1 +1,1 @@
-"""What all rooms share of the call in hand: its deadline, and the state of its body."""
+"""The state of the current call that all rooms share: its deadline and its body."""
