@@ -65,7 +65,6 @@ class Readiness:
         """Start a thread that runs the checks until the process ends.
 
         Wait for the first round, up to a second, so that the first probe finds results.
-        first should not hear that nothing is known yet.
         """
         self._watcher = threading.Thread(target=self._watch, name="readiness", daemon=True)
         self._watcher.start()

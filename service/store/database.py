@@ -178,7 +178,7 @@ class Database(ABC):
 
         Raises:
             Unavailable: The database cannot answer now; `work` is wholly done or not at all.
-            Exception: Whatever `work` raised; then it changed nothing.
+            Exception: `work` raised it, and nothing was changed.
         """
 
     def others_write(self) -> bool:

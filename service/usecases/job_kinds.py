@@ -60,7 +60,7 @@ def load_codes(tx: ChunkTransaction, pool: PoolKey, part: Part, mint: Mint) -> N
     """Add exactly as many new codes as a part has, making up for those that the brand has already.
 
     Raises:
-        CodeSpaceExhausted: There are hardly any new codes to be had.
+        CodeSpaceExhausted: Nearly all possible codes are taken.
     """
     top_up(part.size, lambda missing: tx.load_codes(pool, part, mint(missing), shuffle=False))
     tx.adjust_counts(pool, {State.AVAILABLE: part.size})

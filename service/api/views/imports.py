@@ -49,7 +49,7 @@ class ImportViews:
     tag: ClassVar = "imports"
 
     imports: Imports
-    """Where lists are kept."""
+    """A store of import files."""
     jobs: Jobs
     """Where jobs are kept."""
     transfers: Transfers

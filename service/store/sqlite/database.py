@@ -173,7 +173,7 @@ class SQLiteDatabase(Database):
 
         Raises:
             Unavailable: The database cannot answer now; `work` is wholly done or not at all.
-            Exception: Whatever `work` raised; then it changed nothing.
+            Exception: `work` raised it, and nothing was changed.
         """
         began = time.perf_counter()
         try:

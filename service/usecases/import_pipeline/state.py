@@ -39,7 +39,7 @@ class ImportTask(NamedTuple):
 
     @property
     def key(self) -> JobKey:
-        """What tells the job from every other."""
+        """The key of the job."""
         return JobKey(self.pool.brand_id, self.job.id)
 
 
