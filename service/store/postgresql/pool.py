@@ -15,10 +15,10 @@ from psycopg.abc import ConnDict
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from service.call import deadlines
 from service.settings import SettingsError
 from service.store.database import Connections
 from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless
+from service.usecases import deadlines
 
 BORROW_TIMEOUT_S = 3.0
 """How long a caller has for all that it does; callers over HTTP hear of a failure within 5 s."""

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
 from service.store.database import Connections, Database, Observer, Result, Work
@@ -22,6 +21,7 @@ from service.store.space import Space
 from service.store.sqlite.dialect import SQLiteDialect
 from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
 from service.store.sqlite.write_lock import WriteLock
+from service.usecases import deadlines
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
