@@ -1,4 +1,4 @@
-"""Pages of a listing, with the cursor that the next one begins behind."""
+"""Pages of a listing, with the cursor of the next page."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

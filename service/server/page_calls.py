@@ -16,9 +16,9 @@ from service.api.schemas.requests import PageQuery
 PAGES_AT_ONCE = 2
 """Pages that a process reads at the same time.
 
-More would be no faster, as one thread runs at a time, and would starve the event loop: sqlite3
-releases the interpreter with each row, and the loop with each system call, and each then waits
-behind all other threads that read.
+More would not be faster, as only one thread runs at a time, and would starve the event loop:
+sqlite3 releases the interpreter lock with each row, and the loop with each system call, and then
+waits behind all threads that read.
 """
 _METHODS = {"GET", "HEAD"}
 _PARAMETER = re.compile(r"\{\w+\}")
