@@ -12,7 +12,7 @@ from service.auth.authentication import CALLER
 from service.auth.bearer import Authenticate
 from service.auth.caller import Caller
 from service.domain.errors import InputError, InvalidRequest, Unavailable
-from service.observability.exchange import current_record
+from service.observability.exchange import RequestRecord, current_record
 from service.usecases import deadlines
 
 if TYPE_CHECKING:
@@ -51,14 +51,15 @@ class Pipeline:
         Raises:
             ServiceError: The call is refused, or fails.
         """
-        begin(operation.path, environ)
-        self.identify(environ).authorize(operation.scope, brand)
+        record = current_record()
+        begin(record, operation.path, environ)
+        self.identify(record, environ).authorize(operation.scope, brand)
         refuse_odd_slashes(environ)
         arguments = read()
-        current_record().note_subject(arguments)
+        record.note_subject(arguments)
         return operation.view(**arguments)
 
-    def identify(self, environ: "WSGIEnvironment") -> Caller:
+    def identify(self, record: RequestRecord, environ: "WSGIEnvironment") -> Caller:
         """Return who makes a request, and count the call; both are done once.
 
         Raises:
@@ -67,21 +68,21 @@ class Pipeline:
         caller: Caller | None = environ.get(CALLER)
         if caller is None:
             caller = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
-            current_record().caller = caller.subject
+            record.caller = caller.subject
             if self._limits:
                 self._limits.admit(caller)
             environ[CALLER] = caller
         return caller
 
 
-def begin(route: str | None, environ: "WSGIEnvironment") -> None:
+def begin(record: RequestRecord, route: str | None, environ: "WSGIEnvironment") -> None:
     """Note the route of a request, and refuse one that is late or cannot be read.
 
     Raises:
         Unavailable: It should have been answered by now.
         InvalidRequest: Its path or its query is malformed.
     """
-    current_record().route = route
+    record.route = route
     if deadlines.is_over():
         raise Unavailable
     check_encoding(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))

@@ -15,6 +15,7 @@ from service.api.pipeline import Pipeline, begin, refuse_odd_slashes
 from service.api.reply import Reply
 from service.auth.authentication import is_open
 from service.domain.errors import InternalError
+from service.observability.exchange import current_record
 
 _OPERATIONS = "discount-operations"
 _PARSER = StrictParser()
@@ -48,10 +49,10 @@ def serve_operations(app: Flask, operations: Iterable[Operation], pipeline: Pipe
     def guard() -> None:
         if request.endpoint in views:
             return  # the pipeline does all of this
-        rule = request.url_rule
-        begin(template(rule.rule) if rule else None, request.environ)
+        rule, record = request.url_rule, current_record()
+        begin(record, template(rule.rule) if rule else None, request.environ)
         if not is_open(request.path):
-            pipeline.identify(request.environ)
+            pipeline.identify(record, request.environ)
             if request.endpoint is not None:
                 raise InternalError
         refuse_odd_slashes(request.environ)
