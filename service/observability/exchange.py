@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 EXCHANGE = "discount.exchange"
 """Where, in a WSGI environment, an exchange stands that was begun before its body had arrived."""
 LOCKED_DOWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy (level 3) of whatever asks for no other: it may load nothing."""
+"""The default Content-Security-Policy (level 3): nothing may be loaded."""
 SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
+    ("X-Frame-Options", "DENY"),  # for browsers without frame-ancestors
     ("Referrer-Policy", "no-referrer"),  # paths hold user ids
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
-"""On every answer beside its policy. No HSTS: TLS ends in front, and so does its promise."""
+"""Fields of every answer besides its policy. No HSTS: TLS ends at the proxy in front."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-"""What a caller's X-Request-ID may look like; another is replaced."""
+"""The form of a valid X-Request-ID; others are replaced."""
 TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00)-.*)?"
 )
@@ -31,10 +31,10 @@ TRACEPARENT = re.compile(
 
 
 class Pseudonyms:
-    """Stands in for user ids in logs: the same one gives the same, and none can be read back."""
+    """Pseudonyms of user ids in logs: stable, and not reversible."""
 
     def __init__(self, key: Callable[[], bytes]) -> None:
-        """Take what returns the secret key of the hash (BLAKE2b, RFC 7693), at most 64 bytes."""
+        """Use the secret key that `key` returns (BLAKE2b, RFC 7693), of at most 64 bytes."""
         self._key = key
 
     def of(self, user: str) -> str:
@@ -61,7 +61,7 @@ class RequestRecord:
     )
 
     def __init__(self, environ: "WSGIEnvironment", pseudonyms: Pseudonyms) -> None:
-        """Read the ids that the caller sent; make up what is missing or not sane."""
+        """Read the ids that the caller sent; a missing or invalid request id is replaced."""
         given = environ.get("HTTP_X_REQUEST_ID", "")
         trace = TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
         self._pseudonyms = pseudonyms
@@ -78,7 +78,7 @@ class RequestRecord:
         self.sent_bytes: int | None = None
 
     def note_subject(self, arguments: Mapping[str, Any]) -> None:
-        """Remember what it is about, the user by pseudonym."""
+        """Record the brand, the campaign and the user's pseudonym."""
         self.brand = arguments.get("brand")
         self.campaign = arguments.get("campaign")
         if "user" in arguments:
@@ -90,10 +90,10 @@ class Trace(Protocol):
 
     @property
     def trace_id(self) -> str:
-        """The trace that it belongs to, in 32 hexadecimal digits."""
+        """The id of the trace, in 32 hexadecimal digits."""
 
     def end(self, method: str, status: int, record: "RequestRecord") -> None:
-        """Note the answer."""
+        """Record the answer, and end the span."""
 
 
 class Exchange:
@@ -112,7 +112,7 @@ class Exchange:
         """Whether the answer is sent while it is made."""
 
     def header_fields(self) -> list[tuple[str, str]]:
-        """Return the header fields that the answer gets beside those of its view."""
+        """Return the header fields that the answer has besides those of its view."""
         return [
             ("X-Request-ID", self.record.request_id),
             ("Content-Security-Policy", self.policy),
@@ -130,7 +130,7 @@ def current_exchange() -> Exchange:
 
 
 def current_record() -> RequestRecord:
-    """Return the record of the request that is being answered."""
+    """Return the record of the current request."""
     return _CURRENT.get().record
 
 

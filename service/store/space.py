@@ -50,12 +50,12 @@ class Reserve:
         return None if space is None else Room(*space, self._bytes)
 
     def is_low(self, wanted: int = 0) -> bool:
-        """Say whether there is less space than the reserve, or would be without `wanted` bytes."""
+        """Return whether the free space, minus `wanted` bytes, is below the reserve."""
         space = self._recent() if self._bytes else None
         return space is not None and Room(*space, self._bytes).lacks(wanted)
 
     def require(self, wanted: int = 0) -> None:
-        """Insist on space.
+        """Require space.
 
         Raises:
             InsufficientStorage: There is less than the reserve, or would be.
@@ -97,7 +97,7 @@ def growing() -> Iterator[None]:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Say whether an error, or what caused it, is a full disk."""
+    """Return whether an error, or what caused it, is a full disk."""
     while error is not None:
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL:
