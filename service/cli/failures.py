@@ -90,7 +90,7 @@ def database_name(settings: Settings) -> str:
     file = sqlite_file(settings.database_url)
     if file:
         return f"The database {file} ({SETTING})"
-    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.conninfo import conninfo_of_settings
     from service.store.postgresql.failures import server
 
     return f"The database, {server(conninfo_of_settings(settings)(), SETTING)}"
@@ -149,7 +149,7 @@ def _state_of(path: Path) -> str | None:
 
 
 def _of_postgresql(settings: Settings, error: BaseException, reason: str) -> str:
-    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.conninfo import conninfo_of_settings
     from service.store.postgresql.failures import server, unreachable
     from service.store.postgresql.pool import NoConnection
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from service.store.postgresql.pool import SERVER_SETTINGS
+from service.store.postgresql.conninfo import SERVER_SETTINGS
 from tests.plugins.system_packages import require
 from tests.support.running import end, free_port, running
 from tests.support.tokens import bearer

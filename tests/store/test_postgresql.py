@@ -16,8 +16,8 @@ from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.postgresql import reservations
+from service.store.postgresql.conninfo import conninfo_of
 from service.store.postgresql.driver import driver_of
-from service.store.postgresql.pool import conninfo_of
 from service.store.postgresql.reservations import RESERVE
 from tests.support.creating import add_codes
 from tests.support.engines import on_postgresql
