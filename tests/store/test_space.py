@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.store.sqlite.database import CHECKPOINTED_BYTES
+from service.store.sqlite.space import CHECKPOINTED_BYTES
 from tests.support.engines import on_sqlite
 
 FREE = 4_096_000
@@ -16,7 +16,7 @@ FREE = 4_096_000
 def test_what_the_log_takes_of_the_disk_is_room_for_the_log(database, database_url, monkeypatch):
     """Or a disk that was filled once would stay too full, however much was deleted since."""
     disk = SimpleNamespace(f_bavail=FREE // 4096, f_frsize=4096)
-    monkeypatch.setattr("service.store.sqlite.database.os.statvfs", lambda _: disk)
+    monkeypatch.setattr("service.store.sqlite.space.os.statvfs", lambda _: disk)
     with database.transaction() as connection:
         connection.exec_driver_sql("CREATE TABLE written (number INTEGER)")
     log = Path(f"{database_url.removeprefix('sqlite:///')}-wal")

@@ -379,7 +379,7 @@ class TestConstraints:
 def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatch):
     """A writer that never ends costs others a clear refusal, not a long wait."""
     add(store, "AAAA")
-    monkeypatch.setattr("service.store.sqlite.database.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("service.store.sqlite.connections.BUSY_TIMEOUT_S", 0)
     store.close()  # connections opened from here on wait no longer
     with database.transaction(), pytest.raises(Unavailable):
         store.reserve("brand", "default", "user", NOW)

@@ -14,7 +14,7 @@ from service.store.postgresql.checksums import checksum as checksum_of_copy
 from service.store.revision import Standing, newest_revision, standing_of, why_unfit
 from service.store.schema import current_revision
 from service.store.sqlite.checksums import checksum
-from service.store.sqlite.database import driver_of
+from service.store.sqlite.connections import driver_of
 from service.store.sqlite.snapshot import file_of, open_file, snapshot
 from service.store.tables import metadata
 
