@@ -28,7 +28,7 @@ from service.store.maintenance.checksums import shared_columns
 from service.store.maintenance.copy import copy
 from service.store.maintenance.structure import missing_keys
 from service.store.maintenance.verify import verify
-from service.store.schema import why_not_ready
+from service.store.migrations.current import why_not_ready
 from service.store.sqlite.checksums import checksum
 from service.store.tables import metadata
 from tests.process.runbooks import blocks_of, follow

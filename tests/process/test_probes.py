@@ -12,7 +12,7 @@ from statistics import quantiles
 import pytest
 import requests
 
-from service.store.revision import VERSION_TABLE
+from service.store.migrations.revisions import VERSION_TABLE
 from tests.support.running import running
 from tests.support.tokens import bearer
 from tests.support.waiting import wait_until

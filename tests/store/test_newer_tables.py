@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from service.cli import main
 from service.store.errors import MaintenanceError
 from service.store.maintenance.upgrade import upgrade
-from service.store.revision import Standing, newest_revision, standing_of
-from service.store.schema import why_not_ready
+from service.store.migrations.current import why_not_ready
+from service.store.migrations.revisions import Standing, newest_revision, standing_of
 from service.worker.process import what_is_missing
 from tests.support.engines import on_sqlite
 from tests.support.postgresql import fresh_database, migrated

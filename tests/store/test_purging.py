@@ -10,11 +10,11 @@ from sqlalchemy import text
 from service.domain.jobs import JobState
 from service.observability.logging import build_logger
 from service.observability.metrics.jobs import JobMetrics
-from service.store import purging
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
-from service.store.purging import Purge
+from service.store.maintenance import purging
+from service.store.maintenance.purging import Purge
 from service.usecases import working
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.job_kinds import PAUSED

@@ -11,8 +11,8 @@ from sqlalchemy.schema import ColumnCollectionConstraint
 
 from service.store.maintenance.structure import missing_keys
 from service.store.maintenance.upgrade import upgrade
-from service.store.revision import MIGRATIONS, newest_revision
-from service.store.schema import current_revision, why_not_ready
+from service.store.migrations.current import current_revision, why_not_ready
+from service.store.migrations.revisions import MIGRATIONS, newest_revision
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.files import make_file
 from service.store.tables import IDEMPOTENCY_KEY, belongs, metadata

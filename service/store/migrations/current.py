@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, inspect
 
 from service.store.database import Database
-from service.store.revision import VERSION_TABLE, why_unfit
+from service.store.migrations.revisions import VERSION_TABLE, why_unfit
 
 
 def current_revision(connection: Connection) -> str | None:

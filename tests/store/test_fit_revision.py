@@ -3,7 +3,7 @@
 import pytest
 
 from service.settings import Settings
-from service.store.revision import fit_revision
+from service.store.sqlite.fit_revision import fit_revision
 from tests.support.engines import on_sqlite
 
 pytestmark = pytest.mark.own_database
