@@ -12,10 +12,10 @@ imported. Blank lines are skipped, also those of commas alone, and a byte order 
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
 from service.formats.headers import (
@@ -76,6 +76,21 @@ class Position:
         return cls(written["line"], rest, written["column"], written["width"])
 
 
+class Read(Protocol):
+    """A reader of lines."""
+
+    def __call__(self, lines: list[bytes], position: Position, rows: "Rows", *, last: bool) -> None:
+        """Read lines, and move the position behind them."""
+
+
+class Reader(NamedTuple):
+    """How lists of one form are read."""
+
+    plain: Callable[[Position], re.Pattern[str] | None]
+    """Finds the codes of rows that are as nearly all are, if there is such a way from there."""
+    read: Read
+
+
 @dataclass(slots=True)
 class Rows:
     """What a block holds."""
@@ -106,8 +121,7 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
             lines = whole.split(b"\n")
             if position.line == 1:
                 lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-            read = _read_csv if form is ListForm.CSV else _read_ndjson
-            read(lines, position, rows, last=last)
+            _READERS[form].read(lines, position, rows, last=last)
         require_short(position.rest, position.line)
     except UnreadableList as unreadable:
         rows.fault = unreadable.refusal
@@ -116,10 +130,7 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
 
 def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) -> bool:
     """Read rows all at once, if each is as nearly all are; say whether that is so."""
-    if form is ListForm.NDJSON:
-        plain: re.Pattern[str] | None = PLAIN_OBJECTS
-    else:
-        plain = plain_rows(position.column, position.width)
+    plain = _READERS[form].plain(position)
     codes = plain.findall(whole.decode()) if plain and whole.isascii() else []
     end = position.line + whole.count(b"\n") + 1
     if position.line + len(codes) != end:
@@ -202,3 +213,9 @@ def _fault_of(code: str) -> Reason:
     if not code:
         return Reason.MISSING
     return Reason.CHARACTERS if MIN_LENGTH <= len(code) <= MAX_LENGTH else Reason.LENGTH
+
+
+_READERS: Mapping[ListForm, Reader] = {
+    ListForm.CSV: Reader(lambda position: plain_rows(position.column, position.width), _read_csv),
+    ListForm.NDJSON: Reader(lambda _position: PLAIN_OBJECTS, _read_ndjson),
+}
