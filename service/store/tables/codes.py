@@ -14,9 +14,10 @@ from sqlalchemy import (
     text,
 )
 
-from service.domain.model import State
+from service.domain.model import HELD, State
 from service.store.tables.shared import POSTGRESQL_ONLY, SQLITE_ONLY, PlainText, metadata
 
+_HELD = ", ".join(f"'{state}'" for state in HELD)
 _STATES = ", ".join(f"'{state}'" for state in State)
 
 brand = Table(
@@ -87,9 +88,7 @@ code = Table(
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
     CheckConstraint(f"state IN ({_STATES})", name="code_state"),
     CheckConstraint("state <> 'available' OR user_id IS NULL", name="code_available_is_nobodys"),
-    CheckConstraint(
-        "state NOT IN ('reserved', 'redeemed') OR user_id IS NOT NULL", name="code_held_by_someone"
-    ),
+    CheckConstraint(f"state NOT IN ({_HELD}) OR user_id IS NOT NULL", name="code_held_by_someone"),
     CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
 )
 """On SQLite its rows lie in the order in which they were made, and indexes end in `rowid`: a
