@@ -72,7 +72,7 @@ class PostgreSQLDatabase(Database):
         self._pool = Pool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(DRIVER, options, observer, signals)
-        self._group_commit = GroupCommit(self._together, self.signals)
+        self._group_commit = GroupCommit(self._together, self.signals, self.dialect.is_full)
         # Health must not be judged by how long callers queue, or by what befell their connections.
         self._health = Pool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})

@@ -72,7 +72,9 @@ class SQLiteDatabase(Database):
         event.listen(self.engine, "checkout", keep_to_the_deadline)
         self._own = OwnConnections(self.engine, self._longest_wait)
         self._write_lock = WriteLock(Path(f"{path}-writers"))
-        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together, self.signals)
+        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(
+            self._together, self.signals, self.dialect.is_full
+        )
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
