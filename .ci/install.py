@@ -116,7 +116,11 @@ def pip(target: Target, *arguments: str) -> str:
     import subprocess
 
     command = [target.venv / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *arguments], check=False, stdout=subprocess.PIPE, text=True)
+    # Python compiles what is imported when it first is: a small part of what would be compiled.
+    env = os.environ | {"PIP_NO_COMPILE": "1"}
+    done = subprocess.run(
+        [*command, *arguments], check=False, stdout=subprocess.PIPE, text=True, env=env
+    )
     if done.returncode:
         sys.exit(f"Not installed: pip ended with status {done.returncode}; its reason is above.")
     return done.stdout

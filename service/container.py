@@ -18,7 +18,7 @@ from service.api.problems.writer import ProblemWriter
 from service.api.transfers import Transfers
 from service.auth.bearer import Authenticate, bearer_authentication
 from service.auth.caller import Caller
-from service.auth.keys.file_watcher import Watched
+from service.auth.keys.file_watcher import WatchedFiles
 from service.auth.keys.loading import cursor_key, pseudonym_key
 from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
@@ -265,7 +265,7 @@ def _admission(limits: RateLimits | None) -> Callable[[Caller], None]:
 
 def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:
     files = {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file}
-    return Pseudonyms(Watched(lambda: pseudonym_key(settings), files, log))
+    return Pseudonyms(WatchedFiles(lambda: pseudonym_key(settings), files, log))
 
 
 def _tracing(settings: Settings, database: Database) -> "Tracing | None":

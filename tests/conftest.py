@@ -1,6 +1,7 @@
 """What all tests share: settings of their own, an application, its client, its tokens."""
 
 import functools
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -51,6 +52,12 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, or the last worker would end long after the others."""
     items.sort(key=lambda item: _rank(item.path.parent))
+
+
+def pytest_collection_finish() -> None:
+    """Take what stays until the end out of every later garbage collection: it only takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -112,12 +119,14 @@ def installed(
 
 
 @pytest.fixture
-def database_url(installed: Installation | None, engine: str, tmp_path: Path) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, installed: Installation | None, engine: str
+) -> Iterator[str]:
     """A database without rows."""
-    if installed:
+    if installed:  # no folder: making one, and its link, takes longer than many a test
         yield installed.settings.database_url
     else:
-        with database_of(engine, tmp_path) as url:
+        with database_of(engine, request.getfixturevalue("tmp_path")) as url:
             yield url
 
 

@@ -100,7 +100,7 @@ class Description:
     """Media types of a body that the view reads itself, as it comes."""
     head: bool = True
     """Whether a GET answers HEAD too; one that changes state must not."""
-    plain: bool = False
+    fast_path: bool = False
     """Whether the view takes names alone and asks nothing of Flask, so that the fast path can
     answer it (`service.server.fast_path`)."""
 

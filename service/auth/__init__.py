@@ -1,1 +1,1 @@
-"""Who calls: from a bearer token to a caller, and nothing without one. Knows JWT."""
+"""Authentication: bearer tokens (JWT), their keys, and the callers that they stand for."""

@@ -1,4 +1,4 @@
-"""Who makes a request, and what answers without a token."""
+"""Authentication of requests, and the paths that need none."""
 
 from typing import TYPE_CHECKING
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
-"""What answers without a token: the contract's short list."""
+"""Paths that need no token: the contract's short list."""
 
 
 def is_open(path: str) -> bool:
-    """Say whether a path answers without a token."""
+    """Return whether a path needs no token."""
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
 
 
 def authenticated(environ: "WSGIEnvironment", authenticate: Authenticate) -> Caller:
-    """Return who makes a request, which is found out once.
+    """Return the caller of a request, which is authenticated only once.
 
     Raises:
-        ServiceError: Nobody who may.
+        ServiceError: The request has no valid token, or the caller has no calls left.
     """
     caller: Caller = environ.get(CALLER) or authenticate(environ.get("HTTP_AUTHORIZATION", ""))
     environ[CALLER] = caller
@@ -33,6 +33,6 @@ def authenticated(environ: "WSGIEnvironment", authenticate: Authenticate) -> Cal
 
 
 def current_caller() -> Caller:
-    """Return who makes the request that is being answered."""
+    """Return the caller of the current request."""
     caller: Caller = request.environ[CALLER]
     return caller

@@ -1,4 +1,4 @@
-"""Bearer tokens of requests: who calls (RFC 6750)."""
+"""Bearer tokens in requests (RFC 6750)."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from service.domain.errors import Unauthenticated
 _SCHEME = "bearer "
 
 Authenticate = Callable[[str], Caller]
-"""Returns the caller whom an `Authorization` field names; raises a `ServiceError`."""
+"""Returns the caller that an `Authorization` field names, or raises a `ServiceError`."""
 
 
 def bearer_authentication(verifier: Verifier, admit: Callable[[Caller], None]) -> Authenticate:
@@ -17,7 +17,7 @@ def bearer_authentication(verifier: Verifier, admit: Callable[[Caller], None]) -
 
     Args:
         verifier: Checks the tokens.
-        admit: Called for each caller whose token is good, before the scope is checked; may raise
+        admit: Called for each caller whose token is valid, before the scope is checked; may raise
             a `ServiceError`.
     """
 
@@ -37,4 +37,4 @@ def _bearer_token(header: str) -> str:
     """
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise Unauthenticated("The call carries no bearer token.")
-    return header[len(_SCHEME) :].strip(" ")  # and of no other space, which Python knows many
+    return header[len(_SCHEME) :].strip(" ")  # the space alone: Python knows many others

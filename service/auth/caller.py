@@ -1,4 +1,4 @@
-"""The caller that a token stands for, and what it may do."""
+"""The caller that a token stands for, and its permissions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from service.domain.errors import AuthRefusal, BrandNotFound, Forbidden
 
 
 class Scope(StrEnum):
-    """What a token can allow (RFC 6749, section 3.3)."""
+    """The scopes of access tokens (RFC 6749, section 3.3)."""
 
     CREATE = "discounts:create"
     RESERVE = "discounts:reserve"
@@ -23,33 +23,33 @@ class Caller:
     subject: str
     scopes: frozenset[str]
     brands: frozenset[str] | None
-    """Names of the brands it may know of; `None`: all."""
+    """The brands that it may access; `None`: all."""
 
     def authorize(self, scope: Scope, brand: str | None) -> None:
-        """Let the caller go on if its token has the scope, and names the brand of the call.
+        """Require the scope, and the brand of the call if it has one.
 
         Raises:
-            Forbidden: It has not the scope.
-            BrandNotFound: It does not name the brand.
+            Forbidden: The token lacks the scope.
+            BrandNotFound: The token does not name the brand.
         """
         self.require_scope(scope)
         if brand is not None:
             self.require_brand(brand)
 
     def require_scope(self, scope: Scope) -> None:
-        """Let the caller go on if its token has the scope.
+        """Require a scope.
 
         Raises:
-            Forbidden: It has not.
+            Forbidden: The token lacks it.
         """
         if scope not in self.scopes:
             raise Forbidden(scope)
 
     def require_brand(self, brand: str) -> None:
-        """Let the caller go on if its token names the brand.
+        """Require a token that names the brand.
 
         Raises:
-            BrandNotFound: It does not; whether the brand exists is none of its business.
+            BrandNotFound: It does not; the caller may not learn whether the brand exists.
         """
         if self.brands is not None and brand not in self.brands:
             raise BrandNotFound(refusal=AuthRefusal.BRAND)

@@ -1,4 +1,4 @@
-"""Checking bearer tokens as RFC 8725 advises, and issuing them for development and tests."""
+"""Verification of bearer tokens as RFC 8725 advises, and tokens for development and tests."""
 
 import hashlib
 import re
@@ -25,31 +25,31 @@ TYPES = ("jwt", "at+jwt")
 ALL_BRANDS = ["*"]
 MAX_SUBJECT = 255
 MAX_TOKEN = 8192
-"""Most characters of a token; gunicorn takes no longer header either."""
+"""Longest token in characters; gunicorn's limit for a header is not higher."""
 
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 """The compact form (RFC 7515, section 3.1): base64url without padding, and always signed."""
 
 _STORABLE = re.compile(r"[^\0\ud800-\udfff]*")
-"""Text that can be logged and kept: UTF-8 has no lone surrogates, and PostgreSQL takes no NUL."""
+"""Text that can be logged and stored: UTF-8 has no lone surrogates, PostgreSQL has no NUL."""
 
 
 class Verifier:
-    """Turns a token into the caller it stands for."""
+    """Verifier of tokens."""
 
     def __init__(self, keyring: KeyRing, issuer: str, audience: str) -> None:
-        """Trust what the ring's keys have signed, from `issuer` and for `audience`."""
+        """Trust tokens from `issuer` for `audience` that a key of the key ring has signed."""
         self._keyring = keyring
         self._issuer = issuer
         self._audience = audience
         self._verified = VerifiedTokens(NO_KEYS)
 
     def verify(self, token: str) -> Caller:
-        """Check a token and say who sent it.
+        """Verify a token and return its caller.
 
         Raises:
-            Unauthenticated: It cannot be believed.
-            Unavailable: No key has been fetched yet, so that nobody can tell.
+            Unauthenticated: The token is not valid.
+            Unavailable: No key has been fetched yet.
         """
         if len(token) > MAX_TOKEN or not _FORM.fullmatch(token):
             raise Unauthenticated("The token is not valid.", token_given=True)
@@ -57,9 +57,9 @@ class Verifier:
         if not keys:
             raise Unavailable
         verified = self._verified
-        if verified.keys is not keys:  # what other keys have verified goes with them
+        if verified.keys is not keys:  # tokens stay verified as long as their keys
             verified = self._verified = VerifiedTokens(keys)
-        digest = hashlib.sha256(token.encode()).digest()  # a dump of memory shows no token
+        digest = hashlib.sha256(token.encode()).digest()  # so that a memory dump shows no token
         caller = verified.find(digest, time.time())
         if caller is None:
             claims = self._check(token, keys)
@@ -69,10 +69,10 @@ class Verifier:
         return caller
 
     def _check(self, token: str, keys: KeySet) -> dict[str, Any]:
-        """Return the claims of a token whose signature and claims are right.
+        """Return the claims of a token, after a check of its signature and claims.
 
         Raises:
-            Unauthenticated: They are not.
+            Unauthenticated: The token is not valid.
         """
         try:
             *others, last = self._keys_of(jwt.get_unverified_header(token), keys)
@@ -99,7 +99,7 @@ class Verifier:
         """Check a token with one key.
 
         Raises:
-            PyJWTError: The signature or a claim is not right.
+            PyJWTError: The signature or a claim is not valid.
         """
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -115,10 +115,10 @@ class Verifier:
     def _keys_of(self, header: dict[str, Any], keys: KeySet) -> list[Key]:
         """Return the keys that a header names, at least one.
 
-        Its `alg` only chooses among them: each key has one algorithm (RFC 8725, section 3.1).
+        Its `alg` only selects among them: each key has one algorithm (RFC 8725, section 3.1).
 
         Raises:
-            Unauthenticated: There is none, or the token wants another treatment.
+            Unauthenticated: There is no such key, or the token's `typ` or `crit` is unsupported.
         """
         kid = header.get("kid")
         found = keys_for(keys, kid, header.get("alg"))
@@ -126,7 +126,7 @@ class Verifier:
             raise Unauthenticated("The token is not valid.", token_given=True)
         if not found:
             if kid is not None:
-                self._keyring.ask_again()
+                self._keyring.request_refresh()
             raise Unauthenticated(
                 "The token's key is not known.",
                 token_given=True,
@@ -139,10 +139,10 @@ class Verifier:
 
 
 def as_caller(claims: dict[str, Any]) -> Caller:
-    """Read the caller out of checked claims.
+    """Return the caller that verified claims describe.
 
     Raises:
-        Unauthenticated: A claim is not of the form that the contract wants.
+        Unauthenticated: A claim does not have the form that the contract requires.
     """
     subject, scope, brands = claims["sub"], claims.get("scope", ""), claims.get("brands", [])
     if not is_subject(subject):
@@ -162,7 +162,7 @@ def as_caller(claims: dict[str, Any]) -> Caller:
 
 
 def is_subject(text: str) -> bool:
-    """Say whether a text may be the `sub` of a token."""
+    """Return whether a text may be the `sub` of a token."""
     return 0 < len(text) <= MAX_SUBJECT and _STORABLE.fullmatch(text) is not None
 
 
@@ -182,15 +182,15 @@ def issue_token(
     """Sign a token with the first key, which must be a secret.
 
     Args:
-        settings: Where issuer and audience stand.
-        keys: What the service verifies with.
-        subject: Whom it stands for.
-        scope: What it allows, separated by spaces.
-        brands: Names of the brands it may know of, or only `*`.
-        ttl_s: How long it is good for, in seconds.
+        settings: Issuer and audience.
+        keys: The keys that the service verifies with.
+        subject: The caller that the token stands for.
+        scope: Scopes, separated by spaces.
+        brands: Names of the brands that the caller may access, or only `*`.
+        ttl_s: Time to live in seconds.
 
     Raises:
-        SettingsError: There are public keys alone, which cannot sign.
+        SettingsError: There are only public keys, which cannot sign.
     """
     key = next(iter(keys.values()), None)
     if key is None or not key.secret:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 PAUSE_S = 0.5
-TOLD_EVERY_S = 60.0
+LOG_INTERVAL_S = 60.0
 
 
 class AcceptPause:
@@ -26,7 +26,7 @@ class AcceptPause:
 
     def __init__(self, log: FilteringBoundLogger, count: Callable[[], None]) -> None:
         self._log, self._count = log, count
-        self._ends = self._told = -math.inf
+        self._ends = self._last_logged = -math.inf
 
     @property
     def lasts(self) -> bool:
@@ -42,7 +42,7 @@ class AcceptPause:
         """Count and log a refusal."""
         now = time.monotonic()
         self._count()
-        if now - self._told > TOLD_EVERY_S:
-            self._told = now
+        if now - self._last_logged > LOG_INTERVAL_S:
+            self._last_logged = now
             name = errno.errorcode.get(error.errno or 0, "unknown")
             self._log.error("accept_failed", reason=name)

@@ -17,7 +17,7 @@ from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
 from service.call.body_state import KEPT, STREAM, BodyAwaited
-from service.server.http.receiving import Incoming
+from service.server.http.receiving import BufferedRequest
 from service.server.http.sending import Unsent, send_some
 from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody
 
@@ -66,7 +66,7 @@ def answer_request(
     app: "WSGIApplication",
     config: Config,
     conn: Any,
-    incoming: Incoming,
+    incoming: BufferedRequest,
     may_keep: Callable[[], bool],
 ) -> Outcome:
     """Have an application answer a request.
@@ -119,7 +119,7 @@ def _closing(parts: Iterable[bytes]) -> Iterator[None]:
 
 
 def _prepare(
-    config: Config, conn: Any, incoming: Incoming, client: PacedSocket, buffer: AnswerBuffer
+    config: Config, conn: Any, incoming: BufferedRequest, client: PacedSocket, buffer: AnswerBuffer
 ) -> tuple[Response, "WSGIEnvironment"]:
     """Make what gunicorn has for a request, with a body that waits for nobody."""
     request, body = incoming.request, incoming.body

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 
-class Worker(Protocol):
+class LoopWorker(Protocol):
     """Who has the connections, and the event loop."""
 
     wsgi: Any
@@ -29,7 +29,7 @@ class Worker(Protocol):
 
 
 def answer_in_loop(
-    worker: Worker, conn: TConn, environ: "WSGIEnvironment", may_keep: Callable[[], bool]
+    worker: LoopWorker, conn: TConn, environ: "WSGIEnvironment", may_keep: Callable[[], bool]
 ) -> None:
     """Have the application of a worker answer a request.
 

@@ -17,19 +17,19 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.app import services_of
 from service.server.accepting import AcceptPause
-from service.server.arrivals import IdleConnections
+from service.server.buffered_requests import IdleConnections
 from service.server.http.sending import PendingAnswers, Unsent
 
-TURN_S = 0.05
+TURN_BUDGET_S = 0.05
 """How long the loop sees to events until it looks for newcomers again."""
-ACCEPT_EVERY_S = 0.001
+ACCEPT_INTERVAL_S = 0.001
 """A turn that has taken longer accepts another newcomer for each of these.
 
 One at a time shares them out among workers, but has a newcomer wait a turn for each before it.
 """
 _RECEIVE_BYTES = 16 * 1024
 """Bytes that are read of one client before others have their turn."""
-_NOBODY_THERE = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
+_NO_CONNECTION = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 
 
 class ConnectionWorker(ThreadWorker):
@@ -38,7 +38,7 @@ class ConnectionWorker(ThreadWorker):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.keepalived_conns = IdleConnections()
-        self._leaving: dict[TConn, float] = {}
+        self._lingering: dict[TConn, float] = {}
         """In the order in which they began, and so in that in which they end."""
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
         """Where the kernel writes: one for all, as each connection may be one of thousands."""
@@ -60,7 +60,7 @@ class ConnectionWorker(ThreadWorker):
         closed and somebody new has got.
         """
         took = time.monotonic() - self._turn_began
-        self._may_accept = 1 + int(took / ACCEPT_EVERY_S)
+        self._may_accept = 1 + int(took / ACCEPT_INTERVAL_S)
         first = {self.method_queue.fileno(), *map(_descriptor, self.sockets)}
         found = self.poller.select(0.0 if self._overdue else timeout)
         self._turn_began = time.monotonic()
@@ -69,7 +69,7 @@ class ConnectionWorker(ThreadWorker):
                 self._call(key)
             else:
                 self._overdue[key.fd] = key
-        ends = time.monotonic() + TURN_S
+        ends = time.monotonic() + TURN_BUDGET_S
         while self._overdue and time.monotonic() < ends:
             self._call(self._overdue.pop(next(iter(self._overdue))))
 
@@ -89,7 +89,7 @@ class ConnectionWorker(ThreadWorker):
         try:
             client, address = listener.accept()
         except OSError as error:
-            if error.errno not in _NOBODY_THERE:
+            if error.errno not in _NO_CONNECTION:
                 self._accept_later(error)
             return False
         self.nr_conns += 1
@@ -102,7 +102,7 @@ class ConnectionWorker(ThreadWorker):
 
     def _accept_later(self, error: OSError) -> None:
         """Make room for a connection that the system refuses; else, accept nobody for a moment."""
-        if self.end_farewell() or self.end_idle() or self.make_room():
+        if self.close_oldest_lingering() or self.close_oldest_idle() or self.make_room():
             self._pause.note(error)
         else:
             self._pause.begin(error)
@@ -133,7 +133,7 @@ class ConnectionWorker(ThreadWorker):
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.cut(conn)
+            self.reset(conn)
             return
         if sent == len(answer):
             self.sent(conn, keep)
@@ -152,12 +152,12 @@ class ConnectionWorker(ThreadWorker):
     @cached_property
     def pending(self) -> PendingAnswers:
         """The answers that clients have not taken yet."""
-        return PendingAnswers(self.poller, self.sent, self.cut)
+        return PendingAnswers(self.poller, self.sent, self.reset)
 
     def sent(self, conn: TConn, keep: bool) -> None:  # noqa: FBT001 - a callback
         """Go on with a connection that has its answer."""
         if not keep:
-            self.leave(conn)
+            self.linger(conn)
         elif conn.rest:  # later: a thousand requests in one segment must not nest
             self.method_queue.defer(self._begin_next, conn)
         else:
@@ -176,13 +176,13 @@ class ConnectionWorker(ThreadWorker):
         readable = partial(self.on_client_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, readable)
 
-    def cut(self, conn: TConn) -> None:
+    def reset(self, conn: TConn) -> None:
         """End a connection so that a part of an answer does not look like the whole."""
         with suppress(OSError):
             conn.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         self.drop(conn)
 
-    def leave(self, conn: TConn) -> None:
+    def linger(self, conn: TConn) -> None:
         """Say goodbye, and discard what still comes.
 
         Closing at once would cut the answer off (RFC 9112, section 9.6).
@@ -193,14 +193,14 @@ class ConnectionWorker(ThreadWorker):
         except (OSError, ValueError):
             self.drop(conn)
         else:
-            self._leaving[conn] = time.monotonic() + STOP_KEEPALIVE_LINGER
+            self._lingering[conn] = time.monotonic() + STOP_KEEPALIVE_LINGER
 
     def _discard(self, conn: TConn, _socket: socket) -> None:
         if self.receive(conn) == b"":
-            self._end_leaving(conn)
+            self._end_lingering(conn)
 
-    def _end_leaving(self, conn: TConn) -> None:
-        del self._leaving[conn]
+    def _end_lingering(self, conn: TConn) -> None:
+        del self._lingering[conn]
         self.poller.unregister(conn.sock)
         self.drop(conn)
 
@@ -209,19 +209,19 @@ class ConnectionWorker(ThreadWorker):
         self.nr_conns -= 1
         conn.close()
 
-    def end_farewells(self, now: float) -> None:
+    def close_lingering(self, now: float) -> None:
         """Close the connections whose client has had its time to leave."""
-        while self._leaving and next(iter(self._leaving.values())) <= now:
-            self.end_farewell()
+        while self._lingering and next(iter(self._lingering.values())) <= now:
+            self.close_oldest_lingering()
 
-    def end_farewell(self) -> bool:
+    def close_oldest_lingering(self) -> bool:
         """Close the connection that leaves for longest; return whether there was one."""
-        conn = next(iter(self._leaving), None)
+        conn = next(iter(self._lingering), None)
         if conn is not None:
-            self._end_leaving(conn)
+            self._end_lingering(conn)
         return conn is not None
 
-    def end_idle(self) -> bool:
+    def close_oldest_idle(self) -> bool:
         """Close the kept connection that is idle for longest; return whether there was one."""
         if not self.keepalived_conns:
             return False

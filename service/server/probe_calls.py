@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import TConn
 
-from service.server.answering_in_loop import Worker, answer_in_loop
-from service.server.http.receiving import Incoming
+from service.server.answering_in_loop import LoopWorker, answer_in_loop
+from service.server.http.receiving import BufferedRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -18,7 +18,7 @@ _METHODS = {"GET", "HEAD"}
 _PATHS = {"/livez", "/readyz"}
 
 
-def take_probe(worker: Worker, conn: TConn, incoming: Incoming) -> bool:
+def take_probe(worker: LoopWorker, conn: TConn, incoming: BufferedRequest) -> bool:
     """Answer a request whose head is whole, if it asks a probe; return whether it does.
 
     Nobody reads a body: where one is still to come, the connection ends.

@@ -10,12 +10,12 @@ from service.api.reply import NOT_CACHED, Reply
 from service.call.body_state import RECORD
 from service.domain.errors import ServiceError
 from service.observability.request_log import RequestLog, RequestRecord
-from service.server.http.receiving import Incoming
+from service.server.http.receiving import BufferedRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_TOLD = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
+_FORWARDED = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPARENT"}
 
 
 def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment") -> bytes:
@@ -33,11 +33,13 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
     return _answer(reply, record, with_body=method != "HEAD")
 
 
-def known_of(incoming: Incoming | None) -> "WSGIEnvironment":
+def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
     """Return what is known of a request that may not be whole, as WSGI has it."""
     if incoming is None or incoming.request is None:
         return {"REQUEST_METHOD": "HEAD"} if incoming and incoming.is_head else {}
-    fields = {_TOLD[name]: value for name, value in incoming.request.headers if name in _TOLD}
+    fields = {
+        _FORWARDED[name]: value for name, value in incoming.request.headers if name in _FORWARDED
+    }
     return {**incoming.kept, **fields, "REQUEST_METHOD": incoming.request.method}
 
 

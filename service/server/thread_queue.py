@@ -47,7 +47,7 @@ class ThreadQueue:
         deadlines.begin(arrived)
         return self._handle(conn)
 
-    def patience(self, seconds: float) -> float:
+    def poll_timeout(self, seconds: float) -> float:
         """Return for how long, up to `seconds`, nobody will have waited for too long."""
         _, ends = next(iter(self._waiting.values()), (None, math.inf))
         return max(0.0, min(seconds, ends - time.monotonic()))

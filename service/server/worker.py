@@ -14,22 +14,22 @@ from service.app import services_of
 from service.call.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
-from service.server.arrivals import Arrivals
+from service.server.buffered_requests import BufferedRequests
 from service.server.connections import ConnectionWorker
-from service.server.fast_path.entry import PlainCalls, plain_calls
+from service.server.fast_path.entry import FastPathCalls, fast_path_calls
 from service.server.fast_path.request import MAX_HEAD
 from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
-from service.server.http.receiving import READ_WITHIN_S, Incoming, Progress
+from service.server.http.receiving import READ_WITHIN_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
 from service.server.probe_calls import take_probe
-from service.server.refusing import known_of, refusal
+from service.server.refusing import known_environ, refusal
 from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_TO_ANSWER = {Progress.HEAD_SUFFICES, Progress.WHOLE}
+_TO_ANSWER = {ReceiveState.HEAD_SUFFICES, ReceiveState.WHOLE}
 
 
 class ServiceWorker(ConnectionWorker):
@@ -41,8 +41,8 @@ class ServiceWorker(ConnectionWorker):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._arrivals = Arrivals()
-        self._plain: PlainCalls | None = None
+        self._buffered = BufferedRequests()
+        self._fast_path: FastPathCalls | None = None
 
     def get_thread_pool(self) -> Executor:
         """Make the threads, and the queue before them."""
@@ -51,22 +51,22 @@ class ServiceWorker(ConnectionWorker):
             threads,
             self._answer,
             lambda conn, done: self.method_queue.defer(self._answered, conn, done),
-            self._give_up,
+            self._refuse_expired,
         )
         return threads
 
     def open_fast_path(self) -> None:
-        """From now on, answer plain calls in the event loop, unless settings say otherwise."""
-        self._plain = plain_calls(self)
+        """From now on, answer fast-path calls in the event loop, unless settings say otherwise."""
+        self._fast_path = fast_path_calls(self)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and see to plain calls and to who waits for a thread."""
-        timeout = self._queue.patience(timeout)
-        if self._plain is None:
+        """Wait for events, and see to fast-path calls and to who waits for a thread."""
+        timeout = self._queue.poll_timeout(timeout)
+        if self._fast_path is None:
             super().wait_for_and_dispatch_events(timeout)
         else:
-            super().wait_for_and_dispatch_events(self._plain.patience(timeout))
-            self._plain.go_on()
+            super().wait_for_and_dispatch_events(self._fast_path.poll_timeout(timeout))
+            self._fast_path.run_pending()
         self._queue.expire()
 
     def is_parent_alive(self) -> bool:
@@ -82,10 +82,10 @@ class ServiceWorker(ConnectionWorker):
     def make_room(self) -> bool:
         """End the connection that is missed least, and return whether there was one."""
         return (
-            self.end_farewell()
-            or self._evict(self._arrivals.oldest_without_head())
-            or self.end_idle()
-            or self._evict(self._arrivals.oldest())
+            self.close_oldest_lingering()
+            or self._evict(self._buffered.oldest_without_head())
+            or self.close_oldest_idle()
+            or self._evict(self._buffered.oldest())
             or self.pending.end_oldest()
         )
 
@@ -93,8 +93,8 @@ class ServiceWorker(ConnectionWorker):
         """Turn a connection away, if there is one, and have its place at once."""
         if conn is None:
             return False
-        self._turn_away(conn)
-        self.end_farewell()  # its own: whoever evicts has ended all others
+        self._reject(conn)
+        self.close_oldest_lingering()  # its own: whoever evicts has ended all others
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -103,94 +103,94 @@ class ServiceWorker(ConnectionWorker):
         if data:
             self.begin(conn, data)
         elif data is None:
-            self._await(conn, Incoming(time.monotonic()))
+            self._await(conn, BufferedRequest(time.monotonic()))
         else:
             self.drop(conn)
 
     def begin(self, conn: TConn, data: bytes) -> None:
         """Begin a request with what has arrived of it."""
-        if self._plain is None or not self._plain.take(conn, data):
-            self._feed(conn, Incoming(time.monotonic()), data)
+        if self._fast_path is None or not self._fast_path.take(conn, data):
+            self._feed(conn, BufferedRequest(time.monotonic()), data)
 
-    def _await(self, conn: TConn, incoming: Incoming) -> None:
+    def _await(self, conn: TConn, incoming: BufferedRequest) -> None:
         """Wait for more of a request."""
-        self._arrivals.add(conn, incoming)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._go_on, conn, incoming))
+        self._buffered.add(conn, incoming)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
 
-    def _forget(self, conn: TConn) -> Incoming:
+    def _forget(self, conn: TConn) -> BufferedRequest:
         self.poller.unregister(conn.sock)
-        return self._arrivals.remove(conn)
+        return self._buffered.remove(conn)
 
-    def _go_on(self, conn: TConn, incoming: Incoming, _socket: socket) -> None:
+    def _resume(self, conn: TConn, incoming: BufferedRequest, _socket: socket) -> None:
         data = self.receive(conn)
         if data:
             self._feed(conn, incoming, data)
         elif data is not None:
             self._forget(conn)
-            self._arrivals.release(incoming)
+            self._buffered.release(incoming)
             if incoming.body is None:
                 self.drop(conn)
             else:
-                self.refuse(conn, ends_too_soon(), known_of(incoming))
+                self.refuse(conn, ends_too_soon(), known_environ(incoming))
 
-    def _feed(self, conn: TConn, incoming: Incoming, data: bytes) -> None:
+    def _feed(self, conn: TConn, incoming: BufferedRequest, data: bytes) -> None:
         """Take what has arrived, and do what can be done with it."""
-        waited = conn in self._arrivals
+        waited = conn in self._buffered
         try:
-            progress = incoming.feed(data)
-            if progress is Progress.HEAD_WHOLE:
-                if self._take_plain(conn, incoming, waited=waited):
+            state = incoming.feed(data)
+            if state is ReceiveState.HEAD_WHOLE:
+                if self._take_fast_path(conn, incoming, waited=waited):
                     return
-                progress = incoming.begin_body(read_head(incoming.head, self.cfg, conn.client))
+                state = incoming.begin_body(read_head(incoming.head, self.cfg, conn.client))
         except ServiceError as problem:
             if waited:
                 self._forget(conn)
-            self._arrivals.release(incoming)
-            self.refuse(conn, problem, known_of(incoming))
+            self._buffered.release(incoming)
+            self.refuse(conn, problem, known_environ(incoming))
             return
-        self._arrivals.measure(incoming)
-        if progress in _TO_ANSWER:
+        self._buffered.measure(incoming)
+        if state in _TO_ANSWER:
             if waited:
                 self._forget(conn)
             self._dispatch(conn, incoming)
         elif not waited:
             self._await(conn, incoming)
-        while self._arrivals.over_limit and self._make_memory():
+        while self._buffered.over_limit and self._free_memory():
             pass
 
-    def _make_memory(self) -> bool:
+    def _free_memory(self) -> bool:
         """Give up the request that is missed least, and return whether there was one."""
-        oldest = self._arrivals.oldest()
+        oldest = self._buffered.oldest()
         if oldest is None:
             return self._queue.refuse_oldest()
-        self._turn_away(oldest)
+        self._reject(oldest)
         return True
 
-    def _take_plain(self, conn: TConn, incoming: Incoming, *, waited: bool) -> bool:
-        """Have the event loop answer a plain call that came in pieces, or with others behind it."""
+    def _take_fast_path(self, conn: TConn, incoming: BufferedRequest, *, waited: bool) -> bool:
+        """Answer a fast-path call that came in pieces, or with others behind it."""
         few = len(incoming.buffer) <= MAX_HEAD  # what is behind it is in no budget while it waits
-        if self._plain is None or not few or not self._plain.take(conn, incoming.head):
+        if self._fast_path is None or not few or not self._fast_path.take(conn, incoming.head):
             return False
         if waited:
             self._forget(conn)
-        self._arrivals.release(incoming)
+        self._buffered.release(incoming)
         conn.rest = bytes(incoming.buffer)
         return True
 
-    def _turn_away(self, conn: TConn) -> None:
+    def _reject(self, conn: TConn) -> None:
         """End a connection whose request is not whole, as there is no room for it."""
         incoming = self._forget(conn)
-        self._arrivals.release(incoming)
-        if incoming.begun_to_arrive:
+        self._buffered.release(incoming)
+        if incoming.has_data:
             problem = Unavailable("There is no room for a request that arrives so slowly.")
-            self.refuse(conn, problem, known_of(incoming))
+            self.refuse(conn, problem, known_environ(incoming))
         else:
             self.drop(conn)
 
-    def _dispatch(self, conn: TConn, incoming: Incoming) -> None:
+    def _dispatch(self, conn: TConn, incoming: BufferedRequest) -> None:
         """Have a request answered: a probe by the loop, all others by a thread."""
         if take_probe(self, conn, incoming):
-            self._arrivals.release(incoming)
+            self._buffered.release(incoming)
         else:
             conn.incoming = incoming
             self._queue.put(conn)
@@ -198,11 +198,11 @@ class ServiceWorker(ConnectionWorker):
     def _answer(self, conn: TConn) -> Outcome:
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
 
-    def _give_up(self, conn: TConn) -> None:
+    def _refuse_expired(self, conn: TConn) -> None:
         """Refuse a request that has waited for a thread for too long."""
         incoming, conn.incoming = conn.incoming, None
-        self._arrivals.release(incoming)
-        self.refuse(conn, Unavailable(), known_of(incoming))
+        self._buffered.release(incoming)
+        self.refuse(conn, Unavailable(), known_environ(incoming))
 
     def _answered(self, conn: TConn, future: "Future[Outcome]") -> None:
         """Go on with a connection whose request a thread has answered, or wants the body of."""
@@ -217,27 +217,29 @@ class ServiceWorker(ConnectionWorker):
         except AnswerCutError as error:
             if error.fault is not None:
                 self.log.exception("the source of an answer failed", exc_info=error.fault)
-            self._arrivals.release(incoming)
-            self.cut(conn)
+            self._buffered.release(incoming)
+            self.reset(conn)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
-            self._arrivals.release(incoming)
-            self.fail(conn, error, known_of(incoming))
+            self._buffered.release(incoming)
+            self.fail(conn, error, known_environ(incoming))
             return
-        self._arrivals.release(incoming)
+        self._buffered.release(incoming)
         if outcome.keep and incoming.body is not None:
             conn.rest = incoming.body.rest
         self.finish_sending(conn, outcome.unsent, keep=outcome.keep)
 
-    def _want_body(self, conn: TConn, incoming: Incoming) -> None:
+    def _want_body(self, conn: TConn, incoming: BufferedRequest) -> None:
         """Collect the body of a request that the application does not refuse."""
         incoming.want_body(time.monotonic())
         try:
             if incoming.awaits_continue and not incoming.received:
                 conn.sock.send(CONTINUE)
         except OSError:
-            self._arrivals.release(incoming)
-            self.refuse(conn, ends_too_soon(), known_of(incoming))  # in the log, and its span ends
+            self._buffered.release(incoming)
+            self.refuse(
+                conn, ends_too_soon(), known_environ(incoming)
+            )  # in the log, and its span ends
         else:
             self._await(conn, incoming)
 
@@ -256,17 +258,17 @@ class ServiceWorker(ConnectionWorker):
     def murder_pending(self) -> None:
         """End the connections whose request, answer or end has not gone its way in time."""
         now = time.monotonic()
-        for conn in self._arrivals.late(
+        for conn in self._buffered.late(
             now, READ_WITHIN_S if self.alive else STOP_KEEPALIVE_LINGER
         ):
             incoming = self._forget(conn)
-            self._arrivals.release(incoming)
-            if incoming.begun_to_arrive:
-                self.refuse(conn, RequestTimeout(), known_of(incoming))
+            self._buffered.release(incoming)
+            if incoming.has_data:
+                self.refuse(conn, RequestTimeout(), known_environ(incoming))
             else:
                 self.drop(conn)
         self.pending.end_slow()
-        self.end_farewells(now)
+        self.close_lingering(now)
 
     def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""

@@ -60,7 +60,7 @@ class Settings:
     rate_limit_storage_url: str | None = field(default=None, repr=False)
     """It may hold a password. `None`: each process counts for itself."""
     fast_path: bool = True
-    """Whether plain calls may be answered before Flask, and by the event loop."""
+    """Whether fast-path calls may be answered before Flask, and by the event loop."""
     miss_limit: int = 600
     """How many unknown codes a caller may look up in a brand within a minute. 0: any number."""
     import_max_bytes: int = 2 * 1024**3
@@ -93,7 +93,7 @@ class Settings:
 
     @property
     def fast_path_off_by(self) -> str | None:
-        """The setting for which threads answer plain calls; `None`: the event loop does."""
+        """The setting for which threads answer fast-path calls; `None`: the event loop does."""
         if not self.fast_path:
             return "DISCOUNT_FAST_PATH"
         if self.rate_limit and self.rate_limit_storage_url:  # the event loop must not wait

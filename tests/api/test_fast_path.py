@@ -1,4 +1,4 @@
-"""Plain calls have a shorter way, which nobody can tell from Flask's."""
+"""Fast-path calls have a shorter way, which nobody can tell from Flask's."""
 
 import io
 import json
@@ -167,7 +167,7 @@ def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
 @on_sqlite
 @pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize("user", ["user1", "a b", "é", "😀"], ids=ascii)
-def test_flask_hears_of_no_plain_call(app, client, auth, codes, method, path, user):
+def test_flask_hears_of_no_fast_path_call(app, client, auth, codes, method, path, user):
     """A name beyond ASCII is not plain."""
     heard: list[Flask] = []
     note = heard.append

@@ -12,15 +12,14 @@ from dataclasses import replace
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from service.auth.tokens import MAX_TOKEN
 from tests.support.installation import application
+from tests.support.rsa_keys import OTHER_RSA_KEY as STRANGER
+from tests.support.rsa_keys import RSA_KEY as RSA
 from tests.support.tokens import SECRET, claims, forged, part, signed, token
 
-RSA = rsa.generate_private_key(65537, 2048)
-STRANGER = rsa.generate_private_key(65537, 2048)
 PUBLIC_JWK = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)
 STRANGER_JWK = RSAAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
 GOOD_HEADER = {"alg": "HS256", "typ": "JWT"}

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import text
 
 from service.app import create_app, services_of
 from service.container import build
@@ -28,7 +27,13 @@ from tests.support.tokens import SECRET
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - each file there is in a folder of its own
 """Commits that wait for a disk are most of what a small test takes."""
-_FIRST_IDS = "SELECT setval(pg_get_serial_sequence('brand', 'id'), 1, false)"
+_DELETE = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+_EMPTY = {
+    "sqlite": _DELETE,
+    "postgresql": [  # in one round trip
+        "; ".join([*_DELETE, "SELECT setval(pg_get_serial_sequence('brand', 'id'), 1, false)"])
+    ],
+}
 _SCHEMA = {
     "sqlite": "SELECT version_num || group_concat(sql) FROM alembic_version, sqlite_schema",
     "postgresql": """
@@ -99,10 +104,8 @@ class Installation:
         """Delete every row, and count ids from 1 again."""
         database = services_of(self.app).storage.database
         with database.transaction() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(_FIRST_IDS))
+            for statement in _EMPTY[connection.dialect.name]:
+                connection.exec_driver_sql(statement)
 
     def check(self) -> None:
         """Insist that a test has left the application as others need it.

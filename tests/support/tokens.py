@@ -69,7 +69,7 @@ class Keys:
     def current(self) -> KeySet:
         return self.keys
 
-    def ask_again(self) -> None:
+    def request_refresh(self) -> None:
         self.asked += 1
 
     def stale_s(self) -> float:

@@ -58,7 +58,7 @@ class DiscountViews:
         answers={200: Answer("The user's code.", responses.DiscountCode)},
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         head=False,
-        plain=True,
+        fast_path=True,
     )
     def get_v1_discount_fetch__brand___user_(self, brand: str, user: str, campaign: str) -> Reply:
         """The code that was reserved for the user before, else one that is reserved now.

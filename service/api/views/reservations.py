@@ -52,7 +52,7 @@ class ReservationViews:
             200: Answer("Reserved before; nothing was changed.", responses.Reservation),
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
-        plain=True,
+        fast_path=True,
     )
     def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """The same user gets the same code for ever, so this may be repeated at will."""
@@ -67,7 +67,7 @@ class ReservationViews:
         parameters=requests.ReservationPath,
         answers={200: Answer("The reservation.", responses.Reservation)},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
-        plain=True,
+        fast_path=True,
     )
     def show_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """What the user holds. Nothing is reserved."""

@@ -1,1 +1,1 @@
-"""The keys that tokens are checked with: from settings, files, or an issuer at a URL."""
+"""Keys for the verification of tokens: from settings, files, or an issuer's URL."""

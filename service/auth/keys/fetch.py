@@ -1,7 +1,7 @@
-"""Fetching a document from a URL within limits: time, size, and no other place than that.
+"""Fetching a document from a URL, with limits of time and size, and without redirects.
 
-The standard library's own client: `urllib` would follow redirects, the environment's proxies
-and `file:`; and a time-out of a socket, there as in every client, begins anew with each byte.
+It uses `http.client`, since `urllib` would follow redirects, the environment's proxies and `file:`.
+A socket timeout, here as in every client, starts again with each byte; hence the deadline.
 """
 
 import ssl
@@ -16,34 +16,36 @@ from urllib.parse import urlsplit
 from service.auth.keys.jwks import KeysRefused
 
 MAX_BYTES = 256 * 1024
-"""Longest document that is read: some hundred keys."""
-SILENCE_S = 5.0
-"""How long the server may say nothing."""
+"""Longest document that is read: a few hundred keys."""
+READ_TIMEOUT_S = 5.0
+"""How long the server may send nothing."""
 DEADLINE_S = 10.0
-"""How long it may take to say it all, once it is connected."""
+"""How long the whole answer may take after the connection."""
 HEADERS = {
     "Accept": "application/jwk-set+json, application/json",
     "User-Agent": "discount-service",
 }
 
 
-def fetch(url: str, silence_s: float = SILENCE_S, deadline_s: float = DEADLINE_S) -> bytes:
-    """Return what is at `url`.
+def fetch(
+    url: str, read_timeout_s: float = READ_TIMEOUT_S, deadline_s: float = DEADLINE_S
+) -> bytes:
+    """Return the document at `url`.
 
     Raises:
-        KeysRefused: It cannot be had within the limits.
+        KeysRefused: It cannot be fetched within the limits.
     """
     try:
-        with closing(_connection(url, silence_s)) as connection:
+        with closing(_connection(url, read_timeout_s)) as connection:
             connection.connect()
             began = time.monotonic()
-            cut = threading.Timer(deadline_s, _cut, [connection.sock])
-            cut.daemon = True
-            cut.start()
+            watchdog = threading.Timer(deadline_s, _shut_down, [connection.sock])
+            watchdog.daemon = True
+            watchdog.start()
             try:
                 document = _get(connection, url)
             finally:
-                cut.cancel()
+                watchdog.cancel()
             if time.monotonic() - began >= deadline_s:
                 raise TimeoutError  # what was cut can look complete
             return document
@@ -51,22 +53,22 @@ def fetch(url: str, silence_s: float = SILENCE_S, deadline_s: float = DEADLINE_S
         raise KeysRefused(f"The URL cannot be fetched: {type(error).__name__}.") from error
 
 
-def _connection(url: str, silence_s: float) -> HTTPConnection:
+def _connection(url: str, read_timeout_s: float) -> HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https":
-        # Trusts what OpenSSL does: SSL_CERT_FILE and SSL_CERT_DIR name an authority of one's own.
+        # OpenSSL's trust store; SSL_CERT_FILE and SSL_CERT_DIR can name a private authority.
         context = ssl.create_default_context()
-        return HTTPSConnection(host, parts.port, timeout=silence_s, context=context)
-    return HTTPConnection(host, parts.port, timeout=silence_s)
+        return HTTPSConnection(host, parts.port, timeout=read_timeout_s, context=context)
+    return HTTPConnection(host, parts.port, timeout=read_timeout_s)
 
 
 def _get(connection: HTTPConnection, url: str) -> bytes:
-    """Ask and read.
+    """Send the request and read the answer.
 
     Raises:
-        KeysRefused: The answer is another than 200, or too long.
-        IncompleteRead: It is shorter than it said.
+        KeysRefused: The status is not 200, or the answer is too long.
+        IncompleteRead: The answer is shorter than its Content-Length.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -82,7 +84,7 @@ def _get(connection: HTTPConnection, url: str) -> bytes:
     return document
 
 
-def _cut(connected: socket) -> None:
-    """End a connection under whoever reads from it."""
+def _shut_down(connected: socket) -> None:
+    """Shut down a connection that another thread reads from."""
     with suppress(OSError):
         connected.shutdown(SHUT_RDWR)

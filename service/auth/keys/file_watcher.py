@@ -1,4 +1,4 @@
-"""What is read from files, and read again when they change: keys rotate without a restart."""
+"""Values from files that are read again when they change: keys rotate without a restart."""
 
 import threading
 import time
@@ -13,17 +13,17 @@ if TYPE_CHECKING:  # loading structlog would slow down every command
     from structlog.typing import FilteringBoundLogger
 
 POLL_INTERVAL_S = 1.0
-"""A change is noticed by the first use after this many seconds."""
+"""Seconds between two checks of the files."""
 
 T = TypeVar("T")
 
 
-class Watched(Generic[T]):
-    """A value made from files; calling it returns the last good one.
+class WatchedFiles(Generic[T]):
+    """A value that is read from files; a call returns the last good value.
 
-    Whoever calls looks at the files, at most once in `POLL_INTERVAL_S`: that costs a `stat` each,
-    needs no thread that a fork would lose, and a service that idled for a day is as fresh as
-    any. Others that call meanwhile are not kept waiting: they get the value that is there.
+    A call checks the files, at most once in `POLL_INTERVAL_S`. That costs one `stat` per file and
+    needs no thread, which a fork would lose; and a service that was idle for a day is up to date.
+    Concurrent callers do not wait: they get the previous value.
     """
 
     def __init__(
@@ -33,41 +33,41 @@ class Watched(Generic[T]):
         log: "FilteringBoundLogger",
         every_s: float = POLL_INTERVAL_S,
     ) -> None:
-        """Read the value for the first time; what `read` raises then is the caller's.
+        """Read the value for the first time; exceptions of `read` are not caught here.
 
         Args:
-            read: Makes the value from the files; raises where they are no good.
-            files: Those that it reads, by the setting that names each; `None`: not set.
-            log: Hears of each change.
-            every_s: How often to look.
+            read: Reads the value from the files, or raises.
+            files: The files that it reads, by the name of their setting; `None`: not set.
+            log: Gets a line for each change.
+            every_s: Seconds between two checks.
         """
         self._read = read
         self._files = {name: path for name, path in files.items() if path is not None}
         self._log = log
         self._every_s = every_s
-        self._looking = threading.Lock()
+        self._checking = threading.Lock()
         self.failing_since = SharedTimestamp()
-        """Since when a file is no good."""
+        """Since when a file has been unusable."""
         self._seen = self._fingerprints()
         self._value = read()
-        self._next_look = time.monotonic() + every_s
+        self._next_check = time.monotonic() + every_s
 
     def __call__(self) -> T:
-        """Return the value, made again if a file has changed."""
-        if time.monotonic() >= self._next_look and self._looking.acquire(blocking=False):
+        """Return the value, read again if a file has changed."""
+        if time.monotonic() >= self._next_check and self._checking.acquire(blocking=False):
             try:
-                self._look()
+                self._check()
             finally:
-                self._looking.release()
+                self._checking.release()
         return self._value
 
-    def _look(self) -> None:
-        """Read again if need be; a bad file is told of once, and leaves the value as it is."""
-        self._next_look = time.monotonic() + self._every_s
+    def _check(self) -> None:
+        """Read again if a file has changed; an unusable file is logged once and ignored."""
+        self._next_check = time.monotonic() + self._every_s
         found = self._fingerprints()
         if found == self._seen:
             return
-        # Noted before the reading: a change that comes in between is found by the next look.
+        # Noted before the read: the next check finds a change that happens meanwhile.
         self._seen = found
         try:
             value = self._read()
@@ -86,7 +86,7 @@ class Watched(Generic[T]):
 
 
 def _fingerprint(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with a file, however it is replaced.
+    """Return a value that changes with the file, however it is replaced.
 
     Kubernetes swaps a symbolic link above the file and editors rename (another inode), `cp`
     writes in place (size, mtime), `rsync --times` may restore the mtime (ctime).

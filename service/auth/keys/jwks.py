@@ -1,6 +1,6 @@
-"""Reading JWK Sets (RFC 7517): an entry that cannot be used is passed over, the others serve.
+"""JWK Sets (RFC 7517): entries that cannot be used are ignored, and the others serve.
 
-An issuer publishes for others, too, and may add at any time what nobody here knows:
+An issuer publishes for others as well, and may at any time add keys that are unknown here:
 "Implementations SHOULD ignore JWKs within a JWK Set that use `kty` values that are not understood
 by them, that are missing required members, or for which values are out of the supported ranges"
 (section 5).
@@ -30,9 +30,9 @@ WITH_CURVES = frozenset({"EC", "OKP"})
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 16384
 MAX_EXPONENT_BITS = 64
-"""OpenSSL verifies nothing by a larger key (OPENSSL_RSA_MAX_MODULUS_BITS and _MAX_PUBEXP_BITS)."""
+"""OpenSSL verifies with no larger key (OPENSSL_RSA_MAX_MODULUS_BITS and _MAX_PUBEXP_BITS)."""
 PRIVATE_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth"})
-"""What an entry holds only if it can sign (RFC 7518, section 6)."""
+"""Members of private and secret keys, which can sign (RFC 7518, section 6)."""
 _MATERIAL = ("n", "e", "x", "y", "k")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _MALFORMED = (
@@ -44,22 +44,22 @@ _MALFORMED = (
     TypeError,
     ValueError,
 )
-"""What an entry of any other form may make Python and PyJWT raise."""
-_SHOWN = 3
-"""How many reasons a refusal of a whole set gives."""
+"""Exceptions of Python and PyJWT for a malformed entry."""
+_REASONS_SHOWN = 3
+"""How many reasons the refusal of a whole set lists."""
 
 
 class KeysRefused(Exception):  # noqa: N818 - it says what happened to them
-    """A set cannot be used; the message is a sentence that says why, and shows no key."""
+    """A set cannot be used. The message is a sentence without key material."""
 
 
 class _UnusableKeyError(Exception):
-    """An entry cannot be used; the message says why, and shows no key."""
+    """An entry cannot be used. The message says why, without key material."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key with its one algorithm; `material` is what PyJWT takes."""
+    """A key with its only algorithm; `material` is PyJWT's key object."""
 
     kid: str | None
     algorithm: str
@@ -73,25 +73,24 @@ class Key:
         return self.algorithm == "HS256"
 
     def same_as(self, other: "Key") -> bool:
-        """Say whether the two verify the same signatures."""
+        """Return whether the two verify the same signatures."""
         return self.algorithm == other.algorithm and bool(self.material == other.material)
 
 
 KeySet = Mapping[str | None, Key]
-"""Keys by `kid`, the first of each name; under `None` the key that has none. Never changed:
-replaced."""
+"""Keys by `kid`, the first of each name; `None` for the key without one. Immutable."""
 NO_KEYS: KeySet = MappingProxyType({})
 
 
 class IgnoredKey(NamedTuple):
-    """An entry of a set that is passed over."""
+    """An entry of a set that is ignored."""
 
     kid: str
-    """As Python would show it: it may be anything."""
+    """Its representation in Python, as it may be anything."""
     reason: str
 
 
-Report = Callable[[IgnoredKey], None]
+ReportIgnored = Callable[[IgnoredKey], None]
 
 
 def ignore(_ignored: IgnoredKey) -> None:
@@ -99,7 +98,7 @@ def ignore(_ignored: IgnoredKey) -> None:
 
 
 def all_keys(keys: KeySet) -> Iterator[Key]:
-    """Return every key of a set."""
+    """Yield every key of a set, namesakes included."""
     for key in keys.values():
         yield key
         yield from key.namesakes
@@ -108,7 +107,7 @@ def all_keys(keys: KeySet) -> Iterator[Key]:
 def keys_for(keys: KeySet, kid: str | None, algorithm: object) -> list[Key]:
     """Return the keys that may have signed a token with this header.
 
-    A token without a `kid` is the key's that has none, else the only one's of its algorithm.
+    A token without a `kid` belongs to the key without one, else to the only key of its algorithm.
     """
     named = keys.get(kid)
     namesakes = (named, *named.namesakes) if named else ()
@@ -122,23 +121,23 @@ def keys_for(keys: KeySet, kid: str | None, algorithm: object) -> list[Key]:
     return distinct if len(distinct) == 1 else []
 
 
-def read_jwk_set(document: bytes, *, public: bool, report: Report = ignore) -> KeySet:
-    """Read the keys of a set that can be used.
+def read_jwk_set(document: bytes, *, public: bool, report: ReportIgnored = ignore) -> KeySet:
+    """Read the usable keys of a set.
 
     Args:
-        document: What was published or written.
-        public: Whether a secret has no place in it.
-        report: Hears of each entry that is passed over.
+        document: The JSON document.
+        public: Whether the set is public and must contain no secret.
+        report: Called for each ignored entry.
 
     Raises:
-        KeysRefused: It is no JWK Set, or has no key that can be used.
+        KeysRefused: The document is not a JWK Set, or has no usable key.
     """
     ignored: list[IgnoredKey] = []
-    keys = by_kid(_usable(_entries(document), ignored, public=public))
+    keys = by_kid(_usable_keys(_entries(document), ignored, public=public))
     for each in ignored:
         report(each)
     if not keys:
-        reasons = "; ".join(f"{kid}: {reason}" for kid, reason in ignored[:_SHOWN])
+        reasons = "; ".join(f"{kid}: {reason}" for kid, reason in ignored[:_REASONS_SHOWN])
         raise KeysRefused(
             "The set has no key that can be used" + (f" ({reasons})." if reasons else ".")
         )
@@ -146,13 +145,13 @@ def read_jwk_set(document: bytes, *, public: bool, report: Report = ignore) -> K
 
 
 def _entries(document: bytes) -> list[Any]:
-    """Read a set, whose members are not read yet.
+    """Return the entries of a set, which are not checked yet.
 
     Raises:
-        KeysRefused: It is no JWK Set.
+        KeysRefused: The document is not a JWK Set.
     """
     try:
-        # No member that we read is a number, and an integer may have more digits than Python reads.
+        # None of the members used is a number; Python refuses integers with very many digits.
         entries = json.loads(document, object_pairs_hook=_as_object, parse_int=float)["keys"]
     except _MALFORMED as error:
         raise KeysRefused("It is no JWK Set.") from error
@@ -161,17 +160,17 @@ def _entries(document: bytes) -> list[Any]:
     return entries
 
 
-class _Repeating(dict[str, Any]):
-    """An object that names a member twice, which a JWK must not (RFC 7517, section 4)."""
+class _DuplicateMembersObject(dict[str, Any]):
+    """An object with duplicate members, which a JWK must not have (RFC 7517, section 4)."""
 
 
 def _as_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(members)
-    return content if len(content) == len(members) else _Repeating(content)
+    return content if len(content) == len(members) else _DuplicateMembersObject(content)
 
 
-def _usable(entries: list[Any], ignored: list[IgnoredKey], *, public: bool) -> Iterator[Key]:
-    """Read the entries that can be used, and note the others in `ignored`."""
+def _usable_keys(entries: list[Any], ignored: list[IgnoredKey], *, public: bool) -> Iterator[Key]:
+    """Yield the usable keys, and add the other entries to `ignored`."""
     for number, entry in enumerate(entries):
         try:
             yield _read_jwk(entry, public=public)
@@ -182,7 +181,7 @@ def _usable(entries: list[Any], ignored: list[IgnoredKey], *, public: bool) -> I
 
 
 def by_kid(keys: Iterable[Key]) -> KeySet:
-    """Order keys by `kid`; one that comes twice is one."""
+    """Index keys by `kid`, without duplicates."""
     ordered: dict[str | None, Key] = {}
     for key in keys:
         first = ordered.setdefault(key.kid, key)
@@ -192,12 +191,12 @@ def by_kid(keys: Iterable[Key]) -> KeySet:
 
 
 def _read_jwk(entry: Any, *, public: bool) -> Key:
-    """Turn one entry into a key.
+    """Convert an entry to a key.
 
     Raises:
-        _UnusableKeyError: The key is weak, of another kind, or not meant for this.
+        _UnusableKeyError: The key is weak, of an unsupported kind, or for another use.
     """
-    if not isinstance(entry, dict) or isinstance(entry, _Repeating):
+    if not isinstance(entry, dict) or isinstance(entry, _DuplicateMembersObject):
         raise _UnusableKeyError("it is no object, or names a member twice")
     kid = entry.get("kid")
     if "kid" in entry and not (isinstance(kid, str) and kid):
@@ -217,10 +216,10 @@ def _read_jwk(entry: Any, *, public: bool) -> Key:
 
 
 def _require_usual_size(key: Any) -> None:
-    """Insist on an RSA key that is strong and that OpenSSL verifies by.
+    """Require an RSA key that is strong and that OpenSSL can verify with.
 
     Raises:
-        _UnusableKeyError: It is not.
+        _UnusableKeyError: It is too short or too long.
     """
     if key.key_size < MIN_RSA_BITS:
         raise _UnusableKeyError(f"it is shorter than {MIN_RSA_BITS} bits")
@@ -229,10 +228,10 @@ def _require_usual_size(key: Any) -> None:
 
 
 def _algorithm(entry: Mapping[str, Any]) -> str:
-    """Return the algorithm of an entry that is for signatures.
+    """Return the algorithm of an entry for signatures.
 
     Raises:
-        _UnusableKeyError: It is of another kind, or for something else.
+        _UnusableKeyError: The entry is of an unsupported kind, or for another use.
     """
     kty = entry.get("kty")
     curve = entry.get("crv") if kty in list(WITH_CURVES) else None
@@ -247,14 +246,14 @@ def _algorithm(entry: Mapping[str, Any]) -> str:
 
 
 def _material(entry: Mapping[str, Any], algorithm: str) -> Any:
-    """Read the key itself.
+    """Return the key object of an entry.
 
     Raises:
         _UnusableKeyError: Its members are missing or malformed.
     """
     encoded = [entry[name] for name in _MATERIAL if name in entry]
     try:
-        if not all(map(_BASE64URL.fullmatch, encoded)):  # PyJWT would skip what is no base64
+        if not all(map(_BASE64URL.fullmatch, encoded)):  # PyJWT would skip other characters
             raise _UnusableKeyError("its members are no base64url")
         return PyJWK.from_dict(dict(entry), algorithm).key
     except _MALFORMED as error:

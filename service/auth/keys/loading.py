@@ -1,7 +1,7 @@
-"""The keys that tokens are checked with, from a secret or a JWK Set (RFC 7517).
+"""Keys for the verification of tokens, from a secret or a JWK Set (RFC 7517).
 
-A set holds secrets (`oct`, for HS256) or public keys (RSA, EC, OKP), never both: a public
-key must not be usable as a secret (RFC 8725, section 2.1). Each key has one algorithm.
+A set has secrets (`oct`, for HS256) or public keys (RSA, EC, OKP), never both: a public key must
+not be usable as a secret (RFC 8725, section 2.1). Each key has one algorithm.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from service.auth.keys.jwks import (
     Key,
     KeySet,
     KeysRefused,
-    Report,
+    ReportIgnored,
     all_keys,
     by_kid,
     ignore,
@@ -26,17 +26,17 @@ from service.auth.keys.jwks import (
 from service.settings import DEVELOPMENT_KEY, MIN_SECRET_BYTES, Settings, SettingsError
 
 
-def load_keys(settings: Settings, report: Report = ignore) -> KeySet:
-    """Return the keys that the settings name; in development, else, one made on first use.
+def load_keys(settings: Settings, report: ReportIgnored = ignore) -> KeySet:
+    """Return the configured keys, or else, in development, a key that is made on first use.
 
-    Keys at a URL are not fetched here: until they are, there are none.
+    Keys at a URL are fetched elsewhere; there are none here.
 
     Args:
-        settings: They name files and secrets.
-        report: Hears of each entry of a set that is passed over.
+        settings: The names of files, and secrets.
+        report: Called for each ignored entry of a set.
 
     Raises:
-        SettingsError: A key cannot be used, or both families are there.
+        SettingsError: A key cannot be used, or there are secrets and public keys.
     """
     if settings.jwt_jwks_url:
         return NO_KEYS
@@ -56,10 +56,10 @@ def load_keys(settings: Settings, report: Report = ignore) -> KeySet:
 
 
 def _secret(given: str | None, file: Path | None, name: str) -> str | None:
-    """Return a secret as it is now.
+    """Return a secret, read from its file if it has one.
 
     Raises:
-        SettingsError: Its file cannot be read, or holds too little.
+        SettingsError: The file cannot be read, or is too short.
     """
     if file is None:
         return given
@@ -73,11 +73,11 @@ def _secret(given: str | None, file: Path | None, name: str) -> str | None:
     return text
 
 
-def read_keys_file(path: Path, report: Report = ignore) -> KeySet:
+def read_keys_file(path: Path, report: ReportIgnored = ignore) -> KeySet:
     """Read a JWK Set from a file.
 
     Raises:
-        SettingsError: It is no JWK Set, or has no key that can be used.
+        SettingsError: The file is not a JWK Set, or has no usable key.
     """
     try:
         return read_jwk_set(path.read_bytes(), public=False, report=report)
@@ -89,23 +89,23 @@ def read_keys_file(path: Path, report: Report = ignore) -> KeySet:
         ) from error
 
 
-def read_published_keys(document: bytes, report: Report = ignore) -> KeySet:
+def read_published_keys(document: bytes, report: ReportIgnored = ignore) -> KeySet:
     """Read the JWK Set that an issuer publishes.
 
     Raises:
-        KeysRefused: It is no JWK Set, or has no key that can be used.
+        KeysRefused: The document is not a JWK Set, or has no usable key.
     """
     return read_jwk_set(document, public=True, report=report)
 
 
 def development_secret(folder: Path) -> str:
-    """Return the secret of this checkout, made on first use; for development alone.
+    """Return the secret of this checkout, made on first use, for development only.
 
-    Several processes may ask for the first time at once: a link either succeeds for one of
-    them or finds the other's, whole.
+    If several processes make the file at the same time, the hard link of one succeeds, and the
+    others find that file complete.
 
     Raises:
-        SettingsError: Its file was damaged, or cannot be made or read.
+        SettingsError: The file is damaged, or cannot be made or read.
     """
     path = folder / "development.key"
     try:
@@ -132,10 +132,10 @@ def _make_development_key(path: Path) -> None:
 
 
 def pseudonym_key(settings: Settings) -> bytes:
-    """Return the key of the hash that stands for a user id in logs.
+    """Return the key of the hash that replaces user ids in logs.
 
     Raises:
-        SettingsError: Its file cannot be read, or holds too little.
+        SettingsError: The file cannot be read, or is too short.
     """
     given = _secret(
         settings.pseudonym_key, settings.pseudonym_key_file, "DISCOUNT_PSEUDONYM_KEY_FILE"
@@ -145,12 +145,12 @@ def pseudonym_key(settings: Settings) -> bytes:
 
 
 def cursor_key(settings: Settings) -> bytes:
-    """Return the key of cursors: each engine has its own, as it lists codes in an order of its own.
+    """Return the key of cursors, which differs between engines, as the order of codes does.
 
-    So after a move to PostgreSQL whoever is amid a list is told so, and not shown the wrong rows.
+    So after a move to PostgreSQL an old cursor is refused instead of showing the wrong rows.
 
     Raises:
-        SettingsError: Its file cannot be read, or holds too little.
+        SettingsError: The file cannot be read, or is too short.
     """
     key = pseudonym_key(settings)
     return key if settings.on_postgresql else key + b"sqlite"

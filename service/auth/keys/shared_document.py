@@ -1,7 +1,7 @@
-"""A document that a process leaves to those that are forked later from the same parent.
+"""A document in memory that processes of one parent share.
 
-gunicorn replaces a worker that died. During an outage of the issuer the new one could verify
-nothing, though its siblings can: so whoever fetches a set leaves it where the next one looks.
+gunicorn replaces a worker that died. During an outage of the issuer the new worker could not verify
+tokens, though its siblings can. So each worker shares the set that it has fetched.
 """
 
 import hashlib
@@ -15,24 +15,24 @@ _HEAD = _DIGEST + _LENGTH
 
 
 class SharedDocument:
-    """The last document, in memory that is shared with every process forked after this.
+    """The latest document, in memory that is shared with every process forked later.
 
-    No lock, which a killed process could hold for ever: a digest tells whether a document is
-    whole. Of two that are written at once none may be; it is as if nothing were there yet.
+    There is no lock, which a killed process could hold for ever: a digest shows whether a document
+    is complete. If two processes write at the same time, there may be no complete document.
     """
 
     def __init__(self) -> None:
-        """Reserve the memory; pages that are never written cost nothing."""
+        """Map the memory; pages that are never written cost nothing."""
         self.memory = mmap.mmap(-1, _HEAD + MAX_BYTES)
 
     def put(self, document: bytes) -> None:
-        """Leave a document of at most `MAX_BYTES`."""
+        """Store a document of at most `MAX_BYTES`."""
         length = len(document).to_bytes(_LENGTH)
         digest = hashlib.sha256(length + document).digest()
         self.memory[: _HEAD + len(document)] = digest + length + document
 
     def get(self) -> bytes | None:
-        """Return the document; `None` where there is none that is whole."""
+        """Return the document, or `None` if there is no complete one."""
         length = self.memory[_DIGEST:_HEAD]
         document = self.memory[_HEAD : _HEAD + min(int.from_bytes(length), MAX_BYTES)]
         whole = hashlib.sha256(length + document).digest() == self.memory[:_DIGEST]

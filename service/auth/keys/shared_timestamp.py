@@ -1,4 +1,4 @@
-"""The moment since when something has been wrong, shared with every process forked later."""
+"""A timestamp in memory that processes of one parent share: since when something has failed."""
 
 import mmap
 import struct
@@ -8,22 +8,22 @@ _FORM = struct.Struct("d")
 
 
 class SharedTimestamp:
-    """The moment at which trouble began, in memory that the processes share; at first none."""
+    """The time of the first failure, in memory that is shared with every process forked later."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _FORM.size)
 
     def set(self) -> None:
-        """Note that there is trouble; an earlier moment stays."""
+        """Store the current time, unless there is an earlier one."""
         if not self._read():
             self._write(time.monotonic())  # one clock for all processes of a machine
 
     def clear(self) -> None:
-        """Note that there is none."""
+        """Remove the time."""
         self._write(0.0)
 
     def elapsed_s(self) -> float:
-        """Return how long the trouble has lasted, in seconds; 0 where there is none."""
+        """Return the seconds that have passed, 0 if no time is stored."""
         began = self._read()
         return time.monotonic() - began if began else 0.0
 

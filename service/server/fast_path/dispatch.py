@@ -1,9 +1,9 @@
-"""Dispatch before Flask: plain calls need nothing of a framework.
+"""Dispatch before Flask, for calls that need no framework.
 
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
-operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. What is
-not plain (a query, a name that is no name or beyond ASCII) goes to Flask, untouched.
-`docs/adr/0009-plain-calls.md` says what it saves.
+operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. All other
+calls (with a query, or with names that are invalid or not ASCII) go to Flask, untouched.
+`docs/adr/0009-fast-path-calls.md` has the gain.
 """
 
 import re
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-_CALL = "discount.plain_call"
-"""Where, in a WSGI environment, stands which plain call a request is."""
+_CALL = "discount.fast_path_call"
+"""The key of the matched call in a WSGI environment."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-class PlainCall(NamedTuple):
-    """A call whose path names everything that it needs."""
+class FastPathCall(NamedTuple):
+    """A call whose arguments are all in its path."""
 
     operation: Operation
     arguments: Mapping[str, str]
@@ -44,26 +44,26 @@ class Route(NamedTuple):
     longest: Mapping[str, int]
     """Most characters of each name."""
     defaults: Mapping[str, str]
-    """What the view gets where there is no query."""
+    """The view's arguments that a query would override."""
 
-    def match(self, path: str) -> PlainCall | None:
-        """Return the call, if the path is one of these."""
+    def match(self, path: str) -> FastPathCall | None:
+        """Return the call, or `None` if the path does not match."""
         found = self.pattern.fullmatch(path)
         if found is None:
             return None
         names = found.groupdict()
         if all(is_name(text, self.longest[name]) for name, text in names.items()):
-            return PlainCall(self.operation, {**self.defaults, **names})
+            return FastPathCall(self.operation, {**self.defaults, **names})
         return None
 
 
 class FastPath:
-    """A WSGI middleware that answers plain calls, and hands all else on.
+    """A WSGI middleware that answers fast-path calls and passes the others on.
 
     Args:
-        app: Answers all else.
-        operations: All that there are; those that are plain get a shorter way.
-        services: What both ways are made of.
+        app: Answers the other calls.
+        operations: All operations; some of them have the fast path.
+        services: The services of the application.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class FastPath:
         self._logged = RequestLogging(self._answer, services.requests)
         self._routes: dict[str, list[Route]] = {}
         for each in operations:
-            if each.plain:
+            if each.fast_path:
                 self._routes.setdefault(each.method, []).append(_route(each))
         lines = [
             f"{method} {re.sub(_PARAMETER, '[^/ ?]+', route.operation.path)} HTTP/1\\.1\r\n"
@@ -86,21 +86,21 @@ class FastPath:
         ]
         self._lines = re.compile("|".join(lines).encode())
 
-    def looks_plain(self, head: bytes) -> bool:
-        """Say from its first line whether a request may be one of the plain ones."""
+    def may_match(self, head: bytes) -> bool:
+        """Return whether the first line of a request may be that of a fast-path call."""
         return self._lines.match(head) is not None
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request."""
-        call = self._plain_call(environ)
+        call = self._match(environ)
         if call is None:
             return self.app(environ, start_response)
         environ[_CALL] = call
         return self._logged(environ, start_response)
 
-    def _plain_call(self, environ: "WSGIEnvironment") -> PlainCall | None:
+    def _match(self, environ: "WSGIEnvironment") -> FastPathCall | None:
         path: str = environ["PATH_INFO"]
         if path.isascii() and not environ.get("QUERY_STRING"):
             for route in self._routes.get(environ["REQUEST_METHOD"], ()):
@@ -116,9 +116,9 @@ class FastPath:
         try:
             brand = arguments["brand"]
             result = perform(operation, environ, self._authenticate, brand, lambda: arguments)
-            reply = cast("Reply", result)  # as plain views have no stream
+            reply = cast("Reply", result)  # its views never stream
             body, fields = reply.encoded()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is written there
+        except Exception as error:  # noqa: BLE001 - any error becomes a problem
             reply = self._problems.write(error, encoded_path(environ["PATH_INFO"]))
             body, fields = reply.encoded()
         start_response(_line(reply.status), fields)
@@ -126,7 +126,7 @@ class FastPath:
 
 
 def _route(operation: Operation) -> Route:
-    """Read from an operation what its plain calls look like."""
+    """Return the route of an operation's fast-path calls."""
     names: dict[str, Any] = operation.parameters().fields if operation.parameters else {}
     return Route(
         operation=operation,
@@ -138,5 +138,5 @@ def _route(operation: Operation) -> Route:
 
 @cache
 def _line(status: int) -> str:
-    """Write a status as Flask does."""
+    """Return a status line as Flask writes it."""
     return f"{status} {HTTPStatus(status).phrase.upper()}"

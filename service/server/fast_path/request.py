@@ -1,8 +1,8 @@
-"""Plain requests: read from their bytes without a general parser.
+"""A parser for the requests of fast-path calls.
 
-What is read here is a small part of HTTP/1.1 (RFC 9112), which callers nearly always send: one
-head with nothing behind it, with fields that stand once and change nothing about the connection.
-Whatever is not exactly so is left to gunicorn's parser, which knows the rest.
+It accepts a small subset of HTTP/1.1 (RFC 9112) that callers nearly always send: a head without a
+body or another request after it, whose fields occur once and do not affect the connection.
+gunicorn's parser reads all other requests.
 """
 
 import io
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_HEAD = 8190
-"""Bytes; longer heads go to gunicorn, which says what is too long."""
-# No percent sign, query or fragment; no field without a value, with spaces behind it, or continued.
+"""Longest head in bytes; gunicorn's parser refuses longer ones with a reason."""
+# No percent sign, query or fragment; no field with an empty value, trailing spaces or continuation.
 _HEAD = re.compile(
     r"([A-Z]{3,20}) (/[A-Za-z0-9/._~!$&'()*+,;=:@-]*) HTTP/1\.1\r\n"
     r"((?:[A-Za-z][A-Za-z0-9-]*: ?[!-~](?:[ -~]*[!-~])?\r\n){1,64})\r\n"
@@ -26,7 +26,7 @@ _HEAD = re.compile(
 _FIELD = re.compile(r"([^:]+): ?([^\r]+)\r\n")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _HARMLESS = {"HTTP_CONNECTION": "keep-alive", "CONTENT_LENGTH": "0"}
-"""Fields about the connection or the body, and the only value that needs nothing to be done."""
+"""Fields about the connection or the body, with the only value that needs no action."""
 _LEFT_TO_GUNICORN = {
     "HTTP_EXPECT",
     "HTTP_HTTP2_SETTINGS",
@@ -37,15 +37,15 @@ _LEFT_TO_GUNICORN = {
 }
 
 
-def read_plain(held: bytes, connection: TConn) -> "WSGIEnvironment | None":
-    """Read a request.
+def parse_request(held: bytes, connection: TConn) -> "WSGIEnvironment | None":
+    """Parse a request.
 
     Args:
-        held: All that has arrived.
-        connection: From where.
+        held: The bytes received.
+        connection: The connection that they came from.
 
     Returns:
-        What WSGI calls an environment (PEP 3333); `None` if this is not one plain request.
+        The WSGI environment (PEP 3333); `None` if gunicorn's parser has to read the request.
     """
     head = _HEAD.fullmatch(held.decode("latin-1")) if len(held) <= MAX_HEAD else None
     if head is None:

@@ -1,4 +1,4 @@
-"""Tasks: an event loop does several things in turns, each going on where it had to wait.
+"""TaskScheduler: an event loop does several things in turns, each going on where it had to wait.
 
 A task is a greenlet: it looks like a thread to the code that it runs, but nothing else runs
 beside it, and it is the task that says when others may. The store waits by signals
@@ -61,7 +61,7 @@ class TaskSignals:
 class Task(greenlet):
     """Does one job after the other, in turns with other tasks: a new one each would cost more."""
 
-    def __init__(self, tasks: "Tasks") -> None:
+    def __init__(self, tasks: "TaskScheduler") -> None:
         super().__init__(self._work, tasks.loop)
         self.tasks = tasks
         self.job: tuple[Callable[[Any], None], Any] | None = None
@@ -75,7 +75,7 @@ class Task(greenlet):
             self.tasks.loop.switch()
 
 
-class Tasks:
+class TaskScheduler:
     """The tasks of an event loop. Its thread makes it, and calls all but `wake`.
 
     Args:
@@ -95,7 +95,7 @@ class Tasks:
         self._called = False
         self._idle: list[Task] = []
 
-    def patience(self, seconds: float) -> float:
+    def poll_timeout(self, seconds: float) -> float:
         """Return for how long, up to `seconds`, nobody will have waited for too long."""
         return max(0.0, min(seconds, self.next_expiry - time.monotonic()))
 
@@ -104,7 +104,7 @@ class Tasks:
         self.running += 1
         task = self._idle.pop() if self._idle else Task(self)
         task.job = do, subject
-        self._go_on(task)
+        self._resume(task)
 
     def sleep(self, signal: TaskSignal, until: float) -> None:
         """Let others run until `signal` is set, or until `until`; called by the task itself."""
@@ -124,20 +124,20 @@ class Tasks:
         now = time.monotonic()
         if now >= self.next_expiry:
             for signal in [signal for signal, until in self._asleep.items() if until <= now]:
-                self.end_sleep(signal)
+                self.wake_task(signal)
             self.next_expiry = min(self._asleep.values(), default=math.inf)
 
     def _wake(self) -> None:
         self._called = False  # before looking: whoever comes later calls again
         while self._set:
-            self.end_sleep(self._set.popleft())
+            self.wake_task(self._set.popleft())
 
-    def end_sleep(self, signal: TaskSignal) -> None:
+    def wake_task(self, signal: TaskSignal) -> None:
         """Have a task go on now, if it still sleeps."""
         if self._asleep.pop(signal, None) is not None:
-            self._go_on(signal.task)
+            self._resume(signal.task)
 
-    def _go_on(self, task: Task) -> None:
+    def _resume(self, task: Task) -> None:
         task.switch()
         if task.job is None:
             self.running -= 1

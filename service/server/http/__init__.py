@@ -1,1 +1,1 @@
-"""HTTP/1.1 (RFC 9112) as it arrives: heads, bodies, and plain requests."""
+"""HTTP/1.1 (RFC 9112) as it arrives: heads, and bodies."""

@@ -21,7 +21,7 @@ READ_WITHIN_S = PACE_AFTER_S
 _END = b"\r\n\r\n"
 
 
-class Progress(Enum):
+class ReceiveState(Enum):
     """How far a request has arrived."""
 
     HEAD_AWAITED = auto()
@@ -32,7 +32,7 @@ class Progress(Enum):
     WHOLE = auto()
 
 
-class Incoming:
+class BufferedRequest:
     """A request that is arriving.
 
     Args:
@@ -75,7 +75,7 @@ class Incoming:
         return len(self.buffer) + 2 * len(self.head) + (self.body.held if self.body else 0)
 
     @property
-    def begun_to_arrive(self) -> bool:
+    def has_data(self) -> bool:
         """Whether anything of it has arrived."""
         return bool(self.head or self.buffer)
 
@@ -89,7 +89,7 @@ class Incoming:
         """Whether all has arrived that anybody will read."""
         return self.body is not None and (self.body.ended or len(self.body.content) > MAX_BODY)
 
-    def feed(self, data: bytes | memoryview) -> Progress:
+    def feed(self, data: bytes | memoryview) -> ReceiveState:
         """Take what has arrived.
 
         Raises:
@@ -98,18 +98,18 @@ class Incoming:
         if self.body is not None:
             self.received += len(data)
             self.body.feed(bytes(data))
-            return self.progress()
+            return self.state()
         self.buffer += data
         end = self.buffer.find(_END, max(0, self._checked - len(_END)))
         if end < 0 or end > MAX_HEAD:
             check_beginning(self.buffer, self._checked)
             self._checked = len(self.buffer)
-            return Progress.HEAD_AWAITED
+            return ReceiveState.HEAD_AWAITED
         self.head = bytes(self.buffer[: end + len(_END)])
         del self.buffer[: end + len(_END)]
-        return Progress.HEAD_WHOLE
+        return ReceiveState.HEAD_WHOLE
 
-    def begin_body(self, request: HttpRequest) -> Progress:
+    def begin_body(self, request: HttpRequest) -> ReceiveState:
         """Take the head as it was read; what is behind it belongs to the body.
 
         Raises:
@@ -122,16 +122,16 @@ class Incoming:
         self.buffer.clear()
         return self.feed(data)
 
-    def progress(self) -> Progress:
+    def state(self) -> ReceiveState:
         """Say how far it has arrived, once its head is whole."""
         assert self.body is not None  # noqa: S101 - for the type checker
         if self.is_whole:
-            return Progress.WHOLE
+            return ReceiveState.WHOLE
         if self.wanted:
-            return Progress.BODY_AWAITED
+            return ReceiveState.BODY_AWAITED
         if self.awaits_continue or self.body.exceeds(SMALL_BODY):
-            return Progress.HEAD_SUFFICES
-        return Progress.BODY_AWAITED
+            return ReceiveState.HEAD_SUFFICES
+        return ReceiveState.BODY_AWAITED
 
     def want_body(self, now: float) -> None:
         """Note that the application wants the body; the client was not waited for until now."""

@@ -94,7 +94,7 @@ class PendingAnswers:
         """Go on sending an answer."""
         outgoing = self._outgoing[conn] = _Outgoing(unsent, keep=keep)
         self._memory += outgoing.memory
-        self._poller.register(conn.sock, EVENT_WRITE, partial(self._go_on, conn, outgoing))
+        self._poller.register(conn.sock, EVENT_WRITE, partial(self._resume, conn, outgoing))
         while self._memory > self._limit:
             self.end_oldest()
 
@@ -114,7 +114,7 @@ class PendingAnswers:
                 if is_too_slow(now - each.begun, each.sent):
                     self._end(conn)
 
-    def _go_on(self, conn: Any, outgoing: _Outgoing, _client: socket.socket) -> None:
+    def _resume(self, conn: Any, outgoing: _Outgoing, _client: socket.socket) -> None:
         before = outgoing.size
         try:
             outgoing.parts = send_some(conn.sock, outgoing.parts)

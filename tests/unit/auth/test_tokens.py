@@ -7,7 +7,7 @@ from contextlib import suppress
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from service.auth.keys.jwks import Key, KeySet
 from service.auth.token_cache import LEEWAY_S
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
+from tests.support.rsa_keys import RSA_KEY
 from tests.support.tokens import SECRET, Keys, claims, forged, signed, token
 
 KEYS: KeySet = {None: Key(None, "HS256", SECRET.encode())}
@@ -182,7 +183,7 @@ def test_no_bytes_in_a_tokens_part_are_more_than_refused(part, place):
 @pytest.mark.parametrize(
     ("algorithm", "private"),
     [
-        ("RS256", rsa.generate_private_key(65537, 2048)),
+        ("RS256", RSA_KEY),
         ("ES256", ec.generate_private_key(ec.SECP256R1())),
         ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
     ],

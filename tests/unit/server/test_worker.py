@@ -16,13 +16,13 @@ from service.api.http_errors import RequestTimeout
 from service.call.body_state import RECORD
 from service.observability.request_log import Pseudonyms, RequestLog, RequestRecord
 from service.server.accepting import AcceptPause
-from service.server.arrivals import Arrivals
-from service.server.fast_path.calls import PlainCalls
-from service.server.fast_path.tasks import Tasks
+from service.server.buffered_requests import BufferedRequests
+from service.server.fast_path.calls import FastPathCalls
+from service.server.fast_path.tasks import TaskScheduler
 from service.server.http.head import read_head
-from service.server.http.receiving import Incoming
+from service.server.http.receiving import BufferedRequest
 from service.server.http.sending import Unsent
-from service.server.refusing import known_of
+from service.server.refusing import known_environ
 from service.server.worker import ServiceWorker
 
 ROOM = 4
@@ -41,7 +41,7 @@ class Log:
     error = warning = info
 
 
-@pytest.fixture(params=[False, True], ids=["threads", "plain calls"])
+@pytest.fixture(params=[False, True], ids=["threads", "fast path"])
 def worker(monkeypatch, request):
     """A worker with room for a few connections, which listens."""
     cfg = Config()
@@ -62,7 +62,8 @@ def worker(monkeypatch, request):
         poller.register(made.method_queue.fileno(), EVENT_READ, callbacks)
         made.tpool = made.get_thread_pool()
         if request.param:
-            made._plain = PlainCalls(made, Tasks(made.method_queue.defer), lambda _: True)  # noqa: SLF001
+            tasks = TaskScheduler(made.method_queue.defer)
+            made._fast_path = FastPathCalls(made, tasks, lambda _: True)  # noqa: SLF001
         made.set_accept_enabled(True)
         yield made
         while made.make_room():
@@ -91,7 +92,7 @@ def turn(worker):
         worker.wait_for_and_dispatch_events(0.01)
 
 
-def is_told(client):
+def is_answered(client):
     """Say whether somebody has got an answer, or the end."""
     return bool(select([client], [], [], 0)[0])
 
@@ -143,7 +144,7 @@ def test_where_everybody_has_half_a_head_the_oldest_is_told_and_gone_at_once(wor
         received = gone.recv(4096)
         assert received.startswith(b"HTTP/1.1 503 ")
         assert gone.recv(1) == b""
-    assert not any(map(is_told, clients[1 - ROOM :]))
+    assert not any(map(is_answered, clients[1 - ROOM :]))
 
 
 def test_farewells_go_before_whoever_still_wants_something(worker, connect):
@@ -151,7 +152,7 @@ def test_farewells_go_before_whoever_still_wants_something(worker, connect):
     waits = connect(HALF_HEAD)
     connect(HALF_HEAD)
     assert all(client.recv(4096).startswith(b"HTTP/1.1 400 ") for client in leaving)
-    assert not is_told(waits)
+    assert not is_answered(waits)
 
 
 def test_listeners_that_are_closed_already_are_let_be(worker):
@@ -165,12 +166,12 @@ def test_listeners_that_are_closed_already_are_let_be(worker):
 
 def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
     """So the answer has the request id of before, and the span of before ends."""
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
     incoming.begin_body(read_head(incoming.head, worker.cfg, ("10.0.0.1", 1)))
     record = RequestRecord({}, Pseudonyms(lambda: b""))
     incoming.kept = {RECORD: record}
-    worker.refuse(socket_of(worker), RequestTimeout(), known_of(incoming))
+    worker.refuse(socket_of(worker), RequestTimeout(), known_environ(incoming))
     assert record.request_id == worker.log.lines[-1]["request_id"]
     assert "POST" == worker.log.lines[-1]["method"]
 
@@ -216,29 +217,29 @@ def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatc
     before = worker.nr_conns
     worker.accept(listener)
     assert before - 1 == worker.nr_conns
-    assert not is_told(waits)
+    assert not is_answered(waits)
 
 
 def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begin(worker, connect):
     """They wait for the only thread: nothing of them arrives that could be given up."""
-    go_on = threading.Event()
+    may_answer = threading.Event()
 
     def answer(_environ, start_response):
-        assert go_on.wait(20)
+        assert may_answer.wait(20)
         start_response("200 OK", [("Content-Length", "0")])
         return []
 
     worker.wsgi = answer
-    worker._plain = None  # noqa: SLF001 - it has a budget of its own
+    worker._fast_path = None  # noqa: SLF001 - it has a budget of its own
     head = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"
-    worker._arrivals = Arrivals(limit=5 * len(head))  # noqa: SLF001
+    worker._buffered = BufferedRequests(limit=5 * len(head))  # noqa: SLF001
     first, second, third = (connect(head) for _ in range(3))
     assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
-    assert not is_told(first)
-    assert not is_told(third)
-    go_on.set()
+    assert not is_answered(first)
+    assert not is_answered(third)
+    may_answer.set()
     for client in (first, third):
-        while not is_told(client):
+        while not is_answered(client):
             turn(worker)
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
     for client in (first, second, third):

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from service.auth.keys.file_watcher import Watched
+from service.auth.keys.file_watcher import WatchedFiles
 from service.settings import SettingsError
 
 
@@ -43,7 +43,7 @@ def watched(file, log):
             raise SettingsError("It is bad.")
         return text
 
-    return Watched(read, {"NAME": file, "NOT_SET": None}, log, every_s=0)
+    return WatchedFiles(read, {"NAME": file, "NOT_SET": None}, log, every_s=0)
 
 
 def in_place(file, text):
@@ -90,7 +90,9 @@ def test_kubernetes_swaps_a_link_above_the_file(tmp_path, log):
         (tmp_path / version / "file").write_text(version)
     (tmp_path / "..data").symlink_to("v1")
     (tmp_path / "file").symlink_to("..data/file")
-    watched = Watched((tmp_path / "file").read_text, {"NAME": tmp_path / "file"}, log, every_s=0)
+    watched = WatchedFiles(
+        (tmp_path / "file").read_text, {"NAME": tmp_path / "file"}, log, every_s=0
+    )
     assert "v1" == watched()
     (tmp_path / "..new").symlink_to("v2")
     (tmp_path / "..new").replace(tmp_path / "..data")
@@ -131,7 +133,7 @@ def test_a_bad_content_is_told_of_once_and_the_last_good_one_stays(watched, file
 
 
 def test_files_are_looked_at_no_more_often_than_is_said(file, log):
-    watched = Watched(file.read_text, {"NAME": file}, log, every_s=60)
+    watched = WatchedFiles(file.read_text, {"NAME": file}, log, every_s=60)
     by_renaming(file, "two")
     assert "one" == watched()
 
@@ -146,7 +148,7 @@ def test_who_calls_while_another_reads_is_not_kept_waiting(file, log):
             release.wait(10)
         return file.read_text()
 
-    watched = Watched(read, {"NAME": file}, log, every_s=0)
+    watched = WatchedFiles(read, {"NAME": file}, log, every_s=0)
     slow = True
     by_renaming(file, "two")
     other = threading.Thread(target=watched)

@@ -13,9 +13,10 @@ from service.auth.keys.loading import load_keys
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
 from service.settings import Settings, SettingsError
+from tests.support.rsa_keys import OTHER_RSA_KEY as OTHER_RSA
+from tests.support.rsa_keys import RSA_KEY as RSA
 from tests.support.tokens import SECRET, Keys, claims
 
-RSA, OTHER_RSA = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 EC = ec.generate_private_key(ec.SECP256R1())
 RSA_JWK = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)
 OTHER_RSA_JWK = RSAAlgorithm.to_jwk(OTHER_RSA.public_key(), as_dict=True)

@@ -12,13 +12,15 @@ from service.auth.keys.jwks import Key
 from service.auth.keys.loading import development_secret, load_keys, read_keys_file
 from service.auth.tokens import issue_token
 from service.settings import Settings, SettingsError
+from tests.support.rsa_keys import RSA_KEY
 from tests.support.tokens import SECRET
 
 OCT = {"kty": "oct", "kid": "o1", "k": jwt.utils.base64url_encode(SECRET.encode()).decode()}
 
 
 def rsa_jwk(bits=2048):
-    return RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, bits).public_key(), as_dict=True)
+    key = RSA_KEY if bits == 2048 else rsa.generate_private_key(65537, bits)
+    return RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
 
 
 def ec_jwk(curve=None):
@@ -89,7 +91,7 @@ def test_a_secret_and_public_keys_are_never_used_together(jwk_set):
         "key",
         ec_jwk(ec.SECP384R1()) | {"kid": "e"},
         rsa_jwk(1024) | {"kid": "r"},
-        RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True) | {"kid": "r"},
+        RSAAlgorithm.to_jwk(RSA_KEY, as_dict=True) | {"kid": "r"},
     ],
 )
 def test_a_key_that_cannot_be_used_stops_the_start(jwk_set, entry):

@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from service.auth.keys.fetch import MAX_BYTES, fetch
 from service.auth.keys.jwks import KeysRefused
 from service.auth.keys.loading import read_published_keys
-from service.auth.keys.providers import Pace, PublishedKeys
+from service.auth.keys.providers import RefreshIntervals, RemoteKeys
 from service.auth.keys.shared_document import SharedDocument
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated, Unavailable
 from tests.support.issuer import Issuer, answer, serving
 from tests.support.running import free_port
 
-FAST = Pace(renew_s=0.1, ask_s=0.05, retry_s=0.02)
-ON_DEMAND = Pace(renew_s=60, ask_s=0.2)
+FAST = RefreshIntervals(refresh_s=0.1, on_demand_s=0.05, retry_s=0.02)
+ON_DEMAND = RefreshIntervals(refresh_s=60, on_demand_s=0.2)
 MALFORMED = [
     b"",
     b"no JSON",
@@ -80,8 +80,8 @@ def ring_from(log):
     """Make a keyring, and see to it that it does not go on after the test."""
     made = []
 
-    def make(fetch_document, pace=FAST):
-        made.append(PublishedKeys(fetch_document, log, pace))
+    def make(fetch_document, intervals=FAST):
+        made.append(RemoteKeys(fetch_document, log, intervals))
         return made[-1]
 
     yield make
@@ -189,8 +189,8 @@ class TestRenewal:
         for thread in threads:
             thread.join()
         took = time.monotonic() - began
-        assert len(refused) > 2 * took / ON_DEMAND.ask_s
-        assert issuer.fetches <= 1 + took / ON_DEMAND.ask_s + 1
+        assert len(refused) > 2 * took / ON_DEMAND.on_demand_s
+        assert issuer.fetches <= 1 + took / ON_DEMAND.on_demand_s + 1
 
     def test_a_token_without_kid_or_with_a_known_one_asks_for_nothing(self, ring_of, issuer):
         ring = ring_of(ON_DEMAND)
@@ -200,7 +200,7 @@ class TestRenewal:
         for bad in (issuer.token()[:-8] + "AAAAAAAA", "e30.e30.AAAA", "x", ""):
             with pytest.raises(Unauthenticated):
                 verifier.verify(bad)
-        time.sleep(2 * ON_DEMAND.ask_s)
+        time.sleep(2 * ON_DEMAND.on_demand_s)
         assert 1 == issuer.fetches
 
     def test_a_verified_token_ends_with_its_key(self, ring_of, issuer):
@@ -295,7 +295,7 @@ class TestLimits:
     def test_a_server_that_says_nothing(self, url, issuer):
         given_up = threading.Event()
         issuer.say = lambda _: given_up.wait(60)
-        self.is_given_up(url, silence_s=0.2)
+        self.is_given_up(url, read_timeout_s=0.2)
         given_up.set()
 
     def test_a_server_that_drips_its_document(self, url, issuer):

@@ -1,4 +1,4 @@
-"""Plain calls: answered in turn, each connection kept or left as its answer says."""
+"""Fast-path calls: answered in turn, each connection kept or left as its answer says."""
 
 import socket
 import time
@@ -8,19 +8,19 @@ import pytest
 
 from service.call import deadlines
 from service.domain.errors import Unavailable
-from service.server.fast_path import calls as plain_calls
-from service.server.fast_path.calls import PlainCalls
-from service.server.fast_path.tasks import Tasks, TaskSignals
+from service.server.fast_path import calls as fast_path_calls
+from service.server.fast_path.calls import FastPathCalls
+from service.server.fast_path.tasks import TaskScheduler, TaskSignals
 from service.store.signals import Signal
 
 HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class Worker:
-    """What a worker does with connections, told by name; it answers what it is told to."""
+class LoopWorker:
+    """What a worker does with connections, outcomes by name; it answers what it is outcomes to."""
 
     def __init__(self):
-        self.told = []
+        self.outcomes = []
         self.body = b"code"
         self.stays = True
 
@@ -33,23 +33,25 @@ class Worker:
 
     def deliver(self, conn, answer, *, keep):
         conn.sock.send(answer)
-        self.told.append(("keep" if keep else "leave", conn))
+        self.outcomes.append(("keep" if keep else "leave", conn))
 
     def refuse(self, conn, problem, environ):
-        self.told.append(("refuse", conn, type(problem), environ["PATH_INFO"]))
+        self.outcomes.append(("refuse", conn, type(problem), environ["PATH_INFO"]))
 
     def fail(self, conn, error, environ):
-        self.told.append((type(error).__name__, conn, environ["PATH_INFO"]))
+        self.outcomes.append((type(error).__name__, conn, environ["PATH_INFO"]))
 
 
 @pytest.fixture
 def worker():
-    return Worker()
+    return LoopWorker()
 
 
 @pytest.fixture
 def calls(worker):
-    return PlainCalls(worker, Tasks(lambda call: call()), lambda held: held.startswith(b"GET"))
+    return FastPathCalls(
+        worker, TaskScheduler(lambda call: call()), lambda held: held.startswith(b"GET")
+    )
 
 
 @pytest.fixture
@@ -65,36 +67,36 @@ def client():
 
 def test_a_call_is_answered_and_its_connection_kept(calls, worker, client):
     assert calls.take(client.conn, HEAD)
-    assert [] == worker.told
-    calls.go_on()
+    assert [] == worker.outcomes
+    calls.run_pending()
     assert client.sock.recv(4096).endswith(b"\r\n\r\ncode")
-    assert [("keep", client.conn)] == worker.told
+    assert [("keep", client.conn)] == worker.outcomes
 
 
 def test_a_connection_that_may_not_be_kept_is_left(calls, worker, client):
     worker.stays = False
     calls.take(client.conn, HEAD)
-    calls.go_on()
+    calls.run_pending()
     assert b"\r\nConnection: close\r\n" in client.sock.recv(4096)
-    assert [("leave", client.conn)] == worker.told
+    assert [("leave", client.conn)] == worker.outcomes
 
 
 def test_what_fails_outside_the_application_is_told(calls, worker, client):
     worker.wsgi = lambda _environ, _start_response: 1 / 0
     calls.take(client.conn, HEAD)
-    calls.go_on()
-    assert [("ZeroDivisionError", client.conn, "/fetch")] == worker.told
+    calls.run_pending()
+    assert [("ZeroDivisionError", client.conn, "/fetch")] == worker.outcomes
 
 
 @pytest.mark.parametrize("held", [b"PUT" + HEAD[3:], HEAD[:-2], HEAD + HEAD])
-def test_what_is_no_plain_call_is_not_taken(calls, worker, client, held):
+def test_what_is_no_fast_path_call_is_not_taken(calls, worker, client, held):
     assert not calls.take(client.conn, held)
-    calls.go_on()
-    assert [] == worker.told
+    calls.run_pending()
+    assert [] == worker.outcomes
 
 
 def test_one_that_waits_holds_up_no_other(calls, worker, client):
-    """It goes on once it is told, and the answer goes to whom it is for."""
+    """It goes on once it is outcomes, and the answer goes to whom it is for."""
     waiting: list[Signal] = []
     app = worker.wsgi
 
@@ -110,7 +112,7 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
     with other_ours, other:
         address = ("127.0.0.1", 2)
         calls.take(SimpleNamespace(sock=other_ours, client=address, server=address), HEAD)
-        calls.go_on()
+        calls.run_pending()
         assert other.recv(4096).endswith(b"code")
     with pytest.raises(BlockingIOError):
         client.sock.recv(1, socket.MSG_DONTWAIT)
@@ -123,39 +125,39 @@ def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(
 ):
     monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0)
     calls.take(client.conn, HEAD)
-    assert 0 == calls.patience(1)
-    calls.go_on()
-    assert [("refuse", client.conn, Unavailable, "/fetch")] == worker.told
+    assert 0 == calls.poll_timeout(1)
+    calls.run_pending()
+    assert [("refuse", client.conn, Unavailable, "/fetch")] == worker.outcomes
 
 
 def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
     calls, worker, client, monkeypatch
 ):
-    monkeypatch.setattr(plain_calls, "AT_ONCE", 0)
+    monkeypatch.setattr(fast_path_calls, "MAX_RUNNING", 0)
     monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0.05)
     calls.take(client.conn, HEAD)
-    calls.go_on()
-    assert [] == worker.told
-    assert 0 < calls.patience(1) <= 0.05
-    time.sleep(calls.patience(1))
-    calls.go_on()
-    assert [("refuse", client.conn, Unavailable, "/fetch")] == worker.told
+    calls.run_pending()
+    assert [] == worker.outcomes
+    assert 0 < calls.poll_timeout(1) <= 0.05
+    time.sleep(calls.poll_timeout(1))
+    calls.run_pending()
+    assert [("refuse", client.conn, Unavailable, "/fetch")] == worker.outcomes
 
 
 def test_where_those_that_wait_take_too_much_memory_the_oldest_is_refused(worker, client):
-    calls = PlainCalls(
+    calls = FastPathCalls(
         worker,
-        Tasks(lambda call: call()),
+        TaskScheduler(lambda call: call()),
         lambda _: True,
-        limit=2 * (plain_calls.OF_A_CALL + 2 * len(HEAD)),
+        limit=2 * (fast_path_calls.CALL_OVERHEAD_BYTES + 2 * len(HEAD)),
     )
     for number in range(4):
         head = HEAD.replace(b"/fetch", b"/fetc%d" % number)
         assert calls.take(client.conn, head)
     refused = [("refuse", client.conn, Unavailable, f"/fetc{number}") for number in range(2)]
-    assert refused == worker.told
-    calls.go_on()
-    assert [*refused, *2 * [("keep", client.conn)]] == worker.told
+    assert refused == worker.outcomes
+    calls.run_pending()
+    assert [*refused, *2 * [("keep", client.conn)]] == worker.outcomes
     for _ in range(2):
         calls.take(client.conn, HEAD)
-    assert 4 == len(worker.told), "answered calls take none"
+    assert 4 == len(worker.outcomes), "answered calls take none"

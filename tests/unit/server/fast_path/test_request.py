@@ -8,7 +8,7 @@ from gunicorn.http.wsgi import create
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from service.server.fast_path.request import MAX_HEAD, read_plain
+from service.server.fast_path.request import MAX_HEAD, parse_request
 from service.server.http.head import read_head
 
 CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567), server=("10.1.2.4", 5000))
@@ -56,7 +56,7 @@ def without(environ, names):
     ],
 )
 def test_a_plain_request_is_read_as_gunicorn_reads_it(held):
-    environ = read_plain(held, CONNECTION)
+    environ = parse_request(held, CONNECTION)
     theirs, kept = read_by_gunicorn(held)
     assert kept
     assert environ is not None
@@ -110,7 +110,7 @@ HEADS = st.tuples(
 
 @given(HEADS)
 def test_nothing_is_read_in_another_way_than_gunicorn_reads_it(held):
-    environ = read_plain(held, CONNECTION)
+    environ = parse_request(held, CONNECTION)
     event("plain" if environ else "left to gunicorn")
     if environ is not None:
         theirs, kept = read_by_gunicorn(held)
@@ -121,7 +121,7 @@ def test_nothing_is_read_in_another_way_than_gunicorn_reads_it(held):
 @given(st.binary(max_size=30), st.integers(0, len(FETCH)), st.integers(0, 20))
 def test_a_request_with_any_bytes_in_it_is_read_as_gunicorn_reads_it(some, at, gone):
     held = FETCH[:at] + some + FETCH[at + gone :]
-    environ = read_plain(held, CONNECTION)
+    environ = parse_request(held, CONNECTION)
     if environ is not None:
         theirs, kept = read_by_gunicorn(held)
         assert kept
@@ -156,4 +156,4 @@ def test_a_request_with_any_bytes_in_it_is_read_as_gunicorn_reads_it(some, at, g
     ],
 )
 def test_what_is_not_quite_plain_is_left_to_gunicorn(held):
-    assert read_plain(held, CONNECTION) is None
+    assert parse_request(held, CONNECTION) is None

@@ -1,11 +1,11 @@
-"""Tasks: whoever waits is woken once, and holds up no other."""
+"""TaskScheduler: whoever waits is woken once, and holds up no other."""
 
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from service.server.fast_path.tasks import Tasks, TaskSignals
+from service.server.fast_path.tasks import TaskScheduler, TaskSignals
 from service.store.signals import ThreadSignal
 
 SOON_S = 10.0
@@ -13,11 +13,11 @@ SIGNALS = TaskSignals()
 
 
 class Loop:
-    """A thread's loop, as short as can be: it calls what it is asked to, when it is told to."""
+    """A thread's loop, as short as can be: it calls what it is asked to, when it is outcomes to."""
 
     def __init__(self):
         self.calls: list[Callable[[], None]] = []
-        self.tasks = Tasks(self.calls.append)
+        self.tasks = TaskScheduler(self.calls.append)
         self.signals = {}
         self.done = []
 

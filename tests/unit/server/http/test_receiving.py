@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from service.api.http_errors import HeadersTooLarge, UriTooLong
 from service.domain.errors import InvalidRequest, ServiceError
 from service.server.http.head import MAX_HEAD, read_head
-from service.server.http.receiving import MAX_BODY, SMALL_BODY, Incoming, Progress
+from service.server.http.receiving import MAX_BODY, SMALL_BODY, BufferedRequest, ReceiveState
 
 CONFIG = Config()
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -18,30 +18,30 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 def feed(incoming, data):
     """Do what a worker does with what has arrived."""
-    progress = incoming.feed(data)
-    if progress is Progress.HEAD_WHOLE:
-        progress = incoming.begin_body(read_head(incoming.head, CONFIG, ("10.0.0.1", 1)))
-    return progress
+    state = incoming.feed(data)
+    if state is ReceiveState.HEAD_WHOLE:
+        state = incoming.begin_body(read_head(incoming.head, CONFIG, ("10.0.0.1", 1)))
+    return state
 
 
-def progress_of(*parts):
-    incoming = Incoming(0.0)
+def state_of(*parts):
+    incoming = BufferedRequest(0.0)
     return [feed(incoming, part) for part in parts][-1]
 
 
 @pytest.mark.parametrize("request_", [GET, POST, CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"])
 def test_a_request_is_whole_with_its_last_byte_however_it_comes(request_):
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     found = [feed(incoming, bytes([byte])) for byte in request_]
-    assert Progress.WHOLE is found.pop()
-    assert set(found) <= {Progress.HEAD_AWAITED, Progress.BODY_AWAITED}
-    assert progress_of(request_) is Progress.WHOLE
+    assert ReceiveState.WHOLE is found.pop()
+    assert set(found) <= {ReceiveState.HEAD_AWAITED, ReceiveState.BODY_AWAITED}
+    assert state_of(request_) is ReceiveState.WHOLE
 
 
 @pytest.mark.parametrize("request_", [GET, POST, CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"])
 def test_what_is_behind_a_request_is_kept_for_the_next(request_):
-    incoming = Incoming(0.0)
-    assert feed(incoming, request_ + GET) is Progress.WHOLE
+    incoming = BufferedRequest(0.0)
+    assert feed(incoming, request_ + GET) is ReceiveState.WHOLE
     assert incoming.body is not None
     assert incoming.body.rest == GET
 
@@ -58,7 +58,7 @@ def test_what_is_behind_a_request_is_kept_for_the_next(request_):
     ids=["half a head", "a head", "the next request", "trailers", "behind chunks"],
 )
 def test_all_that_is_kept_of_a_request_counts(sent, beside):
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     feed(incoming, sent)
     assert len(incoming.buffer) + 2 * len(incoming.head) + beside == incoming.size
     assert incoming.size >= len(sent) - len(b"5\r\n\r\n0\r\n\r\n")
@@ -73,15 +73,15 @@ def test_all_that_is_kept_of_a_request_counts(sent, beside):
     ],
 )
 def test_the_head_suffices_where_a_body_is_long_or_waits_to_be_asked_for(head):
-    assert progress_of(head) is Progress.HEAD_SUFFICES
+    assert state_of(head) is ReceiveState.HEAD_SUFFICES
 
 
 def test_a_body_that_is_wanted_is_collected_until_it_is_too_large_for_anybody():
-    incoming = Incoming(0.0)
-    assert feed(incoming, CHUNKED + b"ffffff\r\n") is Progress.HEAD_SUFFICES
+    incoming = BufferedRequest(0.0)
+    assert feed(incoming, CHUNKED + b"ffffff\r\n") is ReceiveState.HEAD_SUFFICES
     incoming.want_body(1.0)
-    assert feed(incoming, b"a" * MAX_BODY) is Progress.BODY_AWAITED
-    assert feed(incoming, b"a") is Progress.WHOLE
+    assert feed(incoming, b"a" * MAX_BODY) is ReceiveState.BODY_AWAITED
+    assert feed(incoming, b"a") is ReceiveState.WHOLE
     assert incoming.is_whole
 
 
@@ -99,15 +99,15 @@ def test_a_body_that_is_wanted_is_collected_until_it_is_too_large_for_anybody():
 )
 def test_what_cannot_become_a_good_head_is_refused_at_once(parts, problem):
     with pytest.raises(problem):
-        progress_of(*parts)
+        state_of(*parts)
 
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=5))
 def test_any_bytes_are_progress_or_a_problem(parts):
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     for part in parts:
         try:
-            if feed(incoming, part) is Progress.WHOLE:
+            if feed(incoming, part) is ReceiveState.WHOLE:
                 break
         except ServiceError:
             break
@@ -118,14 +118,14 @@ def test_any_bytes_are_progress_or_a_problem(parts):
     [(9, 0, False), (11, 0, True), (11, 1000, True), (11, 800_000, False), (60, 800_000, True)],
 )
 def test_a_body_may_take_long_if_it_comes_at_a_decent_pace(seconds, received, late):
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     feed(incoming, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
     incoming.received = received
     assert late == incoming.is_late(seconds, 10)
 
 
 def test_a_head_may_not_take_long_at_all():
-    incoming = Incoming(0.0)
+    incoming = BufferedRequest(0.0)
     incoming.feed(b"GET /")
     assert not incoming.is_late(10, 10)
     assert incoming.is_late(11, 10)

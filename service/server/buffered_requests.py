@@ -3,45 +3,45 @@
 from collections.abc import Iterator
 from typing import Any
 
-from service.server.http.receiving import Incoming
+from service.server.http.receiving import BufferedRequest
 
-MAX_RECEIVED = 64 * 1024 * 1024
+MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 """Bytes of requests that one worker keeps: of those that arrive, and of those that wait."""
 
 
-class Arrivals:
+class BufferedRequests:
     """The connections whose next request is arriving, in the order in which that began."""
 
-    def __init__(self, limit: int = MAX_RECEIVED) -> None:
+    def __init__(self, limit: int = MAX_BUFFERED_BYTES) -> None:
         self._limit = limit
-        self._arriving: dict[Any, Incoming] = {}
-        self._sizes: dict[Incoming, int] = {}
+        self._incomplete: dict[Any, BufferedRequest] = {}
+        self._sizes: dict[BufferedRequest, int] = {}
         """Of those that arrive, and of those that have arrived and are not answered."""
         self._memory = 0
 
     def __contains__(self, conn: Any) -> bool:
         """Say whether more of its request is waited for."""
-        return conn in self._arriving
+        return conn in self._incomplete
 
     def __len__(self) -> int:
         """Count them."""
-        return len(self._arriving)
+        return len(self._incomplete)
 
-    def add(self, conn: Any, incoming: Incoming) -> None:
+    def add(self, conn: Any, incoming: BufferedRequest) -> None:
         """Wait for more of a request."""
-        self._arriving[conn] = incoming
+        self._incomplete[conn] = incoming
 
-    def remove(self, conn: Any) -> Incoming:
+    def remove(self, conn: Any) -> BufferedRequest:
         """Wait no longer."""
-        return self._arriving.pop(conn)
+        return self._incomplete.pop(conn)
 
-    def measure(self, incoming: Incoming) -> None:
+    def measure(self, incoming: BufferedRequest) -> None:
         """Note how much memory a request takes now."""
         size = incoming.size
         self._memory += size - self._sizes.get(incoming, 0)
         self._sizes[incoming] = size
 
-    def release(self, incoming: Incoming) -> None:
+    def release(self, incoming: BufferedRequest) -> None:
         """Note that a request is answered, or refused."""
         self._memory -= self._sizes.pop(incoming, 0)
 
@@ -52,16 +52,16 @@ class Arrivals:
 
     def oldest(self) -> Any | None:
         """Return the connection whose request takes memory for the longest time."""
-        return next((conn for conn, each in self._arriving.items() if each.size), None)
+        return next((conn for conn, each in self._incomplete.items() if each.size), None)
 
     def oldest_without_head(self) -> Any | None:
         """Return the connection that has sent no whole head for the longest time."""
-        return next((conn for conn, each in self._arriving.items() if each.body is None), None)
+        return next((conn for conn, each in self._incomplete.items() if each.body is None), None)
 
     def late(self, now: float, allowance: float) -> list[Any]:
         """Return the connections whose request takes too long."""
         found = []
-        for conn, incoming in self._arriving.items():
+        for conn, incoming in self._incomplete.items():
             if now - incoming.begun <= allowance:
                 break
             if incoming.is_late(now, allowance):

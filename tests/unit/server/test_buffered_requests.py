@@ -1,0 +1,75 @@
+"""Who goes first when there is no room: whoever has sent no whole request for longest."""
+
+from gunicorn.config import Config
+
+from service.server.buffered_requests import BufferedRequests, IdleConnections
+from service.server.http.head import read_head
+from service.server.http.receiving import BufferedRequest
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n"
+
+
+def buffer_request(buffered, name, data, begun=0.0):
+    incoming = BufferedRequest(begun)
+    buffered.add(name, incoming)
+    incoming.feed(data)
+    if incoming.head:
+        incoming.begin_body(read_head(incoming.head, Config(), ("10.0.0.1", 1)))
+    buffered.measure(incoming)
+    return incoming
+
+
+def is_over(buffered):
+    """Ask anew each time, which mypy does not expect of a property."""
+    return buffered.over_limit
+
+
+def test_the_oldest_without_a_head_goes_before_those_with_one():
+    buffered = BufferedRequests()
+    buffer_request(buffered, "body", HEAD + b"a" * 100)
+    buffer_request(buffered, "older", b"GET /")
+    buffer_request(buffered, "newer", b"GET /")
+    assert "older" == buffered.oldest_without_head()
+    assert "body" == buffered.oldest()
+
+
+def test_memory_is_counted_until_a_request_is_answered():
+    buffered = BufferedRequests(limit=250)
+    buffer_request(buffered, "nothing yet", b"")
+    first = buffer_request(buffered, "first", HEAD + b"a" * 100)
+    assert not is_over(buffered)
+    second = buffer_request(buffered, "second", b"GET /" + b"a" * 100)
+    assert is_over(buffered)
+    assert "first" == buffered.oldest()
+    buffered.remove("first")
+    assert is_over(buffered), "it waits for a thread"
+    buffered.release(first)
+    buffered.release(first)
+    assert not buffered.over_limit
+    buffered.release(second)
+    assert not BufferedRequests(limit=0).over_limit
+
+
+def test_whole_heads_take_memory_and_so_their_connections_go():
+    buffered = BufferedRequests(limit=10 * len(HEAD))
+    for number in range(6):
+        buffer_request(buffered, number, HEAD)
+    assert buffered.over_limit
+    assert 0 == buffered.oldest()
+
+
+def test_those_that_are_late_are_found():
+    buffered = BufferedRequests()
+    buffer_request(buffered, "late", b"GET /", begun=1.0)
+    buffer_request(buffered, "in time", b"GET /", begun=8.0)
+    assert ["late"] == buffered.late(12.0, 10.0)
+
+
+def test_idle_connections_leave_in_any_order():
+    idle = IdleConnections()
+    for name in "abc":
+        idle.append(name)
+    idle.remove("b")
+    assert (["a", "c"], 2, "a") == (list(idle), len(idle), idle[0])
+    assert ["a", "c"] == [idle.popleft(), idle.popleft()]
+    assert not idle
