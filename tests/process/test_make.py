@@ -69,7 +69,7 @@ def development_token():
 def test_several_run_at_once_from_one_checkout_and_pass_the_black_box_tests(tmp_path):
     """On different ports, with one key and one database between them.
 
-    That tables which several make at once are made once is tried in tests/store/test_schema.py.
+    Tables that several make at once are made once: tests/store/migrations/test_schema.py.
     """
     ports = [free_port() for _ in range(2)]
     make_tables(database_in(tmp_path))

@@ -44,7 +44,7 @@ def archived(revision):
 
 
 # A tree without its history (an archive, a shallow clone) cannot run an earlier version. What such
-# a version has stored is then held by tests/store/test_state_versions.py alone.
+# a version has stored is then held by tests/store/jobs/test_state_versions.py alone.
 REVISIONS = {"before heartbeats": BEFORE_HEARTBEATS, "the commit before": "HEAD~1"}
 EARLIER = [
     pytest.param(found, id=name)

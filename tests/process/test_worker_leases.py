@@ -1,7 +1,7 @@
 """Workers that die or are stopped in the middle of a job: others take it up, in time and for good.
 
 Each test waits for as long as a lease lasts. What tells the dead from the living is tried on both
-engines in tests/store/test_leases.py.
+engines in tests/store/jobs/test_leases.py.
 """
 
 import signal

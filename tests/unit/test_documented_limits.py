@@ -26,7 +26,7 @@ from service.usecases.codes import MAX_PER_CALL
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.work import LEASE_MS
 from service.worker.loop import RETRY_S
-from tests.tools.history import rules_answers
+from tests.tools.history.rules import answers as rules_answers
 
 RATE = Settings(database_url="", jwt_secret="", pseudonym_key="").rate_limit
 assert RATE

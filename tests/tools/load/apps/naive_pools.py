@@ -7,12 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_MAKE = "from tests.tools.load.naive import app, db; app.app_context().push(); db.create_all()"
+_MAKE = "from tests.tools.load.apps.naive import app, db; app.app_context().push(); db.create_all()"
 
 
 def fill_naive(settings: Mapping[str, str], pools: Mapping[str, Sequence[int]]) -> None:
     """Make the table, with brands of (count, used) codes."""
-    env = {**settings, "PYTHONPATH": str(Path(__file__).parents[3])}
+    env = {**settings, "PYTHONPATH": str(Path(__file__).parents[4])}
     subprocess.run([sys.executable, "-c", _MAKE], env=env, check=True)
     path = settings["NAIVE_DATABASE_URL"].removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:

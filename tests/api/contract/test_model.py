@@ -22,8 +22,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.api.compared import Compared, Walk, pool_path, segment
-from tests.api.model import DEFAULT, Caller, Refused
+from tests.api.contract.compared import Compared, Walk, pool_path, segment
+from tests.api.contract.model import DEFAULT, Caller, Refused
 from tests.support.engines import on_sqlite
 from tests.support.examples import examples
 from tests.support.names import illegal_names, legal_names, look_alikes

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from service.app import services_of
 from service.store.maintenance.verify import verify
-from tests.api.model import DEFAULT, Caller, Model, Refused
+from tests.api.contract.model import DEFAULT, Caller, Model, Refused
 from tests.support.tokens import bearer
 
 

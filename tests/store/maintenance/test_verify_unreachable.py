@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from tests.store.sound import damage, run
+from tests.store.maintenance.sound import damage, run
 from tests.support.postgresql import fresh_database, url_of
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.tools.load.measures import Result
+from tests.tools.load.reports.measures import Result
 
 PACKAGES = (
     *("flask", "gunicorn", "sqlalchemy", "psycopg", "structlog", "orjson"),

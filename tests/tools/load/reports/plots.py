@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.tools.load.report import RATIOS, Results, ratios
+from tests.tools.load.reports.report import RATIOS, Results, ratios
 
 _PICTURES = {
     "rate": ("answers a second", ("rate",)),

@@ -19,8 +19,15 @@ from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.verify import findings, verify
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import SNAPSHOT_SETTINGS, maintenance_engine, set_locally
-from tests.store.damages import DAMAGES, HELD
-from tests.store.sound import copied, damage, damage_postgresql, opened_store, run, sound_database
+from tests.store.maintenance.damages import DAMAGES, HELD
+from tests.store.maintenance.sound import (
+    copied,
+    damage,
+    damage_postgresql,
+    opened_store,
+    run,
+    sound_database,
+)
 from tests.support.creating import add_codes
 from tests.support.engines import on_sqlite
 
