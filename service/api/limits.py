@@ -1,8 +1,8 @@
 """Rate limits: how many calls each caller may make in a window of time.
 
 A caller is what its token says, so nobody can use up another's calls. Counting needs nothing
-but one number for each caller in the current window. `docs/adr/0006-rate-limits.md` says why
-it is done here and not by flask-limiter's own hooks.
+but one number for each caller in the current window. ADR 6 explains why this
+is done here and not by the hooks of flask-limiter.
 """
 
 import threading

@@ -1,7 +1,7 @@
 """Unknown codes: who asks for many of them guesses, and is refused for a while.
 
 Short codes, as lists bring them, could else be listed by whoever may look them up.
-`docs/adr/0015-misses.md` says what counts.
+`docs/adr/0015-limit-look-ups-of-unknown-codes.md` says what counts.
 """
 
 import math

@@ -86,7 +86,7 @@ def _read_body(req: Request, limit: int) -> bytes:
     if len(body) > limit:
         raise TooLarge
     if len(body) < (req.content_length or 0):
-        raise InvalidRequest([InputError("", "The body ends too soon.")])
+        raise InvalidRequest([InputError("", "The body is incomplete.")])
     return body
 
 
@@ -104,13 +104,15 @@ def _read_json(body: bytes) -> Any:
         return json.loads(body, object_pairs_hook=unique_members)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidRequest([InputError("", f"Not JSON: see {where}.")]) from error
+        raise InvalidRequest([InputError("", f"Not valid JSON: see {where}.")]) from error
     except DuplicateMembers as twins:
         raise InvalidRequest(
             [_fault([name], "Given more than once.") for name in twins.names]
         ) from twins
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest([InputError("", "Too deep, or a number is too long.")]) from error
+        raise InvalidRequest(
+            [InputError("", "The JSON is nested too deeply, or a number is too long.")]
+        ) from error
 
 
 def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

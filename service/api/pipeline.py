@@ -72,12 +72,14 @@ def check_encoding(path: str, query: str) -> None:
     if path.isascii() and "%" not in query and query.isascii():
         return
     if MALFORMED_PERCENT.search(query):
-        raise InvalidRequest([InputError("", "The query's percent-encoding is malformed.")])
+        raise InvalidRequest([InputError("", "The percent-encoding of the query is malformed.")])
     try:
         path.encode("latin-1").decode()
         unquote_to_bytes(query.encode("latin-1")).decode()
     except UnicodeError as error:
-        raise InvalidRequest([InputError("", "Path or query is not UTF-8.")]) from error
+        raise InvalidRequest(
+            [InputError("", "The path or the query is not valid UTF-8.")]
+        ) from error
 
 
 def refuse_odd_slashes(environ: "WSGIEnvironment") -> None:

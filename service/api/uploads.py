@@ -61,4 +61,4 @@ def blocks() -> Iterator[bytes]:
             left -= len(block)
         yield block
     if left:
-        raise InvalidRequest([InputError("", "The body ends too soon.")])
+        raise InvalidRequest([InputError("", "The body is incomplete.")])

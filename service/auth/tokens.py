@@ -134,7 +134,7 @@ class Verifier:
             )
         typ = str(header.get("typ") or "jwt").lower().removeprefix("application/")
         if "crit" in header or typ not in TYPES:
-            raise Unauthenticated("The token is not of a kind known here.", token_given=True)
+            raise Unauthenticated("The type of the token is not supported.", token_given=True)
         return found
 
 
@@ -146,11 +146,13 @@ def as_caller(claims: dict[str, Any]) -> Caller:
     """
     subject, scope, brands = claims["sub"], claims.get("scope", ""), claims.get("brands", [])
     if not is_subject(subject):
-        raise Unauthenticated("The token's sub is no text of fit length.", token_given=True)
+        raise Unauthenticated(
+            f"The token's sub is not a string of 1 to {MAX_SUBJECT} characters.", token_given=True
+        )
     if not isinstance(scope, str):
-        raise Unauthenticated("The token's scope is not a text.", token_given=True)
+        raise Unauthenticated("The token's scope is not a string.", token_given=True)
     if not (isinstance(brands, list) and all(map(_is_brand, brands))):
-        raise Unauthenticated("The token's brands are not a list of names.", token_given=True)
+        raise Unauthenticated("The token's brands are not a list of valid names.", token_given=True)
     if not all(type(claims.get(name, 0)) in {int, float} for name in ("exp", "iat", "nbf")):
         raise Unauthenticated("The token's times are not numbers.", token_given=True)
     return Caller(

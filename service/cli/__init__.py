@@ -27,7 +27,7 @@ MODULES = {
 )
 @click.version_option(__version__, prog_name="discount")
 def main() -> None:
-    """Run and look after the Discount Service.
+    """Run and maintain the Discount Service.
 
     Settings come from the environment; config/example.env lists them.
     """

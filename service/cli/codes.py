@@ -29,29 +29,29 @@ from service.usecases.imports import Received, import_codes, receive
 
 _STANDARD = "-"
 
-_brand = click.option("--brand", required=True, callback=name, help="The brand of the codes.")
+_brand = click.option("--brand", required=True, callback=name, help="Brand of the codes.")
 _campaign = click.option(
     "--campaign",
     default=DEFAULT_CAMPAIGN,
     show_default=True,
     callback=name,
-    help="The campaign of the codes.",
+    help="Campaign of the codes.",
 )
 
 
 @click.group()
 def codes() -> None:
-    """Make, import and export codes, any number of them."""
+    """Generate, import and export codes, in any number."""
 
 
 @codes.command()
 @_brand
 @_campaign
 @click.option(
-    "--count", type=click.IntRange(1, MAX_GENERATED), required=True, help="How many codes to make."
+    "--count", type=click.IntRange(1, MAX_GENERATED), required=True, help="Number of codes."
 )
 def generate(brand: str, campaign: str, count: int) -> None:
-    """Make new codes."""
+    """Generate new codes."""
     with Session(brand, campaign) as session:
         job = session.do(session.ask(Order(JobKind.GENERATE, count, _who(), {}))[0])
     _end(session, job, f"{counted(job.done, 'code was', 'codes were')} made.")
@@ -64,14 +64,14 @@ def generate(brand: str, campaign: str, count: int) -> None:
     "--format",
     "form",
     type=EnumValue(ListForm),
-    help="How FILE is written.  [default: ndjson if its name ends in json or jsonl, else csv]",
+    help="Format of FILE.  [default: ndjson if its name ends in json or jsonl, else csv]",
 )
-@click.option("--dry-run", is_flag=True, help="Check the list, and store nothing.")
+@click.option("--dry-run", is_flag=True, help="Validate the list, and store nothing.")
 @click.argument("file")
 def import_(brand: str, campaign: str, form: ListForm | None, file: str, *, dry_run: bool) -> None:
-    """Take the codes of FILE ('-' for standard input) in, all of them or none.
+    """Import all codes of FILE ('-' for standard input), or none of them.
 
-    Lines that are refused are printed as CSV, and the exit status is 1.
+    Rejected lines are printed as CSV; the exit status is then 1.
     """
     form = form or ListForm.of_file(file)
     with _opened_list(file) as source, Session(brand, campaign) as session:
@@ -138,26 +138,26 @@ def _shown(file: str) -> str:
 @codes.command()
 @_brand
 @_campaign
-@click.option("--state", type=EnumValue(State), help="Only codes in this state.")
+@click.option("--state", type=EnumValue(State), help="Export only codes in this state.")
 @click.option(
     "--format",
     "form",
     type=EnumValue(ListForm),
     default=ListForm.CSV,
     show_default=True,
-    help="How the codes are written.",
+    help="Format of the output.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="A new file for the codes.  [default: standard output]",
+    help="File to create.  [default: standard output]",
 )
 def export(
     brand: str, campaign: str, state: State | None, form: ListForm, output: Path | None
 ) -> None:
-    """Write all codes of a campaign, as they are at one moment.
+    """Export a snapshot of all codes of a campaign.
 
-    They are secrets: nobody but you may read the file that is made.
+    Codes are secrets: only you can read the file that is created.
     """
     with Session(brand, campaign) as session, _opened(output) as target:
         session.export(state, form.media_type, target)
@@ -171,12 +171,12 @@ def _end(session: Session, job: Job, result: str) -> None:
         Exit: It was cancelled.
     """
     if job.state is JobState.CANCELLED:
-        click.echo(job.detail, err=True)
+        streams.report(job.detail or "The job was cancelled.")
         session.end_if_terminated()
         raise click.exceptions.Exit(INTERRUPTED)
     if job.state is not JobState.SUCCEEDED or job.failed:
         raise click.ClickException(job.detail or "The job failed.")
-    click.echo(result, err=True)
+    streams.report(result)
 
 
 @contextmanager

@@ -21,12 +21,12 @@ from service.store.sqlite.fit_revision import fit_revision
 
 @click.group()
 def db() -> None:
-    """Look after the database."""
+    """Migrate, back up and copy the database."""
 
 
 @db.command("upgrade")
 def upgrade_tables() -> None:
-    """Make the database and its tables, or bring the tables up to date."""
+    """Create the database and its tables, or migrate the tables."""
     settings = load_settings()
     require_no_other_file(settings)
     revision = fit_revision(settings)
@@ -36,12 +36,12 @@ def upgrade_tables() -> None:
 
         with closing(build_storage(settings, threads=1).database) as database:
             revision = upgrade(database)
-    click.echo(upgraded(revision), err=True)
+    streams.report(upgraded(revision))
 
 
 @db.command("drop-queue")
 def drop_queue() -> None:
-    """Remove the queue that version 0.1 has left, when nobody runs that any more."""
+    """Remove the job queue of version 0.1, once no process runs that version any more."""
     from service.container import build_storage
     from service.store.maintenance.old_queue import drop_old_queue
 
@@ -49,7 +49,7 @@ def drop_queue() -> None:
     require_database(settings)
     with closing(build_storage(settings, threads=1).database) as database:
         removed = drop_old_queue(database, settings)
-    click.echo(f"Removed: {', '.join(removed)}." if removed else "There is none.", err=True)
+    streams.report(f"Removed: {', '.join(removed)}." if removed else "There is none.")
 
 
 @db.command("backup")
@@ -57,36 +57,36 @@ def drop_queue() -> None:
 def back_up(file: Path) -> None:
     """Copy the live SQLite database to FILE, which must not exist.
 
-    The copy is one file of one moment, and on the disk when the command ends. Whoever has it
-    has every code: keep it as you keep the database.
+    The backup is a single file with a snapshot, and is on the disk when the command ends. It
+    contains every code: protect it like the database.
     """
     from service.store.sqlite.backup import backup
 
     settings = load_settings()
     require_no_other_file(settings)
     size = counted(backup(settings.database_url, file), "byte")
-    click.echo(f"{file} has the database as it was when this began, {size}.", err=True)
+    streams.report(f"{file} has the database as it was when this began, {size}.")
 
 
 @db.command("copy")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@click.option("--restart", is_flag=True, help="End an interrupted copy that still holds TO.")
+@click.option("--restart", is_flag=True, help="Terminate an interrupted copy that still blocks TO.")
 def copy_database(source: str, target: str, *, restart: bool) -> None:
     """Copy the SQLite database FROM into the PostgreSQL database TO, and compare the two.
 
-    Both are URLs, as DISCOUNT_DATABASE_URL has them. Stop the service first: what is written to
-    FROM meanwhile makes the copy fail. TO must have no rows; the tables are made. It is one
-    transaction: until the end TO is as it was, and an interrupted copy leaves nothing behind.
+    Both are URLs, like DISCOUNT_DATABASE_URL. Stop the service first: if FROM changes meanwhile,
+    the copy fails. TO must have no rows; missing tables are created. The copy is one transaction:
+    TO is unchanged until the end, and an interrupted copy leaves nothing behind.
     """
-    from service.cli.progress import shown_progress
+    from service.cli.progress import Progress, TableProgress
     from service.store.maintenance.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
     require_source(urls[0])
     try:
-        with shown_progress() as report:
-            rows = copy(*urls, report, restart=restart)
+        with Progress() as progress:
+            rows = copy(*urls, TableProgress(progress), restart=restart)
     except MaintenanceError:
         raise
     except Exception as error:
@@ -94,15 +94,15 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
             raise click.ClickException(sentence) from error
         raise
     copied = counted(rows, "row was", "rows were")
-    click.echo(f"{copied} copied, and both databases have the same.", err=True)
+    streams.report(f"{copied} copied, and both databases have the same.")
 
 
 @click.command()
 def verify() -> None:
-    """Check every promise in the live database; the exit status is 1 if one is broken.
+    """Check every guarantee in the live database; the exit status is 1 if one is broken.
 
-    It changes nothing, and no call of the service waits for it. It names brands, campaigns and
-    tables, but no code and no user.
+    The command changes nothing and blocks no call of the service. It names brands, campaigns
+    and tables, but no code and no user.
     """
     from service.store.maintenance.verify import verify as findings_in
 

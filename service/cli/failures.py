@@ -1,6 +1,7 @@
 """What a command says of an exception: the one place where it becomes a sentence."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def require_source(url: str) -> None:
         MaintenanceError: There is none, it is something else, or cannot be read.
     """
     path = sqlite_file(url)
-    if path and not path.exists():
+    if path and _is_absent(path):
         raise MaintenanceError(f"There is no database file {path}: see FROM.")
     if path:
         _require_no_other(path, "FROM")
@@ -115,8 +116,19 @@ def require_no_other_file(settings: Settings) -> None:
         MaintenanceError: It is something else, or cannot be read.
     """
     path = sqlite_file(settings.database_url)
-    if path and path.exists():
+    if path and not _is_absent(path):
         _require_no_other(path, SETTING)
+
+
+def _is_absent(path: Path) -> bool:
+    """Say whether nothing has this name; what cannot be looked at may be there."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _require_no_other(path: Path, origin: str) -> None:
@@ -132,20 +144,35 @@ def _of_file(path: Path, reason: str, origin: str = SETTING) -> str:
 
 def _state_of(path: Path) -> str | None:
     """Look at a file for what SQLite does not tell; `None` if it looks like a database."""
-    if path.is_dir():
-        return "is a directory, not a file"
     try:
-        with path.open("rb") as file:
-            start = file.read(len(_HEADER))
+        return _kind_of(path.stat().st_mode) or _content_of(path)
     except FileNotFoundError:
-        if not path.parent.is_dir():
-            return f"does not exist, and neither does the folder {path.parent}"
-        return "does not exist; `discount db upgrade` makes it"
+        return _absence_of(path)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+
+
+def _kind_of(mode: int) -> str | None:
+    """Say what a file is that is no regular one: to open a pipe would wait for its writer."""
+    if stat.S_ISDIR(mode):
+        return "is a directory, not a file"
+    return None if stat.S_ISREG(mode) else "is not a regular file"
+
+
+def _content_of(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(len(_HEADER))
     if start and start != _HEADER:
         return "is not an SQLite database"
     return None if os.access(path.parent, os.W_OK) else "cannot be used in a read-only folder"
+
+
+def _absence_of(path: Path) -> str:
+    if path.is_symlink():
+        return f"is a symbolic link to {path.readlink()}, which does not exist"
+    if not path.parent.is_dir():
+        return f"does not exist, and neither does the folder {path.parent}"
+    return "does not exist; `discount db upgrade` makes it"
 
 
 def _of_postgresql(settings: Settings, error: BaseException, reason: str) -> str:

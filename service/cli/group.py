@@ -48,8 +48,8 @@ class CommandGroup(click.Group):
         streams.prepare()
         try:
             return super().main(*args, **options)
-        except OSError as error:  # outside of any command: help, or the report of a failure
-            streams.report(f"Error: {streams.OUTPUT} cannot be written: {error.strerror}.")
+        except OSError as error:
+            streams.report(f"Error: {_system_failure(error)}")
             raise SystemExit(1) from error
         finally:
             streams.settle()
@@ -69,7 +69,7 @@ class CommandGroup(click.Group):
                 result = super().invoke(ctx)
                 streams.flush()
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            streams.report("Interrupted.")
             raise click.exceptions.Exit(INTERRUPTED) from None
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
@@ -80,6 +80,17 @@ class CommandGroup(click.Group):
                 raise click.ClickException(sentence) from error
             raise
         return result
+
+
+def _system_failure(error: OSError) -> str:
+    """Say what the system has refused: to print, as help or a failure, or something else."""
+    try:
+        streams.flush()  # what could not be printed still waits to be
+    except streams.OutputError as full:
+        return full.message
+    except BrokenPipeError:
+        return f"{streams.OUTPUT} cannot be written: nobody reads it."
+    return f"The system has refused what this needs: {error.strerror}."
 
 
 @contextmanager

@@ -1,38 +1,153 @@
 """How far a long command is, on the terminal of whoever waits for it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+import sys
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+import click
+
+from service.cli import streams
+from service.cli.failures import sentence_of
+from service.domain.jobs import Job, JobKind
+from service.usecases.keys import JobKey
+from service.usecases.ports.work import SpaceLow, Step
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+RENDER_EVERY_S = 0.1
 
 
-@contextmanager
-def shown_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Lend a function that is told what is being done, how much of it is done, and of how much.
+class Progress:
+    """A progress bar on standard error; nothing where that is no terminal.
 
-    It writes to standard error, and nothing where that is no terminal.
+    As a context manager, it leaves the terminal as it was, whatever happens.
     """
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+
+    def __init__(self) -> None:
+        self._hidden = not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
+        self._bar: ProgressBar[Any] | None = None
+        self._rendered = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is shown yet."""
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+        self.end_line()
+
+    def show(self, label: str, done: int, total: int | None) -> None:
+        """Show what is being done, how much of it is done, and of how much, if that is known."""
+        if self._hidden:
+            return
+        bar = self._bar = self._bar or _new_bar()
+        bar.label, bar.pos, bar.length, bar.finished = label, done, total, False
+        now = time.monotonic()
+        if now - self._rendered >= RENDER_EVERY_S:
+            self._rendered = now
+            with suppress(OSError):  # the terminal may be gone, and the command goes on
+                bar.update(0)
+
+    def end_line(self) -> None:
+        """Leave the line as it stands: something else is written next, or is being done."""
+        if self._bar:
+            with suppress(OSError):
+                self._bar.update(0)
+                self._bar.render_finish()
+            self._bar, self._rendered = None, 0.0
+
+    def write(self, sentence: str) -> None:
+        """Write a sentence to standard error, on a line of its own."""
+        self.end_line()
+        streams.report(sentence)
+
+
+def _new_bar() -> "ProgressBar[Any]":
+    """Make a bar as wide as the terminal."""
+    bar: ProgressBar[Any] = click.progressbar(
+        length=0,
+        width=0,
+        show_pos=True,
+        bar_template="%(label)s [%(bar)s] %(info)s",
+        file=sys.stderr,
+        update_min_steps=0,
+        item_show_func=lambda _: f"{_rate(bar):,.0f}/s",
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, TaskID] = {}
+    return bar
 
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
 
-        yield report
+def _rate(bar: "ProgressBar[Any]") -> float:
+    """Return how many are done in a second."""
+    return bar.pos / max(time.time() - bar.start, 1.0)
+
+
+class TableProgress:
+    """Shows how far work on one table after the other is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._label = ""
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Show it, each table on a line of its own."""
+        if label != self._label:
+            self._progress.end_line()
+            self._label = label
+        self._progress.show(label, done, total)
+
+
+class JobProgress:
+    """Shows how far a job is, to whoever does it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._reason: str | None = None
+        self._shown = 0, 0
+
+    def show(self, job: Job) -> None:
+        """Show it."""
+        label = job.detail if job.kind == JobKind.IMPORT and job.detail else job.state.value
+        self._shown = job.done + job.failed, job.total
+        self._progress.show(label, *self._shown)
+
+    def chunk(self, step: Step) -> None:
+        """Note a chunk."""
+        self.show(step.job)
+
+    def taken(self, job: Job) -> None:
+        """Note nothing."""
+
+    def ended(self, job: Job) -> None:
+        """Note nothing."""
+
+    def newer(self, key: JobKey) -> None:
+        """Note nothing: it is another's job."""
+
+    def lost(self, key: JobKey) -> None:
+        """Note nothing: the job's row says why."""
+
+    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
+        """Tell what the job waits for, each reason once."""
+        low = isinstance(error, SpaceLow)
+        label = "waiting for space on the disk" if low else "waiting for the database"
+        reason = sentence_of(error)
+        if reason != self._reason:
+            self._progress.write(f"The job waits: {reason or label}")
+        self._reason = reason
+        self._progress.show(label, *self._shown)
+
+    def broken(self, key: JobKey, error: Exception) -> None:
+        """Name a fault of ours; its text may hold a code."""
+        self._progress.write(f"The job is broken: {type(error).__name__}")
+
+    def given_up(self, key: JobKey, attempts: int) -> None:
+        """Note nothing: the job's row says why."""

@@ -9,6 +9,7 @@ import sys
 import click
 
 from service.auth.keys.loading import load_keys
+from service.cli import streams
 from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
@@ -20,16 +21,16 @@ DISCOUNT = [sys.executable, "-m", "service.cli"]
 
 
 @click.command()
-@click.option("--upgrade", is_flag=True, help="First do what `db upgrade` does.")
+@click.option("--upgrade", is_flag=True, help="Run `db upgrade` first.")
 def run(*, upgrade: bool) -> None:
-    """Serve over HTTP and do jobs, each in processes that are started again if they die."""
+    """Run a server and a job worker, and restart them if they die."""
     from service.cli.supervisor import Child, Supervisor
     from service.observability.logging import build_logger
 
     settings = _ready_to_serve(makes_file=upgrade)
     fit = fit_revision(settings) if upgrade else None
     if fit and standing_of(fit) is Standing.NEWER:
-        click.echo(upgraded(fit), err=True)
+        streams.report(upgraded(fit))
     if upgrade and not fit:
         # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
         done = subprocess.run([*DISCOUNT, "db", "upgrade"], check=False)  # noqa: S603 - ours
@@ -41,7 +42,7 @@ def run(*, upgrade: bool) -> None:
 
 @click.command()
 def serve() -> None:
-    """Serve over HTTP until told to stop."""
+    """Run a server until it is stopped."""
     _ready_to_serve()
     os.execv(SERVER[0], SERVER)  # noqa: S606 - no shell, and every word is ours
 
@@ -68,11 +69,13 @@ def _ready_to_serve(*, makes_file: bool = False) -> Settings:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Only say whether a worker has what it needs.")
+@click.option(
+    "--check", is_flag=True, help="Only check whether a worker has everything that it needs."
+)
 def worker(*, check: bool) -> None:
-    """Do jobs until told to stop, one at a time.
+    """Run a job worker until it is stopped.
 
-    Any number of workers may run beside each other, each for as long as it likes.
+    A worker runs one job at a time. Any number of workers may run side by side.
     """
     gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
     from service.worker.process import run_worker, what_is_missing

@@ -3,33 +3,22 @@
 import io
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from types import FrameType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from service.cli import streams
-from service.cli.failures import database_name, require_database, sentence_of
+from service.cli.failures import database_name, require_database
 from service.cli.group import Terminated
+from service.cli.progress import JobProgress, Progress
 from service.container import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
-from service.domain.jobs import Job, JobKind, Order
-from service.domain.model import State
+from service.domain.jobs import Job, Order
+from service.domain.model import CodeRow, State
 from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
@@ -38,7 +27,6 @@ from service.store.migrations.current import why_not_ready
 from service.usecases.jobs import add_job, cancel_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
-from service.usecases.ports.work import SpaceLow, Step
 from service.usecases.working import Worker
 
 POLL_INTERVAL_S = 0.2
@@ -59,15 +47,7 @@ class Session:
         self._key: JobKey
         self._interrupted = threading.Event()
         self._signal: signal.Signals | None = None
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            SpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
+        self._progress = Progress()
 
     def __enter__(self) -> Self:
         """Begin.
@@ -84,7 +64,6 @@ class Session:
             self._storage.database.close()
             raise click.ClickException(f"{database_name(self.settings)}: {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
-        self._progress.start()
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -93,7 +72,7 @@ class Session:
         Raises:
             ClickException: There is no such campaign.
         """
-        self._progress.stop()
+        self._progress.end_line()
         self._restore_signals()
         self._storage.database.close()
         if isinstance(error, BrandNotFound):
@@ -139,15 +118,16 @@ class Session:
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
         find = partial(self._storage.jobs.find, self.brand, self.campaign, job.id)
-        bar = Bar(self._progress, job)
-        worker = Worker(self._storage.work, bar, self._interrupted.wait)
-        while (job := find()).finished_at is None:
-            if self._interrupted.is_set():
-                return cancel_job(self._storage.jobs, self.brand, self.campaign, job.id)
-            bar.show(job)
-            if not worker.do(self._key):
-                self._interrupted.wait(POLL_INTERVAL_S)
-        bar.show(job)
+        progress = JobProgress(self._progress)
+        worker = Worker(self._storage.work, progress, self._interrupted.wait)
+        with self._progress:
+            while (job := find()).finished_at is None:
+                if self._interrupted.is_set():
+                    return cancel_job(self._storage.jobs, self.brand, self.campaign, job.id)
+                progress.show(job)
+                if not worker.do(self._key):
+                    self._interrupted.wait(POLL_INTERVAL_S)
+            progress.show(job)
         return job
 
     def blocks(self, file: IO[bytes]) -> Iterator[bytes]:
@@ -156,11 +136,13 @@ class Session:
         Raises:
             KeyboardInterrupt, Terminated: It was interrupted.
         """
-        task = self._progress.add_task("sending bytes", total=_size_of(file))
-        while block := file.read(BLOCK_BYTES):
-            self._end_if_interrupted()
-            yield block
-            self._progress.advance(task, len(block))
+        sent, size = 0, _size_of(file)
+        with self._progress:
+            while block := file.read(BLOCK_BYTES):
+                self._end_if_interrupted()
+                yield block
+                sent += len(block)
+                self._progress.show("sending bytes", sent, size)
 
     def report(self, job: Job) -> None:
         """Print the lines that were refused."""
@@ -181,16 +163,22 @@ class Session:
             KeyboardInterrupt, Terminated: It was interrupted.
         """
         with self._storage.exports.codes(self.brand, self.campaign, state) as (count, rows):
-            task = self._progress.add_task("exporting", total=count)
-
-            def counted() -> Iterator[Any]:
-                for part in rows:
-                    self._end_if_interrupted()
-                    yield part
-                    self._progress.advance(task, len(part))
-
-            for part in written(CODE_COLUMNS, code_table(counted()), list_type):
+            shown = self._counted(rows, count, hidden=target.isatty())
+            for part in written(CODE_COLUMNS, code_table(shown), list_type):
                 target.write(part)
+
+    def _counted(
+        self, rows: Iterator[Sequence[CodeRow]], total: int, *, hidden: bool
+    ) -> Iterator[Sequence[CodeRow]]:
+        """Show how many rows have been taken, unless they are written to the same terminal."""
+        done = 0
+        with self._progress:
+            for part in rows:
+                self._end_if_interrupted()
+                yield part
+                done += len(part)
+                if not hidden:
+                    self._progress.show("exporting", done, total)
 
 
 def _size_of(file: IO[bytes]) -> int | None:
@@ -199,60 +187,3 @@ def _size_of(file: IO[bytes]) -> int | None:
         return os.fstat(file.fileno()).st_size if file.seekable() else None
     except io.UnsupportedOperation:
         return None
-
-
-class Bar:
-    """Shows how far a job is."""
-
-    def __init__(self, progress: Progress, job: Job) -> None:
-        self._progress = progress
-        self._task = progress.add_task("waiting", total=job.total)
-        self._reason: str | None = None
-
-    def show(self, job: Job) -> None:
-        """Show it."""
-        words = job.detail if job.kind == JobKind.IMPORT and job.detail else job.state.value
-        self._progress.update(
-            self._task, description=words, completed=job.done + job.failed, total=job.total
-        )
-
-    def chunk(self, step: Step) -> None:
-        """Note a chunk."""
-        self.show(step.job)
-
-    def taken(self, job: Job) -> None:
-        """Note nothing."""
-
-    def ended(self, job: Job) -> None:
-        """Note nothing."""
-
-    def newer(self, key: JobKey) -> None:
-        """Note nothing: it is another's job."""
-
-    def lost(self, key: JobKey) -> None:
-        """Note nothing: the job's row says why."""
-
-    def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
-        """Say, once, what the job waits for."""
-        low = isinstance(error, SpaceLow)
-        words = "waiting for space on the disk" if low else "waiting for the database"
-        self._progress.update(self._task, description=words)
-        reason = sentence_of(error)
-        if reason != self._reason:
-            click.echo(f"The job waits: {reason or words}", err=True)
-        self._reason = reason
-
-    def broken(self, key: JobKey, error: Exception) -> None:
-        """Name a fault of ours; its text may hold a code."""
-        click.echo(f"The job is broken: {type(error).__name__}", err=True)
-
-    def given_up(self, key: JobKey, attempts: int) -> None:
-        """Note nothing: the job's row says why."""
-
-
-class SpeedColumn(ProgressColumn):
-    """How many a second."""
-
-    def render(self, task: Task) -> Text:
-        """Show it."""
-        return Text(f"{task.speed or 0:,.0f}/s")

@@ -25,6 +25,9 @@ class Target(Protocol):
     def write(self, data: bytes, /) -> object:
         """Write some."""
 
+    def isatty(self) -> bool:
+        """Say whether it is a terminal."""
+
 
 class OutputError(click.ClickException):
     """What a command was asked for cannot be written."""
@@ -76,6 +79,10 @@ class Output:
         """
         with _output_errors():
             sys.stdout.buffer.write(data)
+
+    def isatty(self) -> bool:
+        """Say whether it is a terminal."""
+        return sys.stdout.isatty()
 
 
 def write_line(text: str) -> None:

@@ -42,12 +42,14 @@ def _brands(
 
 
 @click.command()
-@click.option("--subject", required=True, callback=_subject, help="Whom the token stands for.")
+@click.option(
+    "--subject", required=True, callback=_subject, help="Subject (`sub`) of the token: the caller."
+)
 @click.option(
     "--scope",
     default=" ".join(Scope),
     callback=_scope,
-    help="What the token allows, separated by spaces.  [default: all scopes]",
+    help="Scopes of the token, separated by spaces.  [default: all scopes]",
 )
 @click.option(
     "--brand",
@@ -55,14 +57,14 @@ def _brands(
     multiple=True,
     required=True,
     callback=_brands,
-    help="A brand that the token may see, or '*' for all; may be repeated.",
+    help="A brand that the token grants, or '*' for all; may be repeated.",
 )
 @click.option(
     "--ttl",
     type=click.IntRange(1, MAX_TTL_S),
     default=3600,
     show_default=True,
-    help="How many seconds the token is valid.",
+    help="Lifetime of the token in seconds.",
 )
 def token(subject: str, scope: str, brands: list[str], ttl: int) -> None:
     """Print a bearer token, signed with the service's own secret."""
@@ -71,7 +73,7 @@ def token(subject: str, scope: str, brands: list[str], ttl: int) -> None:
     made = issue_token(settings, keys, subject=subject, scope=scope, brands=brands, ttl_s=ttl)
     if len(made) > MAX_TOKEN:
         raise click.ClickException(
-            f"A token for so many brands has {len(made)} characters, and the service takes at "
+            f"A token for so many brands has {len(made)} characters, and the service accepts at "
             f"most {MAX_TOKEN}: use fewer brands, or '*'."
         )
     streams.write_line(made)

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol, TypedDict
+from typing import NamedTuple, NotRequired, Protocol, TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
 from service.formats.headers import (
@@ -49,6 +49,7 @@ class PositionObject(TypedDict):
     rest: str
     column: int | None
     width: int
+    name: NotRequired[str | None]
 
 
 @dataclass(slots=True)
@@ -63,17 +64,26 @@ class Position:
     """Where the code is, 0 in NDJSON; `None` until the first row has been read."""
     width: int = 1
     """How many fields a row has."""
+    name: str | None = None
+    """What the header, if there was one, calls the column of the codes."""
 
     def as_object(self) -> PositionObject:
         """Write it for `from_object`."""
         rest = base64.b64encode(self.rest).decode()
-        return {"line": self.line, "rest": rest, "column": self.column, "width": self.width}
+        return {
+            "line": self.line,
+            "rest": rest,
+            "column": self.column,
+            "width": self.width,
+            "name": self.name,
+        }
 
     @classmethod
     def from_object(cls, written: PositionObject) -> "Position":
         """Read what `as_object` wrote; what else a later version may write is ignored."""
         rest = base64.b64decode(written["rest"])
-        return cls(written["line"], rest, written["column"], written["width"])
+        name = written.get("name")
+        return cls(written["line"], rest, written["column"], written["width"], name)
 
 
 class Read(Protocol):
@@ -133,7 +143,7 @@ def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) ->
     plain = _READERS[form].plain(position)
     codes = plain.findall(whole.decode()) if plain and whole.isascii() else []
     end = position.line + whole.count(b"\n") + 1
-    if position.line + len(codes) != end:
+    if position.line + len(codes) != end or position.name in codes:
         return False
     rows.good = list(zip(codes, range(position.line, end), strict=True))
     position.column = position.column or 0
@@ -177,8 +187,8 @@ def _read_first(rows: Rows, number: int, record: bytes, position: Position) -> N
     """
     if names_the_comma(record, number):
         return
-    position.column, position.width, header = code_column(record, number)
-    if not header:
+    position.column, position.width, position.name = code_column(record, number)
+    if position.name is None:
         _judge(rows, number, record, _first_code)
 
 
@@ -193,7 +203,10 @@ def _field_of(position: Position, record: bytes) -> str:
     fields = fields_of(record)
     if len(fields) != position.width:
         raise RefusedRow(Reason.FIELDS)
-    return fields[position.column or 0]
+    code = fields[position.column or 0]
+    if code == position.name:
+        raise RefusedRow(Reason.HEADER_AGAIN)
+    return code
 
 
 def _judge(rows: Rows, number: int, record: bytes, code_of: Callable[[bytes], str]) -> None:

@@ -8,7 +8,7 @@ import re
 
 from service.domain.codes import is_code
 from service.formats.columns import CODE
-from service.formats.records import fields_of
+from service.formats.records import fields_of, is_object
 from service.formats.refusals import Reason, RefusedRow, UnreadableList
 
 _KNOWN = re.compile(
@@ -46,26 +46,27 @@ def names_the_comma(record: bytes, number: int) -> bool:
     return named is not None
 
 
-def code_column(record: bytes, number: int) -> tuple[int, int, bool]:
+def code_column(record: bytes, number: int) -> tuple[int, int, str | None]:
     """Learn from the first row of CSV where codes are.
 
     Returns:
-        The column, how many there are, and whether the row is a header.
+        The column, how many there are, and its name; `None` if the row is no header.
 
     Raises:
         UnreadableList: It does not say where.
         RefusedRow: It is neither a code nor a header that is known.
     """
     _require_commas(record, number)
-    names = [_plain(name) for name in _fields(record, number)]
+    fields = _fields(record, number)
+    names = [_plain(name) for name in fields]
     found = [at for at, name in enumerate(names) if name == CODE] or [
         at for at, name in enumerate(names) if _KNOWN.fullmatch(name)
     ]
     if len(found) == 1:
-        return found[0], len(names), True
+        return found[0], len(names), fields[found[0]]
     if len(names) > 1:
         raise UnreadableList(number, Reason.NO_COLUMN)
-    return 0, 1, False
+    return 0, 1, None
 
 
 def require_code(text: str) -> None:
@@ -81,15 +82,21 @@ def require_code(text: str) -> None:
 
 
 def require_lines_of_json(line: bytes, number: int) -> None:
-    """Insist that the first row of NDJSON does not begin what goes on in other lines.
+    """Insist that the first row of NDJSON is an object that does not go on in other lines.
+
+    What is in the object, and whether it is well-formed, is for whoever reads the row.
 
     Raises:
-        UnreadableList: It does.
+        UnreadableList: It is of another form.
     """
     text = line.strip()
     if text.startswith(b"["):
         raise UnreadableList(number, Reason.ARRAY)
-    if text.startswith(b"{") and text.endswith((b"{", b",", b"[", b":")):
+    if not text.startswith(b"{"):
+        raise UnreadableList(number, Reason.NO_OBJECTS)
+    if text.endswith((b",", b";")) and is_object(text[:-1]):
+        raise UnreadableList(number, Reason.SEPARATED_OBJECTS)
+    if text.endswith((b"{", b",", b"[", b":")):
         raise UnreadableList(number, Reason.SEVERAL_LINES)
 
 

@@ -103,6 +103,15 @@ def member_of(line: bytes) -> str:
     return code
 
 
+def is_object(line: bytes) -> bool:
+    """Say whether a line is a well-formed JSON object, whatever is in it."""
+    try:
+        member_of(line)
+    except RefusedRow as error:
+        return error.reason is Reason.MISSING
+    return True
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON.")
 

@@ -31,6 +31,9 @@ class Reason(StrEnum):
     JSON = "json"
     ARRAY = "array"
     SEVERAL_LINES = "several-lines"
+    SEPARATED_OBJECTS = "separated-objects"
+    NO_OBJECTS = "no-objects"
+    HEADER_AGAIN = "header-again"
 
     @classmethod
     def text_of(cls, slug: str) -> str:
@@ -45,27 +48,32 @@ class Reason(StrEnum):
 
 _TEXTS = {
     Reason.LENGTH: f"The code does not have {MIN_LENGTH} to {MAX_LENGTH} characters.",
-    Reason.CHARACTERS: "The code has other characters than A-Z, a-z, 0-9 and '-', or begins or "
+    Reason.CHARACTERS: "The code has characters other than A-Z, a-z, 0-9 and '-', or begins or "
     "ends with '-'.",
-    Reason.MISSING: "There is no code in this row.",
+    Reason.MISSING: "The row has no code.",
     Reason.FIELDS: "The row has more or fewer fields than the first one.",
     Reason.MALFORMED: "The row is not well-formed.",
-    Reason.NOT_UTF8: "The row is not UTF-8.",
-    Reason.TWICE_IN_FILE: "A line above has the same code.",
-    Reason.IN_BRAND: "The brand has this code already.",
-    Reason.IN_OTHER_IMPORT: "Another import of the brand, which is not finished, has this code.",
-    Reason.ROW_TOO_LONG: f"It is longer than {MAX_ROW_BYTES} bytes; what follows was not read.",
-    Reason.NO_COLUMN: "The first row has several fields, and not exactly one of them is `code`.",
+    Reason.NOT_UTF8: "The row is not valid UTF-8.",
+    Reason.TWICE_IN_FILE: "An earlier line has the same code.",
+    Reason.IN_BRAND: "The brand already has this code.",
+    Reason.IN_OTHER_IMPORT: "An unfinished import of the brand has this code.",
+    Reason.ROW_TOO_LONG: f"The row is longer than {MAX_ROW_BYTES} bytes; the rest was not read.",
+    Reason.NO_COLUMN: "The first row has several fields, but not exactly one named `code`.",
     Reason.UNKNOWN_HEADER: f"The first row is neither a code of {MIN_LENGTH} to {MAX_LENGTH} "
     "characters (A-Z, a-z, 0-9 and '-') nor a known header. Name the column `code`.",
-    Reason.SEMICOLONS: "Fields are separated by semicolons. Separate them by commas.",
-    Reason.TABS: "Fields are separated by tabs. Separate them by commas.",
-    Reason.BARS: "Fields are separated by vertical bars. Separate them by commas.",
-    Reason.SEPARATOR: "The row `sep=` names another separator than the comma, which alone is read.",
-    Reason.JSON: "The list is JSON, and was sent as CSV. Send it as `application/x-ndjson`.",
-    Reason.ARRAY: "The list is one JSON array. Write each object on a line of its own, without "
-    "brackets around them or commas between.",
-    Reason.SEVERAL_LINES: "The JSON object goes on in the next line. Write each on one line.",
+    Reason.SEMICOLONS: "The fields are separated by semicolons. Use commas.",
+    Reason.TABS: "The fields are separated by tabs. Use commas.",
+    Reason.BARS: "The fields are separated by vertical bars. Use commas.",
+    Reason.SEPARATOR: "The row `sep=` names a separator other than the comma. Use commas.",
+    Reason.JSON: "The list is JSON, but was sent as CSV. Send it as `application/x-ndjson`.",
+    Reason.ARRAY: "The list is a single JSON array. Write one object per line, without "
+    "brackets around them or commas between them.",
+    Reason.SEVERAL_LINES: "The JSON object continues on the next line. Write one object per line.",
+    Reason.SEPARATED_OBJECTS: "A comma or semicolon follows the JSON object. Write one object per "
+    "line, and nothing between them.",
+    Reason.NO_OBJECTS: "The list was sent as NDJSON, but its first line is not a JSON object with "
+    "the member `code`. Send CSV as `text/csv`.",
+    Reason.HEADER_AGAIN: "The row repeats the header.",
 }
 
 

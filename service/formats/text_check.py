@@ -6,7 +6,22 @@ from service.domain.errors import InputError, InvalidRequest, TooLarge
 from service.formats.code_lists import MAX_LINES
 from service.formats.refusals import MAX_ROW_BYTES
 
-_UTF16 = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+_UTF32, _UTF16 = (
+    "The list is in UTF-32. Send it in UTF-8.",
+    "The list is in UTF-16. Send it in UTF-8.",
+)
+_WORKBOOK = "The list is an Excel workbook, or another archive. Save it as CSV in UTF-8."
+_OTHER_FORMATS = {
+    codecs.BOM_UTF32_LE: _UTF32,  # begins as that of UTF-16 does
+    codecs.BOM_UTF32_BE: _UTF32,
+    codecs.BOM_UTF16_LE: _UTF16,
+    codecs.BOM_UTF16_BE: _UTF16,
+    b"PK\x03\x04": _WORKBOOK,
+    b"\xd0\xcf\x11\xe0": _WORKBOOK,
+    b"\x1f\x8b": "The list is compressed by gzip. Send it as it is.",
+    b"%PDF": "The list is a PDF document. Save it as CSV in UTF-8.",
+}
+"""What is no list, by how it begins."""
 
 
 class TextCheck:
@@ -26,9 +41,7 @@ class TextCheck:
             TooLarge: There are too many lines.
             InvalidRequest: It is no text, or a line is too long to be a row.
         """
-        self._first_bytes = (self._first_bytes + block)[:2]
-        if self._first_bytes in _UTF16:
-            raise _unreadable("The list is in UTF-16. Send it in UTF-8.")
+        self._require_text(block)
         if b"\0" in block:
             raise _unreadable("The list holds a NUL: it is no text in UTF-8, but perhaps UTF-16.")
         ends = block.count(b"\n")
@@ -43,6 +56,13 @@ class TextCheck:
             raise _unreadable(f"Line {line} is longer than {MAX_ROW_BYTES} bytes.")
         if self._ends > MAX_LINES:
             raise TooLarge(f"A list has at most {MAX_LINES} lines. Nothing was changed.")
+
+    def _require_text(self, block: bytes) -> None:
+        if len(self._first_bytes) < len(codecs.BOM_UTF32):
+            self._first_bytes = (self._first_bytes + block)[: len(codecs.BOM_UTF32)]
+            for beginning, sentence in _OTHER_FORMATS.items():
+                if self._first_bytes.startswith(beginning):
+                    raise _unreadable(sentence)
 
     def lines(self) -> int:
         """Return how many lines there were.

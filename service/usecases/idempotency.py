@@ -23,5 +23,5 @@ def replay(tx: Transaction, idempotency: Idempotency | None) -> Sequence[str] | 
         tx.forget(idempotency.key)
         return None
     if answer.fingerprint != idempotency.fingerprint:
-        raise Conflict("This Idempotency-Key was used with another body.")
+        raise Conflict("This Idempotency-Key was used with a different body.")
     return answer.names

@@ -126,7 +126,7 @@ def cancel_job(
         if found.state is JobState.CANCELLED:
             return found
         if found.finished_at is not None:
-            raise Conflict(f"The job has {found.state} already.")
+            raise Conflict(f"The job has already {found.state}.")
         _refuse_storing(tx, pool, found)
         tx.end_job(JobKey(pool.brand_id, job_id), JobState.CANCELLED, _what_stays(found))
         return tx.job(pool, job_id)
@@ -175,7 +175,7 @@ def _refuse_storing(tx: Transaction, pool: Pool, found: Job) -> None:
     version, cursor = tx.job_cursor(pool, found.id)
     # What a newer version has written may say so, for all that this one knows.
     if version > STATE_VERSION or is_storing(cursor):
-        raise Conflict("Every row was good, and the codes are being stored.")
+        raise Conflict("Every row is valid, and the codes are already being stored.")
 
 
 def _what_stays(cancelled: Job) -> str:

@@ -66,6 +66,20 @@ def test_a_folder_is_no_database(words, folder, discount):
 
 
 @all_of(COMMANDS)
+def test_a_pipe_is_no_database_and_is_not_waited_for(words, folder, discount):
+    os.mkfifo(folder / "discount.db")
+    said = complaint(discount(*words))
+    assert f"{folder / 'discount.db'} (DISCOUNT_DATABASE_URL) is not a regular file" in said
+
+
+@all_of(COMMANDS)
+def test_a_link_to_nothing_is_named(words, folder, discount):
+    (folder / "discount.db").symlink_to("moved.db")
+    assert "is a symbolic link to moved.db, which does not exist" in complaint(discount(*words))
+    assert not (folder / "moved.db").exists()
+
+
+@all_of(COMMANDS)
 def test_a_missing_folder_is_named(words, folder, discount, monkeypatch):
     monkeypatch.setenv("DISCOUNT_DATABASE_URL", f"sqlite:///{folder}/none/discount.db")
     assert f"{folder}/none" in complaint(discount(*words))

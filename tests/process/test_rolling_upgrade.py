@@ -66,7 +66,10 @@ class Earlier:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert str(folder) in self._answer()
+
+    def where(self):
+        """Wait until it has started; return where it has the service from."""
+        return self._answer()
 
     def _answer(self):
         assert self._process.stdout
@@ -126,7 +129,9 @@ if EARLIER:
 
     @pytest.fixture(scope="module", params=EARLIER)
     def process(request, tmp_path_factory):
-        with closing(Earlier(request.param, tmp_path_factory.mktemp("earlier"))) as started:
+        folder = tmp_path_factory.mktemp("earlier")
+        with closing(Earlier(request.param, folder)) as started:
+            assert str(folder) in started.where()
             yield started
 
     @pytest.fixture

@@ -1,8 +1,10 @@
 """The command in a shell: full disks, closed pipes and streams, signals, a bare environment."""
 
 import os
+import pty
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 
@@ -50,6 +52,13 @@ def test_a_full_disk_is_told(shell):
     assert 1 == shell(f"{TOKEN} > /dev/full 2> /dev/full")[0]
 
 
+@pytest.mark.parametrize(
+    "command", ["db upgrade", "codes generate --brand b1 --count 1", "db backup copy.db"]
+)
+def test_what_was_done_is_done_though_it_cannot_be_said(command, shell):
+    assert 0 == shell(f"{DISCOUNT} {command} 2> /dev/full")[0]
+
+
 def test_whoever_reads_no_more_is_told_nothing(shell):
     status, line, output = shell(f"{EXPORT} | head -1")
     assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, output)
@@ -94,3 +103,61 @@ def test_an_interrupted_export_leaves_no_file(number, status, env, tmp_path):
         process.kill()
     assert status == process.returncode
     assert "Traceback" not in output
+
+
+@pytest.fixture
+def on_terminal(env):
+    """Run a command whose output and errors go to one terminal; return what is shown there."""
+
+    def run(*words, interrupt_at=None):
+        ours, theirs = pty.openpty()
+        with open(theirs, "wb", buffering=0) as terminal:  # noqa: PTH123 - it has no path
+            process = subprocess.Popen(
+                [DISCOUNT, *words],
+                env=env | {"TERM": "xterm", "COLUMNS": "80"},
+                stdout=terminal,
+                stderr=terminal,
+            )
+        shown = b""
+        try:
+            with suppress(OSError):  # so Linux says that nobody writes any more
+                while block := os.read(ours, 65536):
+                    shown += block
+                    if interrupt_at and interrupt_at in shown:
+                        process.send_signal(signal.SIGINT)
+                        interrupt_at = None
+            return process.wait(60), shown.decode()
+        finally:
+            process.kill()
+            os.close(ours)
+
+    return run
+
+
+def test_a_terminal_shows_how_far_a_job_is(on_terminal):
+    status, shown = on_terminal("codes", "generate", "--brand", "b1", "--count", "100")
+    assert 0 == status
+    bar, result, end = shown.split("\r\n")
+    assert "succeeded [####" in bar
+    assert "] 100/100" in bar
+    assert ("100 codes were made.", "") == (result, end)
+
+
+def test_a_terminal_that_shows_codes_has_no_bar_between_them(on_terminal):
+    _, shown = on_terminal("codes", "export", "--brand", "b1")
+    assert 5001 == shown.count("\r\n")
+    assert "\x1b" not in shown
+
+
+def test_ctrl_c_leaves_the_terminal_as_it_was(on_terminal):
+    words = ("codes", "generate", "--brand", "b1", "--count", "10000000")
+    status, shown = on_terminal(*words, interrupt_at=b"running [")
+    assert 130 == status
+    assert shown.count("\x1b[?25l") > 0
+    assert "\x1b[?25l" not in shown.rpartition("\x1b[?25h\r\n")[2], "the cursor is back"
+    assert "Cancelled. " in shown.splitlines()[-1]
+
+
+def test_a_pipe_gets_no_bar(shell):
+    status, output, errors = shell(f"{DISCOUNT} codes generate --brand b1 --count 10")
+    assert (0, "", 1) == (status, output, errors.count("\n"))

@@ -78,7 +78,7 @@ def receiving():
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         taker = Receiver(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield taker
         server.shutdown()

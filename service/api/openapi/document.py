@@ -31,36 +31,43 @@ from service.formats.tables import written
 OPENAPI_VERSION = "3.0.3"
 SECURITY_SCHEME = "bearerAuth"
 DESCRIPTION = """\
-Brands own pools of secret discount codes. A user gets one code of a pool, the same one for
-ever, and no code goes to two users.
+Brands own pools of secret discount codes. A user gets one code of a pool and always the same one,
+and no code is given to two users.
 
-Every call carries `Authorization: Bearer <JWT>`; `discount token` makes one for development.
-Every answer carries `X-Request-ID`: the caller's own, if it sent a sane one.
-Every error is a problem (RFC 9457), and its `type` is a page that says what to do.
-Every answer to a known caller carries `RateLimit` and `RateLimit-Policy`, unless limits are off.
+- Every call needs `Authorization: Bearer <JWT>`; `discount token` creates a token for development.
+- Every response has `X-Request-ID`: the caller's own, if it sent a valid one.
+- Every error is a problem document (RFC 9457) whose `type` is a page that explains what to do.
+- Every response to an authenticated caller has `RateLimit` and `RateLimit-Policy`, unless rate
+  limits are off.
 """
 TAGS = {
-    "discount": "The two calls that never change.",
+    "discount": "The two basic calls: create codes, and give a user a code.",
     "brands": "Brands and their campaigns.",
-    "codes": "The codes of a campaign.",
-    "jobs": "Work that takes longer than a call may.",
-    "imports": "Lists of codes of your own.",
-    "exports": "All codes of a campaign at once.",
-    "reservations": "One code for each user of a campaign.",
-    "probes": "For the orchestrator; no token is needed.",
+    "codes": "Codes of a campaign.",
+    "jobs": "Work in the background.",
+    "imports": "Import your own lists of codes.",
+    "exports": "Download all codes of a campaign.",
+    "reservations": "One code of a campaign for each user.",
+    "probes": "Health checks for the orchestrator; no token needed.",
 }
 _REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 _HEADERS: Mapping[str, tuple[str, str]] = {
-    "X-Request-ID": ("The id of this request, in the log too.", _REQUEST_ID),
+    "X-Request-ID": ("The id of this request, which the log has too.", _REQUEST_ID),
     "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
     "Location": (
-        "Where to watch the job.",
+        "The URL of the job.",
         "/v1/brands/brand1/campaigns/default/jobs/019a2f3be4d4c0ffee0123456789abcd",
     ),
-    REPLAYED: ("Whether this is the answer of an earlier request with the same key.", "true"),
-    "RateLimit": ("The caller's calls that are left, and for how long.", '"caller";r=49999;t=10'),
-    "RateLimit-Policy": ("How many calls it has, and in how long.", '"caller";q=50000;w=10'),
-    "Retry-After": ("Seconds to wait.", "1"),
+    REPLAYED: ("Whether this is the answer to an earlier request with the same key.", "true"),
+    "RateLimit": (
+        "The caller's remaining calls, and the seconds for which they have to last.",
+        '"caller";r=49999;t=10',
+    ),
+    "RateLimit-Policy": (
+        "The caller's number of calls, and the window in seconds.",
+        '"caller";q=50000;w=10',
+    ),
+    "Retry-After": ("Seconds to wait before the next attempt.", "1"),
     "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
 }
 NO_NUL = r"^[^\x00]+$"
@@ -88,7 +95,7 @@ def build_document(app: Flask) -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "Checked as RFC 8725 advises.",
+            "description": "A JWT, validated as recommended in RFC 8725.",
         },
     )
     for operation in served_operations(app):

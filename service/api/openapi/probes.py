@@ -7,12 +7,12 @@ PROBES: Mapping[str, Any] = {
     "/livez": {
         "operationId": "livez",
         "tags": ["probes"],
-        "summary": "Tell whether the process answers",
-        "description": "It touches nothing.",
+        "summary": "Check whether the process responds",
+        "description": "The check has no dependencies.",
         "security": [],
         "responses": {
             "200": {
-                "description": "It does.",
+                "description": "The process responds.",
                 "content": {
                     "application/json": {
                         "schema": {"type": "object"},
@@ -25,8 +25,8 @@ PROBES: Mapping[str, Any] = {
     "/readyz": {
         "operationId": "readyz",
         "tags": ["probes"],
-        "summary": "Tell whether calls can be served",
-        "description": "Each thing that is needed is checked, within a second.",
+        "summary": "Check whether calls can be served",
+        "description": "Checks each dependency, within a second.",
         "security": [],
         "responses": {
             status: {
@@ -39,8 +39,13 @@ PROBES: Mapping[str, Any] = {
                 },
             }
             for status, text, word, database in (
-                ("200", "They can.", "ready", "ok"),
-                ("503", "They cannot; `checks` says why.", "not ready", "unavailable"),
+                ("200", "Calls can be served.", "ready", "ok"),
+                (
+                    "503",
+                    "Calls cannot be served; `checks` has the reason.",
+                    "not ready",
+                    "unavailable",
+                ),
             )
         },
     },

@@ -18,12 +18,12 @@ def problem_type(error: ServiceError | type[ServiceError]) -> ProblemType:
 def detail_of(error: ServiceError) -> str:
     """Say what is wrong with this very call, or else what is wrong in general."""
     if isinstance(error, Forbidden):
-        return f"This call needs the scope {error.scope}."
+        return f"This call requires the scope {error.scope}."
     if isinstance(error, ImportBudgetExceeded):
         of_brand = error.storage is StorageRefusal.BRAND_BUDGET
         whose = "this brand" if of_brand else "all brands together"
         return (
-            f"The open imports of {whose} may have {error.budget} bytes, and this one would exceed "
-            "that. Nothing was changed."
+            f"The open imports of {whose} may have {error.budget} bytes in total, and this import "
+            "would exceed that. Nothing was changed."
         )
     return error.detail or problem_type(error).meaning

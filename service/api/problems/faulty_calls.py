@@ -11,21 +11,21 @@ FAULTY_CALLS = (
         "invalid-request",
         400,
         "Invalid request",
-        "The path, the query or the body breaks a rule. Nothing was changed.",
+        "The path, the query or the body is not valid. Nothing was changed.",
         (
-            "Read `errors`: each entry has the JSON pointer of the offending value and what is "
-            "wrong with it. Correct the call; sending the same again gives the same answer."
+            "See `errors`: each entry has the JSON pointer of an invalid value, and what is wrong "
+            "with it. Correct the call; repeating it unchanged gives the same answer."
         ),
     ),
     ProblemType(
         errors.Unauthenticated,
         "unauthenticated",
         401,
-        "Authentication needed",
-        "The call carries no bearer token, or one that is not valid. Nothing was changed.",
+        "Authentication required",
+        "The call has no bearer token, or an invalid one. Nothing was changed.",
         (
             "Send `Authorization: Bearer <JWT>` with a token that is signed with a current key, "
-            "has not expired, and carries `sub`, `exp`, `iat`, and the right `iss` and `aud`."
+            "has not expired, and has `sub`, `exp`, `iat`, and the right `iss` and `aud`."
         ),
     ),
     ProblemType(
@@ -33,16 +33,16 @@ FAULTY_CALLS = (
         "forbidden",
         403,
         "Scope missing",
-        "The token is valid, but lacks the scope that this call needs. Nothing was changed.",
-        "Ask whoever issues your tokens for the scope that the `WWW-Authenticate` header names.",
+        "The token is valid, but lacks the scope that this call requires. Nothing was changed.",
+        "Ask the issuer of your tokens for the scope that the `WWW-Authenticate` header names.",
     ),
     ProblemType(
         http_errors.NotFound,
         "not-found",
         404,
         "No such resource",
-        "Nothing is served under this path.",
-        "Compare the path with the document at `/apidocs/`. A `/` in a name is never allowed.",
+        "There is no resource at this path.",
+        "Compare the path with the documentation at `/apidocs/`. Names never contain a `/`.",
     ),
     ProblemType(
         http_errors.MethodNotAllowed,
@@ -57,10 +57,10 @@ FAULTY_CALLS = (
         "brand-not-found",
         404,
         "Brand not found",
-        "There is no such brand among those that your token names.",
+        "There is no such brand among those that your token grants.",
         (
             "Check the spelling (names are case-sensitive and never normalised) and the `brands` "
-            "of your token. A brand comes into being with its first codes."
+            "of your token. A brand is created together with its first codes."
         ),
     ),
     ProblemType(
@@ -70,8 +70,8 @@ FAULTY_CALLS = (
         "Campaign not found",
         "The brand has no campaign of this name.",
         (
-            "List the brand's campaigns. Only `default` comes into being by itself, with the "
-            "brand's first codes."
+            "List the brand's campaigns. Only `default` is created automatically, with the brand's "
+            "first codes."
         ),
     ),
     ProblemType(
@@ -87,7 +87,7 @@ FAULTY_CALLS = (
         "reservation-not-found",
         404,
         "Reservation not found",
-        "The user holds no code of this campaign.",
+        "The user has no code of this campaign.",
         "Reserve one with `PUT` on the same path.",
     ),
     ProblemType(
@@ -95,19 +95,19 @@ FAULTY_CALLS = (
         "job-not-found",
         404,
         "Job not found",
-        "The campaign has no job of this id.",
-        "Use the path from the `Location` header of the answer that made the job.",
+        "The campaign has no job with this id.",
+        "Use the path in the `Location` header of the response that created the job.",
     ),
     ProblemType(
         errors.NoCodesLeft,
         "no-codes-left",
         404,
         "No codes left",
-        "The user holds no code yet, and every code of the campaign is taken.",
+        "The user has no code yet, and every code of the campaign is taken.",
         (
-            "Create more codes with `POST /v1/discount/create`, then call again. Users who "
-            "already hold a code still get theirs. The metric `discount_codes_available` shows "
-            "beforehand when a pool runs low."
+            "Create more codes with `POST /v1/discount/create`, then repeat the call. Users who "
+            "already have a code still get it. The metric `discount_codes_available` shows in "
+            "advance when a pool runs low."
         ),
     ),
     ProblemType(
@@ -115,8 +115,8 @@ FAULTY_CALLS = (
         "not-acceptable",
         406,
         "Not acceptable",
-        "The call has no answer of a kind that the Accept header allows.",
-        f"Ask for {MEDIA_TYPES}, or send no Accept header.",
+        "The response is not available in a format that the Accept header allows.",
+        f"Accept {MEDIA_TYPES}, or send no Accept header.",
     ),
     ProblemType(
         http_errors.RequestTimeout,
@@ -124,36 +124,36 @@ FAULTY_CALLS = (
         408,
         "Request timeout",
         "The request did not arrive in time. Nothing was changed.",
-        "Send the whole request at once; the connection is closed.",
+        "Send the whole request without pauses, on a new connection: this one is closed.",
     ),
     ProblemType(
         errors.Conflict,
         "conflict",
         409,
         "Conflict",
-        "The call contradicts what is already there. Nothing was changed.",
+        "The call conflicts with the current state. Nothing was changed.",
         (
-            "An Idempotency-Key belongs to one request: use a new key for a new body, or send the "
-            "first body again to get its answer again."
+            "An Idempotency-Key belongs to one request: use a new key for a new body, or repeat "
+            "the first body to get its answer again."
         ),
     ),
     ProblemType(
         errors.CodeSpaceExhausted,
         "code-space-exhausted",
         409,
-        "No new codes to be had",
+        "Code space exhausted",
         (
-            "Nearly every code of this form is taken in the brand, so that no new one could be "
+            "Nearly every code of this format is taken in the brand, so no new code could be "
             "found. Nothing was changed."
         ),
-        "Use codes of a longer form, or with more letters; sending the same again is no help.",
+        "Use a longer format, or a larger alphabet. Repeating the call does not help.",
     ),
     ProblemType(
         errors.TooLarge,
         "too-large",
         413,
         "Body too large",
-        "The body is longer than this call takes. Nothing was changed.",
+        "The body is larger than this call allows. Nothing was changed.",
         "Split the request.",
     ),
     ProblemType(
@@ -161,10 +161,10 @@ FAULTY_CALLS = (
         "uri-too-long",
         414,
         "URI too long",
-        "Path and query together are longer than a request line may be. Nothing was changed.",
+        "The path and query exceed the maximum length of a request line. Nothing was changed.",
         (
-            "A request line has at most 8190 bytes: room for the longest names, percent-encoded, "
-            "and a cursor. Check what was put into the path or the query."
+            "A request line has at most 8190 bytes: enough for the longest names, percent-encoded, "
+            "and a cursor. Check the values in the path and the query."
         ),
     ),
     ProblemType(
@@ -173,12 +173,12 @@ FAULTY_CALLS = (
         431,
         "Header fields too large",
         (
-            "The header fields of the request, one of them or all together, are too large or too "
-            "many. Nothing was changed."
+            "A header field of the request is too large, or all of them together are too large or "
+            "too many. Nothing was changed."
         ),
         (
             "A field has at most 8190 bytes, a request at most 64 fields, and its head at most 32 "
-            "KiB. Look for a token with too many brands, or for cookies that are not ours."
+            "KiB. Look for a token with too many brands, or for cookies of other services."
         ),
     ),
     ProblemType(
@@ -194,7 +194,7 @@ FAULTY_CALLS = (
         "unsupported-media-type",
         415,
         "Unsupported media type",
-        "The Content-Type is missing, or not one that this call takes. Nothing was changed.",
+        "The Content-Type is missing, or this call does not support it. Nothing was changed.",
         "Send JSON with `Content-Type: application/json`.",
     ),
 )

@@ -9,11 +9,11 @@ LIMITS_AND_FAILURES = (
         "rate-limited",
         429,
         "Too many requests",
-        "This caller has used up its calls for now. Nothing was changed.",
+        "This caller has exceeded its rate limit. Nothing was changed.",
         (
-            "Wait as long as `Retry-After` says, then go on more slowly. `RateLimit-Policy` says "
-            "how many calls (`q`) a caller has in a window of `w` seconds, `RateLimit` how many "
-            "are left (`r`) for the next `t` seconds."
+            "Wait for `Retry-After` seconds, then continue at a lower rate. `RateLimit-Policy` "
+            "gives the number of calls (`q`) in a window of `w` seconds; `RateLimit` gives the "
+            "number of remaining calls (`r`) for the next `t` seconds."
         ),
     ),
     ProblemType(
@@ -22,13 +22,13 @@ LIMITS_AND_FAILURES = (
         429,
         "Too many unknown codes",
         (
-            "This caller has asked for so many codes of the brand that there are not, as one who "
-            "guesses would. Its look-ups of the brand's codes are refused for a while."
+            "This caller has looked up so many unknown codes of the brand that it seems to be "
+            "guessing. Its look-ups of the brand's codes are rejected for a while."
         ),
         (
-            "Wait as long as `Retry-After` says. Find out why codes are asked for that there are "
-            "not: a list of another brand, or somebody at your service who guesses. In a report "
-            "of an import, each row that the brand has already counts as well."
+            "Wait for `Retry-After` seconds. Find out why unknown codes are looked up: the list "
+            "may belong to another brand, or a user of your service may be guessing. In the report "
+            "of an import, each row with a code that the brand has already counts as well."
         ),
     ),
     ProblemType(
@@ -36,11 +36,8 @@ LIMITS_AND_FAILURES = (
         "too-many-jobs",
         429,
         "Too many open jobs",
-        (
-            "The brand has as many jobs that are queued or running as it may have. Nothing was "
-            "changed."
-        ),
-        "Wait for a job to end, or cancel one, and send the call again.",
+        ("The brand has the maximum number of queued and running jobs. Nothing was changed."),
+        "Wait for a job to end, or cancel one, then repeat the call.",
     ),
     ProblemType(
         errors.ImportBudgetExceeded,
@@ -48,26 +45,26 @@ LIMITS_AND_FAILURES = (
         429,
         "Import budget exceeded",
         (
-            "The open imports of the brand, or of all brands, have as many bytes as they may "
-            "have. Nothing was changed."
+            "The open imports of the brand, or of all brands, have reached their maximum total "
+            "size. Nothing was changed."
         ),
         (
-            "Wait until imports have ended, or cancel one, and repeat the call with the same "
-            "Idempotency-Key. A list that is longer than the whole budget has to be split."
+            "Wait for imports to end, or cancel one, then repeat the call with the same "
+            "Idempotency-Key. Split a list that is larger than the whole budget."
         ),
     ),
     ProblemType(
         errors.TooManyOwnTransfers,
         "too-many-own-transfers",
         429,
-        "Too many transfers of this caller",
+        "Too many transfers by this caller",
         (
-            "This caller has as many imports and exports under way as one caller may have: half "
-            "of what one process takes at once. Nothing was changed."
+            "This caller has the maximum number of concurrent imports and exports for one caller: "
+            "half of those that a process accepts. Nothing was changed."
         ),
         (
-            "Wait until one of your transfers has ended, then repeat the call, an import with the "
-            "same Idempotency-Key."
+            "Wait for one of your transfers to end, then repeat the call (an import with the same "
+            "Idempotency-Key)."
         ),
     ),
     ProblemType(
@@ -76,13 +73,13 @@ LIMITS_AND_FAILURES = (
         507,
         "Insufficient storage",
         (
-            "The database has so little space left that it is kept for reservations. Codes, jobs "
-            "and imports are not taken in until there is more. Nothing was changed."
+            "The remaining space of the database is reserved for reservations. New codes, jobs and "
+            "imports are rejected until there is more space. Nothing was changed."
         ),
         (
-            "Wait as long as `Retry-After` says, then repeat the call with the same "
-            "Idempotency-Key. Reservations go on meanwhile, and jobs can be cancelled. Whoever "
-            "operates the service has to make room."
+            "Wait for `Retry-After` seconds, then repeat the call with the same Idempotency-Key. "
+            "Reservations continue meanwhile, and jobs can be cancelled. The operator of the "
+            "service has to free space."
         ),
     ),
     ProblemType(
@@ -90,10 +87,10 @@ LIMITS_AND_FAILURES = (
         "unavailable",
         503,
         "Temporarily unavailable",
-        "The service cannot reach what it needs. The call is either wholly done or not at all.",
+        "The service cannot reach a dependency. The call was executed completely or not at all.",
         (
-            "Wait as long as `Retry-After` says, then repeat the call: a GET or PUT as it is, a "
-            "POST with the same Idempotency-Key."
+            "Wait for `Retry-After` seconds, then repeat the call: a GET or PUT unchanged, a POST "
+            "with the same Idempotency-Key."
         ),
     ),
     ProblemType(
@@ -102,12 +99,12 @@ LIMITS_AND_FAILURES = (
         503,
         "Too many transfers",
         (
-            "As many imports and exports are under way, of this brand or of all, as one process "
-            "takes at once, so that other calls are not kept waiting. Nothing was changed."
+            "This brand, or all brands together, have the maximum number of concurrent imports and "
+            "exports for a process; other calls must not wait for them. Nothing was changed."
         ),
         (
-            "Wait as long as `Retry-After` says, then repeat the call, an import with the same "
-            "Idempotency-Key. One transfer of a long list takes less than many of short ones."
+            "Wait for `Retry-After` seconds, then repeat the call (an import with the same "
+            "Idempotency-Key). One long list needs fewer transfers than many short ones."
         ),
     ),
     ProblemType(
@@ -115,10 +112,10 @@ LIMITS_AND_FAILURES = (
         "internal-error",
         500,
         "Internal error",
-        "The service failed in a way that it did not foresee.",
+        "An unexpected error occurred in the service.",
         (
-            "Repeat the call as you would after `unavailable`. If it happens again, report the "
-            "`request_id`: the log has the rest."
+            "Repeat the call as after `unavailable`. If the error recurs, report the `request_id`: "
+            "the service's log has the details."
         ),
     ),
 )

@@ -52,14 +52,18 @@ class CodePath(CampaignPath):
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
 
 
-class ReservationPath(CampaignPath):
-    """A user's reservation in a campaign."""
+class UserPath(Input):
+    """A user."""
 
     user = Name(
         required=True,
         longest=names.MAX_USER,
-        metadata={"example": "user1", "description": "The caller's own id of a user."},
+        metadata={"example": "user1", "description": "The user's id in the caller's system."},
     )
+
+
+class ReservationPath(UserPath, CampaignPath):
+    """A user's reservation in a campaign."""
 
 
 class JobPath(CampaignPath):
@@ -70,20 +74,14 @@ class JobPath(CampaignPath):
         validate=validate.Regexp(rf"^{JOB_ID}\Z", error="Not the id of a job."),
         metadata={
             "example": "019a2f3be4d4c0ffee0123456789abcd",
-            "description": "The id of a job.",
+            "description": "Id of a job.",
             "pattern": f"^{JOB_ID}$",
         },
     )
 
 
-class FetchPath(BrandPath):
+class FetchPath(UserPath, BrandPath):
     """A user of a brand."""
-
-    user = Name(
-        required=True,
-        longest=names.MAX_USER,
-        metadata={"example": "user1", "description": "The caller's own id of a user."},
-    )
 
 
 class FetchQuery(Input):
@@ -101,12 +99,12 @@ class PageQuery(Input):
     limit = DecimalText(
         load_default=DEFAULT_LIMIT,
         validate=validate.Range(1, MAX_LIMIT),
-        metadata={"description": "Most items on the page."},
+        metadata={"description": "Maximum number of items on the page."},
     )
     cursor = fields.String(
         load_default=_nothing,
         validate=validate.Length(1, MAX_CURSOR),
-        metadata={"description": "`next_cursor` of the page before."},
+        metadata={"description": "`next_cursor` of the previous page."},
     )
 
 
@@ -128,7 +126,7 @@ class ImportQuery(Input):
         truthy={"true"},
         falsy={"false"},
         load_default=False,
-        metadata={"description": "Whether to check the list and store nothing."},
+        metadata={"description": "Validate the list, and store nothing."},
     )
 
 
@@ -147,8 +145,8 @@ class IdempotencyHeader(Input):
             error=f"Not 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII.",
         ),
         metadata={
-            "description": "A key of yours for this request. The same key and body within 24 "
-            "hours get the first answer again; another body is a conflict.",
+            "description": "A unique key that you choose for this request. The same key and body "
+            "get the first answer again within 24 hours; a different body is a conflict.",
             "minLength": 1,
             "maxLength": MAX_IDEMPOTENCY_KEY,
             "pattern": rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}$",
@@ -163,7 +161,7 @@ class CreateCodes(Input):
         required=True,
         strict=True,
         validate=validate.Range(1, MAX_PER_CALL),
-        metadata={"example": 10, "description": "How many codes to create."},
+        metadata={"example": 10, "description": "Number of codes to create."},
     )
 
 
@@ -182,7 +180,7 @@ class CreateJob(Input):
         required=True,
         strict=True,
         validate=validate.Range(1, MAX_GENERATED),
-        metadata={"example": 100_000, "description": "How many codes to create."},
+        metadata={"example": 100_000, "description": "Number of codes to create."},
     )
 
 
@@ -192,5 +190,5 @@ class CreateDiscount(CreateCodes):
     brand = Name(required=True, metadata={"example": "brand1", "description": "Name of a brand."})
     campaign = Name(
         load_default=names.DEFAULT_CAMPAIGN,
-        metadata={"description": "Name of a campaign; `default` is made if it is not there."},
+        metadata={"description": "Name of a campaign; `default` is created if necessary."},
     )

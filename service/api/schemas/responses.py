@@ -39,8 +39,8 @@ class Reservation(DiscountCode):
     brand = Name(required=True, metadata={"example": "brand1"})
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
     user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
-    reserved_at = _moment("When it was reserved")
-    expires_at = _moment("When it expires, if it does", null=True)
+    reserved_at = _moment("When the code was reserved")
+    expires_at = _moment("When the code expires, if it does", null=True)
 
 
 class CodeObject(Schema):
@@ -48,16 +48,16 @@ class CodeObject(Schema):
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
     state = _state(State.AVAILABLE)
-    created_at = _moment("When it was created")
-    reserved_at = _moment("When it was reserved, if it was", null=True)
-    expires_at = _moment("When it expires, if it does", null=True)
+    created_at = _moment("When the code was created")
+    reserved_at = _moment("When the code was reserved, if it was", null=True)
+    expires_at = _moment("When the code expires, if it does", null=True)
 
 
 class BrandObject(Schema):
     """A brand."""
 
     brand = Name(required=True, metadata={"example": "brand1"})
-    created_at = _moment("When its first codes were created")
+    created_at = _moment("When the first codes were created")
 
 
 class CampaignObject(BrandObject):
@@ -100,7 +100,10 @@ class PageObject(Schema):
     next_cursor = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "Asks for the next page; null on the last.", "example": None},
+        metadata={
+            "description": "Cursor of the next page; null on the last page.",
+            "example": None,
+        },
     )
 
 
@@ -116,7 +119,7 @@ class JobObject(Schema):
     id = fields.String(
         required=True,
         metadata={
-            "description": "Tells it from every other.",
+            "description": "Unique id of the job.",
             "example": "019a2f3be4d4c0ffee0123456789abcd",
         },
     )
@@ -132,16 +135,17 @@ class JobObject(Schema):
     detail = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": "Why it failed, or what stays of it.", "example": None},
+        metadata={"description": "Why the job failed, or what has been kept.", "example": None},
     )
     brand = Name(required=True, metadata={"example": "brand1"})
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
     requested_by = fields.String(
-        required=True, metadata={"description": "The `sub` of who asked.", "example": "me"}
+        required=True,
+        metadata={"description": "The `sub` of the caller that created the job.", "example": "me"},
     )
-    created_at = _moment("When it was asked for")
-    started_at = _moment("When a worker began, if one has", null=True)
-    finished_at = _moment("When it ended, if it has", null=True)
+    created_at = _moment("When the job was created")
+    started_at = _moment("When a worker started the job, if it has started", null=True)
+    finished_at = _moment("When the job ended, if it has ended", null=True)
 
 
 class RefusalObject(Schema):
@@ -149,14 +153,14 @@ class RefusalObject(Schema):
 
     line = fields.Integer(
         required=True,
-        metadata={"description": "Its number; the first is 1.", "example": 17},
+        metadata={"description": "Line number, starting at 1.", "example": 17},
     )
     reason = fields.Enum(
         Reason, by_value=True, required=True, metadata={"example": Reason.IN_BRAND.value}
     )
     detail = fields.String(
         required=True,
-        metadata={"description": "The reason in a sentence.", "example": Reason.IN_BRAND.text},
+        metadata={"description": "The reason as a sentence.", "example": Reason.IN_BRAND.text},
     )
 
 
@@ -189,7 +193,10 @@ class InputErrorObject(Schema):
 
     pointer = fields.String(
         required=True,
-        metadata={"description": "Where: a JSON pointer (RFC 6901).", "example": "/brand"},
+        metadata={
+            "description": "JSON pointer (RFC 6901) of the invalid value.",
+            "example": "/brand",
+        },
     )
     detail = fields.String(required=True, metadata={"description": "What is wrong."})
 
@@ -200,7 +207,10 @@ class ProblemObject(Schema):
     type = fields.String(
         required=True,
         validate=validate.OneOf([problem.uri for problem in PROBLEM_TYPES]),
-        metadata={"description": "The page that explains it.", "format": "uri-reference"},
+        metadata={
+            "description": "URL of the page that explains the problem.",
+            "format": "uri-reference",
+        },
     )
     title = fields.String(required=True)
     status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
@@ -209,5 +219,5 @@ class ProblemObject(Schema):
     request_id = fields.String(required=True)
     errors = fields.List(
         fields.Nested(InputErrorObject),
-        metadata={"description": "For bad input: each fault."},
+        metadata={"description": "The errors in the input, for `invalid-request`."},
     )

@@ -30,7 +30,7 @@ class BrandViews:
         answers={200: Answer("A page of brands.", responses.BrandPage, headers=("Link",))},
     )
     def list_brands(self, limit: int, cursor: str | None) -> Reply:
-        """Those that the token names and that exist, in the order of their names."""
+        """Lists the existing brands that the token grants, ordered by name."""
         page = self._store.brands(
             current_caller().brands, self._cursors.decode("brands", cursor), limit
         )
@@ -46,7 +46,7 @@ class BrandViews:
         refusals=(BrandNotFound,),
     )
     def show_brand(self, brand: str) -> Reply:
-        """With how many codes it has in each state, over all its campaigns."""
+        """Includes the number of codes in each state, over all campaigns of the brand."""
         found, counts = self._store.brand(brand)
         return Reply(with_counts(brand_object(found), counts))
 
@@ -61,7 +61,7 @@ class BrandViews:
         refusals=(BrandNotFound,),
     )
     def list_campaigns(self, brand: str, limit: int, cursor: str | None) -> Reply:
-        """In the order of their names."""
+        """Lists the campaigns of a brand, ordered by name."""
         listing = f"campaigns/{brand}"
         page = self._store.campaigns(brand, self._cursors.decode(listing, cursor), limit)
         return reply_page(self._cursors, listing, page, _key, campaign_object)
@@ -76,7 +76,7 @@ class BrandViews:
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def show_campaign(self, brand: str, campaign: str) -> Reply:
-        """With how many codes it has in each state."""
+        """Includes the number of codes in each state."""
         found, counts = self._store.campaign(brand, campaign)
         return Reply(with_counts(campaign_object(found), counts))
 

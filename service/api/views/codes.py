@@ -28,7 +28,14 @@ from service.observability.request_log import current_record
 from service.usecases.codes import MAX_PER_CALL, create_codes
 from service.usecases.ports.store import Store, UnknownPosition
 
-GONE = InputError("/cursor", "What it names is not there any more.")
+CREATE_REFUSALS = (
+    BrandNotFound,
+    CampaignNotFound,
+    Conflict,
+    CodeSpaceExhausted,
+    InsufficientStorage,
+)
+GONE = InputError("/cursor", "The item that the cursor refers to no longer exists.")
 CODES_ANSWER = Answer(
     f"The new codes. Each has {LENGTH} characters of `{ALPHABET}`.",
     {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_PER_CALL},
@@ -74,15 +81,12 @@ class CodeViews:
         header=requests.IdempotencyHeader,
         body=requests.CreateCodes,
         answers={201: CODES_ANSWER},
-        refusals=(
-            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
-            InsufficientStorage,
-        ),
+        refusals=CREATE_REFUSALS,
     )
     def create_campaign_codes(
         self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
     ) -> Reply:
-        """All the codes are created, or none."""
+        """Creates all codes or none."""
         count = number_to_create
         return create(
             self._store, self._metrics, brand, campaign, count, key=idempotency_key, status=201
@@ -101,7 +105,7 @@ class CodeViews:
     def list_codes(
         self, brand: str, campaign: str, state: State | None, limit: int, cursor: str | None
     ) -> Reply:
-        """In an order that does not change. The list shows secrets that nobody holds yet."""
+        """Lists the codes in a stable order, including secret codes that no user has yet."""
         listing = f"codes/{brand}/{campaign}/{state}"
         after = self._cursors.decode(listing, cursor)
         try:
@@ -120,9 +124,9 @@ class CodeViews:
         refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
     )
     def show_code(self, brand: str, campaign: str, code: str) -> Reply:
-        """Its state, and since when.
+        """Returns the state of a code, and since when.
 
-        Who asks for many codes that there are not is refused for a while.
+        A caller that looks up many unknown codes is rejected for a while.
         """
         self._misses.require(current_caller(), brand)
         try:

@@ -3,17 +3,10 @@
 from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
-from service.api.views.codes import CODES_ANSWER, create
+from service.api.views.codes import CODES_ANSWER, CREATE_REFUSALS, create
 from service.api.views.reservations import reserve
 from service.auth.caller import Scope
-from service.domain.errors import (
-    BrandNotFound,
-    CampaignNotFound,
-    CodeSpaceExhausted,
-    Conflict,
-    InsufficientStorage,
-    NoCodesLeft,
-)
+from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft
 from service.observability.metrics.instruments import Metrics
 from service.usecases.ports.store import Store
 
@@ -34,15 +27,12 @@ class DiscountViews:
         header=requests.IdempotencyHeader,
         body=requests.CreateDiscount,
         answers={200: CODES_ANSWER},
-        refusals=(
-            *(BrandNotFound, CampaignNotFound, Conflict, CodeSpaceExhausted),
-            InsufficientStorage,
-        ),
+        refusals=CREATE_REFUSALS,
     )
     def post_v1_discount_create(
         self, brand: str, campaign: str, number_to_create: int, idempotency_key: str | None
     ) -> Reply:
-        """All the codes are created, or none. A brand comes into being with its first codes."""
+        """Creates all codes or none. The first codes of a brand also create the brand."""
         count = number_to_create
         return create(
             self._store, self._metrics, brand, campaign, count, key=idempotency_key, status=200
@@ -61,10 +51,10 @@ class DiscountViews:
         fast_path=True,
     )
     def get_v1_discount_fetch__brand___user_(self, brand: str, user: str, campaign: str) -> Reply:
-        """The code that was reserved for the user before, else one that is reserved now.
+        """Returns the user's code, and reserves one if the user has none.
 
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
-        does the same under a fitting verb.
+        does the same with a method that fits.
         """
         reservation, _ = reserve(self._store, self._metrics, brand, campaign, user)
         return Reply({"discount_code": reservation.code})

@@ -41,7 +41,7 @@ class ExportViews:
         query=requests.ExportQuery,
         answers={
             200: Answer(
-                "The codes, as they were at one moment.",
+                "A snapshot of the codes.",
                 responses.CodeObject,
                 lists=tuple(ListType),
                 columns=CODE_COLUMNS,
@@ -54,12 +54,11 @@ class ExportViews:
         head=False,
     )
     def export_codes(self, brand: str, campaign: str, state: State | None) -> Response:
-        """As CSV with a header, or NDJSON, whichever `Accept` prefers.
+        """Streams all codes as CSV with a header or as NDJSON, whichever `Accept` prefers.
 
-        The answer is sent while it is read. One that cannot be finished ends with a reset of the
-        connection, and without the last chunk of its chunked transfer coding: the client was too
-        slow, the database failed, or the service was stopped.
-        It shows secrets that nobody holds yet.
+        The export contains secret codes that no user has yet. If the export cannot be completed,
+        because the client is too slow, the database fails or the service is stopped, the connection
+        is reset without the last chunk of the chunked transfer coding.
         """
         list_type = accepted()
         with ExitStack() as stack:

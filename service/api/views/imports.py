@@ -83,16 +83,17 @@ class ImportViews:
         dry_run: bool,
         idempotency_key: str | None,
     ) -> Reply:
-        """A list of codes, as CSV or NDJSON. The column, or the member, is `code`.
+        """Imports a list of codes, as CSV or NDJSON. The column, or the member, is `code`.
 
-        CSV needs no header if it has one column; fields are separated by commas, and `voucher`,
-        `coupon code` and the like are headers, too. Other columns and members are ignored. A worker
-        checks each row. If all are good, all become codes of the campaign; if one is refused, none
-        does, and the report of the job says which lines were refused, and why. No code of the list
-        can be reserved before all have been found good. With `dry_run`, nothing is stored.
+        CSV with a single column needs no header; fields are separated by commas, and `voucher`,
+        `coupon code` and the like are accepted as headers, too. Other columns and members are
+        ignored. A worker validates each row. If all rows are valid, all become codes of the
+        campaign; if one is rejected, none does, and the report of the job lists the rejected lines
+        with reasons. No code of the list can be reserved before all have been validated. With
+        `dry_run`, nothing is stored.
 
-        The job belongs to the brand and its campaign. Where `default` is not there yet, both are
-        made with the job, and stay without codes if none is stored.
+        The job belongs to a brand and a campaign. An import for the campaign `default` of a new
+        brand creates both, and they remain without codes if none is stored.
         """
         self.misses.require(current_caller(), brand)
         form = sent_form(self.max_bytes)
@@ -114,12 +115,12 @@ class ImportViews:
     @operation(
         "GET",
         f"{PATH}/{{job}}/report",
-        summary="Show which lines an import has refused",
+        summary="Show the lines that an import has rejected",
         scope=Scope.CREATE,
         parameters=requests.JobPath,
         answers={
             200: Answer(
-                "The lines, in their order, and why each was refused.",
+                "The rejected lines in order, with reasons.",
                 responses.RefusalObject,
                 lists=tuple(ListType),
                 columns=REPORT_COLUMNS,
@@ -132,9 +133,9 @@ class ImportViews:
         head=False,
     )
     def show_report(self, brand: str, campaign: str, job: str) -> Response:
-        """As CSV with a header, or NDJSON, whichever `Accept` prefers. It names no code.
+        """Streams CSV with a header or NDJSON, whichever `Accept` prefers, without any code.
 
-        Of a job that is open, it has what was found so far.
+        While the job is open, the report contains the lines found so far.
         """
         list_type = accepted()
         caller = current_caller()

@@ -27,7 +27,7 @@ from service.usecases.ports.jobs import Jobs
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
 ACCEPTED = Answer(
-    "The job is kept, and done soon. `Location` is where to watch it.",
+    "The job is accepted, and runs soon. `Location` is its URL.",
     responses.JobObject,
     headers=("Location", REPLAYED),
 )
@@ -82,9 +82,10 @@ class JobViews:
     def create_job(
         self, brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
     ) -> Reply:
-        """A worker makes the codes in the background; those that are made can be reserved at once.
+        """A worker creates the codes in the background.
 
-        It goes on where it stood whatever happens to the worker.
+        Codes can be reserved as soon as they are stored. If the worker dies, another one continues
+        the job.
         """
         job, new = generate_codes(
             self._jobs,
@@ -107,7 +108,7 @@ class JobViews:
         refusals=(BrandNotFound, CampaignNotFound),
     )
     def list_jobs(self, brand: str, campaign: str, limit: int, cursor: str | None) -> Reply:
-        """The newest first."""
+        """Lists the jobs of a campaign, newest first."""
         listing = f"jobs/{brand}/{campaign}"
         page = self._jobs.page(brand, campaign, self._cursors.decode(listing, cursor), limit)
         return reply_page(
@@ -128,7 +129,7 @@ class JobViews:
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound),
     )
     def show_job(self, brand: str, campaign: str, job: str) -> Reply:
-        """How far it is. What it counts as done is there, and stays."""
+        """Returns the progress of a job. Codes that it counts as done are stored for good."""
         return Reply(job_object(brand, campaign, self._jobs.find(brand, campaign, job)))
 
     @operation(
@@ -137,9 +138,11 @@ class JobViews:
         summary="Cancel a job",
         scope=Scope.CREATE,
         parameters=requests.JobPath,
-        answers={200: Answer("The job, cancelled; `detail` says what stays.", responses.JobObject)},
+        answers={
+            200: Answer("The cancelled job; `detail` says what has been kept.", responses.JobObject)
+        },
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound, Conflict),
     )
     def delete_job(self, brand: str, campaign: str, job: str) -> Reply:
-        """Nothing more is done from now on. A job that has ended otherwise is a conflict."""
+        """Stops a job. A job that has ended in another way is a conflict."""
         return Reply(job_object(brand, campaign, cancel_job(self._jobs, brand, campaign, job)))

@@ -48,14 +48,14 @@ class ReservationViews:
         scope=Scope.RESERVE,
         parameters=requests.ReservationPath,
         answers={
-            201: Answer("Reserved now.", responses.Reservation),
-            200: Answer("Reserved before; nothing was changed.", responses.Reservation),
+            201: Answer("A new reservation.", responses.Reservation),
+            200: Answer("An existing reservation; nothing was changed.", responses.Reservation),
         },
         refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
         fast_path=True,
     )
     def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
-        """The same user gets the same code for ever, so this may be repeated at will."""
+        """Reserves a code for the user, who gets the same code whenever the call is repeated."""
         reservation, new = reserve(self._store, self._metrics, brand, campaign, user)
         return Reply(reservation_object(brand, campaign, user, reservation), 201 if new else 200)
 
@@ -70,6 +70,6 @@ class ReservationViews:
         fast_path=True,
     )
     def show_reservation(self, brand: str, campaign: str, user: str) -> Reply:
-        """What the user holds. Nothing is reserved."""
+        """Returns the user's reservation, and reserves nothing."""
         reservation = reservations.show_reservation(self._store, brand, campaign, user)
         return Reply(reservation_object(brand, campaign, user, reservation))

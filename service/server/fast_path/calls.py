@@ -1,7 +1,7 @@
 """Fast-path calls: the event loop answers them itself, where nothing makes it wait for long.
 
 Handing a request to a thread, and its connection back, costs more than answering it: system
-calls, and threads that fight for the interpreter. `docs/adr/0011-tasks-in-the-loop.md` has figures.
+calls, and threads that fight for the interpreter. ADR 11 has figures.
 """
 
 import time

@@ -3,7 +3,7 @@
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
 operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. All other
 calls (with a query, or with names that are invalid or not ASCII) go to Flask, untouched.
-`docs/adr/0009-fast-path-calls.md` has the gain.
+`docs/adr/0009-fast-path-before-flask.md` has the gain.
 """
 
 import re

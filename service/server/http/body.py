@@ -209,9 +209,9 @@ class ChunkedBody:
 
 def malformed() -> ServiceError:
     """Return the refusal of a body that is malformed."""
-    return InvalidRequest([InputError("", "The body's chunks are malformed.")])
+    return InvalidRequest([InputError("", "The chunks of the body are malformed.")])
 
 
 def ends_too_soon() -> ServiceError:
     """Return the refusal of a body of which the client has sent a part."""
-    return InvalidRequest([InputError("", "The body ends too soon.")])
+    return InvalidRequest([InputError("", "The body is incomplete.")])

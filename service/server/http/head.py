@@ -144,12 +144,12 @@ def _check_target(request: HttpRequest) -> None:
 def _check_fields(request: HttpRequest) -> None:
     names = [name for name, _ in request.headers]
     if any(names.count(name) > 1 for name in _ONCE):
-        raise InvalidRequest(detail="A header field of one value stands there more than once.")
+        raise InvalidRequest(detail="A single-value header field occurs more than once.")
     codings = [value.strip().lower() for name, value in request.headers if name == _CODING]
     if codings not in ([], ["chunked"]):
-        raise InvalidRequest(detail="Of transfer codings, only chunked is understood.")
+        raise InvalidRequest(detail="The only supported transfer coding is chunked.")
     hosts = [value for name, value in request.headers if name == "HOST"]
     if request.version >= HTTP_1_1 and not hosts:
-        raise InvalidRequest(detail="The request has no Host.")
+        raise InvalidRequest(detail="The request has no Host header field.")
     if hosts and not _HOST.fullmatch(hosts[0]):
-        raise InvalidRequest(detail="The Host is malformed.")
+        raise InvalidRequest(detail="The Host header field is malformed.")

@@ -23,10 +23,14 @@ LATELY_MS = 24 * 60 * 60 * 1000
 """A campaign that was neither asked nor has moved for so long comes behind all that were."""
 MOVING_MS = 15 * 60 * 1000
 """For so long a campaign that has moved is taken to go on with it."""
-MOST_MOVING = 20_000
-"""Campaigns whose speed is known, those that have moved last."""
+MOST_MOVING = 5_000
+"""Campaigns whose speed is known, those that have moved last.
+
+One that is emptied fast moves every second or so, and is among them.
+"""
 SHARE = 4
-"""One place in so many is for the fastest, and one for those that have become empty."""
+"""One place in so many is for each: those that became empty last, those that were shown until they
+did, and the fastest."""
 MEMORY_S = 300.0
 """For about how long a speed is remembered."""
 
@@ -131,13 +135,12 @@ class PoolLevels:
 
     def _choose(self, by_kind: Mapping[str, Sequence[_Row]]) -> Sequence[_Row]:
         """Take as many as are to be shown, each once."""
-        share = self._most // SHARE
-        # What was shown with codes has a place even where there are few.
-        seen = [row for row in by_kind["empty"] if row.pool in self._seen]
+        share = max(1, self._most // SHARE)
+        empty = by_kind["empty"]
         order = chain(
-            self._fastest(by_kind["moving"], max(1, share)),
-            seen[: max(1, share)],
-            by_kind["empty"][: max(0, share - len(seen))],
+            empty[:share],
+            [row for row in empty if row.pool in self._seen][:share],
+            self._fastest(by_kind["moving"], share),
             *(by_kind[kind] for kind in ("near", "empty", "idle", "finished")),
         )
         chosen: dict[Pool, _Row] = {}

@@ -93,7 +93,7 @@ code = Table(
 )
 """On SQLite its rows lie in the order in which they were made, and indexes end in `rowid`: a
 thousand new codes then go to random pages of one index only, see
-docs/adr/0014-codes-lie-in-the-order-they-were-made.md."""
+docs/adr/0014-store-codes-in-insertion-order.md."""
 
 Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ONLY)
 

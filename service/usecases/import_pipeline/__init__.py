@@ -6,5 +6,5 @@
    jumped about in. Good codes are staged.
 3. *store*: if no row was refused, the staged codes become the brand's.
 
-docs/adr/0008-imports-are-checked-first.md says why, and what "all or nothing" rests on.
+docs/adr/0008-validate-imports-before-storing.md says why, and what "all or nothing" rests on.
 """

@@ -1,7 +1,7 @@
 """The last phase: the codes of an import whose every row is good become the brand's.
 
 Where one writes at a time that is done in chunks, of which nothing can refuse one; where many do,
-in one transaction, which has the last word. docs/adr/0008-imports-are-checked-first.md says why.
+in one transaction, which has the last word. ADR 8 explains why.
 """
 
 from collections.abc import Sequence

@@ -287,11 +287,19 @@ def test_dry_run_is_true_or_false(send, refused):
     [
         ("code\nAB12\n".encode("utf-16"), "UTF-16"),
         ("code\nAB12\n".encode("utf-16-be"), "UTF-16"),
+        ("code\nAB12\n".encode("utf-32"), "UTF-32"),
+        (b"PK\x03\x04\x14\x00\x06\x00" + b"x" * 99, "Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "Excel"),
+        (b"\x1f\x8b\x08\x00" + b"x" * 99, "gzip"),
+        (b"%PDF-1.7\n1 0 obj\n", "PDF"),
         (b"code\rAB12\rCD34\r", "CR"),
         (b"code\r" + b"AB12\r" * 20_000, "CR"),
         (b'{"code":"AB12"}\r{"code":"CD34"}', "CR"),
     ],
-    ids=["UTF-16", "UTF-16 without a mark", "CR", "long, CR", "NDJSON, CR"],
+    ids=[
+        *("UTF-16", "UTF-16 without a mark", "UTF-32", "a workbook", "an old workbook", "gzip"),
+        *("PDF", "CR", "long, CR", "NDJSON, CR"),
+    ],
 )
 def test_a_list_in_another_encoding_is_refused_with_its_name(send, refused, content, encoding):
     problem = refused(send(content), 400, "invalid-request", "")

@@ -349,6 +349,12 @@ def sleep_long(database):
         connection.execute(text("SELECT pg_sleep(60)"))
 
 
+def test_no_statement_is_compiled_because_plans_are_switched_off(database):
+    """PostgreSQL adds 10^10 to the cost of a plan that is switched off, and compiles what costs."""
+    with database.read() as connection:
+        assert "off" == connection.execute(text("SHOW jit")).scalar()
+
+
 def test_settings_of_the_url_stay(engine):
     url = "postgresql://me@a,b/db?sslmode=verify-full&application_name=mine&options=-c%20x.y%3D1"
     parameters = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))

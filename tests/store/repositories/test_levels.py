@@ -143,6 +143,24 @@ def test_one_that_is_shown_stays_when_it_becomes_empty_however_few_are_shown(sto
 
 
 @on_sqlite
+def test_one_that_has_just_become_empty_is_shown_though_another_stays(stock, look):
+    """It may have had too many codes to be shown, and have lost them between two looks."""
+    stock({f"few{number}": (2, 1, NOW) for number in range(50)} | {"first": (1, 1, NOW)})
+    names = look(5)
+    assert "first" in names()
+    stock({"first": (0, 2, NOW)})
+    assert "first" in names()
+    stock({"second": (0, 500, NOW + MINUTE)})
+    assert {"first", "second"} < set(names(NOW + MINUTE))
+
+
+@on_sqlite
+def test_one_place_is_for_what_has_become_empty_last(stock, look):
+    stock({"low": (1, 1, NOW), "before": (0, 1, NOW - MINUTE), "now": (0, 1, NOW)})
+    assert ["now"] == look(1)()
+
+
+@on_sqlite
 def test_the_next_to_be_empty_is_shown_however_many_codes_it_has_left(stock, look):
     """The fewest codes are not the first to be gone."""
     few = {f"few{number}": (3, number, NOW) for number in range(50)}

@@ -147,6 +147,13 @@ def test_rows_of_commas_alone_are_blank():
         (b'{\n  "code": "AB12"\n}\n', Reason.SEVERAL_LINES),
         (b'{"code":\n"AB12"\n}\n', Reason.SEVERAL_LINES),
         (b'{"code": "AB12",\r\n "note": 1}\r\n', Reason.SEVERAL_LINES),
+        (b'{"note": {"by": "me"},\n "code": "AB12"}\n', Reason.SEVERAL_LINES),
+        (b'{"code":"AB12"},\n{"code":"CD34"}\n', Reason.SEPARATED_OBJECTS),
+        (b'{"code":"AB12"};\r\n{"code":"CD34"};\r\n', Reason.SEPARATED_OBJECTS),
+        (b"code\nAB12\n", Reason.NO_OBJECTS),
+        (b"AB12\nCD34\n", Reason.NO_OBJECTS),
+        (b'"AB12"\n"CD34"\n', Reason.NO_OBJECTS),
+        (b'\x1e{"code":"AB12"}\n', Reason.NO_OBJECTS),
     ],
 )
 def test_json_that_is_not_a_line_for_each_code_is_named(content, reason):
@@ -157,6 +164,22 @@ def test_json_that_is_not_a_line_for_each_code_is_named(content, reason):
 def test_ndjson_may_begin_with_a_byte_order_mark_and_blank_lines():
     content = b'\xef\xbb\xbf\r\n\n{"code":"AB12"}\n\n'
     assert ([("AB12", 3)], []) == read_ndjson(content)
+
+
+@pytest.mark.parametrize("header", ["code", "voucher", "Coupon-Code", "promo"])
+@pytest.mark.parametrize("rest", ["", ",note"])
+def test_a_header_that_comes_again_is_no_code(header, rest):
+    """As where files are put one behind the other."""
+    lines = [f"{header}{rest}", *(f"{code}{rest}" for code in ("AB12", header, "CD34"))]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    expected = [("AB12", 2), ("CD34", 4)], [Refusal(3, Reason.HEADER_AGAIN)]
+    assert expected == read_csv(content)
+    assert expected == read_csv(content[:15], content[15:])
+
+
+def test_a_word_that_heads_nothing_is_a_code():
+    assert ([("voucher", 2)], []) == read_csv(b"code\nvoucher\n")
+    assert ([("AB12", 1), ("voucher", 2)], []) == read_csv(b"AB12\nvoucher\n")
 
 
 def test_lines_are_counted_within_quoted_fields_too():

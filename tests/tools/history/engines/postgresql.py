@@ -42,7 +42,8 @@ class PostgreSQL:
         made = get_server(folder, cleanup_mode=None, start=False)
         made.ensure_pgdata_inited()
         self.user = made.system_user  # PostgreSQL does not run as root
-        self._command = [str(made.bin_path / "postgres"), "-D", str(folder)]
+        self.binaries: Path = made.bin_path
+        self._command = [str(self.binaries / "postgres"), "-D", str(folder)]
         self._log = log
         self.address = ("127.0.0.1", free_port())
         self.process: subprocess.Popen[bytes] | None = None

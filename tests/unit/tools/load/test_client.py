@@ -17,6 +17,7 @@ class Answers(BaseHTTPRequestHandler):
     """Answers a few requests well, all later ones with a refusal."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment, or each answer waits for a delayed ACK
     good = 100
 
     def do_GET(self):
@@ -38,7 +39,7 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture
 def port() -> Iterator[int]:
     server = Server(("127.0.0.1", 0), type("Fresh", (Answers,), {}))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server.server_port
     server.shutdown()

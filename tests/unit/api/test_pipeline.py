@@ -1,0 +1,91 @@
+"""What every call passes, whichever way it comes: in this order, and nothing is read before."""
+
+import contextvars
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.api.http_errors import NotFound
+from service.api.pipeline import perform
+from service.auth.caller import Caller, Scope
+from service.call import deadlines
+from service.call.body_state import CALLER
+from service.domain.errors import (
+    BrandNotFound,
+    Forbidden,
+    InvalidRequest,
+    Unauthenticated,
+    Unavailable,
+)
+from service.observability.request_log import Pseudonyms, RequestRecord, use_record
+
+ALLOWED = Caller("issuer", "billing", frozenset({Scope.READ}), frozenset({"acme"}))
+STRANGER = Caller("issuer", "billing", frozenset(), frozenset())
+LATE = time.monotonic() - 2 * deadlines.ANSWER_WITHIN_S
+OPERATION: Any = SimpleNamespace(path="/v1/{brand}", scope=Scope.READ, view=lambda brand: brand)
+
+
+class Call:
+    """A call of an operation, and what is found out on its way."""
+
+    def __init__(self, path="/v1/acme", **environ):
+        self.environ: dict[str, Any] = {"PATH_INFO": path, "RAW_URI": path, **environ}
+        self.record = RequestRecord({}, Pseudonyms(lambda: b""))
+        self.steps: list[str] = []
+
+    def perform(self, caller=ALLOWED, arrived=None, brand="acme"):
+        def authenticate(_):
+            self.steps.append("authenticate")
+            if caller is None:
+                raise Unauthenticated
+            return caller
+
+        def read():
+            self.steps.append("read")
+            return {"brand": brand}
+
+        def run():
+            use_record(self.record)
+            deadlines.begin(arrived or time.monotonic())
+            return perform(OPERATION, self.environ, authenticate, brand, read)
+
+        return contextvars.copy_context().run(run)
+
+
+def test_a_call_is_recorded_and_its_view_called_with_what_was_read():
+    call = Call()
+    assert "acme" == call.perform()
+    assert ["authenticate", "read"] == call.steps
+    assert ("/v1/{brand}", "acme") == (call.record.route, call.record.brand)
+
+
+def test_a_caller_is_authenticated_once():
+    """A call comes again when its body has arrived, and counts once against its rate limit."""
+    call = Call()
+    call.perform()
+    call.perform(caller=None)
+    assert ["authenticate", "read", "read"] == call.steps
+    assert ALLOWED is call.environ[CALLER]
+
+
+@pytest.mark.parametrize(
+    ("call", "options", "refusal", "steps"),
+    [
+        (Call(), {"arrived": LATE, "caller": None}, Unavailable, []),
+        (Call("/v1/\xff"), {"caller": None}, InvalidRequest, []),
+        (Call(QUERY_STRING="a=%f"), {"caller": None}, InvalidRequest, []),
+        (Call(), {"caller": None}, Unauthenticated, ["authenticate"]),
+        (Call(RAW_URI="/v1%2Facme"), {"caller": STRANGER}, Forbidden, ["authenticate"]),
+        (Call(RAW_URI="/v1%2Facme"), {"brand": "other"}, BrandNotFound, ["authenticate"]),
+        (Call(RAW_URI="/v1%2Facme"), {}, NotFound, ["authenticate"]),
+        (Call("//v1/acme"), {}, NotFound, ["authenticate"]),
+    ],
+)
+def test_what_is_wrong_first_is_told(call, options, refusal, steps):
+    with pytest.raises(refusal):
+        call.perform(**options)
+    assert steps == call.steps
+    assert "/v1/{brand}" == call.record.route, "also of a call that is refused"
+    assert call.record.brand is None

@@ -1,0 +1,29 @@
+"""What a view needs around it: the record of a request, and who makes it; no application."""
+
+import contextvars
+
+import pytest
+from flask import Flask
+
+from service.auth.caller import Caller
+from service.call.body_state import CALLER
+from service.observability.request_log import Pseudonyms, RequestRecord, use_record
+
+BILLING = Caller("issuer", "billing", frozenset(), frozenset({"acme"}))
+
+
+@pytest.fixture
+def call():
+    """Call a view as the pipeline does; return its reply, and the outcome that the log tells."""
+
+    def call(view, path="/", caller=BILLING, **arguments):
+        record = RequestRecord({}, Pseudonyms(lambda: b""))
+
+        def run():
+            use_record(record)
+            with Flask("views").test_request_context(path, environ_overrides={CALLER: caller}):
+                return view(**arguments)
+
+        return contextvars.copy_context().run(run), record.outcome
+
+    return call
