@@ -202,7 +202,7 @@ class TestProbes:
         assert (revision in answer.json["checks"]["tables"]) == (status == 503)
         assert ("Retry-After" in answer.headers) == (status == 503)
 
-    @on_sqlite  # tests/process/test_database_faults.py has PostgreSQL's
+    @on_sqlite  # tests/process/database/test_database_faults.py has PostgreSQL's
     def test_a_database_that_is_gone(self, client, store, tmp_path):
         store.close()
         (tmp_path / "discount.db").rename(tmp_path / "elsewhere")

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from service.observability.request_log import LOCKED_DOWN, SECURITY_HEADERS
-from tests.process.callers import create, metric
+from tests.process.server.callers import create, metric
 from tests.support import forked
 from tests.support.running import end, environment, running
 from tests.support.tokens import bearer

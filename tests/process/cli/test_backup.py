@@ -18,7 +18,7 @@ from service.cli import main
 from service.domain.codes import mint
 from service.store.sqlite.backup import backup
 from service.store.sqlite.snapshot import snapshot
-from tests.process.runbooks import follow
+from tests.process.cli.runbooks import follow
 from tests.support.creating import add_codes
 from tests.support.engines import on_sqlite
 from tests.support.forked import run

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.process.runbooks import follow
+from tests.process.cli.runbooks import follow
 from tests.support.running import running
 from tests.support.tokens import bearer
 from tests.support.waiting import wait_until

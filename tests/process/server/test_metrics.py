@@ -14,7 +14,7 @@ import requests
 
 from service import __version__
 from service.observability.metrics.counter_files import PREFIX
-from tests.process.callers import create, metric
+from tests.process.server.callers import create, metric
 from tests.support.running import running
 from tests.support.tokens import bearer
 from tests.support.waiting import get_when_up, wait_until

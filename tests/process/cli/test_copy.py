@@ -31,7 +31,7 @@ from service.store.maintenance.verify import verify
 from service.store.migrations.current import why_not_ready
 from service.store.sqlite.checksums import checksum
 from service.store.tables import metadata
-from tests.process.runbooks import blocks_of, follow
+from tests.process.cli.runbooks import blocks_of, follow
 from tests.support.forked import CONTEXT, Forked
 from tests.support.postgresql import fresh_database, migrated, url_of
 from tests.support.running import environment, running

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 import requests
 
-from tests.process.callers import create, metric
+from tests.process.server.callers import create, metric
 from tests.support.running import SERVE, START_WITHIN_S, running
 from tests.support.tokens import bearer
 from tests.support.waiting import listens, wait_until

@@ -26,7 +26,7 @@ from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import add_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
-from tests.process import chunk_worker
+from tests.process.worker import chunk_worker
 from tests.support.working import FakeClock, Strict, purge, watch, worker
 
 POOL = ("brand", "default")
