@@ -7,6 +7,7 @@ from flask import Flask
 from service.api.openapi.routes import serve_docs
 from service.api.operation import Views, operations_of
 from service.api.problems.handlers import handle_errors
+from service.api.request_logging import RequestLogging
 from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.codes import CodeViews
@@ -17,9 +18,8 @@ from service.api.views.jobs import JobViews
 from service.api.views.probes import probe_routes
 from service.api.views.problem_pages import problem_pages
 from service.api.views.reservations import ReservationViews
-from service.container import Services
+from service.container.services import Services
 from service.observability.probes import Probes
-from service.observability.request_log import RequestLogging
 from service.store.extension import DatabaseExtension
 
 _NAME = "discount"

@@ -3,7 +3,7 @@
 import sys
 
 from service.app import create_app
-from service.container import build
+from service.container.services import build
 from service.server.fast_path.entry import TaskSignals, install
 from service.settings import SettingsError, load_settings
 

@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.auth.caller import Caller
 from service.domain.errors import RateLimited
-from service.observability.request_log import current_record
+from service.observability.exchange import current_exchange
 from service.settings import RateLimit, Settings, SettingsError
 
 POLICY = "caller"
@@ -55,7 +55,7 @@ class RateLimits:
         window, since = divmod(int(time.time()), self._limit.seconds)
         until = self._limit.seconds - since  # rounded up: never 0, and never too early
         left = self._limit.calls - self._counts.add(_name(caller), window)
-        current_record().headers = (
+        current_exchange().rate_limit = (
             self._policy,
             ("RateLimit", f'"{POLICY}";r={max(0, left)};t={until}'),
         )

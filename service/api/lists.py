@@ -9,7 +9,7 @@ from flask import Response, request, stream_with_context
 from service.api.http_errors import NotAcceptable
 from service.api.transfers import Pace, cut_unless_whole, paced_out
 from service.formats.list_form import ListType
-from service.observability.request_log import current_record
+from service.observability.exchange import current_exchange
 
 
 def accepted() -> ListType:
@@ -81,5 +81,5 @@ def streamed(
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     response.call_on_close(close)
-    current_record().sent = 0
+    current_exchange().streams = True
     return response

@@ -10,9 +10,9 @@ from flask import request
 
 from service.api.cursors import Cursors
 from service.api.reply import Reply, encoded_path
-from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.domain.model import Page
+from service.usecases import deadlines
 
 Item = TypeVar("Item")
 

@@ -8,9 +8,9 @@ from urllib.parse import unquote_to_bytes
 from service.api.http_errors import NotFound
 from service.auth.authentication import authenticated
 from service.auth.bearer import Authenticate
-from service.call import deadlines
 from service.domain.errors import InputError, InvalidRequest, Unavailable
-from service.observability.request_log import current_record
+from service.observability.exchange import current_record
+from service.usecases import deadlines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -15,8 +15,8 @@ from socket import SO_LINGER, SOL_SOCKET, socket
 
 from service.api.http_errors import RequestTimeout
 from service.auth.caller import Caller
-from service.call import deadlines
 from service.domain.errors import TooManyOwnTransfers, TooManyTransfers
+from service.usecases import deadlines
 
 SHARE = 4
 """One thread in so many may be in a transfer."""

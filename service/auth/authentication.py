@@ -6,11 +6,13 @@ from flask import request
 
 from service.auth.bearer import Authenticate
 from service.auth.caller import Caller
-from service.call.body_state import CALLER
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+CALLER = "discount.caller"
+"""Where the caller stands in a WSGI environment: a call that is answered only when its body has
+arrived counts once against its rate limit."""
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/apidocs", "/apispec_1.json", "/openapi.json"})
 OPEN_BELOW = ("/apidocs/", "/problems/")
 """Paths that need no token: the contract's short list."""

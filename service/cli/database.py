@@ -31,7 +31,7 @@ def upgrade_tables() -> None:
     require_no_other_file(settings)
     revision = fit_revision(settings)
     if revision is None:
-        from service.container import build_storage
+        from service.container.storage import build_storage
         from service.store.maintenance.upgrade import upgrade
 
         with closing(build_storage(settings, threads=1).database) as database:
@@ -42,7 +42,7 @@ def upgrade_tables() -> None:
 @db.command("drop-queue")
 def drop_queue() -> None:
     """Remove the job queue of version 0.1, once no process runs that version any more."""
-    from service.container import build_storage
+    from service.container.storage import build_storage
     from service.store.maintenance.old_queue import drop_old_queue
 
     settings = load_settings()

@@ -13,7 +13,7 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     from service.api.openapi.document import build_document
     from service.app import create_app
-    from service.container import build
+    from service.container.services import build
 
     document = build_document(create_app(build(load_settings())))
     streams.write_line(json.dumps(document, indent=2))

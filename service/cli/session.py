@@ -15,7 +15,7 @@ from service.cli import streams
 from service.cli.failures import database_name, require_database
 from service.cli.group import Terminated
 from service.cli.progress import JobProgress, Progress
-from service.container import build_storage
+from service.container.storage import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, Order
 from service.domain.model import CodeRow, State

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.request_log import current_record
+from service.observability.exchange import current_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

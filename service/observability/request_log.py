@@ -1,64 +1,16 @@
-"""One middleware around the application: request id, log line and metrics of each request.
+"""The log line, the metrics and the span of each request."""
 
-Answers get here the header fields that all of them carry.
-"""
-
-import hashlib
-import re
-import secrets
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from service.call.body_state import RECORD, BodyAwaited
+from service.observability.exchange import Exchange, Trace
 from service.observability.metrics.instruments import Metrics
+from service.observability.request_record import Pseudonyms, RequestRecord
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-"""What a caller's X-Request-ID may look like; another is replaced."""
-TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00)-.*)?"
-)
-"""W3C Trace Context, section 3.2.2; the group is the trace id."""
-LOCKED_DOWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy (level 3) of whatever asks for no other: it may load nothing."""
-SECURITY_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
-    ("Referrer-Policy", "no-referrer"),  # paths hold user ids
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-)
-"""On every answer beside its policy. No HSTS: TLS ends in front, and so does its promise."""
-
-
-class Pseudonyms:
-    """Stands in for user ids in logs: the same one gives the same, and none can be read back."""
-
-    def __init__(self, key: Callable[[], bytes]) -> None:
-        """Take what returns the secret key of the hash (BLAKE2b, RFC 7693), at most 64 bytes."""
-        self._key = key
-
-    def of(self, user: str) -> str:
-        """Return 16 hexadecimal digits for a user id."""
-        return hashlib.blake2b(user.encode(), digest_size=8, key=self._key()).hexdigest()
-
-
-class Trace(Protocol):
-    """The span of a request."""
-
-    @property
-    def trace_id(self) -> str:
-        """The trace that it belongs to, in 32 hexadecimal digits."""
-
-    def end(self, method: str, status: int, record: "RequestRecord") -> None:
-        """Note the answer."""
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 class Tracer(Protocol):
@@ -66,77 +18,6 @@ class Tracer(Protocol):
 
     def begin(self, environ: "WSGIEnvironment") -> Trace | None:
         """Begin one; `None` where nobody wants it."""
-
-
-class RequestRecord:
-    """What is told about a request, filled in on its way."""
-
-    __slots__ = (
-        "_pseudonyms",
-        "brand",
-        "caller",
-        "campaign",
-        "headers",
-        "outcome",
-        "policy",
-        "problem",
-        "refusal",
-        "request_id",
-        "route",
-        "sent",
-        "trace",
-        "trace_id",
-        "user_ref",
-    )
-
-    def __init__(self, environ: "WSGIEnvironment", pseudonyms: Pseudonyms) -> None:
-        """Read the ids that the caller sent; make up what is missing or not sane."""
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        trace = TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
-        self._pseudonyms = pseudonyms
-        self.request_id: str = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-        self.trace_id: str | None = trace[1] if trace else None
-        self.trace: Trace | None = None
-        self.route: str | None = None
-        self.caller: str | None = None
-        self.brand: str | None = None
-        self.campaign: str | None = None
-        self.user_ref: str | None = None
-        self.outcome: str | None = None
-        self.problem: str | None = None
-        self.refusal: str | None = None
-        self.sent: int | None = None
-        self.policy = LOCKED_DOWN
-        self.headers: tuple[tuple[str, str], ...] = ()
-
-    def answer_headers(self) -> list[tuple[str, str]]:
-        """Return the header fields that the answer gets beside those of its view."""
-        return [
-            ("X-Request-ID", self.request_id),
-            ("Content-Security-Policy", self.policy),
-            *SECURITY_HEADERS,
-            *self.headers,
-        ]
-
-    def note_subject(self, arguments: Mapping[str, Any]) -> None:
-        """Remember what it is about, the user by pseudonym."""
-        self.brand = arguments.get("brand")
-        self.campaign = arguments.get("campaign")
-        if "user" in arguments:
-            self.user_ref = self._pseudonyms.of(arguments["user"])
-
-
-_CURRENT: ContextVar[RequestRecord] = ContextVar("record")
-
-
-def current_record() -> RequestRecord:
-    """Return the record of the request that is being answered."""
-    return _CURRENT.get()
-
-
-def use_record(record: RequestRecord) -> None:
-    """Make a record that of the request which is answered from now on."""
-    _CURRENT.set(record)
 
 
 class RequestLog:
@@ -154,18 +35,20 @@ class RequestLog:
         self._log = log
         self._tracer = tracer
 
-    def begin(self, environ: "WSGIEnvironment") -> RequestRecord:
+    def begin(self, environ: "WSGIEnvironment") -> Exchange:
         """Begin the record of a request, and its span."""
         record = RequestRecord(environ, self._pseudonyms)
-        if self._tracer and (trace := self._tracer.begin(environ)):
-            record.trace, record.trace_id = trace, trace.trace_id
-        return record
+        trace = self._tracer.begin(environ) if self._tracer else None
+        if trace:
+            record.trace_id = trace.trace_id
+        return Exchange(record, trace)
 
-    def finish(self, method: str, status: int, seconds: float, record: RequestRecord) -> None:
+    def finish(self, method: str, status: int, seconds: float, exchange: Exchange) -> None:
         """Count, trace and log a request that was answered."""
+        record = exchange.record
         try:
-            if record.trace:
-                record.trace.end(method, status, record)
+            if exchange.trace:
+                exchange.trace.end(method, status, record)
             self._metrics.request(method, record.route, status, seconds)
         except Exception as error:  # noqa: BLE001 - to watch a call must not fail it
             self._log.warning("request_not_observed", exc_info=error)
@@ -185,98 +68,11 @@ class RequestLog:
             outcome=record.outcome or _outcome(status),
             problem=record.problem,
             refusal=record.refusal,
-            sent_bytes=record.sent,
+            sent_bytes=record.sent_bytes,
         )
-
-
-class RequestLogging:
-    """The outermost middleware: it sees every request, also those that no view answers.
-
-    Args:
-        app: Answers the requests.
-        requests: Begins and finishes their records.
-    """
-
-    def __init__(self, app: "WSGIApplication", requests: RequestLog) -> None:
-        self.app = app
-        self._requests = requests
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Answer a request, then count and log it."""
-        started = time.perf_counter()
-        record = environ.get(RECORD) or self._requests.begin(environ)
-        use_record(record)
-        status = 500
-
-        def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            nonlocal status
-            status = int(line[:3])
-            return start_response(line, [*headers, *record.answer_headers()], *rest)
-
-        def finish() -> None:
-            seconds = time.perf_counter() - started
-            self._requests.finish(environ["REQUEST_METHOD"], status, seconds, record)
-
-        try:
-            answer = self.app(environ, start)
-        except BodyAwaited:  # the same request comes again, with its body
-            environ[RECORD] = record
-            raise
-        except BaseException:
-            finish()
-            raise
-        if record.sent is None:
-            finish()
-            return answer
-        return _Streamed(answer, record, finish)
-
-
-@runtime_checkable
-class _Closable(Protocol):
-    def close(self) -> None: ...
 
 
 def _outcome(status: int) -> str:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return "failed"
     return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"
-
-
-class _Streamed:
-    """A streamed answer: how it went is told once its last byte has been taken, or nobody is left.
-
-    A view says that its answer is one by setting `sent` of the record to 0.
-    """
-
-    def __init__(
-        self, answer: Iterable[bytes], record: RequestRecord, finish: Callable[[], None]
-    ) -> None:
-        self._answer = answer
-        self._parts = iter(answer)
-        self._record = record
-        self._finish = finish
-        self._whole = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            part = next(self._parts)
-        except StopIteration:
-            self._whole = True
-            raise
-        self._record.sent = (self._record.sent or 0) + len(part)
-        return part
-
-    def close(self) -> None:
-        """Let go of what the answer holds; the server calls this whatever happened."""
-        try:
-            if isinstance(self._answer, _Closable):
-                self._answer.close()
-        finally:
-            if not self._whole:
-                self._record.outcome = "cut"
-            self._finish()

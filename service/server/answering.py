@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
-from service.call.body_state import KEPT, STREAM, BodyAwaited
+from service.api.body_state import STREAM, BodyAwaited
+from service.auth.authentication import CALLER
+from service.observability.exchange import EXCHANGE
 from service.server.http.receiving import BufferedRequest
 from service.server.http.sending import Unsent, send_some
 from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody
@@ -24,6 +26,8 @@ from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
+_KEPT = (EXCHANGE, CALLER)
+"""What stays of the environment when the application is asked again."""
 LARGEST_SHARED = 4 * 1024 * 1024
 """Bytes of a file that is kept in memory once for all who ask for it."""
 
@@ -90,7 +94,7 @@ def answer_request(
     try:
         parts = app(environ, response.start_response)
     except BodyAwaited:
-        incoming.kept = {name: environ[name] for name in KEPT if name in environ}
+        incoming.kept = {name: environ[name] for name in _KEPT if name in environ}
         raise
     try:
         with _closing(parts):

@@ -14,7 +14,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from service.app import services_of
-from service.container import build_metrics_server
+from service.container.metrics_server import build_metrics_server
 from service.observability.drain import Drain
 from service.settings import Settings
 

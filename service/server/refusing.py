@@ -7,9 +7,9 @@ import orjson
 
 from service.api.problems.writer import problem
 from service.api.reply import NOT_CACHED, Reply
-from service.call.body_state import RECORD
 from service.domain.errors import ServiceError
-from service.observability.request_log import RequestLog, RequestRecord
+from service.observability.exchange import EXCHANGE, Exchange
+from service.observability.request_log import RequestLog
 from service.server.http.receiving import BufferedRequest
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
         requests: Counts and logs.
         environ: What is known of the request.
     """
-    record = environ.get(RECORD) or requests.begin(environ)
-    reply = problem(error, "/", record)
+    exchange = environ.get(EXCHANGE) or requests.begin(environ)
+    reply = problem(error, "/", exchange.record)
     method = environ.get("REQUEST_METHOD", "other")
-    requests.finish(method, reply.status, 0.0, record)
-    return _answer(reply, record, with_body=method != "HEAD")
+    requests.finish(method, reply.status, 0.0, exchange)
+    return _answer(reply, exchange, with_body=method != "HEAD")
 
 
 def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
@@ -43,7 +43,7 @@ def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
     return {**incoming.kept, **fields, "REQUEST_METHOD": incoming.request.method}
 
 
-def _answer(reply: Reply, record: RequestRecord, *, with_body: bool) -> bytes:
+def _answer(reply: Reply, exchange: Exchange, *, with_body: bool) -> bytes:
     body = orjson.dumps(reply.content)
     headers = [
         ("Content-Type", reply.media_type),
@@ -51,7 +51,7 @@ def _answer(reply: Reply, record: RequestRecord, *, with_body: bool) -> bytes:
         NOT_CACHED,
         ("Connection", "close"),
         *reply.headers,
-        *record.answer_headers(),
+        *exchange.header_fields(),
     ]
     status = reply.status
     lines = [

@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn
 
-from service.call import deadlines
+from service.usecases import deadlines
 
 
 class ThreadQueue:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar, cast
 
-from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.store.signals import Signal, Signals
 from service.store.space import was_full
+from service.usecases import deadlines
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -4,7 +4,7 @@ import signal
 import threading
 from types import FrameType
 
-from service.container import WorkerServices
+from service.container.worker import WorkerServices
 from service.domain.errors import Unavailable
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker

@@ -5,7 +5,8 @@ from contextlib import closing
 
 from structlog.typing import FilteringBoundLogger
 
-from service.container import build_storage, build_worker, readiness_checks
+from service.container.storage import build_storage, readiness_checks
+from service.container.worker import build_worker
 from service.observability.logging import route_stdlib_logging
 from service.observability.metrics.exposition import answers_of
 from service.observability.metrics.jobs import JobMetrics

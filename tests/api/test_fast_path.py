@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from service.app import create_app, services_of
-from service.container import build
+from service.container.services import build
 from service.server.fast_path.dispatch import FastPath
 from service.server.fast_path.entry import install
 from service.settings import Settings

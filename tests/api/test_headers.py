@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from service.observability.request_log import LOCKED_DOWN
+from service.observability.exchange import LOCKED_DOWN
 from tests.api.conftest import C
 
 ALWAYS = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from flask import Flask
 
 from service.app import create_app, services_of
-from service.container import build
+from service.container.services import build
 from service.server.fast_path.dispatch import FastPath
 from service.server.fast_path.entry import install
 from service.settings import Settings

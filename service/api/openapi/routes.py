@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, request
 from service.api.kept_pages import KeptPage
 from service.api.openapi.document import OPENAPI_VERSION, build_document
 from service.api.reply import JSON
-from service.observability.request_log import LOCKED_DOWN, current_record
+from service.observability.exchange import LOCKED_DOWN, current_exchange
 
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 PAGE_POLICY = (
@@ -64,7 +64,7 @@ def serve_docs(app: Flask) -> None:
         return KeptPage.of(make_response(shown()).get_data())
 
     def page() -> Response:
-        current_record().policy = PAGE_POLICY
+        current_exchange().policy = PAGE_POLICY
         # Flasgger looks at the query.
         return make_response(shown()) if request.args else written().answer()
 

@@ -23,8 +23,8 @@ from service.domain.errors import (
     TooManyMisses,
 )
 from service.domain.model import Code, State
+from service.observability.exchange import current_record
 from service.observability.metrics.instruments import Metrics
-from service.observability.request_log import current_record
 from service.usecases.codes import MAX_PER_CALL, create_codes
 from service.usecases.ports.store import Store, UnknownPosition
 

@@ -21,7 +21,7 @@ from service.domain.errors import (
 )
 from service.domain.jobs import Job
 from service.formats.timestamps import timestamp
-from service.observability.request_log import current_record
+from service.observability.exchange import current_record
 from service.usecases.jobs import cancel_job, generate_codes
 from service.usecases.ports.jobs import Jobs
 

@@ -7,8 +7,8 @@ from service.api.schemas import requests, responses
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation
+from service.observability.exchange import current_record
 from service.observability.metrics.instruments import Metrics
-from service.observability.request_log import current_record
 from service.usecases import reservations
 from service.usecases.ports.store import Store
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gunicorn.workers.gthread import TConn
 
-from service.call import deadlines
 from service.domain.errors import ServiceError, Unavailable
 from service.server.answering_in_loop import LoopWorker, answer_in_loop
 from service.server.buffered_requests import MAX_BUFFERED_BYTES
 from service.server.fast_path.request import parse_request
 from service.server.fast_path.tasks import TaskScheduler
+from service.usecases import deadlines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from service.api.operation import Operation
 from service.api.pipeline import perform
 from service.api.reply import Reply, encoded_path
+from service.api.request_logging import RequestLogging
 from service.api.schemas.fields import Name
-from service.container import Services
+from service.container.services import Services
 from service.domain.names import is_name
-from service.observability.request_log import RequestLogging
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

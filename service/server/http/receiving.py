@@ -1,7 +1,7 @@
 """Receiving: the event loop collects a request, and nothing waits for a client.
 
 A head without its end is never handed over. A body is collected as well, and only if the
-application wants it (`call/body_state.py`); what it does not want, it answers from the head.
+application wants it (`api/body_state.py`); what it does not want, it answers from the head.
 """
 
 from enum import Enum, auto

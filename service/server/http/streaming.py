@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.call.body_state import BodyAwaited
+from service.api.body_state import BodyAwaited
 from service.server.http.body import Body, ends_too_soon
 
 STALLED_AFTER_S = 5.0

@@ -13,9 +13,9 @@ from typing import Any, Self
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from service.call import deadlines
 from service.store.database import Connections
 from service.store.postgresql.connection import Connection, is_useless
+from service.usecases import deadlines
 
 BORROW_TIMEOUT_S = 3.0
 """How long a caller has for all that it does; callers over HTTP hear of a failure within 5 s."""

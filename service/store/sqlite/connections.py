@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, PoolProxiedConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.call import deadlines
+from service.usecases import deadlines
 
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""

@@ -8,7 +8,7 @@ import pytest
 
 from service.app import create_app, services_of
 from service.auth.keys import file_watcher
-from service.container import build
+from service.container.services import build
 from service.settings import load_settings
 from tests.support.issuer import Issuer, serving
 from tests.support.tokens import SECRET, bearer, forged, part

@@ -15,7 +15,7 @@ from redis import Redis as Connection
 
 from service.api import limits
 from service.app import create_app, services_of
-from service.container import build
+from service.container.services import build
 from service.settings import RateLimit, SettingsError
 from tests.api.conftest import C
 from tests.plugins.system_packages import require

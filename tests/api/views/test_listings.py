@@ -11,9 +11,9 @@ import pytest
 from service.api.cursors import Cursors
 from service.api.pagination import PAGES_AT_ONCE, page_slot
 from service.auth.keys.loading import cursor_key
-from service.call import deadlines
 from service.domain.errors import InvalidRequest
 from service.settings import Settings
+from service.usecases import deadlines
 from tests.api.conftest import C
 from tests.support.engines import on_sqlite
 from tests.support.tokens import SECRET, bearer

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, select
 
 from service.app import create_app, services_of
 from service.cli import main
-from service.container import build
+from service.container.services import build
 from service.domain.errors import Unavailable
 from service.domain.model import State
 from service.settings import Settings

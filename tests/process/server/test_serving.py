@@ -6,7 +6,7 @@ import socket
 import pytest
 import requests
 
-from service.observability.request_log import LOCKED_DOWN, SECURITY_HEADERS
+from service.observability.exchange import LOCKED_DOWN, SECURITY_HEADERS
 from tests.process.server.callers import create, metric
 from tests.support import forked
 from tests.support.running import end, environment, running

@@ -239,7 +239,8 @@ def test_a_server_whose_collector_is_away_ends_cleanly(tmp_path):
 def test_nothing_of_it_is_loaded_where_nobody_wants_traces(tmp_path):
     """In a process of its own, as this one has loaded it."""
     code = (
-        "import sys; from service.container import build; from service.settings import Settings;"
+        "import sys; from service.container.services import build;"
+        "from service.settings import Settings;"
         f"build(Settings(database_url='sqlite:///{tmp_path}/x.db', jwt_secret='s' * 32));"
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )

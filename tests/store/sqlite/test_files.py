@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from service.app import create_app, services_of
 from service.cli import main
-from service.container import build
+from service.container.services import build
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error

@@ -8,8 +8,9 @@ from unittest.mock import patch
 from sqlalchemy import text
 
 from service.app import create_app
-from service.container import build
+from service.container.services import build
 from service.domain.model import Millis, Reservation, State
+from service.server.fast_path.entry import TaskSignals, install
 from service.settings import load_settings
 from service.store.database import Database
 from service.store.engines import reservations_in
@@ -52,5 +53,6 @@ class RacyReservations:
         return Reservation(free["code"], State.RESERVED, now, None), True
 
 
-with patch("service.container.reservations_in", RacyReservations):
-    app = create_app(build(load_settings()))
+with patch("service.container.storage.reservations_in", RacyReservations):
+    app = create_app(build(load_settings(), signals=TaskSignals()))
+install(app)

@@ -15,7 +15,7 @@ from statistics import median
 
 import click
 
-from service.container import Storage
+from service.container.storage import Storage
 from service.domain import codes
 from service.usecases.ports.clock import system_clock
 from tests.support.creating import add_codes

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from service.api.cursors import Cursors
 from service.auth.keys.loading import cursor_key
-from service.container import Storage, build_storage
+from service.container.storage import Storage, build_storage
 from service.domain.codes import mint_part
 from service.domain.model import State
 from service.settings import Settings

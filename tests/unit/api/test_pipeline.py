@@ -9,9 +9,8 @@ import pytest
 
 from service.api.http_errors import NotFound
 from service.api.pipeline import perform
+from service.auth.authentication import CALLER
 from service.auth.caller import Caller, Scope
-from service.call import deadlines
-from service.call.body_state import CALLER
 from service.domain.errors import (
     BrandNotFound,
     Forbidden,
@@ -19,7 +18,9 @@ from service.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from service.observability.request_log import Pseudonyms, RequestRecord, use_record
+from service.observability.exchange import Exchange, use_exchange
+from service.observability.request_record import Pseudonyms, RequestRecord
+from service.usecases import deadlines
 
 ALLOWED = Caller("issuer", "billing", frozenset({Scope.READ}), frozenset({"acme"}))
 STRANGER = Caller("issuer", "billing", frozenset(), frozenset())
@@ -47,7 +48,7 @@ class Call:
             return {"brand": brand}
 
         def run():
-            use_record(self.record)
+            use_exchange(Exchange(self.record))
             deadlines.begin(arrived or time.monotonic())
             return perform(OPERATION, self.environ, authenticate, brand, read)
 

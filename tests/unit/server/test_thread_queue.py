@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.call import deadlines
 from service.server.thread_queue import ThreadQueue
+from service.usecases import deadlines
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import pytest
 from gunicorn.config import Config
 
 from service.api.http_errors import RequestTimeout
-from service.call.body_state import RECORD
-from service.observability.request_log import Pseudonyms, RequestLog, RequestRecord
+from service.observability.exchange import EXCHANGE, Exchange
+from service.observability.request_log import RequestLog
+from service.observability.request_record import Pseudonyms, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.buffered_requests import BufferedRequests
 from service.server.fast_path.calls import FastPathCalls
@@ -170,7 +171,7 @@ def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
     incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
     incoming.begin_body(read_head(incoming.head, worker.cfg, ("10.0.0.1", 1)))
     record = RequestRecord({}, Pseudonyms(lambda: b""))
-    incoming.kept = {RECORD: record}
+    incoming.kept = {EXCHANGE: Exchange(record)}
     worker.refuse(socket_of(worker), RequestTimeout(), known_environ(incoming))
     assert record.request_id == worker.log.lines[-1]["request_id"]
     assert "POST" == worker.log.lines[-1]["method"]

@@ -5,9 +5,10 @@ import contextvars
 import pytest
 from flask import Flask
 
+from service.auth.authentication import CALLER
 from service.auth.caller import Caller
-from service.call.body_state import CALLER
-from service.observability.request_log import Pseudonyms, RequestRecord, use_record
+from service.observability.exchange import Exchange, use_exchange
+from service.observability.request_record import Pseudonyms, RequestRecord
 
 BILLING = Caller("issuer", "billing", frozenset(), frozenset({"acme"}))
 
@@ -20,7 +21,7 @@ def call():
         record = RequestRecord({}, Pseudonyms(lambda: b""))
 
         def run():
-            use_record(record)
+            use_exchange(Exchange(record))
             with Flask("views").test_request_context(path, environ_overrides={CALLER: caller}):
                 return view(**arguments)
 

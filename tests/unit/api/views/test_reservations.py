@@ -8,7 +8,8 @@ from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
 from service.domain.errors import NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation, State
-from service.observability.request_log import Pseudonyms, RequestRecord, use_record
+from service.observability.exchange import Exchange, use_exchange
+from service.observability.request_record import Pseudonyms, RequestRecord
 
 HELD = Reservation("CODE1", State.RESERVED, 0, None)
 SHOWN = {
@@ -63,7 +64,7 @@ def called(view):
     record = RequestRecord({}, Pseudonyms(lambda: b""))
 
     def call():
-        use_record(record)
+        use_exchange(Exchange(record))
         return view("b", "c", "u")
 
     return contextvars.copy_context().run(call), record.outcome

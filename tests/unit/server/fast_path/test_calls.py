@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.call import deadlines
 from service.domain.errors import Unavailable
 from service.server.fast_path import calls as fast_path_calls
 from service.server.fast_path.calls import FastPathCalls
 from service.server.fast_path.tasks import TaskScheduler, TaskSignals
 from service.store.signals import Signal
+from service.usecases import deadlines
 
 HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -1,12 +1,7 @@
-"""The one place of wiring: what the server, the worker and the command line are made of.
+"""What an application that answers calls is made of."""
 
-Nothing here knows Flask or gunicorn, and nothing opens a database or a port: whatever is built
-opens what it needs when it is first used.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from structlog.typing import FilteringBoundLogger
@@ -22,89 +17,23 @@ from service.auth.keys.file_watcher import WatchedFiles
 from service.auth.keys.loading import cursor_key, pseudonym_key
 from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
+from service.container.storage import Storage, build_storage, readiness_checks
 from service.observability.drain import Drain
+from service.observability.exchange import current_record
 from service.observability.logging import build_logger
-from service.observability.metrics.database_collector import (
-    KeysCollector,
-    StoreCollector,
-    StoreWatch,
-)
-from service.observability.metrics.exposition import MetricsServer
 from service.observability.metrics.instruments import Metrics
-from service.observability.metrics.jobs import JobMetrics
-from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.observability.metrics.sampling import keep_sampling
-from service.observability.probes import Check, Readiness
-from service.observability.request_log import Pseudonyms, RequestLog, current_record
+from service.observability.probes import Readiness
+from service.observability.request_log import RequestLog
+from service.observability.request_record import Pseudonyms
 from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
-from service.store.database import Database, Observer
-from service.store.engines import open_database, reservations_in
-from service.store.imports.files import SQLImports
-from service.store.jobs.leases import SQLWork
-from service.store.jobs.repository import SQLJobs
-from service.store.maintenance.purging import Purge
-from service.store.migrations.current import why_not_ready
-from service.store.repositories.exports import SQLExports
-from service.store.repositories.status import SQLStatus
-from service.store.repositories.store import SQLStore
+from service.store.database import Database
 from service.store.signals import Signals
 from service.usecases.ports.imports import Budgets
 
 if TYPE_CHECKING:
     from service.observability.tracing import Tracing
-
-DAY_MS = 24 * 60 * 60 * 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
-    """A database and everything that is kept in it: all that commands and workers need."""
-
-    database: Database
-    store: SQLStore
-    jobs: SQLJobs
-    work: SQLWork
-    imports: SQLImports
-    exports: SQLExports
-    status: SQLStatus
-
-
-def build_storage(
-    settings: Settings,
-    *,
-    threads: int | None = None,
-    observer: Observer | None = None,
-    signals: Signals | None = None,
-    budgets: Budgets | None = None,
-) -> Storage:
-    """Build the storage that the settings name.
-
-    Args:
-        settings: They name the database.
-        threads: How many threads use it, where that is not the settings' number.
-        observer: Hears what the database does.
-        signals: How callers wait, where not all of them are threads.
-        budgets: How many bytes open imports may have, if there is a limit.
-
-    Raises:
-        SettingsError: The name of the database cannot be used.
-    """
-    database = open_database(settings, observer, threads, signals)
-    return Storage(
-        database=database,
-        store=SQLStore(database, reservations_in(database)),
-        jobs=SQLJobs(database),
-        work=SQLWork(database),
-        imports=SQLImports(database, budgets),
-        exports=SQLExports(database),
-        status=SQLStatus(database, settings.metrics_pools),
-    )
-
-
-def readiness_checks(database: Database) -> Mapping[str, Check]:
-    """Return what must be true of the database before anything can be done."""
-    return {"database": database.why_not_ready, "tables": lambda: why_not_ready(database)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,59 +125,6 @@ def build(
             log,
         ),
         tracing=tracing,
-    )
-
-
-def build_metrics_server(
-    services: Services,
-    counters: Path,
-    *,
-    worker_pids: Callable[[], Sequence[int]],
-    ended: Callable[[], int],
-) -> MetricsServer:
-    """Build what shows the metrics of all processes of a server.
-
-    Args:
-        services: Of the process that starts the others.
-        counters: The folder of the counters that the processes share.
-        worker_pids: Returns the processes that answer calls.
-        ended: Returns how many of them have ended.
-    """
-    status, log = services.storage.status, services.log
-    watch = StoreWatch(status, log)
-    collectors = [
-        StoreCollector(watch.look, status.wanted_revision()),
-        KeysCollector(services.keyring.stale_s),
-        BuildCollector(),
-        WorkerCollector(worker_pids, ended),
-    ]
-    return MetricsServer(
-        services.settings, counters, watch, collectors, log, services.metrics.log_lines
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerServices:
-    """What a process that does jobs is made of."""
-
-    log: FilteringBoundLogger
-    metrics: JobMetrics
-    storage: Storage
-    purge: Purge
-
-
-def build_worker(settings: Settings) -> WorkerServices:
-    """Build what a worker is made of.
-
-    Raises:
-        SettingsError: A setting cannot be used.
-    """
-    storage = build_storage(settings, threads=1)
-    return WorkerServices(
-        log=build_logger(settings),
-        metrics=JobMetrics(),
-        storage=storage,
-        purge=Purge(storage.database, round(settings.job_retention_days * DAY_MS)),
     )
 
 

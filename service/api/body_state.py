@@ -1,4 +1,4 @@
-"""What the server and the application tell each other about a request's body, in its environment.
+"""What the server and the application tell each other about a request's body.
 
 A request is given to the application as soon as its head is whole, if its body is long: whatever
 the head decides (who calls, the path, the type, the length) is answered before the body is asked
@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 
 STREAM = "discount.stream"
 """A function; once it was called, `wsgi.input` waits for the client. Only a transfer may."""
-RECORD = "discount.record"
-"""What the log says of the request, kept until it is answered."""
-CALLER = "discount.caller"
-"""Who calls, once that has been found out: a call counts once against its rate limit."""
-KEPT = (RECORD, CALLER)
-"""What stays of the environment when the application is asked again."""
 
 
 class BodyAwaited(BaseException):

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from service.container import build, build_storage, build_worker, readiness_checks
+from service.container.services import build
+from service.container.storage import build_storage, readiness_checks
+from service.container.worker import build_worker
 from service.settings import SettingsError
 from tests.support.installation import settings_for
 

@@ -1,1 +1,0 @@
-"""What all rooms share of the call in hand: its deadline, and the state of its body."""
