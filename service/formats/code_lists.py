@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, NotRequired, Protocol, TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
 from service.formats.headers import (
@@ -49,7 +49,6 @@ class PositionObject(TypedDict):
     rest: str
     column: int | None
     width: int
-    name: NotRequired[str | None]
 
 
 @dataclass(slots=True)
@@ -65,24 +64,22 @@ class Position:
     width: int = 1
     """How many fields a row has."""
     name: str | None = None
-    """What the header, if there was one, calls the column of the codes."""
+    """What the header, if there was one, calls the column of the codes; not part of the object."""
 
     def as_object(self) -> PositionObject:
         """Write it for `from_object`."""
         rest = base64.b64encode(self.rest).decode()
-        return {
-            "line": self.line,
-            "rest": rest,
-            "column": self.column,
-            "width": self.width,
-            "name": self.name,
-        }
+        return {"line": self.line, "rest": rest, "column": self.column, "width": self.width}
 
     @classmethod
-    def from_object(cls, written: PositionObject) -> "Position":
-        """Read what `as_object` wrote; what else a later version may write is ignored."""
+    def from_object(cls, written: PositionObject, name: str | None = None) -> "Position":
+        """Read what `as_object` wrote; what else a later version may write is ignored.
+
+        Args:
+            written: The object.
+            name: What the header calls the column, which is kept elsewhere.
+        """
         rest = base64.b64decode(written["rest"])
-        name = written.get("name")
         return cls(written["line"], rest, written["column"], written["width"], name)
 
 
