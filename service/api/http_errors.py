@@ -1,18 +1,18 @@
-"""What can be wrong with a call only because it comes over HTTP (RFC 9110)."""
+"""Errors of calls that only HTTP has (RFC 9110)."""
 
 from service.domain.errors import ServiceError
 
 
 class NotFound(ServiceError):
-    """No such path."""
+    """The path does not exist."""
 
 
 class MethodNotAllowed(ServiceError):
-    """The path exists, the verb does not."""
+    """The path does not have this method."""
 
 
 class NotAcceptable(ServiceError):
-    """No such answer as the caller wants."""
+    """The service has no representation that the caller accepts."""
 
 
 class RequestTimeout(ServiceError):
@@ -28,8 +28,8 @@ class HeadersTooLarge(ServiceError):
 
 
 class ExpectationFailed(ServiceError):
-    """The request expects what the service does not do."""
+    """The request has an expectation that the service does not meet."""
 
 
 class UnsupportedMediaType(ServiceError):
-    """The body is of a kind that the call does not take."""
+    """The call does not accept the media type of the body."""

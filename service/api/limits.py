@@ -1,8 +1,8 @@
 """Rate limits: how many calls each caller may make in a window of time.
 
-A caller is what its token says, so nobody can use up another's calls. Counting needs nothing
-but one number for each caller in the current window. ADR 6 explains why this
-is done here and not by the hooks of flask-limiter.
+Callers are identified by their tokens, so nobody can use up the calls of another. Counting needs
+one number for each caller in the current window. ADR 6 explains why
+flask-limiter's hooks are not used.
 """
 
 import threading
@@ -18,43 +18,43 @@ from service.observability.exchange import current_exchange
 from service.settings import RateLimit, Settings, SettingsError
 
 POLICY = "caller"
-"""Names the one policy in the `RateLimit` fields."""
-PATIENCE_S = 0.2
-"""How long a call waits for Redis, which as a rule answers in a thousandth of it."""
-PAUSE_S = 5.0
-"""How long Redis is left alone after it failed: meanwhile no call waits for it."""
+"""The name of the policy in the `RateLimit` fields."""
+REDIS_TIMEOUT_S = 0.2
+"""How long a call waits for Redis, which usually answers a thousand times faster."""
+RETRY_INTERVAL_S = 5.0
+"""Seconds between two attempts while Redis is down; meanwhile no other call waits for it."""
 KEY_PREFIX = "discount:limit:"
-REMIND_S = 60.0
-"""How often the log says that Redis is still out of reach."""
+LOG_INTERVAL_S = 60.0
+"""Seconds between two log lines while Redis is down."""
 
 
-class Counts(Protocol):
-    """Counts calls by caller and window."""
+class CallCounter(Protocol):
+    """A counter of calls by caller and window."""
 
     def add(self, caller: str, window: int) -> int:
         """Count a call, and return how many the caller has made in this window."""
 
 
 class RateLimits:
-    """Lets each caller make so many calls in each window."""
+    """The limit of calls that each caller may make in a window."""
 
-    def __init__(self, limit: RateLimit, counts: Counts) -> None:
+    def __init__(self, limit: RateLimit, counts: CallCounter) -> None:
         """Allow `limit`, as counted by `counts`."""
         self._limit = limit
         self._counts = counts
         self._policy = ("RateLimit-Policy", f'"{POLICY}";q={limit.calls};w={limit.seconds}')
 
     def admit(self, caller: Caller) -> None:
-        """Count a call of a caller's, and tell it where it stands.
+        """Count a call, and report the remaining calls in header fields.
 
         The fields are those of draft-ietf-httpapi-ratelimit-headers-11, sections 3 and 4.
 
         Raises:
-            RateLimited: It has no calls left in this window.
+            RateLimited: The caller has no calls left in this window.
         """
         window, since = divmod(int(time.time()), self._limit.seconds)
         until = self._limit.seconds - since  # rounded up: never 0, and never too early
-        left = self._limit.calls - self._counts.add(_name(caller), window)
+        left = self._limit.calls - self._counts.add(_caller_key(caller), window)
         current_exchange().rate_limit = (
             self._policy,
             ("RateLimit", f'"{POLICY}";r={max(0, left)};t={until}'),
@@ -64,25 +64,25 @@ class RateLimits:
 
 
 def build_limits(settings: Settings, log: FilteringBoundLogger) -> RateLimits | None:
-    """Make the limits that the settings ask for, if they do.
+    """Return the rate limits of the settings, if there are any.
 
     Raises:
-        SettingsError: The address of Redis is none.
+        SettingsError: The URL of Redis is not valid.
     """
     if settings.rate_limit is None:
         return None
     if settings.rate_limit_storage_url is None:
-        return RateLimits(settings.rate_limit, LocalCounts())
+        return RateLimits(settings.rate_limit, LocalCallCounter())
     try:
-        counts = SharedCounts(settings.rate_limit_storage_url, settings.rate_limit.seconds, log)
+        counts = RedisCallCounter(settings.rate_limit_storage_url, settings.rate_limit.seconds, log)
     except ValueError as error:
-        # The error's own text may hold a part of a password that was mistaken for a port.
+        # The text of the error may contain a part of a password that was parsed as the port.
         raise SettingsError("DISCOUNT_RATE_LIMIT_STORAGE_URL is no URL of a Redis.") from error
     return RateLimits(settings.rate_limit, counts)
 
 
-class LocalCounts:
-    """Counts in the memory of this process, which it bounds by forgetting the last window."""
+class LocalCallCounter:
+    """A counter in the memory of this process, which keeps the current window only."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -99,20 +99,20 @@ class LocalCounts:
             return self._counts[caller]
 
 
-class SharedCounts:
-    """Counts in Redis, for all processes together; without Redis, each for itself.
+class RedisCallCounter:
+    """A counter in Redis for all processes; while Redis is down, each process counts alone.
 
-    A limit is there to protect the service, so losing it for a while is better than losing the
-    service: while Redis is out of reach calls are counted here, and one in `PAUSE_S` tries it.
+    A limit protects the service, so losing the limit for a while is better than losing the
+    service. While Redis is down, one call in `RETRY_INTERVAL_S` tries it again.
     """
 
     def __init__(self, url: str, seconds: int, log: FilteringBoundLogger) -> None:
-        """Use the Redis at `url`, which need not be there yet, for windows of `seconds`.
+        """Use the Redis at `url`, which need not be up yet, for windows of `seconds`.
 
         Raises:
-            ValueError: It is no URL of Redis.
+            ValueError: The URL is not valid.
         """
-        # It takes its time to be imported, and most installations do without.
+        # The import is slow, and most installations have no Redis.
         from redis import Redis, RedisError
         from redis.backoff import NoBackoff
         from redis.retry import Retry
@@ -120,38 +120,40 @@ class SharedCounts:
         self._failure = RedisError
         self._redis = Redis.from_url(
             _as_redis_url(url),
-            socket_timeout=PATIENCE_S,
-            socket_connect_timeout=PATIENCE_S,
+            socket_timeout=REDIS_TIMEOUT_S,
+            socket_connect_timeout=REDIS_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
         )
         self._seconds = seconds
-        self._local = LocalCounts()
+        self._local = LocalCallCounter()
         self._log = log
-        self._out = False
-        self._ask_again_at = 0.0
-        self._remind_at = 0.0
+        self._is_down = False
+        self._retry_at = 0.0
+        self._log_again_at = 0.0
 
     def add(self, caller: str, window: int) -> int:
-        """Count a call, in Redis if it is to be had."""
+        """Count a call, in Redis if possible."""
         now = time.monotonic()
-        if self._out:
-            if now < self._ask_again_at:
+        if self._is_down:
+            if now < self._retry_at:
                 return self._local.add(caller, window)
-            self._ask_again_at = now + PAUSE_S  # set at once: others need not wait with this one
+            self._retry_at = (
+                now + RETRY_INTERVAL_S
+            )  # before the attempt: other calls need not wait for it
         try:
             count = self._count(f"{KEY_PREFIX}{window}:{caller}")
         except self._failure as error:
-            self._note_failure(now, error)
+            self._record_failure(now, error)
             return self._local.add(caller, window)
-        if self._out:
-            self._out = False
+        if self._is_down:
+            self._is_down = False
             self._log.info("rate_limits_shared")
         return count
 
     def _count(self, key: str) -> int:
         """Count a call in Redis, in one round trip.
 
-        A key lives for two windows, as the clocks of several machines may differ.
+        A key lives for two windows, since the clocks of machines may differ.
         """
         with self._redis.pipeline() as pipeline:
             pipeline.incr(key)
@@ -159,19 +161,19 @@ class SharedCounts:
             count, _ = pipeline.execute()
         return int(count)
 
-    def _note_failure(self, now: float, error: Exception) -> None:
-        if not self._out or now >= self._remind_at:
-            self._remind_at = now + REMIND_S
+    def _record_failure(self, now: float, error: Exception) -> None:
+        if not self._is_down or now >= self._log_again_at:
+            self._log_again_at = now + LOG_INTERVAL_S
             self._log.warning("rate_limits_not_shared", exc_info=error)
-        self._ask_again_at = now + PAUSE_S
-        self._out = True
+        self._retry_at = now + RETRY_INTERVAL_S
+        self._is_down = True
 
 
 def _as_redis_url(url: str) -> str:
-    """Write the URL of a socket as redis-py has it."""
+    """Return a URL in redis-py's form, which differs for a Unix socket."""
     return url.replace("redis+unix://", "unix://", 1)
 
 
-def _name(caller: Caller) -> str:
-    """Name a caller so that no two have one name, whatever is in their issuer and subject."""
+def _caller_key(caller: Caller) -> str:
+    """Return a key that is unique to a caller, whatever its issuer and subject contain."""
     return f"{len(caller.issuer)}:{caller.issuer}:{caller.subject}"

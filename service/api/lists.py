@@ -7,16 +7,16 @@ from socket import socket
 from flask import Response, request, stream_with_context
 
 from service.api.http_errors import NotAcceptable
-from service.api.transfers import Pace, cut_unless_whole, paced_out
+from service.api.transfers import TransferSpeed, reset_unless_complete, send_paced
 from service.formats.list_form import ListType
 from service.observability.exchange import current_exchange
 
 
-def accepted() -> ListType:
-    """Return how the caller wants a list (RFC 9110, section 12.5.1).
+def accepted_list_type() -> ListType:
+    """Return the list type that the caller prefers (RFC 9110, section 12.5.1).
 
     Raises:
-        NotAcceptable: In none of the ways that there are.
+        NotAcceptable: The caller accepts none of the types.
     """
     ranges = list(request.accept_mimetypes)
     if not ranges:
@@ -29,12 +29,12 @@ def accepted() -> ListType:
 
 
 def _preference(list_type: ListType, ranges: Sequence[tuple[str, float]]) -> tuple[float, int, int]:
-    """Return how much a type is wanted: by the most specific range that it is in.
+    """Return the rank of a type by the most specific range that contains it.
 
-    Parameters of a range, such as `charset`, are no matter: there is one way to write each type.
+    Parameters of a range, such as `charset`, do not matter: each type has only one form.
 
     Returns:
-        Its quality, 0 for not at all; then how specific and how early the range is.
+        The quality (0: not acceptable), and how specific and how early the range is.
     """
     kind = list_type.partition("/")[0]
     names = ["*/*", f"{kind}/*", list_type.value]
@@ -50,7 +50,7 @@ def _preference(list_type: ListType, ranges: Sequence[tuple[str, float]]) -> tup
 
 
 def _first_of(parts: Iterator[bytes], close: Callable[[], None]) -> bytes:
-    """Read the first part before the answer begins: what fails here is answered with a problem."""
+    """Read the first part before the answer begins, so that a failure becomes a problem."""
     try:
         return next(parts, b"")
     except BaseException:
@@ -58,24 +58,24 @@ def _first_of(parts: Iterator[bytes], close: Callable[[], None]) -> bytes:
         raise
 
 
-def streamed(
-    parts: Iterator[bytes], pace: Pace, list_type: ListType, close: Callable[[], None]
+def stream_list(
+    parts: Iterator[bytes], speed: TransferSpeed, list_type: ListType, close: Callable[[], None]
 ) -> Response:
-    """Answer with a list that is written while it is sent.
+    """Return an answer whose list is written while it is sent.
 
     Args:
         parts: The list.
-        pace: Looks at how fast the client takes it.
-        list_type: What the list is written as.
-        close: Called when the answer ends, whole or not; once more does no harm.
+        speed: The speed at which the client receives.
+        list_type: The media type of the list.
+        close: Called when the answer ends, complete or not; may be called twice.
     """
     first = _first_of(parts, close)
     client: socket | None = request.environ.get("gunicorn.socket")
 
     def whole() -> Iterator[bytes]:
-        with cut_unless_whole(client):
-            yield from paced_out(chain([first], parts), pace)
-            close()  # before its end is sent: who then comes again finds everything free
+        with reset_unless_complete(client):
+            yield from send_paced(chain([first], parts), speed)
+            close()  # before the end is sent: a client that then comes again finds a free place
 
     response = Response(stream_with_context(whole()), mimetype=list_type)
     response.headers["Cache-Control"] = "no-store"

@@ -1,7 +1,7 @@
-"""Unknown codes: who asks for many of them guesses, and is refused for a while.
+"""Misses: a caller that looks up many unknown codes is guessing, and is refused for a while.
 
-Short codes, as lists bring them, could else be listed by whoever may look them up.
-`docs/adr/0015-limit-look-ups-of-unknown-codes.md` says what counts.
+Otherwise a caller who may look up codes could find all the short ones that imports bring.
+`docs/adr/0015-limit-look-ups-of-unknown-codes.md` says what counts as a miss.
 """
 
 import math
@@ -17,23 +17,22 @@ from service.observability.metrics.instruments import Metrics
 
 WINDOW_S = 60.0
 MOST = 10_000
-"""Callers and brands that are kept count of; of more, those whose window began first are forgotten:
-some megabytes."""
+"""Most windows in memory, a few megabytes; beyond that, the oldest are forgotten."""
 
-_TELLING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT}
-"""What a report says of a code that others may not guess."""
+_REVEALING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT}
+"""Reasons in a report that reveal a code of the brand."""
 
 Key = tuple[str, str, str]
 """Issuer, subject, brand."""
 
 
 class Misses:
-    """Counts the codes that a caller asked for in a brand which there are not, in this process.
+    """The misses of callers in brands, in this process.
 
     Args:
-        limit: How many there may be in `WINDOW_S`, which begins with the first; 0 for any number.
-        metrics: Counts them all.
-        clock: Tells the time in seconds.
+        limit: Most misses in `WINDOW_S`, which begins with the first miss; 0: no limit.
+        metrics: Counts all misses.
+        clock: The time in seconds.
     """
 
     def __init__(
@@ -46,14 +45,14 @@ class Misses:
         self._windows: OrderedDict[Key, tuple[float, int]] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many windows are kept."""
+        """Return the number of windows."""
         return len(self._windows)
 
     def require(self, caller: Caller, brand: str) -> None:
-        """Let a caller look up codes, if it has not missed too many.
+        """Require that a caller may look up codes.
 
         Raises:
-            TooManyMisses: It has.
+            TooManyMisses: It has too many misses.
         """
         window = self._windows.get(_key(caller, brand))
         if window is None:
@@ -64,7 +63,7 @@ class Misses:
             raise TooManyMisses(math.ceil(left))
 
     def add(self, caller: Caller, brand: str, count: int = 1) -> None:
-        """Count codes that there are not."""
+        """Count misses."""
         if not count:
             return
         self._metrics.code_misses(count)
@@ -74,12 +73,12 @@ class Misses:
     def counting(
         self, caller: Caller, brand: str, parts: Iterator[Sequence[Refusal]]
     ) -> Iterator[Sequence[Refusal]]:
-        """Count the rows of a report that say that the brand has a code, before they are told.
+        """Count the rows of a report that reveal a code of the brand, before they are sent.
 
-        Or is about to have it: whoever guesses a code that another import brings has it soon.
+        Codes of another open import count as well: the brand will soon have them.
         """
         for part in parts:
-            self.add(caller, brand, sum(refusal.reason in _TELLING for refusal in part))
+            self.add(caller, brand, sum(refusal.reason in _REVEALING for refusal in part))
             yield part
 
     def _count(self, key: Key, count: int) -> None:

@@ -1,6 +1,6 @@
-"""One middleware around the application: request id, log line and metrics of each request.
+"""The outermost middleware: request id, log line and metrics of each request.
 
-Answers get here the header fields that all of them carry.
+It also adds the header fields that all answers have.
 """
 
 import time
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class RequestLogging:
-    """The outermost middleware: it sees every request, also those that no view answers.
+    """The outermost middleware, which sees every request, even those without a view.
 
     Args:
         app: Answers the requests.
-        requests: Begins and finishes their records.
+        requests: Begins and finishes the records.
     """
 
     def __init__(self, app: "WSGIApplication", requests: RequestLog) -> None:
@@ -91,7 +91,7 @@ class _Streamed:
         return part
 
     def close(self) -> None:
-        """Let go of what the answer holds; the server calls this whatever happened."""
+        """Release the answer's resources; the server calls this in any case."""
         try:
             if isinstance(self._answer, _Closable):
                 self._answer.close()

@@ -1,7 +1,7 @@
-"""Long transfers: how many there may be at once, and how slow their clients.
+"""Limits of long transfers: how many there may be at the same time, and how slow.
 
-Each takes a thread for as long as it lasts. So they may have some of a process's threads, and one
-brand, or one caller, half of those; and whoever is much slower than any network has to come again.
+Each transfer occupies a thread. So all transfers together may have some of a process's threads, a
+brand or a caller half of those, and a client that is much slower than any network is cut off.
 """
 
 import errno
@@ -19,23 +19,23 @@ from service.domain.errors import TooManyOwnTransfers, TooManyTransfers
 from service.usecases import deadlines
 
 SHARE = 4
-"""One thread in so many may be in a transfer."""
-PATIENCE_S = 10.0
-"""How long a client may make a transfer wait before its pace is looked at."""
+"""One thread in four may do a transfer."""
+GRACE_PERIOD_S = 10.0
+"""How long a transfer waits for a client before its speed is checked."""
 MIN_BYTES_PER_S = 32 * 1024
 RESET, NO_RESET = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 """Whether closing a connection resets it."""
 SENT_AT_ONCE = 16 * 1024
-"""Bytes between two looks at the pace."""
+"""Bytes between two checks of the speed."""
 
 
 class Transfers:
-    """Lets a few transfers happen at once.
+    """The transfers of a process.
 
     Args:
         threads: How many threads serve callers in this process.
-        longest_s: How long one may take, in seconds: an export holds a snapshot, and so keeps the
-            database from cleaning up.
+        longest_s: Longest duration of a transfer in seconds: an export holds a snapshot, which
+            prevents the database from cleaning up.
     """
 
     def __init__(self, threads: int, longest_s: float) -> None:
@@ -48,12 +48,12 @@ class Transfers:
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, brand: str, caller: Caller) -> Iterator["Pace"]:
-        """Take a place for a transfer of a brand's, and lend what looks at its pace.
+    def place(self, brand: str, caller: Caller) -> Iterator["TransferSpeed"]:
+        """Reserve a place for a transfer of a brand, and yield the measurement of its speed.
 
         Raises:
-            TooManyOwnTransfers: The caller has as many as one may have.
-            TooManyTransfers: There is none.
+            TooManyOwnTransfers: The caller has no place left.
+            TooManyTransfers: There is no place left.
         """
         who = (caller.issuer, caller.subject)
         with self._lock:
@@ -65,7 +65,7 @@ class Transfers:
             self._taken_by[who] += 1
         deadlines.lift()
         try:
-            yield Pace(self._longest_s)
+            yield TransferSpeed(self._longest_s)
         finally:
             with self._lock:
                 self._taken[brand] -= 1
@@ -74,8 +74,8 @@ class Transfers:
                 self._taken_by += Counter()
 
 
-class Pace:
-    """How fast a client sends or takes."""
+class TransferSpeed:
+    """The speed at which a client sends or receives."""
 
     def __init__(self, longest_s: float) -> None:
         self._ends = time.monotonic() + longest_s
@@ -84,41 +84,42 @@ class Pace:
         self._since = 0.0
 
     def begin(self) -> None:
-        """Begin to wait for the client."""
+        """Start to wait for the client."""
         self._since = time.monotonic()
 
-    def keeps_up(self, size: int) -> bool:
-        """Note that it has sent or taken `size` bytes, and say whether it may go on."""
+    def is_sufficient(self, size: int) -> bool:
+        """Add `size` transferred bytes, and return whether the transfer may go on."""
         now = time.monotonic()
         self._waited += now - self._since
         self._moved += size
-        slow = self._waited > PATIENCE_S and self._moved / self._waited < MIN_BYTES_PER_S
+        slow = self._waited > GRACE_PERIOD_S and self._moved / self._waited < MIN_BYTES_PER_S
         return now < self._ends and not slow
 
 
-def paced_out(parts: Iterator[bytes], pace: Pace) -> Iterator[bytes]:
-    """Hand out parts of an answer as long as the client takes them in time.
+def send_paced(parts: Iterator[bytes], speed: TransferSpeed) -> Iterator[bytes]:
+    """Yield parts of an answer as long as the client receives them in time.
 
     Raises:
-        ConnectionResetError: It does not. Nobody can be told: the answer has begun, so it ends
-            without its end, as it would if the line were cut.
+        ConnectionResetError: The client is too slow. The answer has begun, so no problem can be
+            sent any more: the answer stays incomplete, as if the connection had broken.
     """
     for part in parts:
         for at in range(0, len(part), SENT_AT_ONCE):
-            pace.begin()
+            speed.begin()
             sent = part[at : at + SENT_AT_ONCE]
             yield sent
-            if not pace.keeps_up(len(sent)):
+            if not speed.is_sufficient(len(sent)):
                 raise ConnectionResetError(errno.ECONNRESET, "The client is too slow.")
 
 
 @contextmanager
-def cut_unless_whole(client: socket | None) -> Iterator[None]:
-    """Have a connection reset if the answer that is sent meanwhile does not come to its end.
+def reset_unless_complete(client: socket | None) -> Iterator[None]:
+    """Reset the connection unless the block sends the answer to its end.
 
-    Before HTTP/1.1 the end of the connection is the end of the answer (RFC 9112, section 6.3), and
-    proxies ask so by default: a part must not look whole. So it stays for whatever ends this
-    process, too: the kernel then sends RST instead of FIN (socket(7), SO_LINGER).
+    Before HTTP/1.1, the end of the connection is the end of the answer (RFC 9112, section 6.3), and
+    proxies use HTTP/1.0 by default: an incomplete answer must not look complete. The option is on
+    the socket during the whole block, so that the kernel sends RST instead of FIN (socket(7),
+    SO_LINGER) even if the process is killed.
 
     Raises:
         ConnectionResetError: The source of the answer failed.
@@ -138,16 +139,16 @@ def _linger(client: socket | None, how: bytes) -> None:
         client.setsockopt(SOL_SOCKET, SO_LINGER, how)
 
 
-def paced_in(parts: Iterator[bytes], pace: Pace) -> Iterator[bytes]:
-    """Hand out parts of a request as long as the client sends them in time.
+def receive_paced(parts: Iterator[bytes], speed: TransferSpeed) -> Iterator[bytes]:
+    """Yield parts of a request as long as the client sends them in time.
 
     Raises:
-        RequestTimeout: It does not.
+        RequestTimeout: The client is too slow.
     """
     while True:
-        pace.begin()
+        speed.begin()
         part = next(parts, b"")
-        if not pace.keeps_up(len(part)):
+        if not speed.is_sufficient(len(part)):
             raise RequestTimeout
         if not part:
             return

@@ -1,4 +1,4 @@
-"""Bodies that are no JSON: taken as they come, and never whole in memory."""
+"""Request bodies other than JSON: read as a stream, never completely in memory."""
 
 from collections.abc import Iterator
 
@@ -13,14 +13,14 @@ BLOCK_BYTES = 64 * 1024
 CHARSETS = {"utf-8", "utf8", "us-ascii"}
 
 
-def sent_form(max_bytes: int) -> ListForm:
-    """Return how the body is said to be written, and refuse what could not be read anyway.
+def uploaded_form(max_bytes: int) -> ListForm:
+    """Return the form of the body by its header fields, and refuse what cannot be read.
 
-    No content coding is taken: what a short body unpacks to has no limit.
+    No content coding is accepted: a short body can decompress to any length.
 
     Raises:
-        UnsupportedMediaType: In none of the ways that there are, or packed.
-        TooLarge: It is said to be longer than `max_bytes`.
+        UnsupportedMediaType: The body is of another type or charset, or compressed.
+        TooLarge: Its Content-Length is more than `max_bytes`.
     """
     coding = request.headers.get("Content-Encoding", "identity")
     charset = request.mimetype_params.get("charset", "utf-8")
@@ -37,12 +37,12 @@ def sent_form(max_bytes: int) -> ListForm:
     return ListType(request.mimetype).form
 
 
-def blocks() -> Iterator[bytes]:
-    """Read the body as it comes; gunicorn's own stream, as in `parsing.py`.
+def body_blocks() -> Iterator[bytes]:
+    """Yield the body as it arrives, from the server's stream, as in `parsing.py`.
 
     Raises:
-        RequestTimeout: It comes too slowly.
-        InvalidRequest: It ends too soon, or its chunks are malformed.
+        RequestTimeout: The client is too slow.
+        InvalidRequest: The body ends too soon, or its chunks are malformed.
     """
     stream_body(request.environ)
     stream, left = request.environ["wsgi.input"], request.content_length

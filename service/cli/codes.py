@@ -187,7 +187,7 @@ def _opened(output: Path | None) -> Iterator[streams.Target]:
         ClickException: The file cannot be made or written.
     """
     if output is None:
-        yield streams.Output()
+        yield streams.StandardOutput()
         return
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -77,7 +77,7 @@ def worker(*, check: bool) -> None:
 
     A worker runs one job at a time. Any number of workers may run side by side.
     """
-    gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
+    gc.disable()  # imports make no garbage, and collections take a quarter of their time
     from service.worker.process import run_worker, what_is_missing
 
     gc.enable()

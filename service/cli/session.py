@@ -147,7 +147,7 @@ class Session:
     def report(self, job: Job) -> None:
         """Print the lines that were refused."""
         with self.imports.refusals(self.brand, self.campaign, job.id) as refusals:
-            output = streams.Output()
+            output = streams.StandardOutput()
             for part in written(REPORT_COLUMNS, report_table(refusals), ListType.CSV):
                 output.write(part)
 

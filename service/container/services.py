@@ -71,7 +71,7 @@ class Services:
             self.tracing.start()
 
     def stop(self) -> None:
-        """Send the last traces."""
+        """Export the last spans."""
         if self.tracing:
             self.tracing.stop()
 

@@ -18,7 +18,7 @@ _OTHER_FORMATS = {
     codecs.BOM_UTF16_BE: _UTF16,
     b"PK\x03\x04": _WORKBOOK,
     b"\xd0\xcf\x11\xe0": _WORKBOOK,
-    b"\x1f\x8b": "The list is compressed by gzip. Send it as it is.",
+    b"\x1f\x8b": "The list is compressed by gzip. Send it uncompressed.",
     b"%PDF": "The list is a PDF document. Save it as CSV in UTF-8.",
 }
 """What is no list, by how it begins."""
@@ -32,7 +32,7 @@ class TextCheck:
         self._in_row = 0
         self._first_bytes = b""
         self._returns = 0
-        """Carriage returns, for as long as no line has ended."""
+        """Carriage returns before the first line feed."""
 
     def check(self, block: bytes) -> None:
         """Look at the next block.

@@ -8,15 +8,15 @@ from service.observability.request_record import RequestRecord
 EXCHANGE = "discount.exchange"
 """Where, in a WSGI environment, an exchange stands that was begun before its body had arrived."""
 LOCKED_DOWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy (level 3) of whatever asks for no other: it may load nothing."""
+"""The default Content-Security-Policy (level 3): nothing may be loaded."""
 SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),  # for what does not know frame-ancestors
+    ("X-Frame-Options", "DENY"),  # for browsers without frame-ancestors
     ("Referrer-Policy", "no-referrer"),  # paths hold user ids
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
-"""On every answer beside its policy. No HSTS: TLS ends in front, and so does its promise."""
+"""Fields of every answer besides its policy. No HSTS: TLS ends at the proxy in front."""
 
 
 class Trace(Protocol):
@@ -24,10 +24,10 @@ class Trace(Protocol):
 
     @property
     def trace_id(self) -> str:
-        """The trace that it belongs to, in 32 hexadecimal digits."""
+        """The id of the trace, in 32 hexadecimal digits."""
 
     def end(self, method: str, status: int, record: "RequestRecord") -> None:
-        """Note the answer."""
+        """Record the answer, and end the span."""
 
 
 class Exchange:
@@ -46,7 +46,7 @@ class Exchange:
         """Whether the answer is sent while it is made."""
 
     def header_fields(self) -> list[tuple[str, str]]:
-        """Return the header fields that the answer gets beside those of its view."""
+        """Return the header fields that the answer has besides those of its view."""
         return [
             ("X-Request-ID", self.record.request_id),
             ("Content-Security-Policy", self.policy),
@@ -64,7 +64,7 @@ def current_exchange() -> Exchange:
 
 
 def current_record() -> RequestRecord:
-    """Return the record of the request that is being answered."""
+    """Return the record of the current request."""
     return _CURRENT.get().record
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-"""What a caller's X-Request-ID may look like; another is replaced."""
+"""The form of a valid X-Request-ID; others are replaced."""
 TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:(?<!^00)-.*)?"
 )
@@ -18,10 +18,10 @@ TRACEPARENT = re.compile(
 
 
 class Pseudonyms:
-    """Stands in for user ids in logs: the same one gives the same, and none can be read back."""
+    """Pseudonyms of user ids in logs: stable, and not reversible."""
 
     def __init__(self, key: Callable[[], bytes]) -> None:
-        """Take what returns the secret key of the hash (BLAKE2b, RFC 7693), at most 64 bytes."""
+        """Use the secret key that `key` returns (BLAKE2b, RFC 7693), of at most 64 bytes."""
         self._key = key
 
     def of(self, user: str) -> str:
@@ -48,7 +48,7 @@ class RequestRecord:
     )
 
     def __init__(self, environ: "WSGIEnvironment", pseudonyms: Pseudonyms) -> None:
-        """Read the ids that the caller sent; make up what is missing or not sane."""
+        """Read the ids that the caller sent; a missing or invalid request id is replaced."""
         given = environ.get("HTTP_X_REQUEST_ID", "")
         trace = TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
         self._pseudonyms = pseudonyms
@@ -65,7 +65,7 @@ class RequestRecord:
         self.sent_bytes: int | None = None
 
     def note_subject(self, arguments: Mapping[str, Any]) -> None:
-        """Remember what it is about, the user by pseudonym."""
+        """Record the brand, the campaign and the user's pseudonym."""
         self.brand = arguments.get("brand")
         self.campaign = arguments.get("campaign")
         if "user" in arguments:

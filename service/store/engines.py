@@ -37,7 +37,7 @@ def open_database(
 
     Args:
         settings: They name it, and say how many threads use it.
-        observer: Hears what it does.
+        observer: Is told what it does.
         threads: How many threads use it, where that is not the settings' number.
         signals: How callers wait, where not all of them are threads.
 

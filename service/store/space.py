@@ -45,12 +45,12 @@ class Reserve:
         return None if space is None else Room(*space, self._bytes)
 
     def is_low(self, wanted: int = 0) -> bool:
-        """Say whether there is less space than the reserve, or would be without `wanted` bytes."""
+        """Return whether the free space, minus `wanted` bytes, is below the reserve."""
         space = self._recent() if self._bytes else None
         return space is not None and Room(*space, self._bytes).lacks(wanted)
 
     def require(self, wanted: int = 0) -> None:
-        """Insist on space.
+        """Require space.
 
         Raises:
             InsufficientStorage: There is less than the reserve, or would be.
@@ -95,7 +95,7 @@ def growing(is_full: Callable[[BaseException], bool]) -> Iterator[None]:
 
 
 def was_full(error: BaseException | None, is_full: Callable[[BaseException], bool]) -> bool:
-    """Say whether an error, or what caused it, is a full disk."""
+    """Return whether an error, or what caused it, is a full disk."""
     while error is not None:
         if is_full(error):
             return True

@@ -22,7 +22,7 @@ class ProblemWriter:
     """Writes the problem of a call that has failed, and tells operations.
 
     Args:
-        log: Hears of what nobody foresaw.
+        log: Logs what nobody foresaw.
         metrics: Counts why a caller was refused, and what the database could not do.
     """
 

@@ -48,7 +48,7 @@ def copy(source: str, target: str, report: Report, *, restart: bool = False) -> 
 
 
 def _require_newest(old: Connection) -> None:
-    """Insist on the tables that this code knows.
+    """Require the tables that this code knows.
 
     Raises:
         MaintenanceError: It has others.

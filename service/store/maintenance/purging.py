@@ -129,7 +129,7 @@ class Purge:
         self._jobs = OldRows(database, "job", "id", _OLD_JOB)
 
     def step(self, now: Millis) -> bool:
-        """Delete a little of each; say whether there may be more.
+        """Delete a little of each; return whether there may be more.
 
         Raises:
             Unavailable: The database cannot be written.

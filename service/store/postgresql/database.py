@@ -24,7 +24,7 @@ from service.store.postgresql.error_meaning import (
     is_undone_or_lost,
     may_retry,
 )
-from service.store.postgresql.pool import Pool
+from service.store.postgresql.pool import PostgreSQLPool
 from service.store.signals import Signals
 from service.store.space import Space
 
@@ -48,7 +48,7 @@ class PostgreSQLDatabase(Database):
     Args:
         conninfo: Tells where to connect and as whom, asked anew for each connection.
         threads: How many threads use it at once; each gets a connection.
-        observer: Hears what the database does.
+        observer: Is told what the database does.
         signals: How callers wait.
         prepared: Whether the server keeps prepared statements for a connection.
         capacity: How many bytes the database may have; `None` if nobody knows.
@@ -69,12 +69,12 @@ class PostgreSQLDatabase(Database):
     ) -> None:
         self._capacity = capacity
         # Two more: for a scrape while every thread is busy.
-        self._pool = Pool(conninfo, threads + 2, prepared=prepared)
+        self._pool = PostgreSQLPool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(DRIVER, options, observer, signals)
         self._group_commit = GroupCommit(self._together, self.signals, self.dialect.is_full)
         # Health must not be judged by how long callers queue, or by what befell their connections.
-        self._health = Pool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
+        self._health = PostgreSQLPool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
 
     def one(
@@ -136,7 +136,7 @@ class PostgreSQLDatabase(Database):
 
         Raises:
             Unavailable: The database cannot answer now; `work` is wholly done or not at all.
-            Exception: Whatever `work` raised; then it changed nothing.
+            Exception: `work` raised it, and nothing was changed.
         """
         began = time.perf_counter()
         attempt, begun = 1, False
@@ -201,7 +201,7 @@ class PostgreSQLDatabase(Database):
             yield connection
 
     def gave_way(self, unavailable: Unavailable) -> bool:
-        """Say whether a migration was undone because of others' locks, and may be tried again."""
+        """Return whether a migration was undone because of others' locks and may be retried."""
         return is_lost_to_others(unavailable.__cause__)
 
     @contextmanager
@@ -239,7 +239,7 @@ class PostgreSQLDatabase(Database):
         return self._pool.connections
 
     def why_not_ready(self) -> str | None:
-        """Say whether the server takes writes.
+        """Return whether the server takes writes.
 
         Raises:
             Unavailable: It gives no sign of life.
@@ -258,7 +258,7 @@ class PostgreSQLDatabase(Database):
         self._health.close()
 
     @contextmanager
-    def _as_unavailable(self, pool: Pool | None = None) -> Iterator[None]:
+    def _as_unavailable(self, pool: PostgreSQLPool | None = None) -> Iterator[None]:
         pool = pool or self._pool
         try:
             with super()._as_unavailable():

@@ -49,7 +49,7 @@ class NoConnection(PoolTimeout):
         self.pool_reason = next(words, "no connection")
 
 
-class Pool:
+class PostgreSQLPool:
     """Lends connections, each to one thread at a time; none is opened before it is needed.
 
     Args:

@@ -15,7 +15,7 @@ from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
 from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import HELD, as_reservation
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""
@@ -156,11 +156,11 @@ class PostgreSQLReservations:
                 self._database.signals.new().wait(random.uniform(0, _PAUSE_S))  # noqa: S311
         raise Unavailable
 
-    def _any_left(self, pool: Pool) -> bool:
-        """Say whether a code is free, be it claimed by somebody who has not committed yet."""
+    def _any_left(self, pool: PoolKey) -> bool:
+        """Return whether a code is free, be it claimed by somebody who has not committed yet."""
         return self._database.one(_ANY_LEFT, pool._asdict()) is not None
 
-    def _fold(self, pool: Pool) -> None:
+    def _fold(self, pool: PoolKey) -> None:
         """Add up the tally; where that cannot be done now, a later claim will."""
         with suppress(Unavailable):
             self._database.one(_FOLD, pool._asdict())

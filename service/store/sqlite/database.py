@@ -39,7 +39,7 @@ class SQLiteDatabase(Database):
     Args:
         url: As the settings have it, with an absolute path.
         threads: How many threads use it at once; each gets a connection.
-        observer: Hears what the database does.
+        observer: Is told what the database does.
         signals: How callers wait.
 
     Raises:
@@ -123,7 +123,7 @@ class SQLiteDatabase(Database):
             yield connection
 
     def others_write(self) -> bool:
-        """Say whether anybody writes or waits to; never asked within a transaction."""
+        """Return whether anybody writes or waits to; never asked within a transaction."""
         return self._write_lock.contended()
 
     def write(self, work: Work[Result]) -> Result:
@@ -131,7 +131,7 @@ class SQLiteDatabase(Database):
 
         Raises:
             Unavailable: The database cannot answer now; `work` is wholly done or not at all.
-            Exception: Whatever `work` raised; then it changed nothing.
+            Exception: `work` raised it, and nothing was changed.
         """
         began = time.perf_counter()
         try:

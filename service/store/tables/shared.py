@@ -10,13 +10,13 @@ POSTGRESQL_ONLY = {"engine": "postgresql"}
 
 
 def belongs(item: SchemaItem, engine: str) -> bool:
-    """Say whether an engine, by SQLAlchemy's name, has a column, a constraint or an index."""
+    """Return whether an engine, by SQLAlchemy's name, has a column, a constraint or an index."""
     found: str = item.info.get("engine", engine)
     return found == engine
 
 
 def belongs_to_all(item: SchemaItem) -> bool:
-    """Say whether every engine has a column, a constraint or an index."""
+    """Return whether every engine has a column, a constraint or an index."""
     return "engine" not in item.info
 
 

@@ -4,7 +4,14 @@ from service.domain.jobs import Chunk
 from service.formats.code_lists import Position, read_rows
 from service.formats.list_form import ListForm
 from service.formats.refusals import Refusal
-from service.usecases.import_pipeline.state import CHECK, READ, Cursor, Prepared, Task, written
+from service.usecases.import_pipeline.state import (
+    CHECK,
+    READ,
+    Cursor,
+    ImportTask,
+    Prepared,
+    written,
+)
 from service.usecases.import_pipeline.verdict import lines_read, unreadable
 from service.usecases.ports.chunk import ChunkReader, ChunkTransaction
 
@@ -17,7 +24,7 @@ LINE_DIGITS = 8
 """An entry of a run is a code, a space, and so many digits of its line."""
 
 
-def read_run(reader: ChunkReader, task: Task) -> Prepared:
+def read_run(reader: ChunkReader, task: ImportTask) -> Prepared:
     """Read the next run, and sort it."""
     form = ListForm(task.job.parameters["form"])
     position = Position.from_object(task.cursor.position, task.cursor.after or None)
@@ -40,7 +47,7 @@ def read_run(reader: ChunkReader, task: Task) -> Prepared:
     return Prepared(cursor, entries, refused, last, fault)
 
 
-def keep_run(tx: ChunkTransaction, task: Task, prepared: Prepared) -> Chunk:
+def keep_run(tx: ChunkTransaction, task: ImportTask, prepared: Prepared) -> Chunk:
     """Keep a run, and delete the blocks that it came from."""
     cursor, entries = prepared.cursor, prepared.entries
     failed = len(prepared.refused)

@@ -124,7 +124,7 @@ class Model:
         return codes
 
     def may_reserve(self, pool: Pool, user: str) -> bool:
-        """Say whether a reservation would be new.
+        """Return whether a reservation would be new.
 
         Raises:
             Refused: The user holds nothing, and nothing is left.

@@ -165,14 +165,14 @@ class fresh:  # noqa: N801 - reads as a function
 
 class TestLocalCounts:
     def test_the_memory_of_a_window_that_is_over_is_given_back(self):
-        counts = limits.LocalCounts()
+        counts = limits.LocalCallCounter()
         for number in range(100):
             assert 1 == counts.add(f"caller {number}", 1)
         assert 1 == counts.add("caller 1", 2)
         assert 1 == len(counts._counts)  # noqa: SLF001 - nothing else can tell
 
     def test_a_clock_that_is_set_back_locks_nobody_out(self):
-        counts = limits.LocalCounts()
+        counts = limits.LocalCallCounter()
         assert [1, 1, 2] == [counts.add("caller", window) for window in (7, 3, 3)]
 
 
@@ -247,20 +247,20 @@ class TestRedis:
     @pytest.mark.parametrize("failure", ["killed", "hanging"])
     def test_an_outage_is_survived_and_told_once(self, shared, redis, log, failure, monkeypatch):
         """Calls go on, none waits long, and each process counts for itself until it is over."""
-        monkeypatch.setattr(limits, "PAUSE_S", 0.5)
+        monkeypatch.setattr(limits, "RETRY_INTERVAL_S", 0.5)
         with fresh(shared, log) as client:
             assert 2 == left(client.get("/v1/x", headers=bearer()))
             redis.close() if failure == "killed" else redis.signal(signal.SIGSTOP)
             started = time.monotonic()
             answers = [client.get("/v1/x", headers=bearer()) for _ in range(10)]
-            assert time.monotonic() - started < 5 * limits.PATIENCE_S
+            assert time.monotonic() - started < 5 * limits.REDIS_TIMEOUT_S
             assert [404] * 3 + [429] * 7 == [answer.status_code for answer in answers]
-            time.sleep(limits.PAUSE_S)
+            time.sleep(limits.RETRY_INTERVAL_S)
             assert 429 == client.get("/v1/x", headers=bearer()).status_code
             assert ["rate_limits_not_shared"] == events(log)
 
             redis.start() if failure == "killed" else redis.signal(signal.SIGCONT)
-            time.sleep(limits.PAUSE_S)
+            time.sleep(limits.RETRY_INTERVAL_S)
             assert 404 == client.get("/v1/x", headers=bearer()).status_code
             assert ["rate_limits_not_shared", "rate_limits_shared"] == events(log)
 

@@ -166,7 +166,7 @@ def keys_of(url):
 
 
 def is_untouched(url):
-    """Say whether a database has nothing in it."""
+    """Return whether a database has nothing in it."""
     with psycopg.connect(url) as connection:
         query = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         return connection.execute(query).fetchone() == (0,)

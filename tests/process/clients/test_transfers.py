@@ -76,7 +76,7 @@ def answers_promptly(service):
 
 
 def place_is_free(service):
-    """Say whether a transfer has a place, soon."""
+    """Return whether a transfer has a place, soon."""
     query = f"{service.url}{C}/export?state=redeemed"
     wait_until(lambda: requests.get(query, headers=bearer(), timeout=30).ok, "no place is free")
     return True

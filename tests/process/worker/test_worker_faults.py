@@ -100,7 +100,7 @@ class Working:
         return self.one("SELECT count(*) FROM code WHERE code NOT LIKE 'FILL-%%'")
 
     def kept_its_job(self):
-        """Say whether it is the same worker that began the job and ended it."""
+        """Return whether it is the same worker that began the job and ended it."""
         self.wait_for("job_ended")
         relevant = {"job_taken", "job_ended", "job_lost"}
         seen = [event for event in self.events() if event in relevant]

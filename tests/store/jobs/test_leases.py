@@ -452,7 +452,7 @@ class TestOthers:
 
     @pytest.fixture
     def saw(self, elsewhere, ask):
-        """Do a chunk, and say whether it saw others."""
+        """Do a chunk, and return whether it saw others."""
         lease = take(elsewhere, ask(100_000))
         return lambda: elsewhere.step(lease, 64, NOW).others
 

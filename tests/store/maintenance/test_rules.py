@@ -19,7 +19,7 @@ NEAR_CODES = st.text("aZ09-_é \n", max_size=MAX_LENGTH + 2) | st.from_regex(
 
 
 def can_be_stored(name):
-    """Say whether PostgreSQL takes a text at all; what it refuses no rule need judge."""
+    """Return whether PostgreSQL takes a text at all; what it refuses no rule need judge."""
     return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 

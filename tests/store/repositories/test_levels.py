@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from service.domain.errors import NoCodesLeft
 from service.store.repositories.levels import MOVING_MS, PoolLevels
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from tests.support.creating import add_codes
 from tests.support.engines import on_sqlite
 
@@ -20,14 +20,14 @@ OLD = NOW - 2 * DAY
 @pytest.fixture
 def stock(database):
     """Make campaigns, or change them: by name, how many are free, how many taken, and when."""
-    keys: dict[str, Pool] = {}
+    keys: dict[str, PoolKey] = {}
     numbers = itertools.count(1)
 
     def put(levels):
         with database.transaction() as connection:
             for name, (free, taken, at) in levels.items():
                 if name not in keys:
-                    keys[name] = Pool(next(numbers), 1)
+                    keys[name] = PoolKey(next(numbers), 1)
                     connection.execute(
                         text("INSERT INTO brand (id, name, created_at) VALUES (:id, :name, 5)"),
                         {"id": keys[name].brand_id, "name": name},

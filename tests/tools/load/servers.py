@@ -116,7 +116,7 @@ def bare(folder: Path, dsn: str) -> Iterator[Server]:
 
 
 def installed(module: str) -> bool:
-    """Say whether a module can be imported."""
+    """Return whether a module can be imported."""
     return importlib.util.find_spec(module) is not None
 
 

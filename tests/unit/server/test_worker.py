@@ -94,7 +94,7 @@ def turn(worker):
 
 
 def is_answered(client):
-    """Say whether somebody has got an answer, or the end."""
+    """Return whether somebody has got an answer, or the end."""
     return bool(select([client], [], [], 0)[0])
 
 

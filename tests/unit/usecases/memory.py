@@ -8,7 +8,7 @@ from service.domain.jobs import Job, JobState
 from service.domain.model import Idempotency, State
 from service.usecases.import_pipeline.state import STORE, Cursor, written
 from service.usecases.job_kinds import STATE_VERSION
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.transaction import JobCursor, StoredAnswer
 
 NOW = 1_000_000_000
@@ -26,8 +26,8 @@ class Memory:
     full: bool = False
     storing: bool = False
     version: int = STATE_VERSION
-    pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
-    codes: dict[Pool, set[str]] = field(default_factory=dict)
+    pools: dict[tuple[str, str], PoolKey] = field(default_factory=dict)
+    codes: dict[PoolKey, set[str]] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
     answers: dict[bytes, StoredAnswer] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Memory:
         raise CampaignNotFound if any(brand == there for there, _ in self.pools) else BrandNotFound
 
     def make_campaign(self, brand, campaign):
-        return self.pools.setdefault((brand, campaign), Pool(1, len(self.pools) + 1))
+        return self.pools.setdefault((brand, campaign), PoolKey(1, len(self.pools) + 1))
 
     def mint(self, _pool, count):
         made, self.supply = self.supply[:count], self.supply[count:]
