@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.api import misses
-from service.api.misses import MOST, WINDOW_S, Misses
+from service.api.limits import misses
+from service.api.limits.misses import MOST, WINDOW_S, Misses
 from service.app import services_of
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
