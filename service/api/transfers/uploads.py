@@ -7,7 +7,7 @@ from flask import request
 from service.api.problems.http_errors import RequestTimeout, UnsupportedMediaType
 from service.api.transfers.body_state import stream_body
 from service.domain.errors import InputError, InvalidRequest, ServiceError, TooLarge
-from service.formats.list_form import ListForm, ListType
+from service.formats.list_form import MEDIA_TYPES, ListForm, ListType
 
 BLOCK_BYTES = 64 * 1024
 CHARSETS = {"utf-8", "utf8", "us-ascii"}
@@ -30,8 +30,7 @@ def uploaded_form(max_bytes: int) -> ListForm:
         or charset.lower() not in CHARSETS
     ):
         raise UnsupportedMediaType(
-            "Send `text/csv` or `application/x-ndjson` in UTF-8, without a Content-Encoding. "
-            "Nothing was changed."
+            f"Send {MEDIA_TYPES} in UTF-8, without a Content-Encoding. Nothing was changed."
         )
     if (request.content_length or 0) > max_bytes:
         raise TooLarge(f"A list has at most {max_bytes} bytes. Nothing was changed.")
