@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from flask import Response
 from marshmallow import Schema
 
-from service.api.http_errors import UnsupportedMediaType
+from service.api.problems.http_errors import UnsupportedMediaType
 from service.api.reply import Reply
 from service.api.schemas.requests import Input
 from service.auth.caller import Scope

@@ -1,6 +1,6 @@
 """Problems of calls that get the same answer whenever they are sent again: something is wrong."""
 
-from service.api import http_errors
+from service.api.problems import http_errors
 from service.api.problems.problem_type import ProblemType
 from service.domain import errors
 from service.formats.list_form import MEDIA_TYPES

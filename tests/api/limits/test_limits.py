@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis as Connection
 
-from service.api import limits
+from service.api.limits import rate_limits as limits
 from service.app import create_app, services_of
 from service.container.services import build
 from service.settings import RateLimit, SettingsError

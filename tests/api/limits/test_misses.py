@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from service.api import misses
-from service.api.misses import MOST, WINDOW_S, Misses
+from service.api.limits import misses
+from service.api.limits.misses import MOST, WINDOW_S, Misses
 from service.api.views.jobs import NEWS_MS
 from service.app import services_of
 from service.auth.caller import Caller

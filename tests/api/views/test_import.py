@@ -158,7 +158,7 @@ def test_runs_parts_and_chunks_make_no_difference(imported, refusals, stored, mo
     for phase in (reading, checking):
         monkeypatch.setattr(phase, "PART_ROWS", 3)
     monkeypatch.setattr(storing, "STORED_AT_ONCE", 5)
-    monkeypatch.setattr("service.api.uploads.BLOCK_BYTES", 50)
+    monkeypatch.setattr("service.api.transfers.uploads.BLOCK_BYTES", 50)
     codes = [f"CODE-{number * 37 % 101:03}" for number in range(100)]
     assert ("succeeded", 100) == (
         (job := imported("\n".join(codes).encode()))["state"],

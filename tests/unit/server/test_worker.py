@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
-from service.api.http_errors import RequestTimeout
+from service.api.problems.http_errors import RequestTimeout
 from service.observability.exchange import EXCHANGE, Exchange, Pseudonyms, RequestRecord
 from service.observability.request_log import RequestLog
 from service.server.accepting import AcceptPause

@@ -6,8 +6,8 @@ from socket import socket
 
 from flask import Response, request, stream_with_context
 
-from service.api.http_errors import NotAcceptable
-from service.api.transfers import TransferSpeed, reset_unless_complete, send_paced
+from service.api.problems.http_errors import NotAcceptable
+from service.api.transfers.admission import TransferSpeed, reset_unless_complete, send_paced
 from service.formats.list_form import ListType
 from service.observability.exchange import current_exchange
 

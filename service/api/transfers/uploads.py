@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from flask import request
 
-from service.api.body_state import stream_body
-from service.api.http_errors import RequestTimeout, UnsupportedMediaType
+from service.api.problems.http_errors import RequestTimeout, UnsupportedMediaType
+from service.api.transfers.body_state import stream_body
 from service.domain.errors import InputError, InvalidRequest, ServiceError, TooLarge
 from service.formats.list_form import MEDIA_TYPES, ListForm, ListType
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from service.api.transfers import SHARE, Transfers
+from service.api.transfers.admission import SHARE, Transfers
 from service.auth.caller import Caller
 from service.domain.errors import TooManyOwnTransfers, TooManyTransfers
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import SO_LINGER, SOL_SOCKET, socket
 
-from service.api.http_errors import RequestTimeout
+from service.api.problems.http_errors import RequestTimeout
 from service.auth.caller import Caller
 from service.domain.errors import TooManyOwnTransfers, TooManyTransfers
 from service.usecases import deadlines
