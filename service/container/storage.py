@@ -47,9 +47,9 @@ def build_storage(
 
     Args:
         settings: They name the database.
-        threads: How many threads use it, where that is not the settings' number.
+        threads: The number of threads, if it differs from the settings.
         observer: Hears what the database does.
-        signals: How callers wait, where not all of them are threads.
+        signals: The signals for waiting callers, if not all callers are threads.
         budgets: How many bytes open imports may have, if there is a limit.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Which engine a URL names, and what each brings of its own.
+"""The choice of the engine by the URL.
 
-What PostgreSQL needs is imported only where it is used: it is a tenth of what a start on SQLite
-would take, and 8 MiB.
+PostgreSQL's modules are imported only when needed: they would add a tenth to a start on SQLite, and
+8 MiB.
 """
 
 from collections.abc import Callable
@@ -26,17 +26,17 @@ def open_database(
     threads: int | None = None,
     signals: Signals | None = None,
 ) -> Database:
-    """Make the database that the settings name; nothing is opened before it is used.
+    """Return the database of the settings; nothing is opened before it is used.
 
     Args:
-        settings: They name it, and say how many threads use it.
+        settings: The URL, and the number of threads.
         observer: Is told what it does.
-        threads: How many threads use it, where that is not the settings' number.
-        signals: How callers wait, where not all of them are threads.
+        threads: The number of threads, if it differs from the settings.
+        signals: The signals for waiting callers, if not all callers are threads.
 
     Raises:
-        SettingsError: There is no folder for the file of an SQLite database, or libpq does not
-            take the URL of a PostgreSQL one.
+        SettingsError: The folder of an SQLite file does not exist, or libpq does not accept the
+            URL of a PostgreSQL server.
     """
     database = _open(settings, observer, threads or settings.threads, signals or ThreadSignals())
     database.reserve = Reserve(database.space, settings.reserve_bytes)
@@ -63,7 +63,7 @@ def _open(
 
 
 def reservations_in(database: Database) -> Reservations:
-    """Return the way reservations are made in a database."""
+    """Return the reservations of a database's engine."""
     if isinstance(database, SQLiteDatabase):
         return SQLiteReservations(database)
     from service.store.postgresql.database import PostgreSQLDatabase
@@ -74,9 +74,9 @@ def reservations_in(database: Database) -> Reservations:
 
 
 def inspection_of(url: str) -> "Inspection":
-    """Return how a database is looked at.
+    """Return the inspection of a database's engine.
 
-    SQLAlchemy does not take every URL that libpq does, such as one of several hosts.
+    SQLAlchemy does not accept every URL of libpq, such as one with several hosts.
     """
     if url.startswith("sqlite:"):
         from service.store.sqlite.structure import INSPECTION as ON_SQLITE
@@ -88,7 +88,7 @@ def inspection_of(url: str) -> "Inspection":
 
 
 def conninfo_of_settings(settings: Settings) -> Callable[[], str]:
-    """Tell where to connect; a file that holds it is read for each connection, as it may change."""
+    """Return a function that returns the connection string, read anew if it is in a file."""
     from service.store.postgresql.pool import conninfo_of
 
     def now() -> str:

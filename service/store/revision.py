@@ -1,6 +1,6 @@
-"""Which revision this code wants, and what another one means: known without SQLAlchemy.
+"""Revisions of the tables: which one this code needs, found without SQLAlchemy.
 
-To import that, and Alembic, is most of what the upgrade of a database that needs none would take.
+The import of SQLAlchemy and Alembic would take most of the time of an unnecessary upgrade.
 """
 
 import sqlite3
@@ -17,38 +17,38 @@ VERSION_TABLE = "alembic_version"
 
 
 class Standing(StrEnum):
-    """What the revision of a database means to this code."""
+    """The relation of a database's revision to this code."""
 
     NO_TABLES = "no tables"
     OLDER = "older"
     SAME = "same"
     NEWER = "newer"
-    """Good: every step is safe for the version before it, and a roll-out migrates while the old
+    """Acceptable: every step is safe for the previous version, and a roll-out migrates while that
     version still serves; so a roll-back may leave newer tables behind."""
     UNKNOWN = "unknown"
-    """No version of this service has it."""
+    """No version of the service has this revision."""
 
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """Return the revisions that this code has steps to: their numbers."""
+    """Return the numbers of all revisions of this code."""
     steps = MIGRATIONS.glob("versions/[0-9]*.py")
     return frozenset(path.name.partition("_")[0] for path in steps)
 
 
 @cache
 def newest_revision() -> str:
-    """Return the revision that this code wants: the number of the last step."""
+    """Return the number of the newest revision of this code."""
     return max(known_revisions())
 
 
 def revision_after(found: str) -> str:
-    """Return the number of the step that follows an older revision."""
+    """Return the number of the revision after an older one."""
     return min(revision for revision in known_revisions() if revision > found)
 
 
 def standing_of(found: str | None) -> Standing:
-    """Say what a revision means."""
+    """Return the relation of a revision to this code."""
     if found is None:
         return Standing.NO_TABLES
     wanted = newest_revision()
@@ -59,7 +59,7 @@ def standing_of(found: str | None) -> Standing:
 
 
 def why_unfit(found: str | None) -> str | None:
-    """Say why this code cannot serve tables of a revision, `None` if it can."""
+    """Return why this code cannot serve tables of a revision, or `None`."""
     standing, wanted = standing_of(found), newest_revision()
     if standing in {Standing.SAME, Standing.NEWER}:
         return None
@@ -70,7 +70,7 @@ def why_unfit(found: str | None) -> str | None:
 
 
 def upgraded(found: str | None) -> str:
-    """Say that an upgrade has nothing more to do."""
+    """Return the message of a finished upgrade."""
     if standing_of(found) is Standing.NEWER:
         return (
             f"Nothing to do: the database is at revision {found}, newer than {newest_revision()}, "
@@ -80,10 +80,10 @@ def upgraded(found: str | None) -> str:
 
 
 def fit_revision(settings: Settings) -> str | None:
-    """Return the revision of a database whose upgrade would find nothing to do.
+    """Return the revision of a database that needs no upgrade.
 
-    `None` may also mean that this cannot be told here: of PostgreSQL, or because the file cannot
-    be read. Whoever upgrades then finds out, and says what is wrong.
+    `None` may also mean that this is unknown: with PostgreSQL, or an unreadable file. The upgrade
+    itself then reports the error.
     """
     if settings.on_postgresql:
         return None

@@ -1,8 +1,8 @@
-"""Whether the database may grow, or what is left of its space is kept for reservations.
+"""The reserve of disk space, which only reservations may use.
 
-A database whose disk is full takes no writes at all, not even those that would make room. So what
-grows it by much (codes, jobs, lists of codes) is refused or waits as long as there is less space
-than a reserve; reservations, cancelling and purging go on, and live on that reserve.
+A database on a full disk accepts no writes at all, not even deletions. So large writes (codes,
+jobs, lists of codes) are refused or delayed as long as there is less space than the reserve;
+reservations, cancellations and purging continue, and use the reserve.
 """
 
 import sqlite3
@@ -15,9 +15,9 @@ from service.domain.errors import InsufficientStorage, StorageRefusal, Unavailab
 from service.domain.model import Room
 
 Space = tuple[int, int]
-"""Bytes that are free on a disk, and those that a database can use again."""
+"""Free bytes on a disk, and reusable bytes in a database."""
 POLL_INTERVAL_S = 1.0
-"""How long what was found is believed."""
+"""How long a measurement is valid."""
 _DISK_FULL = "53100"
 """SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _PRIMARY = 0xFF
@@ -25,12 +25,12 @@ _PRIMARY = 0xFF
 
 
 class Reserve:
-    """Tells whether there is less space than a reserve.
+    """A reserve of disk space.
 
     Args:
-        space: Finds out how much space there is; `None` where nobody knows. It may take a
+        space: Returns the space, or `None` if it is unknown. May take a
             millisecond.
-        reserve: Bytes; 0 for none.
+        reserve: Bytes of the reserve; 0 for none.
     """
 
     def __init__(self, space: Callable[[], Space | None], reserve: int) -> None:
@@ -41,7 +41,7 @@ class Reserve:
         self._good_until = 0.0
 
     def look(self) -> Room | None:
-        """Look how much space there is; `None` where nobody knows.
+        """Measure the space; `None` if it is unknown.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -58,13 +58,13 @@ class Reserve:
         """Require space.
 
         Raises:
-            InsufficientStorage: There is less than the reserve, or would be.
+            InsufficientStorage: There is less space than the reserve, or would be.
         """
         if self.is_low(wanted):
             raise InsufficientStorage(StorageRefusal.DISK_RESERVE)
 
     def _recent(self) -> Space | None:
-        """Return what one thread at a time finds, at most every `POLL_INTERVAL_S`."""
+        """Return the latest measurement, which one thread renews every `POLL_INTERVAL_S`."""
         if time.monotonic() >= self._good_until and self._looking.acquire(blocking=False):
             try:
                 self._found = self._space()
@@ -76,17 +76,17 @@ class Reserve:
         return self._found
 
     def forget(self) -> None:
-        """Look anew the next time: much has been written."""
+        """Measure again next time, as much has been written."""
         self._good_until = 0.0
 
 
 @contextmanager
 def growing() -> Iterator[None]:
-    """Say of a full disk that it is one, where the database was to grow.
+    """Convert the errors of a full disk, where the database would grow.
 
     Raises:
         InsufficientStorage: The database's disk is full; nothing was changed.
-        Unavailable: It cannot answer for another reason.
+        Unavailable: The database cannot answer for another reason.
     """
     try:
         yield
@@ -97,7 +97,7 @@ def growing() -> Iterator[None]:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error, or what caused it, is a full disk."""
+    """Return whether an error, or one of its causes, is a full disk."""
     while error is not None:
         code = getattr(error, "sqlite_errorcode", None)
         if code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL:

@@ -1,13 +1,13 @@
-"""The tables as statements see them. Migrations make them; a test holds the two together.
+"""The tables, as used by statements. Migrations create them; a test compares the two.
 
 Every key begins with the brand's integer id, so that the data can be split by brand. One
-row of `code` is a code and, once a user holds it, that user's reservation: the two promises
-of the service are two unique keys of one table, which no race gets around.
+row of `code` is a code and, if a user holds it, that user's reservation: the two guarantees
+of the service are two unique keys of one table, which no race can violate.
 
-What only one engine has says so in its `info`, see `belongs`. Texts are compared code point by
-code point, as SQLite does it; PostgreSQL must be told.
+Items of a single engine are marked in their `info`, see `belongs`. Texts are compared by
+code points, which SQLite does by default, and PostgreSQL on request.
 
-Moments are integers, milliseconds since 1970-01-01T00:00:00Z.
+Times are integers: milliseconds since 1970-01-01T00:00:00Z.
 """
 
 from sqlalchemy import (
@@ -94,7 +94,7 @@ tally = Table(
     ),
     sqlite_with_rowid=False,
 )
-"""How many codes of a campaign are in each state, so that nobody counts rows.
+"""The number of a campaign's codes in each state, so that no rows are counted.
 
 On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`. `touched_at` says when
 codes were last added or taken, or asked for when there were none; the newest row has it.
@@ -144,7 +144,7 @@ idempotency = Table(
     PrimaryKeyConstraint("brand_id", "key"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
 )
-"""What requests with an Idempotency-Key were answered: a JSON array of codes, or of the id of a
+"""Answers to requests with an Idempotency-Key: a JSON array of codes, or of the id of a
 job, as `kind` says; versions before revision 9 write none."""
 
 job = Table(
@@ -179,8 +179,8 @@ job = Table(
         name="job_finished",
     ),
 )
-"""Long work: how far it is, which worker may go on with it, and how many workers have taken it
-since one of them got any further.
+"""Jobs: their progress, their lease, and how many workers have taken them since the last progress.
+
 
 A worker that lives changes `heartbeat`, see `due_jobs.py`; `leased_until` is for versions before
 revision 7. Where no worker has the job, `leased_until` is its turn among those that wait, 0 being
@@ -240,7 +240,7 @@ import_file = Table(
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "id"),
 )
-"""A list of codes on its way in. Where the brand is not there yet, `brand_id` is 0; so it is in
+"""A list of codes of an import. If the brand does not exist yet, `brand_id` is 0; so it is in
 the two tables that follow; `brand` is its name all the same. `bytes` is what it has in the budget
 of open imports: what was announced, or has come. What belongs to a file is purged when its job has
 ended."""
@@ -254,7 +254,7 @@ import_block = Table(
     Column("content", LargeBinary, nullable=False),
     PrimaryKeyConstraint("brand_id", "file", "number"),
 )
-"""The list as it came, until it has been read."""
+"""Blocks of the list, until they have been read."""
 
 import_run = Table(
     "import_run",
@@ -278,7 +278,7 @@ import_row = Table(
     PrimaryKeyConstraint("brand_id", "code"),
     sqlite_with_rowid=False,
 )
-"""Codes that were checked and are to be stored. The brand makes none of them meanwhile."""
+"""Checked codes that will be stored. The brand creates none of them meanwhile."""
 
 import_refusal = Table(
     "import_refusal",
@@ -290,4 +290,4 @@ import_refusal = Table(
     PrimaryKeyConstraint("brand_id", "job_id", "line"),
     sqlite_with_rowid=False,
 )
-"""Lines that were refused, for the report of the job."""
+"""Refused lines, for the report of the job."""

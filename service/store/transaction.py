@@ -1,4 +1,4 @@
-"""One transaction as use cases see it."""
+"""The implementation of transactions for use cases."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -19,15 +19,15 @@ from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.transaction import JobCursor, StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
-"""The lock of whoever takes a part of a budget of imports: "imports" in ASCII."""
+"""The advisory lock of the budgets of imports: "imports" in ASCII."""
 
 
 class SQLWrites:
     """Implements `service.usecases.ports.transaction.Writes`, which documents the method.
 
     Args:
-        database: Where the transactions are.
-        mint: Makes random codes.
+        database: The database.
+        mint: Returns random codes.
     """
 
     def __init__(self, database: Database, mint: Mint = codes.mint) -> None:

@@ -23,7 +23,7 @@ from service.store.schema import current_revision
 from service.store.tables import metadata
 
 Report = Callable[[str, int, int], None]
-"""Takes what is being done, how much of it is done, and of how much."""
+"""Called with the current activity, the amount done, and the total."""
 APPLICATION_NAME = "discount db copy"
 """How the server lists the connection of a bulk load."""
 _SETTINGS = {
@@ -66,12 +66,12 @@ _SEQUENCE = text("SELECT pg_get_serial_sequence(:table, :column)")
 
 @contextmanager
 def bulk_load(url: str, *, restart: bool) -> Iterator[Connection]:
-    """Lend a connection to empty tables that nobody else uses.
+    """Yield a connection to empty tables that nobody else uses.
 
     The block is one transaction: an exception or a kill leaves the database as it was.
 
     Args:
-        url: The database; tables are made where there are none.
+        url: The database; missing tables are created.
         restart: Whether to terminate another bulk load, such as a server process whose client
             was killed.
 

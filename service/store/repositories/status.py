@@ -1,4 +1,4 @@
-"""What a scrape asks of the database."""
+"""Status of the database for scrapes."""
 
 from service.domain.model import Levels, Room
 from service.settings import DEFAULT_METRICS_POOLS
@@ -15,7 +15,7 @@ class SQLStatus:
     """Implements `metrics.database_collector.Store`, which documents the methods."""
 
     def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
-        """Ask `database`; of the levels of campaigns show so many."""
+        """Query `database`, and show the levels of so many campaigns."""
         self._database = database
         self._levels = PoolLevels(pools)
         self._open_jobs = OpenJobs(database)

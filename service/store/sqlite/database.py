@@ -1,4 +1,4 @@
-"""How SQLite is opened, how its transactions begin, and what its errors mean."""
+"""The database on SQLite: connections, transactions and errors."""
 
 import os
 import sqlite3
@@ -26,37 +26,37 @@ from service.usecases import deadlines
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
 IN_LOOP_S = 0.2
-"""The same for reads in the event loop, where everybody else waits, too."""
+"""The same for reads in the event loop, where all other calls would wait as well."""
 CHECKPOINTED_BYTES = 1000 * 4096
-"""After so much the write-ahead log is checkpointed, unless a reader keeps it
+"""The size of the write-ahead log at which it is checkpointed, unless a reader prevents that
 (https://www.sqlite.org/wal.html#automatic_checkpoint)."""
 RETRY_S = 0.005
 CACHE_KIB = 1024
-"""Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
+"""The page cache of a connection, half of SQLite's default: the system caches the file."""
 POOL_TIMEOUT_S = 2
 EXTRA = 3
-"""Connections beyond one for each thread."""
+"""Connections in addition to one for each thread."""
 _WAITS = "discount_waits"
-"""Where a connection's record has for how long it waits for a lock, if not `BUSY_TIMEOUT_S`."""
+"""The key of a connection's lock timeout, if it is not `BUSY_TIMEOUT_S`."""
 _OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
 class SQLiteDatabase(Database):
-    """One file. Readers do not wait; writers share transactions, one at a time.
+    """An SQLite file. Readers do not wait; writers share transactions, one at a time.
 
     Args:
-        url: As the settings have it, with an absolute path.
-        threads: How many threads use it at once; each gets a connection.
-        observer: Is told what the database does.
-        signals: How callers wait.
+        url: The URL, as in the settings, with an absolute path.
+        threads: The number of threads; each gets a connection.
+        observer: The observer.
+        signals: The signals for waiting callers.
 
     Raises:
-        SettingsError: The folder of the file is not there.
+        SettingsError: The folder of the file does not exist.
     """
 
     dialect = SQLiteDialect()
     begin = "BEGIN IMMEDIATE"
-    """With the write lock from the beginning, so that nothing read before a write is stale."""
+    """Takes the write lock at the beginning, so that reads before a write are not stale."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class SQLiteDatabase(Database):
         self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together, self.signals)
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
+        """Read one row without SQLAlchemy, on a connection of this thread.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -105,7 +105,7 @@ class SQLiteDatabase(Database):
         return row
 
     def _kept(self) -> sqlite3.Connection:
-        """Return this thread's own connection, opened once until `close`."""
+        """Return this thread's connection, which stays open until `close`."""
         if getattr(self._own, "era", None) is not self._era:
             lent = self.engine.raw_connection()
             self._own.connection = lent.driver_connection
@@ -117,7 +117,7 @@ class SQLiteDatabase(Database):
         return kept
 
     def _set_up(self, connection: sqlite3.Connection, _record: Any) -> None:
-        """Prepare a new connection, and keep the driver from beginning transactions itself.
+        """Prepare a new connection, and prevent that the driver begins transactions.
 
         https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
         """
@@ -133,18 +133,18 @@ class SQLiteDatabase(Database):
         return IN_LOOP_S if self.signals.in_event_loop() else BUSY_TIMEOUT_S
 
     def _let_go(self) -> None:
-        """Close this thread's own connection."""
+        """Close this thread's connection."""
         self._own.era = None
         self._all_kept.remove(self._own.lent)
         self._own.lent.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Run a transaction of one's own, that takes as long as it takes, and be seen to.
+        """Run a transaction without a deadline, visible to others that wait to write.
 
         Raises:
             Unavailable: The database cannot answer now, and nothing was done; or its files were
-                taken away, and nobody will find what was done.
+                removed, and the result is lost.
         """
         with self._as_unavailable():
             self._files.require_main()
@@ -155,7 +155,7 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def migration(self) -> Iterator[Connection]:
-        """Run a transaction that changes tables, in a file that is made if there is none.
+        """Run a transaction that changes tables, in a file that is created if there is none.
 
         Raises:
             Unavailable: The database cannot be written now.
@@ -165,14 +165,14 @@ class SQLiteDatabase(Database):
             yield connection
 
     def others_write(self) -> bool:
-        """Return whether anybody writes or waits to; never asked within a transaction."""
+        """Return whether others write or wait to write; must not be called in a transaction."""
         return self._write_lock.contended()
 
     def write(self, work: Work[Result]) -> Result:
-        """Do `work` in a transaction with others', and return once it is durable.
+        """Do `work` in a transaction with that of others, and return when it is durable.
 
         Raises:
-            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Unavailable: The database cannot answer now; `work` is done completely or not at all.
             Exception: `work` raised it, and nothing was changed.
         """
         began = time.perf_counter()
@@ -184,7 +184,7 @@ class SQLiteDatabase(Database):
                 self._round_trip("transaction", time.perf_counter() - began)
 
     def _together(self, works: Sequence[Work[Any]]) -> list[Any]:
-        """Do works in one transaction."""
+        """Do several works in one transaction."""
         began = time.perf_counter()
         try:
             with self.transaction() as connection:
@@ -194,10 +194,10 @@ class SQLiteDatabase(Database):
             self._observer.commit(len(works), self.waiting_writes, seconds)
 
     def space(self) -> Space | None:
-        """Look at the disk of the file, of which the write-ahead log is a neighbour.
+        """Return the free space on the disk, and the reusable space in the file and its log.
 
-        The log is written again from its start once it is checkpointed, and so is room for itself:
-        else a disk that it was filled on would stay too full for ever.
+        A checkpointed log is overwritten from its start, so its size is reusable space: otherwise
+        a disk that it has filled would stay too full for ever.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -217,21 +217,21 @@ class SQLiteDatabase(Database):
 
     @property
     def waiting_writes(self) -> int:
-        """How many writes have not begun."""
+        """Number of waiting writes."""
         return self._group_commit.waiting
 
     @property
     def connections(self) -> Connections:
-        """The connections that callers share; those that threads keep are not among them."""
+        """The shared connections, without those that threads keep."""
         pool = self.engine.pool
         assert isinstance(pool, QueuePool)  # noqa: S101 - for the type checker
         return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
-        """Ask for a sign of life, and look whether the files are those that were opened.
+        """Check that the database answers, and that its files are those that were opened.
 
         Raises:
-            Unavailable: There is none.
+            Unavailable: The database does not answer.
         """
         if why := self._files.why_moved():
             return why
@@ -244,7 +244,7 @@ class SQLiteDatabase(Database):
         return None
 
     def close(self) -> None:
-        """Finish the writes that wait, and close all connections; later use opens new ones."""
+        """Finish the waiting writes, and close all connections; later use opens new ones."""
         self._group_commit.close()
         self._era = object()
         while self._all_kept:
@@ -266,17 +266,17 @@ class SQLiteDatabase(Database):
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's own connection, inside the same transaction."""
+    """Return the driver's connection, in the same transaction."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
     return driver
 
 
 def _file_in_a_folder(url: str) -> Path:
-    """Return the file of a URL; insist on its folder, which SQLite itself does not make.
+    """Return the file of a URL, whose folder must exist.
 
     Raises:
-        SettingsError: It is not: a slip of the pen must not make a new, empty database.
+        SettingsError: It does not: a typing error must not create a new, empty database.
     """
     path = path_of(url)
     if not path.parent.is_dir():
@@ -291,7 +291,7 @@ def _let_wait(connection: sqlite3.Connection, seconds: float) -> None:
 def _keep_to_the_deadline(
     connection: sqlite3.Connection, record: ConnectionPoolEntry, _lent: PoolProxiedConnection
 ) -> None:
-    """Let no call wait for a lock beyond its deadline; most are far from it."""
+    """Limit the lock timeout to the call's deadline."""
     seconds = deadlines.left(BUSY_TIMEOUT_S)
     if seconds != record.info.get(_WAITS, BUSY_TIMEOUT_S):
         _let_wait(connection, seconds)
@@ -299,10 +299,10 @@ def _keep_to_the_deadline(
 
 
 def _keep_a_write_ahead_log(connection: sqlite3.Connection, within_s: float) -> None:
-    """Let readers and the writer not block each other, from the first connection to a file on.
+    """Set WAL mode, in which readers and the writer do not block each other.
 
-    SQLite's own wait for a lock does not cover this switch: of several processes that open a new
-    file at once, all but one are refused immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
+    SQLite's lock timeout does not apply to this switch: of several processes that open a new
+    file at the same time, all but one fail immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
 
     Raises:
         sqlite3.OperationalError: The file stayed locked, or cannot be opened.

@@ -51,7 +51,7 @@ class ChunkTransaction(Protocol):
     def load_codes(self, pool: PoolKey, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
         """Insert many free codes, and return how many the brand did not have.
 
-        With `shuffle`, they are claimed in another order than they come in.
+        With `shuffle`, they are claimed in another order than that of the list.
         """
 
     def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
@@ -70,7 +70,7 @@ class ChunkTransaction(Protocol):
         """Insert lines into the report of a job."""
 
     def taken(self, brand_id: int, codes: Sequence[str]) -> set[str]:
-        """Return those of the codes that the brand has."""
+        """Return the codes that the brand already has."""
 
     def stage(self, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
         """Keep codes for a list, but for those that another open import has, which are returned."""

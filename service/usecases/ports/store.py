@@ -24,7 +24,7 @@ class Store(Writes, Protocol):
     """
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        """Return what the user holds."""
+        """Return the user's reservation, if there is one."""
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis

@@ -105,7 +105,7 @@ class Transaction(Protocol):
         """Return a job; `lock` makes its worker wait for the commit."""
 
     def job_cursor(self, pool: PoolKey, job_id: str) -> JobCursor:
-        """Return how far a job is."""
+        """Return the progress of a job."""
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
         """End a job, and revoke its lease."""
