@@ -186,7 +186,7 @@ def uri(parts):
     [
         (b"", "The list is empty"),
         ("SUMMER-1\n".encode("utf-16"), "UTF-"),
-        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "UTF-8"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "compressed by gzip"),
         (b"X" * 100_000, "Line 1 is longer"),
     ],
 )

@@ -151,8 +151,10 @@ class StoreCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Look, and yield the gauges."""
         now = self._look()
-        yield _gauge("discount_database_up", "Whether the database serves calls.", now.up)
-        yield _gauge("discount_schema_revision_wanted", "Revision wanted.", self._wanted)
+        yield _gauge("discount_database_up", "Whether the database can serve calls.", now.up)
+        yield _gauge(
+            "discount_schema_revision_wanted", "Revision that this version needs.", self._wanted
+        )
         if now.revision is not None:
             yield _gauge("discount_schema_revision", "Revision of the tables.", now.revision)
         if now.levels is not None:
@@ -179,7 +181,7 @@ class KeysCollector(Collector):
 def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
     names = ["brand", "campaign"]
     available = GaugeMetricFamily(
-        "discount_codes_available", "Codes that can still be reserved.", labels=names
+        "discount_codes_available", "Codes that can be reserved.", labels=names
     )
     taken = GaugeMetricFamily(
         "discount_codes_taken", "Codes that cannot be reserved any more.", labels=names
@@ -189,11 +191,11 @@ def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
         taken.add_metric([level.brand, level.campaign], level.taken)
     yield available
     yield taken
-    yield _gauge("discount_pools", "Campaigns.", levels.pools)
+    yield _gauge("discount_pools", "Number of campaigns.", levels.pools)
     yield _gauge("discount_pools_left_out", "Campaigns whose codes are not shown.", levels.left_out)
     yield _gauge(
         "discount_all_codes_available",
-        "Codes of all campaigns that can still be reserved.",
+        "Codes of all campaigns that can be reserved.",
         levels.available,
     )
     yield _gauge(
@@ -204,29 +206,31 @@ def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
 
 
 def _show_room(room: Room) -> Iterator[GaugeMetricFamily]:
-    yield _gauge("discount_disk_free_bytes", "Free on the disk of the database.", room.disk)
+    yield _gauge("discount_disk_free_bytes", "Free space on the disk of the database.", room.disk)
     yield _gauge(
         "discount_disk_reusable_bytes",
-        "Free in the database, where something was deleted.",
+        "Deleted space in the database file, which is reused before it grows.",
         room.reusable,
     )
-    yield _gauge("discount_disk_reserve_bytes", "What is kept for reservations.", room.reserve)
-    yield _gauge("discount_disk_low", "Whether there is less than the reserve.", room.low)
+    yield _gauge("discount_disk_reserve_bytes", "Space reserved for reservations.", room.reserve)
+    yield _gauge("discount_disk_low", "Whether less than the reserve is free.", room.low)
 
 
 def _show_jobs(jobs: JobsNow) -> Iterator[GaugeMetricFamily]:
-    family = GaugeMetricFamily("discount_jobs_open", "Jobs not ended.", labels=["state"])
+    family = GaugeMetricFamily(
+        "discount_jobs_open", "Jobs that are queued or running.", labels=["state"]
+    )
     family.add_metric([JobState.QUEUED], jobs.queued)
     family.add_metric([JobState.RUNNING], jobs.running)
     yield family
     yield _gauge(
         "discount_jobs_oldest_queued_seconds",
-        "How long the oldest queued job has waited.",
+        "Longest time for which a queued job has been seen waiting.",
         jobs.oldest_queued_s,
     )
     yield _gauge(
         "discount_jobs_overdue_seconds",
-        "How long a running job has been without the worker that should go on with it.",
+        "Time for which a running job has been seen without a worker.",
         jobs.overdue_s,
     )
 

@@ -45,7 +45,7 @@ class Metrics:
         )
         self._durations = Histogram(
             "discount_http_request_duration_seconds",
-            "Time from the request's arrival at the application to its answer.",
+            "Time in the application.",
             ["method", "route"],
             buckets=BUCKETS_S,
             registry=self.registry,
@@ -58,7 +58,7 @@ class Metrics:
         )
         reservations = Counter(
             "discount_reservations",
-            "Reservations asked for: new, repeated, or refused because none was left (exhausted).",
+            "Reservations requested: new, repeated, or exhausted (no code was left).",
             ["outcome"],
             registry=self.registry,
         )
@@ -67,7 +67,7 @@ class Metrics:
 
         refusals = Counter(
             "discount_auth_refusals",
-            "Calls that the guard refused, by its reason.",
+            "Calls that authentication or authorization rejected, by reason.",
             ["reason"],
             registry=self.registry,
         )
@@ -75,7 +75,7 @@ class Metrics:
 
         storage = Counter(
             "discount_storage_refusals",
-            "Calls refused because the database may not grow by them, by the reason.",
+            "Calls rejected because the database may not grow, by reason.",
             ["reason"],
             registry=self.registry,
         )
@@ -83,12 +83,12 @@ class Metrics:
 
         self._misses = Counter(
             "discount_code_misses",
-            "Codes asked for that there are not.",
+            "Unknown codes that were looked up.",
             registry=self.registry,
         )
         self._errors = Counter(
             "discount_database_errors",
-            "Calls that failed because of the database, by its own name of what went wrong.",
+            "Calls that failed because of the database, by its own name of the error.",
             ["error"],
             registry=self.registry,
         )
@@ -96,7 +96,7 @@ class Metrics:
             self._errors.labels(name)
         database = Histogram(
             "discount_database_seconds",
-            "Time of a read, connection included, and of a write transaction with its commit.",
+            "Duration of a read with its connection, or of a write transaction with its commit.",
             ["operation"],
             buckets=BUCKETS_S,
             registry=self.registry,
@@ -110,7 +110,7 @@ class Metrics:
         )
         self._waiting = Gauge(
             "discount_commit_waiting",
-            "Writes that had not begun when the last commit returned.",
+            "Writes that have not begun.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
@@ -123,14 +123,14 @@ class Metrics:
         )
         self._connections_max = Gauge(
             "discount_database_connections_max",
-            "How many of these connections there may be.",
+            "Maximum number of these connections.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
 
         self._accepts_failed = Counter(
             "discount_accept_failures",
-            "Times that the system refused a new connection.",
+            "New connections that the system rejected.",
             registry=self.registry,
         )
         self._log_lines_dropped = Counter(

@@ -20,13 +20,13 @@ class JobMetrics:
         self.registry.register(LogCollector())
         self._chunks = Histogram(
             "discount_job_chunk_seconds",
-            "Time of a chunk's transaction with its commit.",
+            "Duration of a chunk's transaction with its commit.",
             ["kind"],
             buckets=BUCKETS_S,
             registry=self.registry,
         )
         self._rows = Counter(
-            "discount_job_rows", "Rows that jobs have dealt with.", ["kind"], registry=self.registry
+            "discount_job_rows", "Rows that jobs have processed.", ["kind"], registry=self.registry
         )
         self._ended = Counter(
             "discount_jobs_ended",
@@ -37,17 +37,17 @@ class JobMetrics:
         self._created = Counter("discount_codes_created", "Codes created.", registry=self.registry)
         self._waits = Counter(
             "discount_job_waits",
-            "Chunks that failed because the database could not be written, and were tried again.",
+            "Chunks that were retried because the database could not be written.",
             registry=self.registry,
         )
         self._given_up = Counter(
             "discount_jobs_given_up",
-            "Jobs ended because worker after worker died of them.",
+            "Jobs ended because they killed several workers in a row.",
             registry=self.registry,
         )
         self._left = Counter(
             "discount_jobs_left",
-            "Jobs that only a newer version of the service can do, and that this worker leaves.",
+            "Jobs that this worker leaves alone because only a newer version understands them.",
             registry=self.registry,
         )
         # Made at once, so that each is scraped as 0 before it first happens.

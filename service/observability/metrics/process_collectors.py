@@ -24,11 +24,11 @@ class BuildCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges; the library's own Info does not work with several processes."""
         build = {"version": __version__, "python": platform.python_version()}
-        family = GaugeMetricFamily("discount_build_info", "What is running.", labels=list(build))
+        family = GaugeMetricFamily("discount_build_info", "Running version.", labels=list(build))
         family.add_metric(list(build.values()), 1)
         yield family
         yield GaugeMetricFamily(
-            "discount_start_time_seconds", "When it was started, Unix time.", value=self._started
+            "discount_start_time_seconds", "Start time, Unix time.", value=self._started
         )
 
 
@@ -59,14 +59,14 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield how many there are and, where the system tells, the memory of the largest."""
         workers = list(self._workers())
-        yield GaugeMetricFamily("discount_workers", "Worker processes.", value=len(workers))
+        yield GaugeMetricFamily("discount_workers", "Running worker processes.", value=len(workers))
         yield CounterMetricFamily(
             "discount_workers_ended", "Worker processes that have ended.", value=self._ended()
         )
         if sizes := [size for worker in workers if (size := resident_bytes(worker))]:
             yield GaugeMetricFamily(
                 "discount_worker_resident_bytes",
-                "Resident memory of the largest worker process, with pages that it shares.",
+                "Resident memory of the largest worker process, including shared pages.",
                 value=max(sizes),
             )
 

@@ -27,7 +27,7 @@ def install(app: Flask) -> None:
 def fast_path_calls(worker: FastPathWorker) -> FastPathCalls | None:
     """Return the fast-path calls of a worker's event loop; `None` if threads answer them."""
     app: Flask = worker.wsgi
-    if services_of(app).settings.fast_path_off_by:
+    fast_path: FastPath | None = app.extensions.get(_NAME)
+    if fast_path is None or services_of(app).settings.fast_path_off_by:
         return None
-    fast_path: FastPath = app.extensions[_NAME]
     return FastPathCalls(worker, TaskScheduler(worker.method_queue.defer), fast_path.may_match)

@@ -23,34 +23,34 @@ def _counted(table: str, column: str, condition: str) -> str:
 INVARIANTS = (
     (
         "import-block",
-        "each block of a list is of one that there is",
+        "the list of each block exists",
         _counted("import_block", "length(content)", _NO_LIST),
     ),
     (
         "import-run",
-        "each run of codes is of a list that there is",
+        "the list of each run of codes exists",
         _counted("import_run", "length(content)", _NO_LIST),
     ),
     (
         "import-row",
-        "each code to be stored is of a list that there is",
+        "the list of each staged code exists",
         _counted("import_row", "line", _NO_LIST),
     ),
     (
         "import-form",
-        "codes to be stored have a legal form",
+        "staged codes have a valid format",
         _counted("import_row", "line", "NOT {legal_code}"),
     ),
     (
         "import-file",
-        "each list that a job has taken is of a job that there is",
+        "the job of each list exists, once a job has taken the list",
         _counted("import_file", "created_at", f"job_id IS NOT NULL AND {_NO_JOB}"),
     ),
     (
         "import-refusal",
-        "each refused line is of a job that there is",
+        "the job of each rejected line exists",
         _counted("import_refusal", "reason", _NO_JOB),
     ),
-    ("import-list", "each import that is not done has its list", _OPEN_WITHOUT_LIST),
+    ("import-list", "each unfinished import has its list", _OPEN_WITHOUT_LIST),
 )
 """Invariants with their names, meanings and statements."""

@@ -158,15 +158,15 @@ INVARIANTS = (
         "no user holds two codes of a campaign",
         _twins("campaign_id + 0, user_id || ''", condition="user_id || '' IS NOT NULL"),
     ),
-    Invariant("code-once", "each code is in its brand once", _twins("code || ''")),
+    Invariant("code-once", "each code exists once in its brand", _twins("code || ''")),
     Invariant(
         "state-known",
-        "each code is in a state that there is",
+        "each code is in a known state",
         _rows("code", f"coalesce(state, '') NOT IN ({_KNOWN_STATES})"),
     ),
     Invariant(
         "available-free",
-        "an available code is nobody's",
+        "an available code belongs to nobody",
         _rows(
             "code",
             "state || '' = 'available' AND (user_id IS NOT NULL OR reserved_at IS NOT NULL)",
@@ -174,88 +174,84 @@ INVARIANTS = (
     ),
     Invariant(
         "reserved-held",
-        "a reserved or redeemed code is somebody's",
+        "a reserved or redeemed code belongs to a user",
         _rows("code", f"state || '' IN ({_HELD}) AND user_id IS NULL"),
     ),
     Invariant(
         "held-since",
-        "a code that is somebody's says since when, and no other does",
+        "a code has a time of reservation if, and only if, it has a user",
         _rows("code", "(user_id IS NULL) <> (reserved_at IS NULL)"),
     ),
+    Invariant("code-campaign", "the campaign of each code exists", _rows("code", _NO_CAMPAIGN)),
+    Invariant("campaign-brand", "the brand of each campaign exists", _rows("campaign", _NO_BRAND)),
+    Invariant("job-campaign", "the campaign of each job exists", _rows("job", _JOB_NO_CAMPAIGN)),
     Invariant(
-        "code-campaign", "each code is in a campaign that there is", _rows("code", _NO_CAMPAIGN)
-    ),
-    Invariant(
-        "campaign-brand", "each campaign is in a brand that there is", _rows("campaign", _NO_BRAND)
-    ),
-    Invariant(
-        "job-campaign", "each job is of a campaign that there is", _rows("job", _JOB_NO_CAMPAIGN)
-    ),
-    Invariant(
-        "job-true", "jobs count no more than all, and end complete", _rows("job", _JOB_UNTRUE)
+        "job-true",
+        "no job counts more than its total, and succeeded jobs are complete",
+        _rows("job", _JOB_UNTRUE),
     ),
     Invariant("campaign-tally", "each campaign has a tally", _NO_TALLY),
-    Invariant("tally-campaign", "each tally is of a campaign that there is", _TALLY_OF_NOTHING),
-    Invariant("tally-true", "a tally is what counting the codes finds", _tally()),
+    Invariant("tally-campaign", "the campaign of each tally exists", _TALLY_OF_NOTHING),
+    Invariant("tally-true", "tallies equal the counted codes", _tally()),
     Invariant(
         "brand-once",
-        "no two brands have one name",
+        "no two brands have the same name",
         f"SELECT min(id), NULL, 1 FROM brand GROUP BY name || '' HAVING {_SEVERAL}",  # noqa: S608
     ),
     Invariant(
         "campaign-once",
-        "no two campaigns of a brand have one name",
+        "no two campaigns of a brand have the same name",
         "SELECT brand_id, min(id), 1 FROM campaign "  # noqa: S608 - constants
         f"GROUP BY brand_id, name || '' HAVING {_SEVERAL}",
     ),
-    Invariant("brand-name", "brands have legal names", _rows("brand", "NOT {legal_name}")),
-    Invariant("campaign-name", "campaigns have legal names", _rows("campaign", "NOT {legal_name}")),
-    Invariant("code-form", "codes have a legal form", _rows("code", "NOT {legal_code}")),
+    Invariant("brand-name", "brands have valid names", _rows("brand", "NOT {legal_name}")),
+    Invariant("campaign-name", "campaigns have valid names", _rows("campaign", "NOT {legal_name}")),
+    Invariant("code-form", "codes have a valid format", _rows("code", "NOT {legal_code}")),
     Invariant(
         "user-form",
-        "user ids have a legal form",
+        "user ids have a valid format",
         _rows("code", "user_id || '' IS NOT NULL AND NOT {legal_user}"),
     ),
     Invariant(
         "brand-time",
-        "brands were made at some moment",
+        "brands have a valid time of creation",
         _rows("brand", _NO_MOMENT.format("created_at")),
     ),
     Invariant(
         "campaign-time",
-        "campaigns were made at some moment",
+        "campaigns have a valid time of creation",
         _rows("campaign", _NO_MOMENT.format("created_at")),
     ),
     Invariant(
         "code-time",
-        "codes were made at some moment",
+        "codes have a valid time of creation",
         _rows("code", _NO_MOMENT.format("created_at")),
     ),
     Invariant(
         "reserved-time",
-        "codes were reserved after they were made",
+        "codes were reserved after their creation",
         _rows(
             "code",
             f"reserved_at IS NOT NULL AND ({_NO_MOMENT.format('reserved_at')}"
             f" OR reserved_at < created_at - {CLOCK_SKEW})",
         ),
     ),
-    Invariant("answered", "what an Idempotency-Key was answered is there", _ANSWERED),
-    Invariant("answered-job", "each job that a stored answer names is there", _ANSWERED_JOB),
-    Invariant("answered-once", "no two stored answers name the same", _ANSWERED_TWICE),
+    Invariant("answered", "codes in stored answers (Idempotency-Key) exist", _ANSWERED),
+    Invariant("answered-job", "jobs in stored answers exist", _ANSWERED_JOB),
+    Invariant("answered-once", "no two stored answers name the same code or job", _ANSWERED_TWICE),
     Invariant(
         "answer-form",
-        "each stored answer names codes, or one job",
+        "each stored answer names codes or one job",
         _rows("idempotency", _ANSWER_UNTRUE),
     ),
     Invariant(
         "answer-brand",
-        "each stored answer is of a brand that there is",
+        "the brand of each stored answer exists",
         _rows("idempotency", _ANSWER_NO_BRAND),
     ),
     Invariant(
         "answer-time",
-        "answers were stored at some moment",
+        "stored answers have a valid time",
         _rows("idempotency", f"length(content) IS NOT NULL AND {_NO_MOMENT.format('created_at')}"),
     ),
     *(Invariant(*of_imports) for of_imports in OF_IMPORTS),

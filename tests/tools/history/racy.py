@@ -10,6 +10,7 @@ from sqlalchemy import text
 from service.app import create_app
 from service.container.services import build
 from service.domain.model import Millis, Reservation, State
+from service.server.fast_path.entry import TaskSignals, install
 from service.settings import load_settings
 from service.store.database import Database
 from service.store.engines import reservations_in
@@ -53,4 +54,5 @@ class RacyReservations:
 
 
 with patch("service.container.storage.reservations_in", RacyReservations):
-    app = create_app(build(load_settings()))
+    app = create_app(build(load_settings(), signals=TaskSignals()))
+install(app)
