@@ -1,4 +1,4 @@
-"""What happens to each call, whichever way it comes: by Flask or by the fast path."""
+"""The pipeline of all calls, by Flask or by the fast path."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from service.api.operation import Operation, Result
 
 MALFORMED_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-"""RFC 3986, section 2.1: decoders leave it as it is, drop it or guess."""
+"""Malformed percent-encoding (RFC 3986, section 2.1), which decoders treat differently."""
 
 
 def perform(
@@ -31,14 +31,14 @@ def perform(
     """Perform a call of an operation.
 
     Args:
-        operation: What is called.
-        environ: The request.
-        authenticate: Returns who calls.
-        brand: The one that the path names, as it stands there; `None` where it names none.
-        read: Reads the arguments of the view; called once it is known that the caller may call.
+        operation: The operation.
+        environ: The WSGI environment of the request.
+        authenticate: Returns the caller.
+        brand: The brand in the path, unchecked; `None` if there is none.
+        read: Returns the arguments of the view; called after the authorization.
 
     Raises:
-        ServiceError: The call is refused, or fails.
+        ServiceError: The call is refused or fails.
     """
     begin(operation.path, environ)
     authenticated(environ, authenticate).authorize(operation.scope, brand)
@@ -49,11 +49,11 @@ def perform(
 
 
 def begin(route: str | None, environ: "WSGIEnvironment") -> None:
-    """Note the route of a request, and refuse one that is late or cannot be read.
+    """Record the route of a request, and refuse it if it is late or malformed.
 
     Raises:
-        Unavailable: It should have been answered by now.
-        InvalidRequest: Its path or its query is malformed.
+        Unavailable: The deadline is over.
+        InvalidRequest: The path or the query is malformed.
     """
     current_record().route = route
     if deadlines.is_over():
@@ -64,7 +64,7 @@ def begin(route: str | None, environ: "WSGIEnvironment") -> None:
 def check_encoding(path: str, query: str) -> None:
     """Refuse a path or query (as WSGI has them, PEP 3333) that is malformed or not UTF-8.
 
-    Werkzeug would replace what it cannot decode, and so make one name out of many.
+    Werkzeug would replace undecodable bytes, so that different names would become equal.
 
     Raises:
         InvalidRequest: It is not.
@@ -83,10 +83,10 @@ def check_encoding(path: str, query: str) -> None:
 
 
 def refuse_odd_slashes(environ: "WSGIEnvironment") -> None:
-    """Refuse a path that has an encoded slash, or two to begin with, once it is known who calls.
+    """Refuse a path with an encoded slash, or with two slashes at the beginning.
 
-    PEP 3333 hands on a decoded path, in which an encoded slash would separate one name into two;
-    and werkzeug reads `//livez` as `/livez`, which nobody else who sees the request does.
+    WSGI has the decoded path (PEP 3333), where an encoded slash would split a name in two; and
+    werkzeug treats `//livez` as `/livez`, unlike other programs that see the request.
 
     Raises:
         NotFound: It has.

@@ -47,11 +47,11 @@ def serve() -> None:
 
 
 def _ready_to_serve(*, makes_file: bool = False) -> Settings:
-    """Read the settings, and fail early and clearly where they cannot be used.
+    """Read the settings, and fail early if they cannot be used.
 
     Raises:
-        SettingsError: One is missing or wrong, or a port is taken.
-        MaintenanceError: There is no database file, and nobody is to make it.
+        SettingsError: A setting is missing or wrong, or a port is in use.
+        MaintenanceError: The database file does not exist, and will not be created.
     """
     settings = load_settings()
     load_keys(settings)
@@ -89,10 +89,10 @@ def worker(*, check: bool) -> None:
 
 
 def _require_free(name: str, host: str, port: int) -> None:
-    """Fail early and clearly where somebody else listens already.
+    """Fail early if a port is in use.
 
     Raises:
-        SettingsError: The port cannot be had.
+        SettingsError: The port is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:

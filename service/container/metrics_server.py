@@ -1,4 +1,4 @@
-"""What shows the metrics of a server."""
+"""Wiring of the metrics server."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,13 +20,13 @@ def build_metrics_server(
     worker_pids: Callable[[], Sequence[int]],
     ended: Callable[[], int],
 ) -> MetricsServer:
-    """Build what shows the metrics of all processes of a server.
+    """Build the server of the metrics of all processes.
 
     Args:
-        services: Of the process that starts the others.
+        services: The services of the master process.
         counters: The folder of the counters that processes share.
-        worker_pids: Returns the processes that answer calls.
-        ended: Returns how many of them have ended.
+        worker_pids: Returns the ids of the worker processes.
+        ended: Returns how many workers have ended.
     """
     status, log = services.storage.status, services.log
     watch = StoreWatch(status, log)

@@ -181,10 +181,9 @@ job = Table(
 )
 """Jobs: their progress, their lease, and how many workers have taken them since the last progress.
 
-
-A worker that lives changes `heartbeat`, see `due_jobs.py`; `leased_until` is for versions before
+A worker that lives changes `heartbeat`, see `jobs/due.py`; `leased_until` is for versions before
 revision 7. Where no worker has the job, `leased_until` is its turn among those that wait, 0 being
-the first. `state_version` says how `parameters` and `cursor` are written, see `job_state.py`."""
+the first. `state_version` says how `parameters` and `cursor` are written, see `STATE_VERSION`."""
 
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
 # data are split by brand, a key is unique within its part.

@@ -58,7 +58,7 @@ def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLo
     """Show the worker's metrics, if there is a port for them.
 
     Raises:
-        SettingsError: The port cannot be had.
+        SettingsError: The port is in use.
     """
     port = settings.worker_metrics_port
     if port is None:

@@ -18,7 +18,7 @@ PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
 def reserve(
     store: Store, metrics: Metrics, brand: str, campaign: str, user: str
 ) -> tuple[Reservation, bool]:
-    """Reserve a code, and tell operations how it went."""
+    """Reserve a code, and record the outcome."""
 
     def tell(outcome: str) -> None:
         metrics.reservation(outcome)

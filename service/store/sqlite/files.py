@@ -38,7 +38,7 @@ def identity(path: Path | str) -> Identity | None:
 
 
 def require_file(settings: Settings) -> None:
-    """Require the file of an SQLite database, before anything is opened.
+    """Require the file of an SQLite database before it is opened.
 
     Raises:
         MaintenanceError: The file does not exist.
