@@ -6,56 +6,83 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from service.api.http_errors import NotFound
-from service.auth.authentication import authenticated
+from service.api.limits import RateLimits
+from service.api.operation import Operation, Result
+from service.auth.authentication import CALLER
 from service.auth.bearer import Authenticate
+from service.auth.caller import Caller
 from service.domain.errors import InputError, InvalidRequest, Unavailable
-from service.observability.exchange import current_record
+from service.observability.exchange import RequestRecord, current_record
 from service.usecases import deadlines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from service.api.operation import Operation, Result
-
 MALFORMED_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 """Malformed percent-encoding (RFC 3986, section 2.1), which decoders treat differently."""
 
 
-def perform(
-    operation: "Operation",
-    environ: "WSGIEnvironment",
-    authenticate: Authenticate,
-    brand: str | None,
-    read: Callable[[], Mapping[str, Any]],
-) -> "Result":
-    """Perform a call of an operation.
+class Pipeline:
+    """The pipeline that performs calls, by Flask or by the fast path.
 
     Args:
-        operation: The operation.
-        environ: The WSGI environment of the request.
         authenticate: Returns the caller.
-        brand: The brand in the path, unchecked; `None` if there is none.
-        read: Returns the arguments of the view; called after the authorization.
-
-    Raises:
-        ServiceError: The call is refused or fails.
+        limits: The rate limits, if there are any.
     """
-    begin(operation.path, environ)
-    authenticated(environ, authenticate).authorize(operation.scope, brand)
-    refuse_odd_slashes(environ)
-    arguments = read()
-    current_record().note_subject(arguments)
-    return operation.view(**arguments)
+
+    def __init__(self, authenticate: Authenticate, limits: RateLimits | None) -> None:
+        self._authenticate, self._limits = authenticate, limits
+
+    def perform(
+        self,
+        operation: Operation,
+        environ: "WSGIEnvironment",
+        brand: str | None,
+        read: Callable[[], Mapping[str, Any]],
+    ) -> Result:
+        """Perform a call of an operation.
+
+        Args:
+            operation: The operation.
+            environ: The WSGI environment of the request.
+            brand: The brand in the path, unchecked; `None` if there is none.
+            read: Returns the arguments of the view; called after the authorization.
+
+        Raises:
+            ServiceError: The call is refused or fails.
+        """
+        record = current_record()
+        begin(record, operation.path, environ)
+        self.identify(record, environ).authorize(operation.scope, brand)
+        refuse_odd_slashes(environ)
+        arguments = read()
+        record.note_subject(arguments)
+        return operation.view(**arguments)
+
+    def identify(self, record: RequestRecord, environ: "WSGIEnvironment") -> Caller:
+        """Return the caller of a request, and count the call, both only once per request.
+
+        Raises:
+            ServiceError: The caller is unknown, or has made too many calls.
+        """
+        caller: Caller | None = environ.get(CALLER)
+        if caller is None:
+            caller = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
+            record.caller = caller.subject
+            if self._limits:
+                self._limits.admit(caller)
+            environ[CALLER] = caller
+        return caller
 
 
-def begin(route: str | None, environ: "WSGIEnvironment") -> None:
+def begin(record: RequestRecord, route: str | None, environ: "WSGIEnvironment") -> None:
     """Record the route of a request, and refuse it if it is late or malformed.
 
     Raises:
         Unavailable: The deadline is over.
         InvalidRequest: The path or the query is malformed.
     """
-    current_record().route = route
+    record.route = route
     if deadlines.is_over():
         raise Unavailable
     check_encoding(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))

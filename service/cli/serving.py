@@ -57,7 +57,7 @@ def _ready_to_serve(*, makes_file: bool = False) -> Settings:
     load_keys(settings)
     connections(settings)
     _require_free("PORT", settings.host, settings.port)
-    if settings.insists_on_metrics_port:
+    if settings.requires_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
         _require_free("METRICS_PORT", settings.host, metrics_port)
     if makes_file:

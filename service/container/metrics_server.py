@@ -7,7 +7,7 @@ from service.container.services import Services
 from service.observability.metrics.database_collector import (
     KeysCollector,
     StoreCollector,
-    StoreWatch,
+    StoreMonitor,
 )
 from service.observability.metrics.exposition import MetricsServer
 from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
@@ -29,7 +29,7 @@ def build_metrics_server(
         ended: Returns how many workers have ended.
     """
     status, log = services.storage.status, services.log
-    watch = StoreWatch(status, log)
+    watch = StoreMonitor(status, log)
     collectors = [
         StoreCollector(watch.look, status.wanted_revision()),
         KeysCollector(services.keyring.stale_s),

@@ -15,7 +15,7 @@ def _require_different_ports(settings: Settings) -> None:
     Raises:
         SettingsError: Two ports are equal.
     """
-    default = DEFAULT_METRICS_PORT if settings.insists_on_metrics_port else None
+    default = DEFAULT_METRICS_PORT if settings.requires_metrics_port else None
     ports = {
         "PORT": settings.port,
         "METRICS_PORT": settings.metrics_port or default,

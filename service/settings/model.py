@@ -113,7 +113,7 @@ class Settings:
         return self.environment == PRODUCTION
 
     @property
-    def insists_on_metrics_port(self) -> bool:
+    def requires_metrics_port(self) -> bool:
         """Whether the metrics port must not change."""
         return self.production or self.metrics_port is not None
 

@@ -33,7 +33,7 @@ _OTHER_FORMATS = {
     codecs.BOM_UTF16_BE: _UTF16,
     b"PK\x03\x04": _WORKBOOK,
     b"\xd0\xcf\x11\xe0": _WORKBOOK,
-    b"\x1f\x8b": "The list is compressed by gzip. Send it as it is.",
+    b"\x1f\x8b": "The list is compressed by gzip. Send it uncompressed.",
     b"%PDF": "The list is a PDF document. Save it as CSV in UTF-8.",
 }
 """What is no list, by how it begins."""

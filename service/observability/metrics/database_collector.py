@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import JobState
 from service.domain.model import Levels, Room
-from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.jobs import OpenJobCounts
 
 ASK_WITHIN_S = 0.7
 """How long a scrape waits for the database; a whole scrape may take a second."""
@@ -46,7 +46,7 @@ class DatabaseStatus(Protocol):
     def room(self) -> Room | None:
         """Return the available space; `None` if it is unknown."""
 
-    def open_jobs(self) -> JobsNow:
+    def open_jobs(self) -> OpenJobCounts:
         """Return the figures about open jobs."""
 
     def close(self) -> None:
@@ -54,17 +54,17 @@ class DatabaseStatus(Protocol):
 
 
 @dataclass(slots=True)
-class StoreNow:
+class StoreMetrics:
     """The metrics of one query; `None` for unknown ones."""
 
     up: bool = False
     revision: int | None = None
     levels: Levels | None = None
     room: Room | None = None
-    jobs: JobsNow | None = None
+    jobs: OpenJobCounts | None = None
 
 
-class StoreWatch:
+class StoreMonitor:
     """A monitor that queries the store, and logs what is wrong.
 
     Args:
@@ -82,10 +82,10 @@ class StoreWatch:
         self._log = log
         self._within_s = within_s
         self._done = threading.Event()
-        self._last = StoreNow()
+        self._last = StoreMetrics()
         self._last_at = -math.inf
 
-    def look(self) -> StoreNow:
+    def look(self) -> StoreMetrics:
         """Return the metrics of the store; after the timeout, those of the previous query.
 
         So a slow store is not considered down. Only one caller at a time.
@@ -95,10 +95,10 @@ class StoreWatch:
             threading.Thread(target=self._ask, args=[self._done], daemon=True).start()
         self._done.wait(self._within_s)
         fresh = time.monotonic() - self._last_at < FRESH_S
-        return self._last if fresh else StoreNow()
+        return self._last if fresh else StoreMetrics()
 
     def _ask(self, done: threading.Event) -> None:
-        found = StoreNow()
+        found = StoreMetrics()
         try:
             with closing(self._store):
                 self._fill(found)
@@ -109,7 +109,7 @@ class StoreWatch:
             done.set()
             self.busy.release()
 
-    def _fill(self, found: StoreNow) -> None:
+    def _fill(self, found: StoreMetrics) -> None:
         """Query everything.
 
         Raises:
@@ -129,7 +129,7 @@ class StoreWatch:
             found.jobs = self._store.open_jobs()
             self._log_waiting_jobs(found.jobs)
 
-    def _log_waiting_jobs(self, jobs: JobsNow) -> None:
+    def _log_waiting_jobs(self, jobs: OpenJobCounts) -> None:
         if max(jobs.oldest_queued_s, jobs.overdue_s) > JOB_WAITS_S:
             self._log.warning(
                 "jobs_wait",
@@ -143,7 +143,7 @@ class StoreWatch:
 class StoreCollector(Collector):
     """A collector of the store's metrics; unknown ones are omitted, and become stale."""
 
-    def __init__(self, look: Callable[[], StoreNow], wanted_revision: int) -> None:
+    def __init__(self, look: Callable[[], StoreMetrics], wanted_revision: int) -> None:
         """Collect the metrics that `look` returns, and the needed revision of the tables."""
         self._look = look
         self._wanted = wanted_revision
@@ -216,7 +216,7 @@ def _show_room(room: Room) -> Iterator[GaugeMetricFamily]:
     yield _gauge("discount_disk_low", "Whether less than the reserve is free.", room.low)
 
 
-def _show_jobs(jobs: JobsNow) -> Iterator[GaugeMetricFamily]:
+def _show_jobs(jobs: OpenJobCounts) -> Iterator[GaugeMetricFamily]:
     family = GaugeMetricFamily(
         "discount_jobs_open", "Jobs that are queued or running.", labels=["state"]
     )

@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.metrics.database_collector import StoreWatch
+from service.observability.metrics.database_collector import StoreMonitor
 from service.observability.metrics.ended_counters import merge_ended
 from service.observability.metrics.scrape_messages import Request, Response
 from service.observability.metrics.scrape_server import ScrapeServer
@@ -44,7 +44,7 @@ class MetricsServer:
         self,
         settings: Settings,
         counters: Path,
-        watch: StoreWatch,
+        watch: StoreMonitor,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
         note: Callable[[], object],
@@ -93,7 +93,7 @@ class MetricsServer:
         try:
             return self._bind(self._settings.metrics_port or DEFAULT_METRICS_PORT)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or self._settings.insists_on_metrics_port:
+            if error.errno != errno.EADDRINUSE or self._settings.requires_metrics_port:
                 raise
             return self._bind(0)
 

@@ -11,7 +11,7 @@ from service.store.jobs.due import BEAT, OPEN
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
 from service.usecases.keys import JobKey
-from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.jobs import OpenJobCounts
 from service.usecases.ports.work import LEASE_S
 
 _OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT).where(OPEN)
@@ -31,7 +31,7 @@ class OpenJobs:
         self._database = database
         self._jobs = HeartbeatMonitor[JobKey](clock=clock)
 
-    def look(self) -> JobsNow:
+    def look(self) -> OpenJobCounts:
         """Return their numbers and waiting times."""
         with self._database.read() as connection:
             rows = {JobKey(*row[:2]): row for row in connection.execute(_OPEN)}
@@ -42,4 +42,4 @@ class OpenJobs:
             for key, row in rows.items()
             if row.state != JobState.QUEUED
         ]
-        return JobsNow(len(queued), len(overdue), max([0.0, *queued]), max([0.0, *overdue]))
+        return OpenJobCounts(len(queued), len(overdue), max([0.0, *queued]), max([0.0, *overdue]))

@@ -241,7 +241,7 @@ class PostgreSQLPool:
         """Return a connection class that reports failed connects to this pool."""
         pool = self
 
-        class Told(Connection):
+        class ReportingConnection(Connection):
             @classmethod
             def connect(cls, conninfo: str = "", **options: Any) -> Self:
                 try:
@@ -252,4 +252,4 @@ class PostgreSQLPool:
                 pool._trouble = None
                 return connection
 
-        return Told
+        return ReportingConnection

@@ -8,7 +8,7 @@ from service.store.repositories.levels import PoolLevels
 from service.store.revision import newest_revision
 from service.store.schema import current_revision
 from service.usecases.ports.clock import system_clock
-from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.jobs import OpenJobCounts
 
 
 class SQLStatus:
@@ -38,7 +38,7 @@ class SQLStatus:
     def room(self) -> Room | None:
         return self._database.reserve.look()
 
-    def open_jobs(self) -> JobsNow:
+    def open_jobs(self) -> OpenJobCounts:
         return self._open_jobs.look()
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from service.domain.model import Page
 from service.usecases.ports.transaction import Writes
 
 
-class JobsNow(NamedTuple):
+class OpenJobCounts(NamedTuple):
     """Figures about the open jobs."""
 
     queued: int

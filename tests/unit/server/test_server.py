@@ -13,9 +13,8 @@ import pytest
 from gunicorn.config import Config
 
 from service.api.http_errors import RequestTimeout
-from service.observability.exchange import EXCHANGE, Exchange
+from service.observability.exchange import EXCHANGE, Exchange, Pseudonyms, RequestRecord
 from service.observability.request_log import RequestLog
-from service.observability.request_record import Pseudonyms, RequestRecord
 from service.server.accepting import AcceptPause
 from service.server.buffered_requests import BufferedRequests
 from service.server.fast_path.calls import FastPathCalls
@@ -52,7 +51,7 @@ def worker(monkeypatch, request):
     metrics = SimpleNamespace(request=lambda *_: None)
     requests = RequestLog(Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
     services = SimpleNamespace(requests=requests, drain=SimpleNamespace(begun=False))
-    monkeypatch.setattr("service.server.worker.services_of", lambda _: services)
+    monkeypatch.setattr("service.server.connections.services_of", lambda _: services)
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
