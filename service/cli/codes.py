@@ -20,12 +20,12 @@ from service.cli.group import INTERRUPTED
 from service.cli.parameters import EnumValue, name
 from service.cli.session import Session
 from service.domain.errors import InvalidRequest, TooLarge
-from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobState, Order
+from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobRequest, JobState
 from service.domain.model import State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.domain.wording import counted
 from service.formats.list_form import ListForm
-from service.usecases.imports import Received, import_codes, receive
+from service.usecases.imports import ReceivedFile, import_codes, receive
 
 _STANDARD = "-"
 
@@ -53,7 +53,7 @@ def codes() -> None:
 def generate(brand: str, campaign: str, count: int) -> None:
     """Generate new codes."""
     with Session(brand, campaign) as session:
-        job = session.do(session.ask(Order(JobKind.GENERATE, count, _who(), {}))[0])
+        job = session.do(session.ask(JobRequest(JobKind.GENERATE, count, _who(), {}))[0])
     _end(session, job, f"{counted(job.done, 'code was', 'codes were')} made.")
 
 
@@ -106,7 +106,7 @@ def _opened_list(file: str) -> Iterator[IO[bytes]]:
         yield source
 
 
-def _received(session: Session, source: IO[bytes], file: str) -> Received:
+def _received(session: Session, source: IO[bytes], file: str) -> ReceivedFile:
     """Store a list as it is read.
 
     Raises:

@@ -13,7 +13,7 @@ from service.cli import streams
 from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
-from service.store.revision import Standing, fit_revision, standing_of, upgraded
+from service.store.revision import RevisionStatus, fit_revision, revision_status, upgraded
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", "python:service.server.configuration"]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
@@ -28,7 +28,7 @@ def run(*, upgrade: bool) -> None:
 
     settings = _ready_to_serve(makes_file=upgrade)
     fit = fit_revision(settings) if upgrade else None
-    if fit and standing_of(fit) is Standing.NEWER:
+    if fit and revision_status(fit) is RevisionStatus.NEWER:
         streams.report(upgraded(fit))
     if upgrade and not fit:
         # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.

@@ -17,7 +17,7 @@ from service.cli.group import Terminated
 from service.cli.progress import JobProgress, Progress
 from service.container.storage import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
-from service.domain.jobs import Job, Order
+from service.domain.jobs import Job, JobRequest
 from service.domain.model import CodeRow, State
 from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
 from service.formats.list_form import ListType
@@ -110,9 +110,9 @@ class Session:
             self.end_if_terminated()
             raise KeyboardInterrupt
 
-    def ask(self, order: Order) -> tuple[Job, bool]:
+    def ask(self, request: JobRequest) -> tuple[Job, bool]:
         """Request a job for `do`; another worker may take it first."""
-        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, order)
+        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, request)
         return job, new
 
     def do(self, job: Job) -> Job:

@@ -42,7 +42,7 @@ class Observer(Protocol):
         """Note the number of writes in a transaction, of waiting writes, and the duration."""
 
 
-class Nobody:
+class NullObserver:
     """An observer that does nothing."""
 
     def read(self, seconds: float) -> None:
@@ -88,7 +88,7 @@ class Database(ABC):
         )
         event.listen(self.engine, "begin", self._begin)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
-        self._observer = observer or Nobody()
+        self._observer = observer or NullObserver()
         self.signals = signals or ThreadSignals()
         self._round_trip: RoundTrip | None = None
         self.reserve = Reserve(self.space, 0)

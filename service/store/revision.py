@@ -16,7 +16,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 
 
-class Standing(StrEnum):
+class RevisionStatus(StrEnum):
     """The relation of a database's revision to this code."""
 
     NO_TABLES = "no tables"
@@ -47,23 +47,23 @@ def revision_after(found: str) -> str:
     return min(revision for revision in known_revisions() if revision > found)
 
 
-def standing_of(found: str | None) -> Standing:
+def revision_status(found: str | None) -> RevisionStatus:
     """Return the relation of a revision to this code."""
     if found is None:
-        return Standing.NO_TABLES
+        return RevisionStatus.NO_TABLES
     wanted = newest_revision()
     if found in known_revisions():
-        return Standing.SAME if found == wanted else Standing.OLDER
+        return RevisionStatus.SAME if found == wanted else RevisionStatus.OLDER
     numbered = found.isascii() and found.isdigit() and len(found) == len(wanted)
-    return Standing.NEWER if numbered and found > wanted else Standing.UNKNOWN
+    return RevisionStatus.NEWER if numbered and found > wanted else RevisionStatus.UNKNOWN
 
 
 def why_unfit(found: str | None) -> str | None:
     """Return why this code cannot serve tables of a revision, or `None`."""
-    standing, wanted = standing_of(found), newest_revision()
-    if standing in {Standing.SAME, Standing.NEWER}:
+    status, wanted = revision_status(found), newest_revision()
+    if status in {RevisionStatus.SAME, RevisionStatus.NEWER}:
         return None
-    if standing is Standing.UNKNOWN:
+    if status is RevisionStatus.UNKNOWN:
         return f"at revision {found}, wanted {wanted}: no version of this service has it"
     there = "no tables yet" if found is None else f"at revision {found}"
     return f"{there}, wanted {wanted}: run db upgrade"
@@ -71,7 +71,7 @@ def why_unfit(found: str | None) -> str | None:
 
 def upgraded(found: str | None) -> str:
     """Return the message of a finished upgrade."""
-    if standing_of(found) is Standing.NEWER:
+    if revision_status(found) is RevisionStatus.NEWER:
         return (
             f"Nothing to do: the database is at revision {found}, newer than {newest_revision()}, "
             "which this version wants and newer tables serve as well."

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from service.domain.errors import InsufficientStorage, StorageRefusal, Unavailable
-from service.domain.model import Room
+from service.domain.model import DiskSpace
 
 Space = tuple[int, int]
 """Free bytes on a disk, and reusable bytes in a database."""
@@ -40,19 +40,19 @@ class Reserve:
         self._found: Space | None = None
         self._good_until = 0.0
 
-    def look(self) -> Room | None:
+    def look(self) -> DiskSpace | None:
         """Measure the space; `None` if it is unknown.
 
         Raises:
             Unavailable: The database cannot answer now.
         """
         space = self._space()
-        return None if space is None else Room(*space, self._bytes)
+        return None if space is None else DiskSpace(*space, self._bytes)
 
     def is_low(self, wanted: int = 0) -> bool:
         """Return whether the free space, minus `wanted` bytes, is below the reserve."""
         space = self._recent() if self._bytes else None
-        return space is not None and Room(*space, self._bytes).lacks(wanted)
+        return space is not None and DiskSpace(*space, self._bytes).lacks(wanted)
 
     def require(self, wanted: int = 0) -> None:
         """Require space.

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from service.domain.errors import Unavailable
-from service.domain.jobs import JobKind, Order
+from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.settings import Settings
 from service.store.engines import open_database
@@ -57,7 +57,7 @@ class Working:
         self._id = ""
 
     def generate(self, count=COUNT):
-        order = Order(JobKind.GENERATE, count, "tests", {})
+        order = JobRequest(JobKind.GENERATE, count, "tests", {})
         _, job, _ = add_job(self._jobs, "brand", "default", order)
         self._id = job.id
 

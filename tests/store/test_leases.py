@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
-from service.domain.jobs import JobKind, Order
+from service.domain.jobs import JobKind, JobRequest
 from service.store.engines import open_database
 from service.store.jobs.due import SILENT_S
 from service.store.jobs.leases import SQLWork
@@ -47,7 +47,7 @@ def ask(jobs):
     """Ask for codes; return the job's key."""
 
     def add(count=1000, brand="brand"):
-        order = Order(JobKind.GENERATE, count, "tests", {})
+        order = JobRequest(JobKind.GENERATE, count, "tests", {})
         return add_job(jobs, brand, "default", order, clock=lambda: NOW)[0]
 
     return add

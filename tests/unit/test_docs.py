@@ -7,7 +7,7 @@ import re
 from prometheus_client import generate_latest
 
 from service.api.routes import served_operations
-from service.domain.model import Level, Levels, Room
+from service.domain.model import DiskSpace, Level, Levels
 from service.observability.metrics.database_collector import (
     KeysCollector,
     StoreCollector,
@@ -71,7 +71,7 @@ def test_the_metrics_list_has_every_metric_and_no_other():
         up=True,
         revision=1,
         levels=Levels([Level("b", "c", 1, 1)], 1, 1, 1),
-        room=Room(1, 1, 1),
+        room=DiskSpace(1, 1, 1),
         jobs=OpenJobCounts(0, 0, 0.0, 0.0),
     )
     metrics.registry.register(StoreCollector(lambda: now, 1))

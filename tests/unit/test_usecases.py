@@ -14,7 +14,7 @@ from service.domain.errors import (
     TooManyJobs,
     Unavailable,
 )
-from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order
+from service.domain.jobs import MAX_OPEN, Job, JobKind, JobRequest, JobState
 from service.domain.model import Idempotency, State
 from service.usecases.codes import MAX_ROUNDS, create_codes
 from service.usecases.idempotency import KEPT_MS
@@ -89,10 +89,10 @@ class Memory:
     def open_jobs(self, _brand_id):
         return sum(job.finished_at is None for job in self.jobs.values())
 
-    def insert_job(self, _pool, order):
+    def insert_job(self, _pool, request):
         id_ = f"job-{len(self.jobs)}"
-        state, parameters = JobState.QUEUED, order.parameters
-        asked = (order.kind, state, order.total, 0, 0, order.requested_by, parameters)
+        state, parameters = JobState.QUEUED, request.parameters
+        asked = (request.kind, state, request.total, 0, 0, request.requested_by, parameters)
         self.jobs[id_] = Job(id_, *asked, None, self.now, None, None)
         return self.jobs[id_]
 
@@ -120,8 +120,8 @@ def create(memory, count=1, idempotency=None, now=NOW, pool=POOL):
 
 
 def ask(memory, idempotency=None, kind=JobKind.GENERATE, **parameters):
-    order = Order(kind, 100, "me", parameters)
-    return add_job(memory, *POOL, order, idempotency=idempotency, clock=lambda: NOW)
+    request = JobRequest(kind, 100, "me", parameters)
+    return add_job(memory, *POOL, request, idempotency=idempotency, clock=lambda: NOW)
 
 
 class TestCreating:

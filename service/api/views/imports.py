@@ -35,7 +35,7 @@ from service.domain.errors import (
 from service.formats.columns import REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import report_table, written
-from service.usecases.imports import Received, digest, import_codes, receive
+from service.usecases.imports import ReceivedFile, digest, import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.imports import Imports
@@ -151,7 +151,7 @@ class ImportViews:
 
     def _received(
         self, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
-    ) -> Received:
+    ) -> ReceivedFile:
         """Receive a list; that of a repeated request is not stored."""
         idempotency = idempotency_of(key, None)
         if idempotency and self.imports.is_answered(idempotency.key, system_clock()):

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import JobState
-from service.domain.model import Levels, Room
+from service.domain.model import DiskSpace, Levels
 from service.usecases.ports.jobs import OpenJobCounts
 
 ASK_WITHIN_S = 0.7
@@ -43,7 +43,7 @@ class DatabaseStatus(Protocol):
     def levels(self) -> Levels:
         """Return the levels of campaigns."""
 
-    def room(self) -> Room | None:
+    def room(self) -> DiskSpace | None:
         """Return the available space; `None` if it is unknown."""
 
     def open_jobs(self) -> OpenJobCounts:
@@ -60,7 +60,7 @@ class StoreMetrics:
     up: bool = False
     revision: int | None = None
     levels: Levels | None = None
-    room: Room | None = None
+    room: DiskSpace | None = None
     jobs: OpenJobCounts | None = None
 
 
@@ -205,7 +205,7 @@ def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
     )
 
 
-def _show_room(room: Room) -> Iterator[GaugeMetricFamily]:
+def _show_room(room: DiskSpace) -> Iterator[GaugeMetricFamily]:
     yield _gauge("discount_disk_free_bytes", "Free space on the disk of the database.", room.disk)
     yield _gauge(
         "discount_disk_reusable_bytes",

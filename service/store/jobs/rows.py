@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from service.domain.errors import JobNotFound
-from service.domain.jobs import Job, JobKind, JobState, Order
+from service.domain.jobs import Job, JobKind, JobRequest, JobState
 from service.domain.model import Millis
 from service.store.tables import brand, job
 from service.usecases.keys import JobKey, PoolKey
@@ -81,7 +81,7 @@ def count_open(connection: Connection, brand_id: int, *, lock: bool = False) -> 
 
 
 def insert_job(
-    connection: Connection, pool: PoolKey, job_id: str, order: Order, now: Millis
+    connection: Connection, pool: PoolKey, job_id: str, request: JobRequest, now: Millis
 ) -> Job:
     """Insert a queued job."""
     connection.execute(
@@ -89,11 +89,11 @@ def insert_job(
         {
             **pool._asdict(),
             "id": job_id,
-            "kind": order.kind,
+            "kind": request.kind,
             "state": JobState.QUEUED,
-            "parameters": json.dumps(order.parameters),
-            "requested_by": order.requested_by,
-            "total": order.total,
+            "parameters": json.dumps(request.parameters),
+            "requested_by": request.requested_by,
+            "total": request.total,
             "done": 0,
             "failed": 0,
             "created_at": now,

@@ -11,7 +11,7 @@ from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
 from service.store.postgresql.bulk_load import Report, bulk_load, load, without_keys
 from service.store.postgresql.checksums import checksum as checksum_of_copy
-from service.store.revision import Standing, newest_revision, standing_of, why_unfit
+from service.store.revision import RevisionStatus, newest_revision, revision_status, why_unfit
 from service.store.schema import current_revision
 from service.store.sqlite.checksums import checksum
 from service.store.sqlite.database import driver_of
@@ -54,13 +54,13 @@ def _require_newest(old: Connection) -> None:
         MaintenanceError: The tables are of another revision.
     """
     found, wanted = current_revision(old), newest_revision()
-    standing = standing_of(found)
-    if standing is Standing.NEWER:
+    status = revision_status(found)
+    if status is RevisionStatus.NEWER:
         raise MaintenanceError(
             f"The SQLite file is at revision {found}, newer than {wanted}, and may hold what this "
             "version does not know: copy it with the version that made its tables."
         )
-    if standing is not Standing.SAME:
+    if status is not RevisionStatus.SAME:
         lacks = "" if found else "without tables: "
         raise MaintenanceError(f"The SQLite file is {lacks}{why_unfit(found)}.")
 

@@ -11,10 +11,10 @@ from service.store.database import Database
 from service.store.errors import MaintenanceError
 from service.store.revision import (
     MIGRATIONS,
-    Standing,
+    RevisionStatus,
     newest_revision,
     revision_after,
-    standing_of,
+    revision_status,
     why_unfit,
 )
 from service.store.schema import current_revision
@@ -85,7 +85,7 @@ def upgrade_on(connection: Connection, to: str = "head") -> str | None:
         MaintenanceError: The revision of the tables is unknown.
     """
     found = _require_known(connection)
-    if standing_of(found) is Standing.NEWER:
+    if revision_status(found) is RevisionStatus.NEWER:
         return found
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # a template
@@ -102,6 +102,6 @@ def _require_known(connection: Connection) -> str | None:
         MaintenanceError: The revision is unknown.
     """
     found = current_revision(connection)
-    if standing_of(found) is Standing.UNKNOWN:
+    if revision_status(found) is RevisionStatus.UNKNOWN:
         raise MaintenanceError(f"The database is {why_unfit(found)}.")
     return found

@@ -18,7 +18,7 @@ from service.store.maintenance.upgrade import upgrade_on
 from service.store.postgresql.database import MIGRATION_LOCK
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
-from service.store.revision import VERSION_TABLE, Standing, newest_revision, standing_of
+from service.store.revision import VERSION_TABLE, RevisionStatus, newest_revision, revision_status
 from service.store.schema import current_revision
 from service.store.tables import metadata
 
@@ -162,7 +162,7 @@ def _make_empty_tables(connection: Connection) -> None:
         MaintenanceError: The tables have rows, or belong to a later version.
     """
     found = current_revision(connection)
-    if standing_of(found) is Standing.NEWER:
+    if revision_status(found) is RevisionStatus.NEWER:
         wanted = newest_revision()
         raise MaintenanceError(f"The database is at revision {found}, later than {wanted}.")
     upgrade_on(connection)

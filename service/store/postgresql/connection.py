@@ -29,7 +29,7 @@ _VALUES_IN_TEXT = ("22", "23")
 """Classes of SQLSTATE whose messages may quote values: data exceptions, constraints."""
 
 
-class Asked(NamedTuple):
+class PendingStatement(NamedTuple):
     """A statement of one caller."""
 
     statement: str
@@ -59,7 +59,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         super().__init__(pgconn)
         super().add_notice_handler(self._hear)
 
-    def first_rows(self, asked: Sequence[Asked]) -> list[Row | None]:
+    def first_rows(self, statements: Sequence[PendingStatement]) -> list[Row | None]:
         """Run statements in one transaction and one round trip; return the first row of each.
 
         Raises:
@@ -67,8 +67,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """
         # Up to its end, a pipeline in autocommit mode is one transaction:
         # https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
-        with self.pipeline() if len(asked) > 1 else nullcontext():
-            cursors = [self.execute(one.statement, one.values, prepare=True) for one in asked]
+        with self.pipeline() if len(statements) > 1 else nullcontext():
+            cursors = [self.execute(one.statement, one.values, prepare=True) for one in statements]
         return [cursor.fetchone() for cursor in cursors]
 
     def close(self) -> None:
@@ -143,6 +143,6 @@ def is_useless(connection: Connection) -> bool:
     """
     if connection.stale or connection.closed:
         return True
-    asked = poll()
-    asked.register(connection.pgconn.socket, POLLIN)
-    return bool(asked.poll(0))
+    poller = poll()
+    poller.register(connection.pgconn.socket, POLLIN)
+    return bool(poller.poll(0))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from service.domain.errors import Unavailable
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
-from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
+from service.store.postgresql.connection import STALE, PendingStatement, Row, UnsafeCommit
 from service.store.postgresql.dialect import PostgreSQLDialect
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.pool import PostgreSQLPool
@@ -103,12 +103,12 @@ class PostgreSQLDatabase(Database):
             psycopg.IntegrityError: A key is violated; nothing was changed.
         """
         began = time.perf_counter()
-        row = self._group_commit.run(Asked(statement, values, wrote))
+        row = self._group_commit.run(PendingStatement(statement, values, wrote))
         if self._round_trip:
             self._round_trip(statement.split(maxsplit=1)[0], time.perf_counter() - began)
         return row
 
-    def _together(self, asked: Sequence[Asked]) -> list[Row | None]:
+    def _together(self, statements: Sequence[PendingStatement]) -> list[Row | None]:
         """Run statements in one transaction and one round trip, and return the first row of each.
 
         Raises:
@@ -116,11 +116,13 @@ class PostgreSQLDatabase(Database):
         """
         began = time.perf_counter()
         # In one order everywhere: two transactions must not wait for each other's keys.
-        order = sorted(range(len(asked)), key=lambda n: [*map(str, asked[n].values.values())])
+        order = sorted(
+            range(len(statements)), key=lambda n: [*map(str, statements[n].values.values())]
+        )
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._as_unavailable(), self._pool.lend() as connection:
-                    found = connection.first_rows([asked[n] for n in order])
+                    found = connection.first_rows([statements[n] for n in order])
                 break
             except Unavailable as unavailable:
                 cause = unavailable.__cause__
@@ -131,7 +133,8 @@ class PostgreSQLDatabase(Database):
         seconds = time.perf_counter() - began
         rows = [row for _, row in sorted(zip(order, found, strict=True), key=itemgetter(0))]
         writes = sum(
-            row is not None and one.wrote(row) is True for one, row in zip(asked, rows, strict=True)
+            row is not None and one.wrote(row) is True
+            for one, row in zip(statements, rows, strict=True)
         )
         if writes:
             self._observer.commit(writes, self.waiting_writes, seconds)

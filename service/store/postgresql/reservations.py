@@ -93,7 +93,7 @@ _FOLD = _psycopg("""
 """)
 
 
-class Places:
+class ClaimPlaces:
     """Places of the next claims in pools: after a claim of this process's last batch.
 
     Neighbours by probe are neighbours on disk if they were loaded together, so claims go
@@ -128,7 +128,7 @@ class PostgreSQLReservations:
 
     def __init__(self, database: PostgreSQLDatabase) -> None:
         self._database = database
-        self._places = Places()
+        self._places = ClaimPlaces()
 
     def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
         """Return the user's reservation, if there is one."""

@@ -1,6 +1,6 @@
 """Status of the database for scrapes."""
 
-from service.domain.model import Levels, Room
+from service.domain.model import DiskSpace, Levels
 from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
 from service.store.jobs.open import OpenJobs
@@ -35,7 +35,7 @@ class SQLStatus:
         with self._database.read() as connection:
             return self._levels.look(connection, system_clock())
 
-    def room(self) -> Room | None:
+    def room(self) -> DiskSpace | None:
         return self._database.reserve.look()
 
     def open_jobs(self) -> OpenJobCounts:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from service.domain.jobs import Job, JobState, Order
+from service.domain.jobs import Job, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.usecases.keys import FileKey, JobKey, PoolKey
 
@@ -77,7 +77,7 @@ class Transaction(Protocol):
     def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
         """Return the number of a brand's open jobs; `lock` makes others that add one wait."""
 
-    def insert_job(self, pool: PoolKey, order: Order) -> Job:
+    def insert_job(self, pool: PoolKey, request: JobRequest) -> Job:
         """Insert a queued job with a new id."""
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:

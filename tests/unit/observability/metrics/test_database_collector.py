@@ -5,12 +5,12 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from service.domain.model import Level, Levels, Room
+from service.domain.model import DiskSpace, Level, Levels
 from service.observability.metrics.database_collector import StoreCollector, StoreMonitor
 from service.usecases.ports.jobs import OpenJobCounts
 
 LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)
-ROOM = Room(disk=1000, reusable=20, reserve=300)
+ROOM = DiskSpace(disk=1000, reusable=20, reserve=300)
 
 
 class Log:
