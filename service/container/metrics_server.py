@@ -31,7 +31,7 @@ def build_metrics_server(
     status, log = services.storage.status, services.log
     watch = StoreMonitor(status, log)
     collectors = [
-        StoreCollector(watch.look, status.wanted_revision()),
+        StoreCollector(watch.query, status.wanted_revision()),
         KeysCollector(services.keyring.stale_s),
         BuildCollector(),
         WorkerCollector(worker_pids, ended),

@@ -30,7 +30,7 @@ def open_database(
 
     Args:
         settings: The URL, and the number of threads.
-        observer: Is told what it does.
+        observer: The observer.
         threads: The number of threads, if it differs from the settings.
         signals: The signals for waiting callers, if not all callers are threads.
 

@@ -141,7 +141,7 @@ class GroupCommit(Generic[Job, Result]):
             results = self._commit([waiter.job for waiter in batch])
             for waiter, result in zip(batch, results, strict=True):
                 waiter.result = result
-        except Exception as error:  # noqa: BLE001 - it is handed to the caller whose it is
+        except Exception as error:  # noqa: BLE001 - it is raised in its caller
             # What is too much for a disk may be one of them alone.
             if len(batch) > 1 and (not isinstance(error, Unavailable) or is_full(error)):
                 for waiter in batch:

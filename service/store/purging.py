@@ -100,7 +100,7 @@ class OldRows:
             self._walked_to = walked[-1][0] if len(walked) == BRANDS_AT_ONCE else 0
             return self._some(connection, brands, {**values, "most": most}) if brands else []
 
-    def go_on(self) -> None:
+    def advance(self) -> None:
         """Advance past the brands without old rows."""
         self._after = self._walked_to
         if not self._after:
@@ -145,7 +145,7 @@ class Purge:
             with self._database.transaction() as connection:
                 connection.execute(_FORGET_KEY, [{**row, "until": until} for row in rows])
         if rows is not None and len(rows) < KEYS_AT_ONCE:
-            self._keys.go_on()
+            self._keys.advance()
         return rows is not None
 
     def _purge_jobs(self, now: Millis) -> bool:
@@ -155,7 +155,7 @@ class Purge:
             with self._database.transaction() as connection:
                 dropped = _drop_jobs(connection, rows)
         if rows is not None and len(rows) == dropped < JOBS_AT_ONCE:
-            self._jobs.go_on()
+            self._jobs.advance()
         return rows is not None
 
 

@@ -36,11 +36,11 @@ class Reserve:
     def __init__(self, space: Callable[[], Space | None], reserve: int) -> None:
         self._space = space
         self._bytes = reserve
-        self._looking = threading.Lock()
+        self._measuring = threading.Lock()
         self._found: Space | None = None
         self._good_until = 0.0
 
-    def look(self) -> DiskSpace | None:
+    def measure(self) -> DiskSpace | None:
         """Measure the space; `None` if it is unknown.
 
         Raises:
@@ -65,14 +65,14 @@ class Reserve:
 
     def _recent(self) -> Space | None:
         """Return the latest measurement, which one thread renews every `POLL_INTERVAL_S`."""
-        if time.monotonic() >= self._good_until and self._looking.acquire(blocking=False):
+        if time.monotonic() >= self._good_until and self._measuring.acquire(blocking=False):
             try:
                 self._found = self._space()
             except Unavailable:
                 pass  # whoever wants to write hears it soon enough
             finally:
                 self._good_until = time.monotonic() + POLL_INTERVAL_S
-                self._looking.release()
+                self._measuring.release()
         return self._found
 
     def forget(self) -> None:

@@ -19,7 +19,7 @@ from service.usecases.ports.imports import Imports
 
 BLOCKS_AT_ONCE = 4
 """Blocks that are stored in one step."""
-DROP_WITHIN_S = 1.0
+DROP_TIMEOUT_S = 1.0
 """How long the caller of a refused list waits while it is deleted; workers purge the rest."""
 _UTF32, _UTF16 = (
     "The list is in UTF-32. Send it in UTF-8.",
@@ -159,7 +159,7 @@ def receive(
                 number, held = number + len(held), []
         return checker.received(file)
     except BaseException:
-        imports.drop(file, DROP_WITHIN_S)
+        imports.drop(file, DROP_TIMEOUT_S)
         raise
 
 
@@ -213,7 +213,7 @@ def import_codes(
         job, new = ask(JobRequest(JobKind.IMPORT, received.lines, requested_by, parameters))
     finally:
         if file is not None and not new:
-            imports.drop(file, DROP_WITHIN_S)
+            imports.drop(file, DROP_TIMEOUT_S)
     return job, new
 
 

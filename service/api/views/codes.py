@@ -133,7 +133,9 @@ class CodeViews:
             return Reply(code_object(self._store.code(brand, campaign, code)))
         except CodeNotFound:
             self._misses.add(current_caller(), brand)
-            self._misses.require(current_caller(), brand)  # the one too many is told nothing either
+            self._misses.require(
+                current_caller(), brand
+            )  # also for the lookup that exceeds the limit
             raise
 
 

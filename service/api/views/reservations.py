@@ -20,16 +20,16 @@ def reserve(
 ) -> tuple[Reservation, bool]:
     """Reserve a code, and record the outcome."""
 
-    def tell(outcome: str) -> None:
+    def record(outcome: str) -> None:
         metrics.reservation(outcome)
         current_record().outcome = outcome
 
     try:
         reservation, new = reservations.reserve(store, brand, campaign, user)
     except NoCodesLeft:
-        tell("exhausted")
+        record("exhausted")
         raise
-    tell("new" if new else "repeated")
+    record("new" if new else "repeated")
     return reservation, new
 
 

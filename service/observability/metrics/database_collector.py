@@ -20,7 +20,7 @@ from service.domain.jobs import JobState
 from service.domain.model import DiskSpace, Levels
 from service.usecases.ports.jobs import OpenJobCounts
 
-ASK_WITHIN_S = 0.7
+QUERY_TIMEOUT_S = 0.7
 """How long a scrape waits for the database; a whole scrape may take a second."""
 FRESH_S = 60.0
 """How long a late answer is valid: until the next scrape, at the usual interval."""
@@ -74,7 +74,7 @@ class StoreMonitor:
     """
 
     def __init__(
-        self, store: DatabaseStatus, log: FilteringBoundLogger, within_s: float = ASK_WITHIN_S
+        self, store: DatabaseStatus, log: FilteringBoundLogger, within_s: float = QUERY_TIMEOUT_S
     ) -> None:
         self.busy = threading.Lock()
         """Held during a query, which may last longer than its timeout."""
@@ -85,7 +85,7 @@ class StoreMonitor:
         self._last = StoreMetrics()
         self._last_at = -math.inf
 
-    def look(self) -> StoreMetrics:
+    def query(self) -> StoreMetrics:
         """Return the metrics of the store; after the timeout, those of the previous query.
 
         So a slow store is not considered down. Only one caller at a time.

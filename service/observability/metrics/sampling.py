@@ -25,7 +25,7 @@ def keep_sampling(
 
     def sample() -> None:
         while True:
-            with suppress(Exception):  # what cannot be told now may be told a second later
+            with suppress(Exception):  # a failed sample is retried a second later
                 metrics.saturation(*look())
                 if lines := metrics.log_lines():
                     log.warning("log_lines_dropped", lines=lines)

@@ -29,6 +29,6 @@ class Client:
         self.head = bytearray()
         self.rest = memoryview(b"")
 
-    def go_on(self, phase: Phase, within_s: float) -> None:
+    def enter(self, phase: Phase, within_s: float) -> None:
         """Enter the next phase."""
         self.phase, self.ends = phase, time.monotonic() + within_s

@@ -26,9 +26,9 @@ from service.observability.metrics.scrape_messages import (
     write_response,
 )
 
-HEAD_WITHIN_S = 5.0
+HEAD_TIMEOUT_S = 5.0
 """The timeout of a request."""
-TAKEN_WITHIN_S = 10.0
+SEND_TIMEOUT_S = 10.0
 """The timeout of sending an answer."""
 LINGER_S = 1.0
 """How long a connection lingers after its answer (RFC 9112, section 9.6)."""
@@ -151,7 +151,7 @@ class ScrapeServer:
             if oldest in self._clients and oldest.phase in _GO_FIRST:
                 self._drop(oldest)
         sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-        client = Client(sock, HEAD_WITHIN_S)
+        client = Client(sock, HEAD_TIMEOUT_S)
         self._clients[client] = None
         self._selector.register(sock, selectors.EVENT_READ, client)
         self._read(client)  # most have sent all by now, and are not half-sent to whoever comes next
@@ -235,7 +235,7 @@ class ScrapeServer:
             if oldest is None:
                 break
             self._drop(oldest)
-        client.go_on(Phase.TAKEN, TAKEN_WITHIN_S)
+        client.enter(Phase.TAKEN, SEND_TIMEOUT_S)
         self._selector.register(client.sock, selectors.EVENT_WRITE, client)
         self._send(client)
 
@@ -255,7 +255,7 @@ class ScrapeServer:
         except OSError:
             self._drop(client)
             return
-        client.go_on(Phase.CLOSE, LINGER_S)
+        client.enter(Phase.CLOSE, LINGER_S)
         self._selector.modify(client.sock, selectors.EVENT_READ, client)
 
     def _expire(self) -> None:

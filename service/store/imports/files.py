@@ -37,7 +37,7 @@ class SQLImports(SQLWrites):
         with self._database.read() as connection:
             return stored_answers.is_known(connection, key, now)
 
-    def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
+    def read(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
         with self._database.read() as connection:
             return work(self._transaction(connection, now))
 

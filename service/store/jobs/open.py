@@ -31,7 +31,7 @@ class OpenJobs:
         self._database = database
         self._jobs = HeartbeatMonitor[JobKey](clock=clock)
 
-    def look(self) -> OpenJobCounts:
+    def count(self) -> OpenJobCounts:
         """Return their numbers and waiting times."""
         with self._database.read() as connection:
             rows = {JobKey(*row[:2]): row for row in connection.execute(_OPEN)}

@@ -23,7 +23,7 @@ MOST_PLACES = 4096
 """Most pools whose place a process remembers."""
 FOLD_EVERY = 256
 """One claim in so many folds the tally's rows into one."""
-CONFIRM_WITHIN_S = 2.0
+CONFIRM_TIMEOUT_S = 2.0
 """How long to wait for the outcome of others' claims on the last codes."""
 _PAUSE_S = 0.01
 
@@ -141,7 +141,7 @@ class PostgreSQLReservations:
     ) -> tuple[Reservation | None, bool]:
         """Return the user's reservation, made now if there is a free code."""
         values = {"brand": brand, "campaign": campaign, "user": user, "now": now}
-        deadline = time.monotonic() + CONFIRM_WITHIN_S
+        deadline = time.monotonic() + CONFIRM_TIMEOUT_S
         while time.monotonic() < deadline:
             begin = self._places.next(brand, campaign)
             # Where the same user's other call came first, the next try finds what it got.

@@ -107,7 +107,7 @@ class PoolLevels:
         self._seen: dict[PoolKey, Millis] = {}
         """When campaigns were last shown with codes: those stay when they become empty."""
 
-    def look(self, connection: Connection, now: Millis) -> Levels:
+    def observe(self, connection: Connection, now: Millis) -> Levels:
         """Return the most relevant levels."""
         whole, by_kind = self._rows(connection, now)
         moving = by_kind["moving"]

@@ -14,7 +14,7 @@ from service.usecases.keys import PoolKey
 TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
 """The number of a campaign's codes that are not available any more, by its tally."""
 
-# A brand beside its campaign, or beside nothing: tells which of the two is missing.
+# A brand with its campaign, or with nulls: shows which of the two is missing.
 _FIND = (
     select(brand.c.id, campaign.c.id)
     .select_from(

@@ -33,13 +33,13 @@ class SQLStatus:
 
     def levels(self) -> Levels:
         with self._database.read() as connection:
-            return self._levels.look(connection, system_clock())
+            return self._levels.observe(connection, system_clock())
 
     def room(self) -> DiskSpace | None:
-        return self._database.reserve.look()
+        return self._database.reserve.measure()
 
     def open_jobs(self) -> OpenJobCounts:
-        return self._open_jobs.look()
+        return self._open_jobs.count()
 
     def close(self) -> None:
         self._database.close()

@@ -22,12 +22,12 @@ class StoredAnswer(NamedTuple):
 
 
 class JobCursor(NamedTuple):
-    """How far a job is."""
+    """The progress of a job."""
 
     version: int
-    """How `content` is written."""
+    """The version of the format of `content`."""
     content: str | None
-    """What its last chunk said, in the words of its kind; `None` before the first."""
+    """The cursor of the last chunk, in a format of the kind; `None` before the first one."""
 
 
 class Transaction(Protocol):

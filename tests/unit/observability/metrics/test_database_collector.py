@@ -80,7 +80,7 @@ def watch(store, log):
 
 def scrape(watch):
     registry = CollectorRegistry()
-    registry.register(StoreCollector(watch.look, 4))
+    registry.register(StoreCollector(watch.query, 4))
     text = generate_latest(registry).decode()
     return [line for line in text.splitlines() if not line.startswith("#")]
 
@@ -113,12 +113,12 @@ def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
     """A store that is slow is not gone."""
     watch = StoreMonitor(store, log, within_s=0.01)
     store.may_answer.clear()
-    assert not watch.look().up
+    assert not watch.query().up
     store.may_answer.set()
     with watch.busy:
         store.may_answer.clear()
-    assert watch.look().up
-    assert LEVELS == watch.look().levels
+    assert watch.query().up
+    assert LEVELS == watch.query().levels
     store.may_answer.set()
     with watch.busy:
         assert 2 == store.asked
@@ -126,7 +126,7 @@ def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
 
 def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
     store.failure = ValueError("row 7")
-    now = watch.look()
+    now = watch.query()
     assert (True, 4, None, None) == (now.up, now.revision, now.levels, now.jobs)
     assert [("database_unavailable", {"reason": None, "exc_info": store.failure})] == log.lines
     assert 1 == store.closed
@@ -134,15 +134,15 @@ def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
 
 def test_a_standby_is_not_up_and_says_why(watch, store, log):
     store.unready = "read-only"
-    assert not watch.look().up
+    assert not watch.query().up
     assert [("database_unavailable", {"reason": "read-only"})] == log.lines
 
 
 def test_a_missing_migration_is_told_of(watch, store, log):
     store.at = 3
-    assert LEVELS == watch.look().levels
+    assert LEVELS == watch.query().levels
     store.at = 0
-    assert watch.look().levels is None
+    assert watch.query().levels is None
     assert [3, 0] == [fields["revision"] for _, fields in log.lines]
     assert {"migration_missing"} == set(log.names())
 
@@ -154,5 +154,5 @@ def test_jobs_that_wait_for_a_worker_are_told_of(watch, store, log):
         OpenJobCounts(0, 1, 0.0, 15.1),
     ):
         store.jobs = jobs
-        watch.look()
+        watch.query()
     assert ["jobs_wait", "jobs_wait"] == log.names()
