@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from service.api.http_errors import NotFound
-from service.api.limits import RateLimits
+from service.api.limits.rate_limits import RateLimits
 from service.api.operation import Operation, Result
+from service.api.problems.http_errors import NotFound
 from service.auth.authentication import CALLER
 from service.auth.bearer import Authenticate
 from service.auth.caller import Caller

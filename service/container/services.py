@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TextIO
 from structlog.typing import FilteringBoundLogger
 
 from service.api.cursors import Cursors
-from service.api.limits import RateLimits, build_limits
-from service.api.misses import Misses
+from service.api.limits.misses import Misses
+from service.api.limits.rate_limits import RateLimits, build_limits
 from service.api.problems.writer import ProblemWriter
-from service.api.transfers import Transfers
+from service.api.transfers.admission import Transfers
 from service.auth.bearer import Authenticate, bearer_authentication
 from service.auth.keys.file_watcher import WatchedFiles
 from service.auth.keys.loading import cursor_key, pseudonym_key

@@ -5,7 +5,6 @@ jobs, lists of codes) are refused or delayed as long as there is less space than
 reservations, cancellations and purging continue, and use the reserve.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,6 @@ Space = tuple[int, int]
 """Free bytes on a disk, and reusable bytes in a database."""
 POLL_INTERVAL_S = 1.0
 """How long a measurement is valid."""
-_DISK_FULL = "53100"
-"""SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_PRIMARY = 0xFF
-"""The part of an SQLite error code that all its extended codes share."""
 
 
 class Reserve:
@@ -81,8 +76,11 @@ class Reserve:
 
 
 @contextmanager
-def growing() -> Iterator[None]:
+def growing(is_full: Callable[[BaseException], bool]) -> Iterator[None]:
     """Convert the errors of a full disk, where the database would grow.
+
+    Args:
+        is_full: Says it of an error of the engine.
 
     Raises:
         InsufficientStorage: The database's disk is full; nothing was changed.
@@ -91,18 +89,15 @@ def growing() -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        if is_full(error):
+        if was_full(error, is_full):
             raise InsufficientStorage(StorageRefusal.DISK_FULL) from error
         raise
 
 
-def is_full(error: BaseException | None) -> bool:
+def was_full(error: BaseException | None, is_full: Callable[[BaseException], bool]) -> bool:
     """Return whether an error, or one of its causes, is a full disk."""
     while error is not None:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL:
-            return True
-        if getattr(error, "sqlstate", None) == _DISK_FULL:
+        if is_full(error):
             return True
         error = error.__cause__
     return False

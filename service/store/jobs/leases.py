@@ -1,7 +1,7 @@
 """Leases of jobs: a worker takes a job, does chunks, and gives it back.
 
-A job belongs to the worker whose token is in its row; `due.py` decides for how long. A chunk and
-its progress are one transaction that begins with a check of the token under a lock: so progress and
+A job belongs to the worker whose token is in its row; `jobs/due.py` says for how long. A chunk and
+progress are one transaction that begins with a check of the token under a lock: so progress and
 codes always agree, and a worker that seemed dead and comes back changes nothing.
 """
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.api.http_errors import NotFound
 from service.api.pipeline import Pipeline
+from service.api.problems.http_errors import NotFound
 from service.auth.authentication import CALLER
 from service.auth.caller import Caller, Scope
 from service.domain.errors import (

@@ -1,0 +1,25 @@
+"""The tables of a database, and those that this code needs; `maintenance/upgrade.py` makes them."""
+
+from sqlalchemy import Connection, inspect
+
+from service.store.database import Database
+from service.store.migrations.revisions import VERSION_TABLE, why_unfit
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of a database, `None` if it has no tables yet."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
+    revision: str | None = connection.exec_driver_sql(query).scalar()
+    return revision
+
+
+def why_not_ready(database: Database) -> str | None:
+    """Return what is wrong with the tables, or `None`.
+
+    Raises:
+        Unavailable: The database cannot be read.
+    """
+    with database.probe() as connection:
+        return why_unfit(current_revision(connection))
