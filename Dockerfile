@@ -21,7 +21,7 @@ RUN .venv/bin/pip install --no-deps --no-build-isolation . \
 FROM python:${PYTHON_IMAGE}
 ARG VERSION=unknown
 LABEL org.opencontainers.image.title="discount-service" \
-      org.opencontainers.image.description="Brands own pools of secret discount codes; users get one each, for ever." \
+      org.opencontainers.image.description="Brands own pools of secret discount codes; each user gets one and keeps it." \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}"
 RUN groupadd --gid 10001 discount \

@@ -1,4 +1,4 @@
-"""The Discount Service: brands own pools of secret codes, users get one each, for ever."""
+"""The Discount Service: brands own pools of secret codes, each user gets one and keeps it."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""Cursors: opaque names of the last item that a page shows, so that rows may come and go between.
+"""Cursors: opaque references to the last item of a page, so that rows may change between pages.
 
-A cursor travels in URLs, which proxies log, and the last item may be a secret code: so it is
-encrypted. It is also tied to its listing: one that was cut, mistyped or carried over from
-another listing is refused instead of showing the wrong rows.
+A cursor is part of URLs, which proxies log, and the last item may be a secret code, so cursors are
+encrypted. A cursor is also bound to its listing: a truncated or mistyped one, or one of another
+listing, is refused instead of showing the wrong rows.
 """
 
 import hashlib
@@ -15,24 +15,24 @@ from service.domain.errors import InputError, InvalidRequest
 
 
 class Cursors:
-    """Makes and reads cursors, with AES-SIV (RFC 5297): no nonce, so a page's is always the same.
+    """Encryption of cursors with AES-SIV (RFC 5297), which needs no nonce and is deterministic.
 
     Args:
-        key: A secret; cursors made with one key are good for nothing under another.
+        key: The secret key; a cursor is only valid with the key that it was made with.
     """
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESSIV(hashlib.sha256(b"cursors" + key).digest())
 
     def encode(self, listing: str, key: str) -> str:
-        """Make the cursor that goes on behind `key` in `listing`."""
+        """Return the cursor of the page after `key` in `listing`."""
         return _as_text(self._cipher.encrypt(key.encode(), [listing.encode()]))
 
     def decode(self, listing: str, cursor: str | None) -> str | None:
-        """Return the key that a cursor names, `None` for the beginning.
+        """Return the key of a cursor, `None` for the first page.
 
         Raises:
-            InvalidRequest: It is none of this listing's cursors.
+            InvalidRequest: The cursor does not belong to this listing.
         """
         if cursor is None:
             return None
@@ -44,15 +44,15 @@ class Cursors:
 
 
 def _as_text(sealed: bytes) -> str:
-    """Write bytes for a URL (RFC 4648, section 5)."""
+    """Return bytes in base64url (RFC 4648, section 5)."""
     return urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _as_bytes(text: str) -> bytes:
-    """Read them back, strictly: the decoder itself skips foreign characters and spare bits.
+    """Decode base64url strictly: the standard decoder ignores foreign characters and spare bits.
 
     Raises:
-        ValueError: No bytes are written like this.
+        ValueError: The text is not the encoding of any bytes.
     """
     sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if _as_text(sealed) != text:

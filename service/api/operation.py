@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 from flask import Response
 from marshmallow import Schema
 
-from service.api.http_errors import UnsupportedMediaType
 from service.api.pagination import page_slot
+from service.api.problems.http_errors import UnsupportedMediaType
 from service.api.reply import Reply
 from service.api.schemas.requests import Input, PageQuery
 from service.auth.caller import Scope
@@ -129,11 +129,11 @@ def operations_of(views: Views) -> Iterator[Operation]:
         described = getattr(function, "description", None)
         if isinstance(described, Description):
             view: View = getattr(views, name)
-            said = {each.name: getattr(described, each.name) for each in fields(described)}
+            attributes = {each.name: getattr(described, each.name) for each in fields(described)}
             of_body = _OF_BODIES if described.body or described.upload else ()
-            said["refusals"] = (*ALWAYS, *of_body, *described.refusals)
+            attributes["refusals"] = (*ALWAYS, *of_body, *described.refusals)
             yield Operation(
-                **said,
+                **attributes,
                 tag=views.tag,
                 id=name,
                 description=inspect.getdoc(view) or "",

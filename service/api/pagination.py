@@ -1,4 +1,4 @@
-"""Pages of a listing, with the cursor that the next one begins behind."""
+"""Pages of a listing, with the cursor of the next page."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ Item = TypeVar("Item")
 PAGES_AT_ONCE = 2
 """Pages that a process reads at the same time.
 
-More would be no faster, as one thread runs at a time, and would starve the event loop: sqlite3
-releases the interpreter with each row, and the loop with each system call, and each then waits
-behind all other threads that read.
+More would not be faster, as only one thread runs at a time, and would starve the event loop:
+sqlite3 releases the interpreter lock with each row, and the loop with each system call, and then
+waits behind all threads that read.
 """
 _pages = threading.BoundedSemaphore(PAGES_AT_ONCE)
 
@@ -31,7 +31,7 @@ def page_slot() -> Iterator[None]:
     """Wait until a page may be read.
 
     Raises:
-        Unavailable: That takes too long.
+        Unavailable: The wait is too long.
     """
     if not _pages.acquire(timeout=deadlines.left(deadlines.ANSWER_WITHIN_S)):
         raise Unavailable

@@ -1,4 +1,4 @@
-"""Taking requests apart with webargs: path, query and body, each by its strict schema."""
+"""Parsing of requests with webargs: path, query and body, each with a strict schema."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from service.api.http_errors import UnsupportedMediaType
+from service.api.problems.http_errors import UnsupportedMediaType
 from service.api.reply import JSON
 from service.auth.authentication import current_caller
 from service.domain.errors import InputError, InvalidRequest, TooLarge
@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class StrictParser(FlaskParser):
-    """Refuses what it does not know, everywhere, and says so as a problem of ours."""
+    """A parser that refuses unknown members everywhere, with the problems of the API."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012 - as the base declares it
         **dict.fromkeys(("json", "query", "path"), RAISE),
@@ -32,16 +32,16 @@ class StrictParser(FlaskParser):
         """Read a JSON body.
 
         Raises:
-            UnsupportedMediaType: It is said to be something else.
-            InvalidRequest: It is no JSON.
-            TooLarge: It is longer than `MAX_BODY_BYTES`.
-            BrandNotFound: The caller may not know of the brand that it names.
+            UnsupportedMediaType: The body has another type.
+            InvalidRequest: The body is not JSON.
+            TooLarge: The body is longer than `MAX_BODY_BYTES`.
+            BrandNotFound: The caller may not access the brand in the body.
         """
         if req.mimetype != JSON or "Content-Encoding" in req.headers:
             raise UnsupportedMediaType
         body = _read_json(_read_body(req, MAX_BODY_BYTES))
         if isinstance(body, dict) and isinstance(body.get("brand"), str):
-            # Before anything else is said of the body, as with a brand in the path.
+            # Before any other error in the body is reported, as with a brand in the path.
             current_caller().require_brand(body["brand"])
         return body
 
@@ -49,7 +49,7 @@ class StrictParser(FlaskParser):
         """Read the query.
 
         Raises:
-            InvalidRequest: A parameter is there twice.
+            InvalidRequest: A parameter is repeated.
         """
         repeated = [name for name, values in req.args.lists() if len(values) > 1]
         if repeated:
@@ -57,7 +57,7 @@ class StrictParser(FlaskParser):
         return MultiDictProxy(req.args, schema)
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
-        """Turn a schema's refusal into ours.
+        """Convert a schema's errors to a problem.
 
         Raises:
             InvalidRequest: Always.
@@ -69,13 +69,13 @@ class StrictParser(FlaskParser):
 
 
 def _read_body(req: Request, limit: int) -> bytes:
-    """Read a whole body, however it is transferred.
+    """Read a whole body, whatever its transfer coding.
 
-    gunicorn's own stream is read, as werkzeug's would cut a chunked body at its limit.
+    The server's stream is read, as werkzeug's would truncate a chunked body at its limit.
 
     Raises:
-        TooLarge: It is longer than `limit` bytes.
-        InvalidRequest: It ends too soon, or its chunks are malformed.
+        TooLarge: The body is longer than `limit` bytes.
+        InvalidRequest: The body ends too soon, or its chunks are malformed.
     """
     if (req.content_length or 0) > limit:
         raise TooLarge
@@ -91,13 +91,13 @@ def _read_body(req: Request, limit: int) -> bytes:
 
 
 def _read_json(body: bytes) -> Any:
-    """Read JSON, strictly.
+    """Parse JSON strictly.
 
-    orjson refuses what is no UTF-8 or no JSON, but takes the last of two members of one name;
-    the standard library can be told to refuse that, too.
+    orjson refuses text that is not UTF-8 or not JSON, but takes the last of duplicate members; the
+    standard library can refuse those.
 
     Raises:
-        InvalidRequest: It is no JSON, or names a member twice.
+        InvalidRequest: The body is not JSON, or has duplicate members.
     """
     try:
         orjson.loads(body)
@@ -116,7 +116,7 @@ def _read_json(body: bytes) -> Any:
 
 
 def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Walk marshmallow's nested messages down to the texts."""
+    """Yield the path and text of each of marshmallow's nested messages."""
     if isinstance(messages, Mapping):
         for key, below in messages.items():
             yield from _flatten(below, path if key == "_schema" else (*path, str(key)))
@@ -128,6 +128,6 @@ def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
 
 
 def _fault(path: tuple[str, ...] | list[str], text: str) -> InputError:
-    """Name a fault by its JSON pointer (RFC 6901, section 3)."""
+    """Return an error with its JSON pointer (RFC 6901, section 3)."""
     parts = (part.replace("~", "~0").replace("/", "~1") for part in path)
     return InputError("".join(f"/{part}" for part in parts), text)

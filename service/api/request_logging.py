@@ -1,27 +1,26 @@
-"""One middleware around the application: request id, log line and metrics of each request.
+"""The outermost middleware: request id, log line and metrics of each request.
 
-Answers get here the header fields that all of them carry.
+It also adds the header fields that all answers have.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from service.api.body_state import BodyAwaited
-from service.observability.exchange import EXCHANGE, use_exchange
+from service.api.transfers.body_state import BodyAwaited
+from service.observability.exchange import EXCHANGE, RequestRecord, use_exchange
 from service.observability.request_log import RequestLog
-from service.observability.request_record import RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 class RequestLogging:
-    """The outermost middleware: it sees every request, also those that no view answers.
+    """The outermost middleware, which sees every request, even those without a view.
 
     Args:
         app: Answers the requests.
-        requests: Begins and finishes their records.
+        requests: Begins and finishes the records.
     """
 
     def __init__(self, app: "WSGIApplication", requests: RequestLog) -> None:
@@ -91,7 +90,7 @@ class _Streamed:
         return part
 
     def close(self) -> None:
-        """Let go of what the answer holds; the server calls this whatever happened."""
+        """Release the answer's resources; the server calls this in any case."""
         try:
             if isinstance(self._answer, _Closable):
                 self._answer.close()

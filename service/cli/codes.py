@@ -73,7 +73,7 @@ def import_(brand: str, campaign: str, form: ListForm | None, file: str, *, dry_
 
     Rejected lines are printed as CSV; the exit status is then 1.
     """
-    form = form or (ListForm.NDJSON if file.endswith(("json", "jsonl")) else ListForm.CSV)
+    form = form or ListForm.of_file(file)
     with _opened_list(file) as source, Session(brand, campaign) as session:
         received = _received(session, source, file)
         job, _ = import_codes(
@@ -187,7 +187,7 @@ def _opened(output: Path | None) -> Iterator[streams.Target]:
         ClickException: The file cannot be made or written.
     """
     if output is None:
-        yield streams.Output()
+        yield streams.StandardOutput()
         return
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

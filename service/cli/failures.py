@@ -74,7 +74,7 @@ def source_failure(error: BaseException, source: str) -> str | None:
 
 
 def require_source(url: str) -> None:
-    """Insist that FROM is the URL of a database file, if it is one of SQLite at all.
+    """Require that FROM is the URL of a database file, if it is one of SQLite at all.
 
     Raises:
         MaintenanceError: There is none, it is something else, or cannot be read.
@@ -91,14 +91,14 @@ def database_name(settings: Settings) -> str:
     file = sqlite_file(settings.database_url)
     if file:
         return f"The database {file} ({SETTING})"
-    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.conninfo import conninfo_of_settings
     from service.store.postgresql.failures import server
 
     return f"The database, {server(conninfo_of_settings(settings)(), SETTING)}"
 
 
 def require_database(settings: Settings) -> None:
-    """Insist on the file of an SQLite database, before anything is opened.
+    """Require the file of an SQLite database, before anything is opened.
 
     Raises:
         MaintenanceError: There is none, it is something else, or cannot be read.
@@ -108,7 +108,7 @@ def require_database(settings: Settings) -> None:
 
 
 def require_no_other_file(settings: Settings) -> None:
-    """Insist that a file, if there is one, is a database.
+    """Require that a file, if there is one, is a database.
 
     SQLite takes a short text for an empty database, and an upgrade would overwrite it.
 
@@ -121,7 +121,7 @@ def require_no_other_file(settings: Settings) -> None:
 
 
 def _is_absent(path: Path) -> bool:
-    """Say whether nothing has this name; what cannot be looked at may be there."""
+    """Return whether nothing has this name; what cannot be looked at may be there."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -176,7 +176,7 @@ def _absence_of(path: Path) -> str:
 
 
 def _of_postgresql(settings: Settings, error: BaseException, reason: str) -> str:
-    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.conninfo import conninfo_of_settings
     from service.store.postgresql.failures import server, unreachable
     from service.store.postgresql.pool import NoConnection
 

@@ -26,7 +26,7 @@ class Target(Protocol):
         """Write some."""
 
     def isatty(self) -> bool:
-        """Say whether it is a terminal."""
+        """Return whether it is a terminal."""
 
 
 class OutputError(click.ClickException):
@@ -59,7 +59,7 @@ def _open_missing(descriptor: int, name: str) -> None:
     setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
-class Output:
+class StandardOutput:
     """Standard output for bytes.
 
     Raises:
@@ -81,7 +81,7 @@ class Output:
             sys.stdout.buffer.write(data)
 
     def isatty(self) -> bool:
-        """Say whether it is a terminal."""
+        """Return whether it is a terminal."""
         return sys.stdout.isatty()
 
 
@@ -92,7 +92,7 @@ def write_line(text: str) -> None:
         OutputError: It cannot be written.
         BrokenPipeError: Nobody reads it any more.
     """
-    Output().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
+    StandardOutput().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
     flush()
 
 

@@ -84,7 +84,7 @@ class Supervisor:
 
     Args:
         children: What is to run.
-        log: Hears of deaths.
+        log: Logs deaths.
     """
 
     def __init__(self, children: Sequence[Child], log: FilteringBoundLogger) -> None:

@@ -24,7 +24,7 @@ def build_metrics_server(
 
     Args:
         services: Of the process that starts the others.
-        counters: The folder of the counters that the processes share.
+        counters: The folder of the counters that processes share.
         worker_pids: Returns the processes that answer calls.
         ended: Returns how many of them have ended.
     """

@@ -1,1 +1,1 @@
-"""The rules, in the standard library alone: what names, codes and reservations are."""
+"""The domain: rules of names, codes, reservations and jobs, in the standard library alone."""

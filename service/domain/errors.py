@@ -1,7 +1,6 @@
-"""Everything that can go wrong for a caller, in plain Python: one class an error.
+"""Errors of calls, without HTTP: one class per error.
 
-An error carries facts. What a caller reads of it over HTTP, and under which status, is written in
-`api/problems`.
+An error has facts only. Its HTTP status and its texts for callers are in `api/problems`.
 """
 
 from collections.abc import Sequence
@@ -11,53 +10,53 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class InputError:
-    """One fault in the input: where (an RFC 6901 JSON pointer) and what."""
+    """An error in the input, with its JSON pointer (RFC 6901)."""
 
     pointer: str
     detail: str
 
 
 class AuthRefusal(StrEnum):
-    """Why the guard let a caller go no further."""
+    """Why authentication or authorization failed."""
 
     NO_TOKEN = "no_token"  # noqa: S105 - a reason
     EXPIRED = "expired"
     NOT_YET = "not_yet"
-    """Its times lie ahead of our clock: one of the two clocks is wrong."""
+    """The token's times are in the future: one of the two clocks is wrong."""
     UNKNOWN_KEY = "unknown_key"
     ELSEWHERE = "elsewhere"
-    """A known key has signed it, but `iss` or `aud` are not those that are set."""
+    """A known key has signed the token, but its `iss` or `aud` is another."""
     INVALID = "invalid"
     SCOPE = "scope"
     BRAND = "brand"
 
 
 class StorageRefusal(StrEnum):
-    """Why a call that would make the database grow was refused."""
+    """Why a call that makes the database grow was refused."""
 
     DISK_RESERVE = "disk_reserve"
-    """There is less free space than is kept for reservations."""
+    """The remaining space is reserved for reservations."""
     DISK_FULL = "disk_full"
-    """The database itself has said so."""
+    """The database reports a full disk."""
     BRAND_BUDGET = "brand_budget"
-    """The brand's open imports have as many bytes as they may."""
+    """The brand's open imports have used up its budget."""
     TOTAL_BUDGET = "total_budget"
-    """All open imports have as many bytes as they may."""
+    """All open imports have used up the total budget."""
 
 
 class ServiceError(Exception):
-    """A refusal or failure that a caller is told about.
+    """An error that a caller gets as a problem.
 
     Args:
-        detail: What is wrong with this very call, where there is more to say than its class does.
+        detail: What is wrong with this call, if the class does not say enough.
     """
 
     retry_after: int | None = None
-    """Seconds to wait before the call is tried again."""
+    """Seconds to wait before a retry."""
     refusal: AuthRefusal | None = None
-    """Why the guard refused the call; `None` where it was not the guard."""
+    """The reason of a failed authentication or authorization."""
     storage: StorageRefusal | None = None
-    """Why the database may not grow by the call; `None` where it is not about that."""
+    """The reason why the database may not grow, if that is the error."""
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or type(self).__name__)
@@ -65,16 +64,16 @@ class ServiceError(Exception):
 
 
 class InvalidRequest(ServiceError):
-    """The input breaks a rule."""
+    """The input is not valid."""
 
     def __init__(self, errors: Sequence[InputError] = (), detail: str | None = None) -> None:
-        """Take what is wrong, piece by piece."""
+        """Create an error with the individual faults."""
         super().__init__(detail)
         self.errors = tuple(errors)
 
 
 class Unauthenticated(ServiceError):
-    """No token, or none that can be believed."""
+    """The token is missing or not valid."""
 
     def __init__(
         self,
@@ -83,14 +82,14 @@ class Unauthenticated(ServiceError):
         token_given: bool = False,
         reason: AuthRefusal = AuthRefusal.INVALID,
     ) -> None:
-        """Note whether there was a token at all; RFC 6750, section 3.1 tells the two apart."""
+        """Distinguish a missing token from an invalid one (RFC 6750, section 3.1)."""
         super().__init__(detail)
         self.token_given = token_given
         self.refusal = reason if token_given else AuthRefusal.NO_TOKEN
 
 
 class Forbidden(ServiceError):
-    """The token is good, but not for this."""
+    """The token lacks the scope."""
 
     refusal = AuthRefusal.SCOPE
 
@@ -104,7 +103,7 @@ class BrandNotFound(ServiceError):
     """The brand does not exist, or the token does not name it."""
 
     def __init__(self, *, refusal: AuthRefusal | None = None) -> None:
-        """Note whether the guard hid it; a caller is told the same either way."""
+        """Note whether the brand was hidden; the caller gets the same answer either way."""
         super().__init__()
         self.refusal = refusal
 
@@ -126,7 +125,7 @@ class JobNotFound(ServiceError):
 
 
 class NoCodesLeft(ServiceError):
-    """The pool is empty."""
+    """The pool has no available code."""
 
 
 class Conflict(ServiceError):
@@ -134,7 +133,7 @@ class Conflict(ServiceError):
 
 
 class CodeSpaceExhausted(ServiceError):
-    """There are hardly any new codes to be had."""
+    """Nearly all possible codes are taken."""
 
 
 class TooLarge(ServiceError):
@@ -142,45 +141,45 @@ class TooLarge(ServiceError):
 
 
 class RateLimited(ServiceError):
-    """Too many calls."""
+    """The caller makes too many calls."""
 
     def __init__(self, retry_after: int = 1) -> None:
-        """Take how many seconds are left until the caller has calls again."""
+        """Create an error that names the seconds until the next window."""
         super().__init__()
         self.retry_after = retry_after
 
 
 class TooManyMisses(ServiceError):
-    """Too many codes that there are not."""
+    """The caller has looked up too many unknown codes."""
 
     def __init__(self, retry_after: int = 60) -> None:
-        """Take how many seconds are left until look-ups are answered again."""
+        """Create an error that names the seconds until lookups are possible again."""
         super().__init__()
         self.retry_after = retry_after
 
 
 class TooManyJobs(ServiceError):
-    """The brand has as many open jobs as it may."""
+    """The brand has too many open jobs."""
 
     retry_after = 10
 
 
 class ImportBudgetExceeded(ServiceError):
-    """Open imports have as many bytes as they may."""
+    """Open imports have used up a budget."""
 
     retry_after = 30
 
     def __init__(
         self, storage: StorageRefusal = StorageRefusal.BRAND_BUDGET, budget: int = 4 * 1024**3
     ) -> None:
-        """Say whose budget of so many bytes it is."""
+        """Create an error with the kind of the budget and its size."""
         super().__init__()
         self.budget = budget
         self.storage = storage
 
 
 class TooManyOwnTransfers(ServiceError):
-    """The caller's own imports and exports take up what one caller may have."""
+    """The caller has too many imports and exports in progress."""
 
     retry_after = 5
 
@@ -191,7 +190,7 @@ class InsufficientStorage(ServiceError):
     retry_after = 30
 
     def __init__(self, storage: StorageRefusal = StorageRefusal.DISK_RESERVE) -> None:
-        """Say how it was found out."""
+        """Create an error with its reason."""
         super().__init__()
         self.storage = storage
 
@@ -203,10 +202,10 @@ class Unavailable(ServiceError):
 
 
 class TooManyTransfers(ServiceError):
-    """Imports and exports take up what they may."""
+    """There are too many imports and exports in progress."""
 
     retry_after = 5
 
 
 class InternalError(ServiceError):
-    """A fault of ours."""
+    """An internal error of the service."""

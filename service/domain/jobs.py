@@ -1,4 +1,4 @@
-"""Jobs: work that takes longer than a call may, and what a caller is told about it."""
+"""Jobs: work that takes longer than a call may."""
 
 import os
 import time
@@ -10,23 +10,23 @@ from typing import Any
 from service.domain.model import Millis
 
 MAX_OPEN = 10
-"""Most jobs of one brand that are queued or running."""
+"""Most open jobs of a brand, queued or running."""
 MAX_GENERATED = 10_000_000
-"""Most codes that one job makes."""
+"""Most codes that a job generates."""
 
 JOB_ID = "[0-9a-f]{32}"
-"""What an id looks like, as a regular expression."""
+"""The form of an id, as a regular expression."""
 
 
 class JobKind(StrEnum):
-    """What a job does."""
+    """The kind of a job."""
 
     GENERATE = "generate"
     IMPORT = "import"
 
 
 class JobState(StrEnum):
-    """Where a job is. It moves `queued → running →` one of the rest, or is cancelled before."""
+    """The state of a job: `queued → running →` one of the others, or cancelled before."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -37,15 +37,15 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a caller asks of a job."""
+    """The request for a job."""
 
     kind: JobKind
     total: int
-    """How many rows there are to do."""
+    """Number of rows to do."""
     requested_by: str
     """The caller's subject."""
     parameters: Mapping[str, Any]
-    """What else the kind needs to know, as JSON can say it."""
+    """Further parameters of the kind, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +53,45 @@ class Job:
     """A job as a caller sees it."""
 
     id: str
-    """Sorts by the moment when the job was asked for."""
+    """The id, which sorts by the time of the request."""
     kind: str
-    """A `JobKind`, unless a newer version of the service has made the job."""
+    """A `JobKind`, or a kind that only a newer version of the service knows."""
     state: JobState
     total: int
     done: int
-    """Rows that are done, and stay."""
+    """Rows that are done."""
     failed: int
     """Rows that were refused."""
     requested_by: str
     parameters: Mapping[str, Any]
     detail: str | None
-    """Why it failed, or what stays of it."""
+    """Why the job failed, or what remains of it."""
     created_at: Millis
     started_at: Millis | None
     finished_at: Millis | None
 
     @property
     def left(self) -> int:
-        """How many rows there are still to do."""
+        """Number of remaining rows."""
         return self.total - self.done - self.failed
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one step of a job has done."""
+    """The result of one step of a job."""
 
     done: int = 0
     failed: int = 0
     ends: JobState | None = None
-    """How the job has ended with it; `None` if it goes on."""
+    """The final state, `None` if the job continues."""
     cursor: str | None = None
-    """Where the next chunk begins, in the kind's own words."""
+    """Where the next chunk begins, in a format of the kind."""
     detail: str | None = None
-    """What the caller should know; `None` leaves what was said before."""
+    """A message to the caller; `None` keeps the previous one."""
     created: int = 0
-    """Codes that are there from now on; their rows may have been counted as done before."""
+    """Codes that were created; their rows may have been counted before."""
 
 
 def new_job_id() -> str:
-    """Make an id that nobody guesses, and that sorts by time: 48 bits of it, and 80 random."""
+    """Return an unguessable id that sorts by time: 48 bits of time, and 80 random bits."""
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"

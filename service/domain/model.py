@@ -1,4 +1,4 @@
-"""The nouns: states of a code, and what a caller is told about brands, pools and codes."""
+"""The model: brands, campaigns, codes, reservations, and their states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 class State(StrEnum):
-    """What a code is. It moves `available → reserved → redeemed`, or is taken out of use."""
+    """The state of a code: `available → reserved → redeemed`, or taken out of use."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -18,10 +18,12 @@ class State(StrEnum):
     DISABLED = "disabled"
 
 
+HELD = (State.RESERVED, State.REDEEMED)
+"""The states of a code that is somebody's."""
 Counts = Mapping[State, int]
-"""How many codes are in each state; every state is there."""
+"""The number of codes in each state, with all states."""
 Millis = int
-"""A moment, in milliseconds since 1970-01-01T00:00:00Z."""
+"""A time in milliseconds since 1970-01-01T00:00:00Z."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code as its brand sees it; who holds it is not part of it."""
+    """A code, without its holder."""
 
     code: str
     state: State
@@ -53,7 +55,7 @@ class Code:
 
 
 CodeRow = tuple[str, str, Millis, Millis | None, Millis | None]
-"""A code as a plain row, for whoever reads millions: the members of `Code`, in their order."""
+"""A code as a tuple, with the fields of `Code` in their order: faster for millions of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Idempotency:
 
 
 class AnswerKind(StrEnum):
-    """What a stored answer names."""
+    """The kind of a stored answer."""
 
     CODES = "codes"
     JOB = "job"
@@ -85,57 +87,57 @@ class AnswerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A part of a listing; `more` says that another part follows its last item."""
+    """A page of a listing; `more` means that another page follows."""
 
     items: Sequence[Item]
     more: bool
 
 
 class Level(NamedTuple):
-    """How many codes a campaign has left."""
+    """The number of a campaign's available and taken codes."""
 
     brand: str
     campaign: str
     available: int
     taken: int
-    """Those that are not available any more."""
+    """Codes that are not available any more."""
 
 
 class Levels(NamedTuple):
-    """The levels that matter most, and the sums of all."""
+    """The most relevant levels, and the sums over all campaigns."""
 
     shown: Sequence[Level]
     pools: int
-    """How many campaigns there are."""
+    """Number of campaigns."""
     available: int
     taken: int
 
     @property
     def left_out(self) -> int:
-        """How many campaigns are not shown."""
+        """Number of campaigns that are not shown."""
         return self.pools - len(self.shown)
 
 
 class Room(NamedTuple):
-    """How much the database may still grow, in bytes."""
+    """The space into which the database may grow, in bytes."""
 
     disk: int
     """Free on its disk."""
     reusable: int
-    """In the database itself, where something was deleted."""
+    """Reusable space of deleted rows in the database."""
     reserve: int
-    """What is kept for reservations."""
+    """Space that is reserved for reservations."""
 
     @property
     def low(self) -> bool:
-        """Whether there is less than the reserve."""
+        """Whether there is less space than the reserve."""
         return self.lacks(0)
 
     def lacks(self, wanted: int) -> bool:
-        """Say whether there would be less than the reserve without `wanted` bytes.
+        """Return whether there would be less space than the reserve after `wanted` bytes.
 
-        SQLite never gives space back to its disk, so what it can use again counts as well; but
-        half of the reserve has to be free on the disk, for the write-ahead log.
+        SQLite never returns space to the disk, so its reusable space counts as well; but half of
+        the reserve has to be free on the disk, for the write-ahead log.
         """
         left = self.disk + self.reusable - wanted
         return left < self.reserve or self.disk < self.reserve // 2

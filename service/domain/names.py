@@ -1,33 +1,33 @@
-"""What a brand, campaign or user may be called.
+"""Rules of the names of brands, campaigns and users.
 
-Names are compared code point by code point and never normalised (Unicode UAX #15 would
-make two of them one), so this module only says yes or no; it changes nothing.
+Names are compared by code points and never normalised (Unicode UAX #15 would make some equal),
+so this module accepts or refuses names without changing them.
 """
 
 import re
 
 MAX_NAME = 64
-"""Most characters in the name of a brand or campaign."""
+"""Longest name of a brand or campaign, in characters."""
 MAX_USER = 128
-"""Most characters in a user id."""
+"""Longest user id, in characters."""
 DEFAULT_CAMPAIGN = "default"
-"""The campaign that a brand's first codes make."""
+"""The campaign that is created with a brand's first codes."""
 
 _CONTROLS = "\\u0000-\\u001f\\u0080-\\u009f"  # C0 and C1 of ECMA-48
-_SURROGATES = "\\ud800-\\udfff"  # no scalar values: UTF-8 cannot carry them
+_SURROGATES = "\\ud800-\\udfff"  # not in UTF-8
 _TEMPLATE = r"^(?! )(?!\.{1,2}$)[^/%s]+(?<! )$"
 
 PATTERN = _TEMPLATE % _CONTROLS
-"""The rule as a regular expression for documents, which hold no surrogates anyway."""
+"""The rule as a regular expression for documents, which contain no surrogates."""
 
 _RULE = re.compile(_TEMPLATE % (_CONTROLS + _SURROGATES))
 
 
 def is_name(text: str, longest: int = MAX_NAME) -> bool:
-    """Say whether `text` may name something.
+    """Return whether `text` is a valid name.
 
     Args:
         text: The candidate.
-        longest: Most characters allowed, `MAX_NAME` or `MAX_USER`.
+        longest: Most characters: `MAX_NAME` or `MAX_USER`.
     """
     return len(text) <= longest and _RULE.fullmatch(text) is not None

@@ -1,1 +1,1 @@
-"""Lists of codes as CSV (RFC 4180) and NDJSON, read and written."""
+"""Formats of lists of codes: CSV (RFC 4180) and NDJSON, for reading and writing."""

@@ -1,21 +1,21 @@
-"""Lists of codes as callers send them: CSV (RFC 4180) or NDJSON, read a block at a time.
+"""Incremental reading of lists of codes in CSV (RFC 4180) or NDJSON.
 
-A list is read in constant memory and can be put down after any block and taken up again by
-another process: `Position` is all that is remembered. What is wrong with one row refuses that
-row; what makes all rows after it doubtful refuses the list.
+A list is read in constant memory. Reading can stop after any block and continue in another
+process: `Position` is the whole state. An error in one row refuses that row; an error that makes
+all following rows doubtful refuses the list.
 
-CSV may begin with a header, see `headers.py`: other columns than that of the codes are ignored,
-and every row must have as many fields. Without a header there is one column. In NDJSON each line
-is an object with the member `code`; others are ignored. So what the service exports can be
-imported. Blank lines are skipped, also those of commas alone, and a byte order mark is.
+CSV may begin with a header (see `headers.py`). Columns other than that of the codes are ignored,
+and every row must have the same number of fields. Without a header there is one column. In NDJSON
+each line is an object with the member `code`; other members are ignored. So exports can be
+imported. Blank lines, also those of commas alone, and a byte order mark are skipped.
 """
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
 from service.formats.headers import (
@@ -37,74 +37,86 @@ from service.formats.records import (
 from service.formats.refusals import Reason, Refusal, RefusedRow, UnreadableList
 
 MAX_LINES = 10_000_001
-"""Most lines in one list: as many codes as one job makes, and a header."""
+"""Most lines in a list: as many codes as one job generates, and a header."""
 
 _BLANK = re.compile(rb"[, \t]*\r?")
 
 
 class PositionObject(TypedDict):
-    """A `Position` as JSON can say it."""
+    """A `Position` as a JSON object."""
 
     line: int
     rest: str
     column: int | None
     width: int
-    name: NotRequired[str | None]
 
 
 @dataclass(slots=True)
 class Position:
-    """How far a list has been read."""
+    """The state of reading a list."""
 
     line: int = 1
     """Number of the line that `rest` begins."""
     rest: bytes = b""
-    """The beginning of a row whose end has not been read."""
+    """The beginning of an incomplete row."""
     column: int | None = None
-    """Where the code is, 0 in NDJSON; `None` until the first row has been read."""
+    """The column of the codes, 0 in NDJSON; `None` before the first row."""
     width: int = 1
-    """How many fields a row has."""
+    """Number of fields in a row."""
     name: str | None = None
-    """What the header, if there was one, calls the column of the codes."""
+    """What the header, if there was one, calls the column of the codes; not part of the object."""
 
     def as_object(self) -> PositionObject:
-        """Write it for `from_object`."""
+        """Return a JSON object for `from_object`."""
         rest = base64.b64encode(self.rest).decode()
-        return {
-            "line": self.line,
-            "rest": rest,
-            "column": self.column,
-            "width": self.width,
-            "name": self.name,
-        }
+        return {"line": self.line, "rest": rest, "column": self.column, "width": self.width}
 
     @classmethod
-    def from_object(cls, written: PositionObject) -> "Position":
-        """Read what `as_object` wrote; what else a later version may write is ignored."""
+    def from_object(cls, written: PositionObject, name: str | None = None) -> "Position":
+        """Return the position of an object; members that a later version may add are ignored.
+
+        Args:
+            written: The object.
+            name: What the header calls the column, which is kept elsewhere.
+        """
         rest = base64.b64decode(written["rest"])
-        name = written.get("name")
         return cls(written["line"], rest, written["column"], written["width"], name)
+
+
+class Read(Protocol):
+    """A reader of lines."""
+
+    def __call__(self, lines: list[bytes], position: Position, rows: "Rows", *, last: bool) -> None:
+        """Read lines, and move the position behind them."""
+
+
+class Reader(NamedTuple):
+    """How lists of one form are read."""
+
+    plain: Callable[[Position], re.Pattern[str] | None]
+    """Finds the codes of rows that are as nearly all are, if there is such a way from there."""
+    read: Read
 
 
 @dataclass(slots=True)
 class Rows:
-    """What a block holds."""
+    """The rows of a block."""
 
     good: list[tuple[str, int]] = field(default_factory=list)
-    """Codes of a legal form, and their lines."""
+    """Valid codes and their lines."""
     refused: list[Refusal] = field(default_factory=list)
     fault: Refusal | None = None
-    """Why nothing can be said about the rows from this one on; the list is refused."""
+    """Why the rows from this one on cannot be read; the list is refused."""
 
 
 def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -> Rows:
-    """Read the rows that end in a block of a list, and move `position` behind them.
+    """Read the rows that end in a block of a list, and advance `position`.
 
     Args:
-        form: How the list is written.
+        form: The format of the list.
         position: Where the block begins.
         block: The next bytes, any number of them.
-        last: Whether the list ends with them.
+        last: Whether the list ends with the block.
     """
     data = position.rest + block
     if last and data and not data.endswith(b"\n"):
@@ -116,8 +128,7 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
             lines = whole.split(b"\n")
             if position.line == 1:
                 lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-            read = _read_csv if form is ListForm.CSV else _read_ndjson
-            read(lines, position, rows, last=last)
+            _READERS[form].read(lines, position, rows, last=last)
         require_short(position.rest, position.line)
     except UnreadableList as unreadable:
         rows.fault = unreadable.refusal
@@ -125,11 +136,8 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
 
 
 def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) -> bool:
-    """Read rows all at once, if each is as nearly all are; say whether that is so."""
-    if form is ListForm.NDJSON:
-        plain: re.Pattern[str] | None = PLAIN_OBJECTS
-    else:
-        plain = plain_rows(position.column, position.width)
+    """Read all rows with one regular expression; return whether all have a simple form."""
+    plain = _READERS[form].plain(position)
     codes = plain.findall(whole.decode()) if plain and whole.isascii() else []
     end = position.line + whole.count(b"\n") + 1
     if position.line + len(codes) != end or position.name in codes:
@@ -169,10 +177,10 @@ def _read_csv(lines: list[bytes], position: Position, rows: Rows, *, last: bool)
 
 
 def _read_first(rows: Rows, number: int, record: bytes, position: Position) -> None:
-    """Learn from the first row where the code is, and judge the row unless it is a header.
+    """Find the column of the codes in the first row, and classify the row unless it is a header.
 
     Raises:
-        UnreadableList: It does not say where.
+        UnreadableList: The row does not show the column.
     """
     if names_the_comma(record, number):
         return
@@ -188,7 +196,7 @@ def _first_code(record: bytes) -> str:
 
 
 def _field_of(position: Position, record: bytes) -> str:
-    """Return the code of a row of CSV, which need not be a legal one."""
+    """Return the code of a CSV row, valid or not."""
     fields = fields_of(record)
     if len(fields) != position.width:
         raise RefusedRow(Reason.FIELDS)
@@ -199,7 +207,7 @@ def _field_of(position: Position, record: bytes) -> str:
 
 
 def _judge(rows: Rows, number: int, record: bytes, code_of: Callable[[bytes], str]) -> None:
-    """Put a row where it belongs."""
+    """Add a row to the good or the refused ones."""
     try:
         code = code_of(record)
     except RefusedRow as error:
@@ -215,3 +223,9 @@ def _fault_of(code: str) -> Reason:
     if not code:
         return Reason.MISSING
     return Reason.CHARACTERS if MIN_LENGTH <= len(code) <= MAX_LENGTH else Reason.LENGTH
+
+
+_READERS: Mapping[ListForm, Reader] = {
+    ListForm.CSV: Reader(lambda position: plain_rows(position.column, position.width), _read_csv),
+    ListForm.NDJSON: Reader(lambda _position: PLAIN_OBJECTS, _read_ndjson),
+}

@@ -1,8 +1,8 @@
-"""The columns of lists: names of fields in CSV, of members in NDJSON and JSON."""
+"""The columns of lists: fields in CSV, members in NDJSON and JSON."""
 
 CODE = "code"
-"""The column that holds the code; the only one that an import reads."""
+"""The column of the code, the only one that an import reads."""
 CODE_COLUMNS = (CODE, "state", "created_at", "reserved_at", "expires_at")
-"""What an export says of a code, in this order."""
+"""The columns of an export."""
 REPORT_COLUMNS = ("line", "reason", "detail")
-"""What the report of an import says of a line that was refused."""
+"""The columns of an import's report."""

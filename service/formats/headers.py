@@ -1,7 +1,8 @@
-"""The first row of a list of codes: a header, a code, or the sign of another format.
+"""The first row of a list of codes: a header, a code, or evidence of another format.
 
-A program that does not know which of the two a word is must not guess: `voucher` at the top of a
-column names it, though it would be a legal code. What may be either is refused, with a reason.
+A word in the first row may be a header or a code, and a program must not guess: `voucher` at the
+top of a column is a header, though it would be a valid code. Ambiguous words are refused with a
+reason.
 """
 
 import re
@@ -16,29 +17,29 @@ _KNOWN = re.compile(
     r"|unique|gutschein|aktions|rabatt) ?(codes?|number|no)|codes?|vouchers?|coupons?|promo"
     r"|gift ?cards?|gutscheine?|code promo|gutscheinnummer)"
 )
-"""What a column of codes is called."""
+"""Names of columns with codes."""
 _DOUBTFUL = re.compile(
     r"barcodes?|columns?|data|discounts?|field|headers?|id|ids|items?|keys?|lists?|names?|numbers?"
     r"|pins?|serials?|sku|titles?|tokens?|values?|column ?\d|field ?\d"
 )
-"""What a column of anything is called; alone at the top, it is more likely that than a code."""
+"""Names of other columns; in the first row, these are more likely headers than codes."""
 _FOREIGN = re.compile(
     r"[a-z ]*(codes?|codigos?|codice|codici|kode[rn]?|kod[uy]?)|(code|codigo|kod) ?[a-z]+"
     r"|e ?vouchers?|[a-z ]*kupon[a-z]*|bons?|promos|promotions?|offers?|redeem|referrals?"
     r"|cards?|licen[cs]es?|alias|campaigns?|e ?mails?|users?|(code|coupon|promo|voucher) ?ids?"
     r"|feld ?\d*|listen?|spalte ?\d*|werte?|sheet ?\d"
 )
-"""The same in other languages and words; codes that read so are written in capitals."""
+"""The same in other languages and words; similar codes would be in capitals."""
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 _NAMED_SEPARATOR = re.compile(rb'"?sep=(.+?)"?\s*', re.IGNORECASE)
 _OTHER_SEPARATORS = {b";": Reason.SEMICOLONS, b"\t": Reason.TABS, b"|": Reason.BARS}
 
 
 def names_the_comma(record: bytes, number: int) -> bool:
-    """Say whether a row does no more than to name the comma as separator, as Excel has it.
+    """Return whether a row is Excel's `sep=` line that names the comma.
 
     Raises:
-        UnreadableList: It names another.
+        UnreadableList: The line names another separator.
     """
     named = _NAMED_SEPARATOR.fullmatch(record)
     if named and named[1] != b",":
@@ -47,14 +48,14 @@ def names_the_comma(record: bytes, number: int) -> bool:
 
 
 def code_column(record: bytes, number: int) -> tuple[int, int, str | None]:
-    """Learn from the first row of CSV where codes are.
+    """Find the column of the codes in the first row of CSV.
 
     Returns:
         The column, how many there are, and its name; `None` if the row is no header.
 
     Raises:
-        UnreadableList: It does not say where.
-        RefusedRow: It is neither a code nor a header that is known.
+        UnreadableList: The row does not show the column.
+        RefusedRow: The row is neither a code nor a known header.
     """
     _require_commas(record, number)
     fields = _fields(record, number)
@@ -70,10 +71,10 @@ def code_column(record: bytes, number: int) -> tuple[int, int, str | None]:
 
 
 def require_code(text: str) -> None:
-    """Insist that the only field of a first row is a code.
+    """Require that the only field of a first row is a code.
 
     Raises:
-        RefusedRow: It is none, or may be a header.
+        RefusedRow: The field is not a code, or may be a header.
     """
     name = _plain(text)
     doubtful = _DOUBTFUL.fullmatch(name) or (not text.isupper() and _FOREIGN.fullmatch(name))
@@ -82,7 +83,7 @@ def require_code(text: str) -> None:
 
 
 def require_lines_of_json(line: bytes, number: int) -> None:
-    """Insist that the first row of NDJSON is an object that does not go on in other lines.
+    """Require that the first row of NDJSON is an object that does not go on in other lines.
 
     What is in the object, and whether it is well-formed, is for whoever reads the row.
 
@@ -101,7 +102,7 @@ def require_lines_of_json(line: bytes, number: int) -> None:
 
 
 def _require_commas(record: bytes, number: int) -> None:
-    """Insist that a first row is not of another format.
+    """Require that a first row is not of another format.
 
     Raises:
         UnreadableList: It is.
@@ -122,5 +123,5 @@ def _fields(record: bytes, number: int) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Return a name as it is compared: without capitals, and words apart by one space."""
+    """Return a name for comparison: case-folded, with single spaces between words."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

@@ -1,4 +1,4 @@
-"""One row of a list of codes: where it ends, and what CSV (RFC 4180) or JSON says that it holds."""
+"""Rows of lists of codes: their ends and their fields, in CSV (RFC 4180) or JSON."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ _FIELD = rb'(?:"(?:[^"]|"")*"|[^",]*)'
 _RECORD = re.compile(rb"%b(?:,%b)*\r?" % (_FIELD, _FIELD))
 _OPEN_RECORD = re.compile(rb'(?:%b,)*"(?:[^"]|"")*' % _FIELD)
 
-# What nearly all rows look like: nothing quoted, nothing long. Members are those of an export.
+# The simple form of nearly all rows: nothing quoted, nothing long. Members are those of an export.
 _CODE = f"([A-Za-z0-9][A-Za-z0-9-]{{{MIN_LENGTH - 2},{MAX_LENGTH - 2}}}[A-Za-z0-9])"
 _PLAIN_FIELD = r'[^",\r\n]{0,500}'
 _PLAIN_OBJECT = rf'\{{"{CODE}": ?"{_CODE}"' + "".join(
@@ -28,10 +28,10 @@ _MOST_FIELDS = 100
 
 
 def complete(line: bytes, number: int, following: Iterator[tuple[int, bytes]]) -> bytes:
-    """Add the lines that belong to a row because a quoted field goes on in them.
+    """Return a row with the following lines that a quoted field spans.
 
     Raises:
-        UnreadableList: It goes on for too long.
+        UnreadableList: The row is too long.
     """
     if not is_open(line):
         return line
@@ -49,7 +49,7 @@ def complete(line: bytes, number: int, following: Iterator[tuple[int, bytes]]) -
 
 @lru_cache
 def plain_rows(column: int | None, width: int) -> re.Pattern[str] | None:
-    """Return what finds the code of each plain row of CSV, in a text of many rows."""
+    """Return a pattern for the codes of simple CSV rows in a text of many rows."""
     if column is None or width > _MOST_FIELDS:
         return None
     before = f"(?:{_PLAIN_FIELD},){{{column}}}"
@@ -58,11 +58,11 @@ def plain_rows(column: int | None, width: int) -> re.Pattern[str] | None:
 
 
 PLAIN_OBJECTS = re.compile(rf"^{_PLAIN_OBJECT}\}}\r?$", re.MULTILINE)
-"""Finds the code of each plain line of NDJSON, in a text of many lines."""
+"""A pattern for the codes of simple NDJSON lines in a text of many lines."""
 
 
 def is_open(record: bytes) -> bool:
-    """Say whether a row ends within a quoted field."""
+    """Return whether a row ends within a quoted field."""
     return _OPEN_RECORD.fullmatch(record) is not None
 
 
@@ -70,7 +70,7 @@ def fields_of(record: bytes) -> list[str]:
     """Split a row of CSV.
 
     Raises:
-        RefusedRow: It is none.
+        RefusedRow: The row is malformed.
     """
     if not _RECORD.fullmatch(record):
         raise RefusedRow(Reason.MALFORMED)
@@ -84,7 +84,7 @@ def fields_of(record: bytes) -> list[str]:
 
 
 def member_of(line: bytes) -> str:
-    """Return the code of a line of NDJSON, which need not be a legal one.
+    """Return the code of a line of NDJSON, valid or not.
 
     Raises:
         RefusedRow: There is none.
@@ -104,7 +104,7 @@ def member_of(line: bytes) -> str:
 
 
 def is_object(line: bytes) -> bool:
-    """Say whether a line is a well-formed JSON object, whatever is in it."""
+    """Return whether a line is a well-formed JSON object, whatever is in it."""
     try:
         member_of(line)
     except RefusedRow as error:
@@ -124,7 +124,7 @@ def _text_of(record: bytes) -> str:
 
 
 def require_short(record: bytes, number: int) -> None:
-    """Insist that a row, or what is there of it, is not too long.
+    """Require that a row, complete or not, is not too long.
 
     Raises:
         UnreadableList: It is.

@@ -1,4 +1,4 @@
-"""Why rows of a list of codes are refused, in the words that callers read."""
+"""Reasons for refused rows of lists, with their texts for callers."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
 
 MAX_ROW_BYTES = 64 * 1024
-"""Longest row."""
+"""Longest row in bytes."""
 
 
 class Reason(StrEnum):
-    """Why a row, or the list from that row on, was refused."""
+    """The reason why a row, or the list from that row on, was refused."""
 
     LENGTH = "length"
     CHARACTERS = "characters"
@@ -37,12 +37,12 @@ class Reason(StrEnum):
 
     @classmethod
     def text_of(cls, slug: str) -> str:
-        """Say it in a sentence, also of what only a newer version of the service knows."""
+        """Return the text of a reason, also of one that only a newer version knows."""
         return cls(slug).text if slug in set(cls) else "The row was refused."
 
     @property
     def text(self) -> str:
-        """Say it in a sentence."""
+        """The reason as a sentence."""
         return _TEXTS[self]
 
 
@@ -78,26 +78,26 @@ _TEXTS = {
 
 
 class Refusal(NamedTuple):
-    """A line of the list, counted from 1, and why it was refused."""
+    """A refused line of a list, counted from 1."""
 
     line: int
     reason: str
-    """A `Reason`, unless a newer version of the service has refused it."""
+    """A `Reason`, or one that only a newer version of the service knows."""
 
 
 class UnreadableList(Exception):  # noqa: N818 - it is the list's state
-    """Nothing can be said about the rows from this one on."""
+    """The rows from this one on cannot be read."""
 
     def __init__(self, line: int, reason: Reason) -> None:
-        """Name the line where it began."""
+        """Create an error with the first unreadable line."""
         super().__init__(reason.text)
         self.refusal = Refusal(line, reason)
 
 
 class RefusedRow(Exception):  # noqa: N818 - it is the row's state
-    """What is wrong with one row."""
+    """A row is refused."""
 
     def __init__(self, reason: Reason) -> None:
-        """Say why."""
+        """Create an error with its reason."""
         super().__init__(reason.text)
         self.reason = reason

@@ -1,7 +1,7 @@
-"""Long lists as they go out: CSV (RFC 4180) or NDJSON, a part at a time.
+"""Incremental writing of long lists in CSV (RFC 4180) or NDJSON.
 
-Spreadsheets take a cell that begins with certain characters for a formula. No code, state or
-moment can begin with one; should the data ever be damaged, an apostrophe makes it a text.
+Spreadsheets interpret a cell that begins with certain characters as a formula. No code, state or
+timestamp begins with one; if the data is ever damaged, an apostrophe makes the cell a text.
 """
 
 import csv
@@ -18,14 +18,14 @@ from service.formats.refusals import Reason, Refusal
 from service.formats.timestamps import timestamp
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a formula begins with: https://owasp.org/www-community/attacks/CSV_Injection"""
+"""Beginnings of formulas: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 Table = Iterable[Sequence[Sequence[Any]]]
-"""Rows in parts; the cells of a row are in the order of its columns."""
+"""Rows in parts, with cells in the order of the columns."""
 
 
 def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:
-    """Show codes as a table with `CODE_COLUMNS`."""
+    """Return a table of codes with `CODE_COLUMNS`."""
     moment = lru_cache(maxsize=1024)(timestamp)  # codes were made many at a time
     for part in parts:
         yield [
@@ -35,20 +35,25 @@ def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:
 
 
 def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
-    """Show refusals as a table with `REPORT_COLUMNS`."""
+    """Return a table of refusals with `REPORT_COLUMNS`."""
     for part in parts:
         yield [(line, str(reason), Reason.text_of(reason)) for line, reason in part]
 
 
 def written(columns: Sequence[str], table: Table, list_type: ListType) -> Iterator[bytes]:
-    """Write a table, a part at a time."""
-    if list_type is ListType.NDJSON:
-        for part in table:
-            yield b"".join(
-                orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
-                for row in part
-            )
-        return
+    """Yield a table in its format, part by part."""
+    return _WRITERS[list_type](columns, table)
+
+
+def _write_ndjson(columns: Sequence[str], table: Table) -> Iterator[bytes]:
+    for part in table:
+        yield b"".join(
+            orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+            for row in part
+        )
+
+
+def _write_csv(columns: Sequence[str], table: Table) -> Iterator[bytes]:
     parts = iter(table)
     yield _as_csv([columns, *next(parts, ())])
     for part in parts:
@@ -61,3 +66,6 @@ def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
         row if not str(row[0]).startswith(FORMULA) else (f"'{row[0]}", *row[1:]) for row in rows
     )
     return text.getvalue().encode()
+
+
+_WRITERS = {ListType.CSV: _write_csv, ListType.NDJSON: _write_ndjson}

@@ -1,4 +1,4 @@
-"""Moments as RFC 3339 writes them."""
+"""Timestamps in RFC 3339."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from service.domain.model import Millis
 
 
 def timestamp(moment: Millis | None) -> str | None:
-    """Write a moment as RFC 3339 has it, in UTC with milliseconds."""
+    """Return a time in RFC 3339, in UTC with milliseconds."""
     if moment is None:
         return None
     whole, millis = divmod(moment, 1000)

@@ -1,1 +1,1 @@
-"""What operations see: log lines, metrics, probes. Never a code, a token or a user id."""
+"""Observability: logs, metrics, traces and probes, without codes, tokens or user ids."""

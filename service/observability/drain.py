@@ -1,15 +1,15 @@
-"""The drain: a server that is told to stop says so for a while before it does.
+"""Draining: a server that has to stop reports "not ready" for a while first.
 
-Whoever sends calls (a Kubernetes Service, a load balancer) asks `/readyz` every few seconds.
-Until it has asked again, calls still come, and must be served; so readiness says no first,
-and the listener closes later.
+Load balancers (such as a Kubernetes Service) ask `/readyz` every few seconds. Until they have asked
+again, calls still arrive and must be served; so readiness fails first, and the listener closes
+later.
 """
 
 import mmap
 
 
 class Drain:
-    """Whether the server is about to stop, shared with the processes that are forked later."""
+    """A flag for "about to stop", shared with the processes that are forked later."""
 
     def __init__(self) -> None:
         self._flag = mmap.mmap(-1, 1)  # anonymous and shared: a fork sees the same byte
@@ -20,9 +20,9 @@ class Drain:
         return self._flag[0] != 0
 
     def begin(self) -> None:
-        """Tell all processes of the server."""
+        """Set the flag for all processes of the server."""
         self._flag[0] = 1
 
     def why_not_ready(self) -> str | None:
-        """Say that no more calls should come, once they should not."""
+        """Return "draining" while the server drains."""
         return "draining" if self.begun else None

@@ -1,8 +1,8 @@
-"""Where log lines go: a stream that may be full, broken, or read by nobody.
+"""Output of log lines to a stream that may be full, broken, or without a reader.
 
-Whoever logs neither waits nor fails. A line is written at once where that cannot block; else it is
-held, and a thread of the process writes it as soon as somebody reads. What cannot be held or
-written is dropped, and counted.
+Logging neither blocks nor fails. A line is written immediately if that cannot block; else it is
+buffered, and a thread writes it as soon as the reader continues. Lines that can be neither buffered
+nor written are dropped and counted.
 """
 
 import atexit
@@ -19,19 +19,19 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 MAX_LINES = 4096
-"""Lines that are held for a reader that stalls: some megabytes."""
+"""Lines that are buffered for a stalled reader: a few megabytes."""
 MAX_WRITE = 64 * 1024
-"""Bytes of lines that are written at once; one line may be longer."""
+"""Bytes of lines in one write; a single line may be longer."""
 FLUSH_WITHIN_S = 1.0
-"""How long a process that ends waits for a reader to take the lines that are held."""
+"""How long a process that exits waits for a reader to take the buffered lines."""
 POLL_INTERVAL_MS = 1000
 
 Send = Callable[[bytes], int]
-"""Writes what it can without blocking, and returns how many bytes that was."""
+"""Writes as much as possible without blocking, and returns the number of bytes."""
 
 
 class DroppedLines:
-    """Counts lines that nobody will read."""
+    """A counter of dropped lines."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -39,33 +39,33 @@ class DroppedLines:
         os.register_at_fork(after_in_child=self._forget)
 
     def add(self, number: int) -> None:
-        """Count lines; nothing that has a lock hears of it, as a fork may come at any time."""
+        """Count lines, without a lock: a fork may happen at any time."""
         self.total += number
 
     def take(self) -> int:
-        """Return how many there were since the last time, for whoever shows them."""
+        """Return the number since the last call."""
         new = self.total - self._taken
         self._taken += new
         return new
 
     def _forget(self) -> None:
-        """Begin anew in a child."""
+        """Reset the counter in a child."""
         self.total = self._taken = 0
 
 
 DROPPED = DroppedLines()
-"""Those of this process."""
+"""The dropped lines of this process."""
 
 
-class Output(Protocol):
-    """Takes whole lines."""
+class LogOutput(Protocol):
+    """An output for whole lines."""
 
     def write(self, line: bytes) -> None:
         """Write a line, or drop it."""
 
 
 class StreamOutput:
-    """A stream of Python's without a file descriptor, such as tests have."""
+    """A Python stream without a file descriptor, such as those of tests."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -82,10 +82,10 @@ class StreamOutput:
 class FileOutput:
     """A file descriptor, shared by the threads of a process.
 
-    No thread waits for another's write: lines that come meanwhile join the next one.
+    No thread waits for another's write: lines that arrive meanwhile go into the next write.
 
     Args:
-        descriptor: Is written to, and stays open.
+        descriptor: The descriptor, which stays open.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -99,14 +99,14 @@ class FileOutput:
         atexit.register(self.flush)
 
     def _begin(self) -> None:
-        """Begin with nothing to write; what a fork has copied is the parent's to write."""
+        """Start with an empty buffer: after a fork, the parent writes what was buffered."""
         self._lines: deque[bytes] = deque()
         self._rest = b""
         self._torn = self._stalled = False
         self._writing = threading.Lock()
 
     def write(self, line: bytes) -> None:
-        """Write a line, hold it, or drop it; never wait."""
+        """Write, buffer or drop a line, without blocking."""
         if len(self._lines) >= MAX_LINES:
             DROPPED.add(1)
             return
@@ -119,18 +119,18 @@ class FileOutput:
             self._drain()
 
     def flush(self, seconds: float = FLUSH_WITHIN_S) -> None:
-        """Write what is held, as far as a reader takes it in time."""
+        """Write the buffered lines, as far as a reader takes them in time."""
         deadline = time.monotonic() + seconds
         while (self._lines or self._rest) and (left := deadline - time.monotonic()) > 0:
             if self._may_block:
-                time.sleep(min(0.01, left))  # the thread writes: here, it might block for ever
+                time.sleep(min(0.01, left))  # the thread writes: a write here might block for ever
             else:
                 _wait_writable(self._descriptor, left * 1000)
                 self._stalled = False
                 self._drain()
 
     def _drain(self) -> None:
-        """Write until nothing is left, or nobody reads; one thread does so for all others."""
+        """Write until the buffer is empty or nobody reads; one thread does so for all."""
         blocked = False
         while (
             (self._lines or self._rest)
@@ -145,7 +145,7 @@ class FileOutput:
             self._stall()
 
     def _write_some(self) -> bool:
-        """Write a part of what is held; return whether nobody reads now."""
+        """Write a part of the buffer; return whether that would have blocked."""
         self._rest = self._rest or self._gather()
         try:
             sent = self._send(self._rest)
@@ -160,7 +160,7 @@ class FileOutput:
         return False
 
     def _gather(self) -> bytes:
-        """Take lines for one write; begin anew where a part of a line stands already."""
+        """Return lines for one write, after a line break if the last line is torn."""
         taken = bytearray(b"\n" if self._torn else b"")
         begun = len(taken)
         while self._lines and (
@@ -170,15 +170,15 @@ class FileOutput:
         return bytes(taken)
 
     def _stall(self) -> None:
-        """Leave the rest to a thread that waits until somebody reads."""
+        """Let a thread write the rest when somebody reads."""
         self._stalled = True
         try:
             threading.Thread(target=self._wait, name="log", daemon=True).start()
-        except RuntimeError:  # no more threads: whoever logs next tries again
+        except RuntimeError:  # no more threads: the next line tries again
             self._stalled = False
 
     def _wait(self) -> None:
-        """Wait until somebody reads, and write until nothing is left."""
+        """Wait until somebody reads, and write until the buffer is empty."""
         while self._lines or self._rest:
             if self._may_block or _wait_writable(self._descriptor, POLL_INTERVAL_MS):
                 with self._writing:
@@ -193,10 +193,10 @@ _NEWLINE = ord("\n")
 
 
 def _largest_write(descriptor: int) -> int:
-    """Return how many bytes lines may have together that are written at once.
+    """Return how many bytes one write may have.
 
-    Several processes write to one pipe: what is longer than PIPE_BUF may be taken in part, with
-    lines of others behind it (pipe(7)).
+    Several processes write to one pipe: a write longer than PIPE_BUF may be partial, with lines of
+    others after it (pipe(7)).
     """
     return select.PIPE_BUF if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else MAX_WRITE
 
@@ -206,11 +206,11 @@ def _writer(descriptor: int) -> Send:
 
 
 def _without_blocking(descriptor: int) -> Send | None:
-    """Return what writes to a descriptor and never blocks; `None` where that cannot be had.
+    """Return a function that writes without blocking; `None` if that is impossible.
 
-    The flag O_NONBLOCK belongs to the open file (open(2)), which others share: the shell that
-    started us, processes beside us. So a pipe or terminal is opened once more; a file on a disk is
-    not, as it would get a position of its own, and needs it not.
+    The flag O_NONBLOCK belongs to the open file description (open(2)), which others share: the
+    shell that started us, or siblings. So a pipe or terminal is opened again; a regular file is
+    not, as it does not block, and would get an offset of its own.
     """
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(kind):
@@ -236,15 +236,15 @@ def _wait_writable(descriptor: int, milliseconds: float) -> bool:
 
 
 def standard_output() -> TextIO:
-    """Return standard output; where it was closed before we began, what takes everything."""
+    """Return standard output; if it was closed at the start, the null device."""
     return sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
 
 
 _OUTPUTS: dict[tuple[int, int, int], FileOutput] = {}
 
 
-def output_to(stream: TextIO) -> Output:
-    """Return what writes lines to a stream: one for all who log there."""
+def output_to(stream: TextIO) -> LogOutput:
+    """Return the output for a stream, the same for all loggers."""
     try:
         descriptor = stream.fileno()
         found = os.fstat(descriptor)

@@ -1,7 +1,7 @@
-"""Logging: one pipeline for the application and for gunicorn, one JSON object a line.
+"""Logging: one pipeline for the application and gunicorn, one JSON object per line.
 
-Event names are static, what varies is in fields; `docs/logs.md` lists them all. Exceptions
-are logged by type and place, without their messages: a driver's message can hold a row.
+Event names are static, and fields hold what varies; `docs/logs.md` lists them all. Exceptions are
+logged by type and place, without their messages: a driver's message can contain a row.
 """
 
 import json
@@ -16,14 +16,14 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from service.observability.log_output import DROPPED, Output, output_to, standard_output
+from service.observability.log_output import DROPPED, LogOutput, output_to, standard_output
 from service.settings import Settings
 
 
 class LineLogger:
-    """Takes rendered lines from structlog, whatever their level."""
+    """A logger for structlog that writes rendered lines of any level."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: LogOutput) -> None:
         self._output = output
 
     def msg(self, line: bytes | str) -> None:
@@ -34,9 +34,9 @@ class LineLogger:
 
 
 class OutputHandler(logging.Handler):
-    """Takes what is logged with the standard library."""
+    """A handler for the standard library's logging."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: LogOutput) -> None:
         super().__init__()
         self._output = output
 
@@ -44,7 +44,7 @@ class OutputHandler(logging.Handler):
         """Write a record as a line, or drop it."""
         try:
             self._output.write(_as_bytes(self.format(record)) + b"\n")
-        except Exception:  # noqa: BLE001 - whatever it is, who logs goes on
+        except Exception:  # noqa: BLE001 - logging must not fail its caller
             DROPPED.add(1)
 
 
@@ -52,7 +52,7 @@ def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringB
     """Make the application's logger; a line that cannot be made or written is dropped.
 
     Args:
-        settings: Tell the level.
+        settings: The log level.
         stream: Where lines go, by default standard output; a terminal gets colours.
     """
     stream = stream or standard_output()
@@ -67,7 +67,7 @@ def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringB
 
 
 def route_stdlib_logging(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send what libraries and gunicorn log with the standard library down the same pipeline."""
+    """Route the standard library's logging, which gunicorn uses, into the same pipeline."""
     stream = stream or standard_output()
     render = _renderer(colours=stream.isatty())
     handler = OutputHandler(output_to(stream))
@@ -87,7 +87,7 @@ def route_stdlib_logging(settings: Settings, stream: TextIO | None = None) -> No
 
 
 def _harmless(processors: Sequence[Processor]) -> Processor:
-    """Run processors so that whoever logs is not failed by what it logs."""
+    """Return a processor that drops the event if one of the processors fails."""
 
     def run(logger: WrappedLogger, name: str, event: EventDict) -> Any:
         made: Any = event
@@ -109,7 +109,7 @@ def _renderer(*, colours: bool) -> Processor:
 
 
 def _as_json(event: Any, **options: Any) -> bytes:
-    """Write JSON; what orjson cannot write, such as half of a surrogate pair, is escaped."""
+    """Return JSON; what orjson cannot encode, such as a lone surrogate, is escaped."""
     try:
         return orjson.dumps(event, **options)
     except TypeError:
@@ -125,13 +125,13 @@ def _as_bytes(line: bytes | str) -> bytes:
 
 
 def _name_foreign_event(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Give a library's message, which varies, a field, and its line an event name."""
+    """Move a library's message, which varies, into a field, and set a static event name."""
     record: logging.LogRecord = event["_record"]
     return {**event, "event": "library_message", "logger": record.name, "message": event["event"]}
 
 
 def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Replace an exception by its type, its causes' types, and where it was raised."""
+    """Replace an exception with its type, the types of its causes, and its stack."""
     raised = event.pop("exc_info", None)
     error = raised[1] if isinstance(raised, tuple) else raised
     if error is True:
@@ -147,7 +147,7 @@ def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> E
 
 
 def _types(error: BaseException | None) -> Sequence[str]:
-    """Name the types of an exception and its causes, outermost first."""
+    """Return the types of an exception and its causes, outermost first."""
     names: list[str] = []
     while error is not None:
         kind = type(error)
@@ -157,7 +157,7 @@ def _types(error: BaseException | None) -> Sequence[str]:
 
 
 def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-    """Begin every line with when, how bad and what, for the eye that scans them."""
+    """Begin every line with its time, level and event."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {
         "timestamp": now,
@@ -168,16 +168,16 @@ def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
 
 
 def database_error(error: BaseException | None) -> str | None:
-    """Find the database's own name of what went wrong; unlike its message it holds no data.
+    """Return the database's code of an error, which contains no data, unlike the message.
 
-    That is SQLite's, or PostgreSQL's SQLSTATE, or a few fixed words of our pool's.
+    It is SQLite's error name, PostgreSQL's SQLSTATE, or a fixed reason of our pool.
     """
     while error is not None:
         for attribute in ("pool_reason", "sqlite_errorname", "sqlstate"):
             name = getattr(error, attribute, None)
             if isinstance(name, str):
                 return name
-        if hasattr(error, "sqlstate"):  # PostgreSQL's, without a word from the server
+        if hasattr(error, "sqlstate"):  # PostgreSQL's, without an answer of the server
             return "connection lost"
         error = error.__cause__ or error.__context__
     return None

@@ -1,7 +1,7 @@
-"""Liveness and readiness, as Kubernetes asks for them.
+"""Liveness and readiness probes, as Kubernetes uses them.
 
-In a server, a thread looks every second whether calls can be served, and whoever asks hears its
-last word: an answer waits for nothing that it judges.
+In a server, a thread runs the checks every second, and a probe reports their latest results: an
+answer never waits for what it checks.
 """
 
 import math
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 READY_WITHIN_S = 1.0
 """How long a check may take to answer."""
 INTERVAL_S = 1.0
-"""How often the thread looks, unless a look takes longer."""
+"""Seconds between two rounds of checks, unless a round takes longer."""
 TIMED_OUT = "timed out"
 _STALE_S = INTERVAL_S + READY_WITHIN_S
-"""After this, an answer should have been followed by another."""
+"""The age at which a result is stale."""
 _REST_S = 0.1
 
 Check = Callable[[], str | None]
-"""Returns what is wrong in a word or two, `None` for nothing; anything raised is wrong too."""
+"""Returns what is wrong in a word or two, or `None`; an exception is a failure as well."""
 
 
 class Probe(NamedTuple):
@@ -41,12 +41,12 @@ class Probe(NamedTuple):
 
 
 class Readiness:
-    """What the checks have said lately.
+    """The latest results of the checks.
 
     Args:
-        at_once: Checks that take no time, by name; they are asked for each answer.
-        checks: The others, in the order in which they are asked; what may take long comes last.
-        log: Hears of failures.
+        at_once: Instant checks by name, which run for each answer.
+        checks: The other checks, in their order; those that may take long come last.
+        log: Logs failures.
     """
 
     def __init__(
@@ -55,30 +55,29 @@ class Readiness:
         self._at_once, self._checks, self._log = at_once, checks, log
         self._words = dict.fromkeys(checks, TIMED_OUT)
         self._heard = dict.fromkeys(checks, -math.inf)
-        """When each check answered."""
+        """When each check ended last."""
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
         self._looked = threading.Event()
         self._last_answer: tuple[tuple[str, ...], Probe] = (), _probe({}, 500)
 
     def start(self) -> None:
-        """Look from now on, from a thread of this process, until the process ends.
+        """Start a thread that runs the checks until the process ends.
 
-        Return once it has looked for the first time, as long as that takes no second: who asks
-        first should not hear that nothing is known yet.
+        Wait for the first round, up to a second, so that the first probe finds results.
         """
         self._watcher = threading.Thread(target=self._watch, name="readiness", daemon=True)
         self._watcher.start()
         self._looked.wait(READY_WITHIN_S)
 
     def stop(self) -> None:
-        """Look no more; from now on nothing is ready."""
+        """Stop the checks; nothing is ready from now on."""
         self._stopping.set()
         if self._watcher:
             self._watcher.join()
 
     def answer(self) -> Probe:
-        """Say whether calls can be served; look first where no thread does."""
+        """Return the readiness; run the checks first if there is no thread."""
         if self._watcher is None:
             self._look_in_time()
         now = time.monotonic()
@@ -89,7 +88,7 @@ class Readiness:
         return self._answer_of(words)
 
     def _answer_of(self, words: dict[str, str]) -> Probe:
-        """Write an answer, unless it is the last one once more."""
+        """Return an answer, the previous one if nothing has changed."""
         key = tuple(words.values())
         if key != self._last_answer[0]:
             ready = set(key) <= {"ok"}
@@ -113,7 +112,7 @@ class Readiness:
             self._heard[name] = time.monotonic()
 
     def _look_in_time(self) -> None:
-        """Look, in a thread that may take longer than anybody waits."""
+        """Run the checks in a thread, and wait for it no longer than for one check."""
         self._heard = dict.fromkeys(self._checks, -math.inf)
         looking = threading.Thread(target=self._look, name="readyz", daemon=True)
         looking.start()
@@ -121,11 +120,11 @@ class Readiness:
 
 
 class Probes:
-    """A WSGI middleware that answers the probes, and hands all else on.
+    """A WSGI middleware that answers the probes and passes other requests on.
 
     Args:
-        app: Answers all else.
-        readiness: Knows whether calls can be served.
+        app: Answers the other requests.
+        readiness: The results of the checks.
     """
 
     def __init__(self, app: "WSGIApplication", readiness: Readiness) -> None:
@@ -152,7 +151,7 @@ class Probes:
 def _run(check: Check) -> str:
     try:
         return check() or "ok"
-    except Exception:  # noqa: BLE001 - whatever it is, it means "not ready"
+    except Exception:  # noqa: BLE001 - any error means "not ready"
         return "unavailable"
 
 

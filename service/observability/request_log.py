@@ -5,23 +5,22 @@ from typing import TYPE_CHECKING, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.exchange import Exchange, Trace
+from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, Trace
 from service.observability.metrics.instruments import Metrics
-from service.observability.request_record import Pseudonyms, RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
 class Tracer(Protocol):
-    """Begins spans of requests."""
+    """A source of spans for requests."""
 
     def begin(self, environ: "WSGIEnvironment") -> Trace | None:
-        """Begin one; `None` where nobody wants it."""
+        """Begin the span of a request; `None` if tracing is off."""
 
 
 class RequestLog:
-    """Begins the record of each request, and counts, traces and logs how it was answered."""
+    """Request records: each is begun here, then counted, traced and logged."""
 
     def __init__(
         self,
@@ -44,13 +43,13 @@ class RequestLog:
         return Exchange(record, trace)
 
     def finish(self, method: str, status: int, seconds: float, exchange: Exchange) -> None:
-        """Count, trace and log a request that was answered."""
+        """Count, trace and log an answered request."""
         record = exchange.record
         try:
             if exchange.trace:
                 exchange.trace.end(method, status, record)
             self._metrics.request(method, record.route, status, seconds)
-        except Exception as error:  # noqa: BLE001 - to watch a call must not fail it
+        except Exception as error:  # noqa: BLE001 - observability must not fail a call
             self._log.warning("request_not_observed", exc_info=error)
         say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
         say(

@@ -1,4 +1,4 @@
-"""Telling of a slow database, seldom enough to be read."""
+"""A log of slow database operations, limited in rate."""
 
 import math
 import threading
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 INTERVAL_S = 10.0
-"""A process says it at most so often."""
+"""Seconds between two lines of a process."""
 
 
 class SlowLog:
-    """Writes a line for the first slow operation, and for the slowest of those that followed.
+    """A log of the first slow operation, then of the slowest one in each interval.
 
     Args:
-        log: Gets the lines.
-        clock: Tells seconds, and never goes back.
+        log: The logger.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class SlowLog:
         self._count = 0
 
     def __call__(self, operation: str, seconds: float) -> None:
-        """Note an operation, `read` or `write`, that took so long."""
+        """Record a slow operation, `read` or `write`."""
         with self._lock:
             self._slowest = max(self._slowest, (seconds, operation))
             self._count += 1

@@ -1,7 +1,7 @@
 """Traces: a span for each request, and one for each round trip to the database.
 
-Imported only where a collector is named: OpenTelemetry is an optional extra. Its own
-instrumentation of Flask is not used, as its spans hold paths, and those hold user ids.
+Imported only if a collector is configured: OpenTelemetry is an optional extra. Its
+instrumentation of Flask is not used, as its spans contain paths, which contain user ids.
 """
 
 import time
@@ -23,18 +23,18 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from service import __version__
-from service.observability.request_record import RequestRecord
+from service.observability.exchange import RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 FLUSH_WITHIN_MS = 3000
-"""How long a worker that ends waits for the collector to take its last spans."""
+"""How long a worker that exits waits for the collector to take its last spans."""
 _W3C = TraceContextTextMapPropagator()
 
 
 class RequestSpan:
-    """The server span of a request, current in its thread until it ends."""
+    """The server span of a request, current in its thread until the request ends."""
 
     __slots__ = ("_context", "_span", "_token")
 
@@ -45,15 +45,15 @@ class RequestSpan:
 
     @property
     def trace_id(self) -> str:
-        """The trace that it belongs to, in 32 hexadecimal digits."""
+        """The id of the trace, in 32 hexadecimal digits."""
         return f"{self._span.get_span_context().trace_id:032x}"
 
     def end(self, method: str, status: int, record: RequestRecord) -> None:
-        """Note the answer, as the semantic conventions name it.
+        """Record the answer in the attributes of the semantic conventions.
 
         https://opentelemetry.io/docs/specs/semconv/http/http-spans/
         """
-        if get_current() is self._context:  # else another thread began it, before its body came
+        if get_current() is self._context:  # else another thread began it, before the body arrived
             detach(self._token)
         fields: dict[str, str | int | None] = {
             "http.request.method": method,
@@ -73,11 +73,11 @@ class RequestSpan:
 
 
 class Tracing:
-    """Sends spans to a collector, from `start` to `stop`.
+    """Export of spans to a collector, from `start` to `stop`.
 
     Args:
         endpoint: The collector's base URL; traces go to `/v1/traces` below it (OTLP over HTTP).
-        database: What kind of database it is, as the semantic conventions name it.
+        database: The kind of database, as in the semantic conventions.
     """
 
     def __init__(self, endpoint: str, database: str) -> None:
@@ -87,7 +87,7 @@ class Tracing:
         self._tracer: Tracer | None = None
 
     def start(self) -> None:
-        """Begin to send; in each worker after the fork, as threads do not come along."""
+        """Start the export; in each worker after the fork, as threads do not survive it."""
         who = Resource.create({"service.name": "discount", "service.version": __version__})
         self._provider = TracerProvider(resource=who, shutdown_on_exit=False)
         self._provider.add_span_processor(
@@ -96,14 +96,14 @@ class Tracing:
         self._tracer = self._provider.get_tracer("service", __version__)
 
     def stop(self) -> None:
-        """Send what has ended, for `FLUSH_WITHIN_MS` at most, and nothing after it."""
+        """Export the finished spans, within `FLUSH_WITHIN_MS`, and stop."""
         self._tracer = None
         if self._provider:
             self._provider.force_flush(FLUSH_WITHIN_MS)
             self._provider.shutdown()
 
     def begin(self, environ: "WSGIEnvironment") -> RequestSpan | None:
-        """Begin the span of a request, in the trace that its caller names."""
+        """Begin the span of a request, in the trace of its caller."""
         if self._tracer is None:
             return None
         sent = {
@@ -114,7 +114,7 @@ class Tracing:
         return RequestSpan(span)
 
     def round_trip(self, operation: str, seconds: float) -> None:
-        """Add a span for a round trip to the database that has just ended, if a request made it."""
+        """Add a span for a database round trip that has just ended, if it is part of a request."""
         if self._tracer is None or not get_current_span().is_recording():
             return
         ended = time.time_ns()

@@ -1,1 +1,1 @@
-"""The HTTP server: gunicorn, with workers that receive and answer as the service promises."""
+"""The HTTP server: gunicorn with workers of our own."""

@@ -1,8 +1,8 @@
-"""When the system refuses a new connection: nobody new for a moment, and all others are served.
+"""Refused connections: accepting pauses, while existing connections are served.
 
-It does so when a limit of files or memory is reached (accept(2): EMFILE, ENFILE, ENOBUFS,
-ENOMEM), or for a fault of the network. Trying again at once would be a busy loop, as the
-connection waits on.
+The system refuses new connections at its limits of files or memory (accept(2): EMFILE, ENFILE,
+ENOBUFS, ENOMEM), or after a network error. An immediate retry would be a busy loop, as the
+connection keeps waiting.
 """
 
 import errno
@@ -17,10 +17,10 @@ LOG_INTERVAL_S = 60.0
 
 
 class AcceptPause:
-    """Whether new connections are accepted now; one in each worker.
+    """The pause of accepting, one in each worker.
 
     Args:
-        log: Hears of a refusal, once a minute.
+        log: Logs a refusal, at most once a minute.
         count: Counts refusals.
     """
 
@@ -30,16 +30,16 @@ class AcceptPause:
 
     @property
     def lasts(self) -> bool:
-        """Whether nobody is to be accepted now."""
+        """Whether accepting is paused now."""
         return time.monotonic() < self._ends
 
     def begin(self, error: OSError) -> None:
-        """Accept nobody for a moment."""
+        """Start a pause, and record the refusal."""
         self._ends = time.monotonic() + PAUSE_S
         self.note(error)
 
     def note(self, error: OSError) -> None:
-        """Count and log a refusal."""
+        """Count a refusal, and log it."""
         now = time.monotonic()
         self._count()
         if now - self._last_logged > LOG_INTERVAL_S:

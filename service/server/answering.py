@@ -1,8 +1,8 @@
-"""Answering a request in a thread, which never waits for the client.
+"""Answers of threads, which never wait for the client.
 
-The answer is written into memory, and sent as far as the kernel takes it; the event loop sends the
-rest (`http/sending.py`). Only a transfer is written while the thread waits, at a pace
-(`http/streaming.py`).
+An answer is buffered in memory, and sent as far as the kernel takes it; the event loop sends the
+rest (`http/sending.py`). A thread waits only while it sends a transfer, whose client must be fast
+enough enough (`http/streaming.py`).
 """
 
 import io
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
-from service.api.body_state import STREAM, BodyAwaited
+from service.api.transfers.body_state import STREAM, BodyAwaited
 from service.auth.authentication import CALLER
 from service.observability.exchange import EXCHANGE
 from service.server.http.receiving import BufferedRequest
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
 _KEPT = (EXCHANGE, CALLER)
 """What stays of the environment when the application is asked again."""
 LARGEST_SHARED = 4 * 1024 * 1024
-"""Bytes of a file that is kept in memory once for all who ask for it."""
+"""Largest file in bytes that is cached in memory and shared by its requests."""
 
 
 class Outcome(NamedTuple):
-    """How an answer went."""
+    """The result of answering a request."""
 
     unsent: Unsent
     keep: bool
-    """Whether the connection stays open, as the answer has said."""
+    """Whether the connection stays open, as the answer says."""
 
 
 class AnswerCutError(Exception):
-    """An answer could not be sent whole: the connection must be reset, or it would look whole."""
+    """An answer is incomplete: the connection must be reset, or the answer would look complete."""
 
     @property
     def fault(self) -> BaseException | None:
-        """What failed on this side; `None` where it was the client that did."""
+        """The error on this side; `None` if the client failed."""
         cause = self.__cause__
         return cause.__cause__ if isinstance(cause, OSError) else cause
 
 
 class AnswerBuffer:
-    """Stands in for the socket: keeps what gunicorn writes, or sends it at the client's pace."""
+    """A stand-in for the socket, which buffers what gunicorn writes, or streams it."""
 
     def __init__(self, client: PacedSocket) -> None:
         self._client = client
@@ -59,7 +59,7 @@ class AnswerBuffer:
         self.streams = False
 
     def sendall(self, data: bytes) -> None:
-        """Write a part of the answer."""
+        """Buffer or send a part of the answer."""
         if self.streams:
             self._client.sendall(data)
         else:
@@ -73,19 +73,19 @@ def answer_request(
     incoming: BufferedRequest,
     may_keep: Callable[[], bool],
 ) -> Outcome:
-    """Have an application answer a request.
+    """Let an application answer a request.
 
     Args:
         app: The application.
-        config: Gunicorn's.
-        conn: Where the request came from.
-        incoming: The request; its body may still be arriving.
-        may_keep: Tells, once there is an answer, whether the connection may stay open.
+        config: gunicorn's configuration.
+        conn: The connection of the request.
+        incoming: The request, whose body may be incomplete.
+        may_keep: Called when there is an answer: whether the connection may stay open.
 
     Raises:
-        BodyAwaited: The application wants the body, of which not all is there.
-        AnswerCutError: The answer has begun and cannot be ended.
-        Exception: Whatever the application raised before its answer began.
+        BodyAwaited: The application wants the body, which is incomplete.
+        AnswerCutError: The answer has begun and cannot be completed.
+        Exception: The application failed before its answer began.
     """
     assert incoming.body is not None  # noqa: S101 - for the type checker
     client = PacedSocket(conn.sock)
@@ -99,10 +99,10 @@ def answer_request(
     try:
         with _closing(parts):
             if not incoming.body.ended or not may_keep():
-                response.force_close()  # before the head is written: an answer says what will be
+                response.force_close()  # before the head, which announces it
             shared = _write(response, parts, buffer)
     except Exception as error:
-        if buffer.streams:  # also where only the closing failed: nothing may follow a part
+        if buffer.streams:  # even if only `close` failed: nothing may follow
             raise AnswerCutError from error
         raise
     try:
@@ -114,7 +114,7 @@ def answer_request(
 
 @contextmanager
 def _closing(parts: Iterable[bytes]) -> Iterator[None]:
-    """Close what an application has returned, as WSGI wants it (PEP 3333)."""
+    """Close the application's iterable, as WSGI requires (PEP 3333)."""
     try:
         yield
     finally:
@@ -125,12 +125,12 @@ def _closing(parts: Iterable[bytes]) -> Iterator[None]:
 def _prepare(
     config: Config, conn: Any, incoming: BufferedRequest, client: PacedSocket, buffer: AnswerBuffer
 ) -> tuple[Response, "WSGIEnvironment"]:
-    """Make what gunicorn has for a request, with a body that waits for nobody."""
+    """Return gunicorn's response and environment, with a body that never blocks."""
     request, body = incoming.request, incoming.body
     assert request is not None  # noqa: S101 - for the type checker
     assert body is not None  # noqa: S101
     response, environ = create(request, buffer, conn.client, conn.server, config)
-    environ["gunicorn.socket"] = conn.sock  # for its options alone: nobody writes but us
+    environ["gunicorn.socket"] = conn.sock  # for its options; only the server writes to it
     del environ["wsgi.early_hints"]
     environ["wsgi.multithread"] = True
     environ.update(incoming.kept)
@@ -149,7 +149,7 @@ def _prepare(
 
 
 def _write(response: Response, parts: Iterable[bytes], buffer: AnswerBuffer) -> int:
-    """Write an answer, and return how much of it is memory that others share."""
+    """Write an answer, and return how many of its bytes are shared memory."""
     if isinstance(parts, FileWrapper):
         content, shared = file_content(parts.filelike)
         response.write(content)
@@ -163,7 +163,7 @@ def _write(response: Response, parts: Iterable[bytes], buffer: AnswerBuffer) -> 
 
 
 def file_content(file: Any) -> tuple[bytes, bool]:
-    """Return what a file has from here on, and whether others share that memory."""
+    """Return the rest of a file, and whether that memory is shared."""
     with suppress(OSError, AttributeError, TypeError):
         about = os.fstat(file.fileno())
         if about.st_size <= LARGEST_SHARED and not file.tell():

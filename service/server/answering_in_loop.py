@@ -1,4 +1,4 @@
-"""Answering a request in the event loop, which never waits for the client."""
+"""Answers of the event loop, which never waits for the client."""
 
 import time
 from collections.abc import Callable
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class LoopWorker(Protocol):
-    """Who has the connections, and the event loop."""
+    """A worker with connections and an event loop."""
 
     wsgi: Any
 
     def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered."""
+        """Return whether a connection may stay open after its answer."""
 
     def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
         """Send an answer without waiting for the client, then keep the connection or end it."""
@@ -31,17 +31,17 @@ class LoopWorker(Protocol):
 def answer_in_loop(
     worker: LoopWorker, conn: TConn, environ: "WSGIEnvironment", may_keep: Callable[[], bool]
 ) -> None:
-    """Have the application of a worker answer a request.
+    """Let the application of a worker answer a request.
 
     Args:
-        worker: It has the connection.
-        conn: Where the request came from.
+        worker: The worker of the connection.
+        conn: The connection of the request.
         environ: The request.
-        may_keep: Tells, once there is an answer, whether the connection may stay open.
+        may_keep: Called when there is an answer: whether the connection may stay open.
     """
     try:
         answer, keep = answer_in_memory(worker.wsgi, environ, may_keep)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
+    except Exception as error:  # noqa: BLE001 - the client gets a problem
         worker.fail(conn, error, environ)
     else:
         worker.deliver(conn, answer, keep=keep)
@@ -50,12 +50,12 @@ def answer_in_loop(
 def answer_in_memory(
     app: "WSGIApplication", environ: "WSGIEnvironment", may_keep: Callable[[], bool]
 ) -> tuple[bytes, bool]:
-    """Have an application answer a request.
+    """Let an application answer a request.
 
     Args:
-        app: Says in a Content-Length how long its answer is.
+        app: The application, whose answers have a Content-Length.
         environ: The request.
-        may_keep: Tells, once there is an answer, whether the connection may stay open.
+        may_keep: Called when there is an answer: whether the connection may stay open.
 
     Returns:
         The answer as gunicorn would write it, and whether it says that the connection stays open.

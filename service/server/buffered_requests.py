@@ -1,4 +1,4 @@
-"""The requests of a worker that are arriving: how much memory they may take, and who goes first."""
+"""Buffered requests of a worker: their memory, and which one is dropped first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,60 +6,60 @@ from typing import Any
 from service.server.http.receiving import BufferedRequest
 
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
-"""Bytes of requests that one worker keeps: of those that arrive, and of those that wait."""
+"""Most bytes of a worker's requests, both incomplete ones and those that wait for a thread."""
 
 
 class BufferedRequests:
-    """The connections whose next request is arriving, in the order in which that began."""
+    """Connections with an incomplete request, in the order of their first bytes."""
 
     def __init__(self, limit: int = MAX_BUFFERED_BYTES) -> None:
         self._limit = limit
         self._incomplete: dict[Any, BufferedRequest] = {}
         self._sizes: dict[BufferedRequest, int] = {}
-        """Of those that arrive, and of those that have arrived and are not answered."""
+        """Bytes of incomplete requests, and of complete ones that are not answered yet."""
         self._memory = 0
 
     def __contains__(self, conn: Any) -> bool:
-        """Say whether more of its request is waited for."""
+        """Return whether the request of a connection is incomplete."""
         return conn in self._incomplete
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return their number."""
         return len(self._incomplete)
 
     def add(self, conn: Any, incoming: BufferedRequest) -> None:
-        """Wait for more of a request."""
+        """Add an incomplete request."""
         self._incomplete[conn] = incoming
 
     def remove(self, conn: Any) -> BufferedRequest:
-        """Wait no longer."""
+        """Remove a request that is complete or refused."""
         return self._incomplete.pop(conn)
 
     def measure(self, incoming: BufferedRequest) -> None:
-        """Note how much memory a request takes now."""
+        """Update the memory of a request."""
         size = incoming.size
         self._memory += size - self._sizes.get(incoming, 0)
         self._sizes[incoming] = size
 
     def release(self, incoming: BufferedRequest) -> None:
-        """Note that a request is answered, or refused."""
+        """Release the memory of a request that is answered or refused."""
         self._memory -= self._sizes.pop(incoming, 0)
 
     @property
     def over_limit(self) -> bool:
-        """Whether they take more memory than they may."""
+        """Whether the requests take too much memory."""
         return self._memory > self._limit
 
     def oldest(self) -> Any | None:
-        """Return the connection whose request takes memory for the longest time."""
+        """Return the connection whose request has been in memory for longest."""
         return next((conn for conn, each in self._incomplete.items() if each.size), None)
 
     def oldest_without_head(self) -> Any | None:
-        """Return the connection that has sent no whole head for the longest time."""
+        """Return the connection whose head has been incomplete for longest."""
         return next((conn for conn, each in self._incomplete.items() if each.body is None), None)
 
     def late(self, now: float, allowance: float) -> list[Any]:
-        """Return the connections whose request takes too long."""
+        """Return the connections whose requests take too long."""
         found = []
         for conn, incoming in self._incomplete.items():
             if now - incoming.begun <= allowance:
@@ -70,36 +70,36 @@ class BufferedRequests:
 
 
 class IdleConnections:
-    """The kept connections that wait for a request: a queue from which any of them may leave.
+    """Idle keep-alive connections: a queue from which any connection can be removed quickly.
 
-    Gunicorn's own is a deque, in which finding one among thousands takes as long as a call.
+    gunicorn has a deque, where finding one of thousands takes as long as a call.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[Any, None] = {}
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return their number."""
         return len(self._waiting)
 
     def __iter__(self) -> Iterator[Any]:
-        """Go through them, the longest waiting first."""
+        """Iterate over them, the longest idle first."""
         return iter(self._waiting)
 
     def __getitem__(self, index: int) -> Any:
-        """Return the one that has waited longest; nobody asks for another."""
+        """Return the longest idle connection; no other index is used."""
         return next(iter(self._waiting))
 
     def append(self, conn: Any) -> None:
-        """Let one wait."""
+        """Add a connection."""
         self._waiting[conn] = None
 
     def remove(self, conn: Any) -> None:
-        """Let one go."""
+        """Remove a connection."""
         del self._waiting[conn]
 
     def popleft(self) -> Any:
-        """Let the one go that has waited longest."""
+        """Remove and return the longest idle connection."""
         conn = self[0]
         del self._waiting[conn]
         return conn

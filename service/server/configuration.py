@@ -1,12 +1,12 @@
-"""How gunicorn serves the service: `gunicorn --config python:service.server.configuration`.
+"""The configuration of gunicorn: `gunicorn --config python:service.server.configuration`.
 
-What is not obvious says why. Settings: https://gunicorn.org/reference/settings/
+Settings: https://gunicorn.org/reference/settings/
 """
 
 import gc
 import sys
 
-gc.disable()  # what imports make is no garbage: looking for it takes a quarter of them
+gc.disable()  # imports make no garbage, and collections take a quarter of their time
 
 from service.observability.metrics.counter_files import make_folder, shared_memory  # noqa: E402
 
@@ -33,21 +33,21 @@ wsgi_app = "service.wsgi:app"
 proc_name = "discount"
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = f"{_host}:{_settings.port}"
-workers = _settings.workers  # one by default: SQLite has one writer at a time anyway
+workers = _settings.workers  # one by default: SQLite has a single writer anyway
 threads = _settings.threads
-worker_class = ServiceWorker  # gthread: serves what is queued when told to stop; sync resets it
+worker_class = ServiceWorker  # gthread serves queued requests on stop; sync resets them
 logger_class = PipelineLogger
 loglevel = _settings.log_level
 
-preload_app = True  # a mistake shows once and at once, and workers share the code's memory
-worker_tmp_dir = str(shared_memory())  # the heartbeat file must never wait for a disk
-control_socket_disable = True  # it would be opened under HOME, which may be read-only
-forwarded_allow_ips = ""  # no header of a caller or a proxy changes what is served
+preload_app = True  # errors show immediately, and workers share memory
+worker_tmp_dir = str(shared_memory())  # the heartbeat must never wait for a disk
+control_socket_disable = True  # it would be under HOME, which may be read-only
+forwarded_allow_ips = ""  # no header of a caller or proxy has an effect
 forwarder_headers = ""
 
 timeout = 30  # seconds without a heartbeat until a worker is killed
 graceful_timeout = 25  # seconds that accepted requests get after the drain
-worker_connections = _connections  # idle ones cost a file each, and no thread
+worker_connections = _connections  # an idle one costs a file, and no thread
 keepalive = 75  # longer than the idle timeout of the usual load balancer (60 s)
 limit_request_line = 8190  # three names of 64, 64 and 128 characters, percent-encoded, and a cursor
 limit_request_fields = 64

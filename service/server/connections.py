@@ -1,6 +1,6 @@
-"""A worker's connections once their request is answered: sent to, kept, left or cut.
+"""Connections of a worker after their request: sending, keep-alive, lingering close, reset.
 
-All of it runs in the event loop, and never waits for a client.
+Everything here runs in the event loop, and never waits for a client.
 """
 
 import errno
@@ -16,48 +16,53 @@ from typing import Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.app import services_of
+from service.container.services import Services
 from service.server.accepting import AcceptPause
 from service.server.buffered_requests import IdleConnections
 from service.server.http.sending import PendingAnswers, Unsent
 
 TURN_BUDGET_S = 0.05
-"""How long the loop sees to events until it looks for newcomers again."""
+"""How long the loop handles events until it accepts new connections again."""
 ACCEPT_INTERVAL_S = 0.001
-"""A turn that has taken longer accepts another newcomer for each of these.
+"""A turn accepts another connection for each interval that the previous turn took.
 
-One at a time shares them out among workers, but has a newcomer wait a turn for each before it.
+Accepting one at a time balances workers, but each connection waits a turn for every one before it.
 """
 _RECEIVE_BYTES = 16 * 1024
-"""Bytes that are read of one client before others have their turn."""
+"""Bytes that are read from a client before the others have their turn."""
 _NO_CONNECTION = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 
 
 class ConnectionWorker(ThreadWorker):
-    """Looks after connections; what is read from them is for whoever inherits."""
+    """A worker's management of connections; a subclass handles their requests."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.keepalived_conns = IdleConnections()
         self._lingering: dict[TConn, float] = {}
-        """In the order in which they began, and so in that in which they end."""
+        """Connections in lingering close with their deadlines, in order."""
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
-        """Where the kernel writes: one for all, as each connection may be one of thousands."""
+        """The receive buffer, one for all, as there may be thousands of connections."""
         self._overdue: dict[int, SelectorKey] = {}
-        """Events that there was no time for, by descriptor, in their order."""
+        """Events that are still to be handled, by descriptor, in their order."""
         self._turn_began = time.monotonic()
         self._may_accept = 1
 
     @cached_property
     def _pause(self) -> AcceptPause:
-        services = services_of(self.wsgi)
-        return AcceptPause(services.log, services.metrics.accept_failed)
+        return AcceptPause(self.services.log, self.services.metrics.accept_failed)
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of the application that is served."""
+        return services_of(self.wsgi)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and call whoever waits for them, newcomers and threads first.
+        """Wait for events, and call their handlers, listeners and threads first.
 
-        gunicorn would see to all events before it looks for newcomers again, accept one of them,
-        and call whom an earlier call of the same batch has ended, or whose descriptor it has
-        closed and somebody new has got.
+        gunicorn would handle all events before it accepts again, accept one connection, and call
+        handlers of connections that an earlier handler has closed, or whose descriptor belongs to
+        a new connection by then.
         """
         took = time.monotonic() - self._turn_began
         self._may_accept = 1 + int(took / ACCEPT_INTERVAL_S)
@@ -74,18 +79,18 @@ class ConnectionWorker(ThreadWorker):
             self._call(self._overdue.pop(next(iter(self._overdue))))
 
     def _call(self, key: SelectorKey) -> None:
-        """Call whoever waits for an event, if it still does."""
+        """Call the handler of an event, if it is still registered."""
         if self.poller.get_map().get(key.fd) is key:
             key.data(key.fileobj)
 
     def accept(self, listener: socket) -> None:
-        """Accept who has come, one after the other."""
+        """Accept waiting connections, one after the other."""
         for _ in range(self._may_accept):
             if not self._accept_one(listener):
                 return
 
     def _accept_one(self, listener: socket) -> bool:
-        """Accept a connection; where there is no room for it, the oldest without a request goes."""
+        """Accept a connection; if there are too many, end the least useful one."""
         try:
             client, address = listener.accept()
         except OSError as error:
@@ -101,7 +106,7 @@ class ConnectionWorker(ThreadWorker):
         return True
 
     def _accept_later(self, error: OSError) -> None:
-        """Make room for a connection that the system refuses; else, accept nobody for a moment."""
+        """Make room for a connection that the system refuses, or else pause accepting."""
         if self.close_oldest_lingering() or self.close_oldest_idle() or self.make_room():
             self._pause.note(error)
         else:
@@ -109,15 +114,15 @@ class ConnectionWorker(ThreadWorker):
             super().set_accept_enabled(False)
 
     def make_room(self) -> bool:
-        """End the connection that is missed least, and return whether there was one."""
+        """End the least useful connection, and return whether there was one."""
         raise NotImplementedError
 
     def begin(self, conn: TConn, data: bytes) -> None:
-        """Begin a request with what has arrived of it."""
+        """Begin a request with its first bytes."""
         raise NotImplementedError
 
     def receive(self, conn: TConn) -> bytes | None:
-        """Return what has arrived: nothing where the client has ended, `None` where it has not."""
+        """Return received bytes, none at the end of the stream, `None` if nothing is there yet."""
         try:
             size = conn.sock.recv_into(self._received)
         except BlockingIOError:
@@ -127,7 +132,7 @@ class ConnectionWorker(ThreadWorker):
         return bytes(self._received[:size])
 
     def deliver(self, conn: TConn, answer: bytes, *, keep: bool) -> None:
-        """Send an answer, and go on with its connection."""
+        """Send an answer, then continue with its connection."""
         try:
             sent = conn.sock.send(answer)  # it does not block
         except BlockingIOError:
@@ -142,7 +147,7 @@ class ConnectionWorker(ThreadWorker):
             self.finish_sending(conn, Unsent([left], len(left)), keep=keep)
 
     def finish_sending(self, conn: TConn, unsent: Unsent, *, keep: bool) -> None:
-        """Go on with a connection that has its answer, or a part of it."""
+        """Continue with a connection whose answer is sent completely or in part."""
         if unsent.parts:
             held = unsent.memory + len(conn.rest)
             self.pending.add(conn, unsent._replace(memory=held), keep=keep)
@@ -151,14 +156,14 @@ class ConnectionWorker(ThreadWorker):
 
     @cached_property
     def pending(self) -> PendingAnswers:
-        """The answers that clients have not taken yet."""
+        """Answers that clients have not received completely yet."""
         return PendingAnswers(self.poller, self.sent, self.reset)
 
     def sent(self, conn: TConn, keep: bool) -> None:  # noqa: FBT001 - a callback
-        """Go on with a connection that has its answer."""
+        """Continue with a connection whose answer is sent."""
         if not keep:
             self.linger(conn)
-        elif conn.rest:  # later: a thousand requests in one segment must not nest
+        elif conn.rest:  # deferred: pipelined requests must not recurse
             self.method_queue.defer(self._begin_next, conn)
         else:
             self.keep(conn)
@@ -168,7 +173,7 @@ class ConnectionWorker(ThreadWorker):
         self.begin(conn, data)
 
     def keep(self, conn: TConn) -> None:
-        """Wait for the next request of a connection, as gunicorn does."""
+        """Keep a connection alive for its next request, as gunicorn does."""
         conn.set_timeout()
         if not self.alive:
             conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
@@ -177,15 +182,15 @@ class ConnectionWorker(ThreadWorker):
         self.poller.register(conn.sock, EVENT_READ, readable)
 
     def reset(self, conn: TConn) -> None:
-        """End a connection so that a part of an answer does not look like the whole."""
+        """Reset a connection, so that an incomplete answer does not look complete."""
         with suppress(OSError):
             conn.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
         self.drop(conn)
 
     def linger(self, conn: TConn) -> None:
-        """Say goodbye, and discard what still comes.
+        """Close a connection in both directions, and discard what the client still sends.
 
-        Closing at once would cut the answer off (RFC 9112, section 9.6).
+        An immediate close could cut off the answer (RFC 9112, section 9.6).
         """
         try:
             conn.sock.shutdown(SHUT_WR)
@@ -210,19 +215,19 @@ class ConnectionWorker(ThreadWorker):
         conn.close()
 
     def close_lingering(self, now: float) -> None:
-        """Close the connections whose client has had its time to leave."""
+        """Close lingering connections whose time is over."""
         while self._lingering and next(iter(self._lingering.values())) <= now:
             self.close_oldest_lingering()
 
     def close_oldest_lingering(self) -> bool:
-        """Close the connection that leaves for longest; return whether there was one."""
+        """Close the connection that has lingered for longest; return whether there was one."""
         conn = next(iter(self._lingering), None)
         if conn is not None:
             self._end_lingering(conn)
         return conn is not None
 
     def close_oldest_idle(self) -> bool:
-        """Close the kept connection that is idle for longest; return whether there was one."""
+        """Close the connection that has been idle for longest; return whether there was one."""
         if not self.keepalived_conns:
             return False
         conn = self.keepalived_conns.popleft()
@@ -231,10 +236,10 @@ class ConnectionWorker(ThreadWorker):
         return True
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
-        """Once stopping, take what the kernel has accepted for us, and listen no more.
+        """On stop, accept what the kernel has queued, and close the listeners.
 
-        gunicorn would keep listening while it finishes: connections that nobody will accept
-        would hang, and be reset in the end.
+        gunicorn would keep listening while it finishes: connections that are never accepted would
+        hang, and be reset in the end.
         """
         closed = any(listener.fileno() < 0 for listener in self.sockets)
         if closed or (enabled and self._pause.lasts):
@@ -248,6 +253,6 @@ class ConnectionWorker(ThreadWorker):
 
 
 def _descriptor(listener: Any) -> int:
-    """Return what a listener is known by; gunicorn's own has none once it was closed."""
+    """Return the descriptor of a listener, -1 if it is closed."""
     sock = getattr(listener, "sock", listener)
     return sock.fileno() if sock else -1

@@ -1,4 +1,4 @@
-"""What gunicorn calls as the server and its workers begin and end.
+"""Server hooks of gunicorn.
 
 https://gunicorn.org/reference/settings/#server-hooks
 """
@@ -19,15 +19,15 @@ from service.observability.drain import Drain
 from service.settings import Settings
 
 ENDED = "workers_ended"
-"""Where the arbiter keeps how many workers have ended."""
+"""The arbiter's attribute for the number of workers that have ended."""
 
 
 class Hooks:
-    """Those of one server.
+    """The hooks of one server.
 
     Args:
         settings: What the environment says.
-        counters: The folder of the counters that the processes share.
+        counters: The folder of the counters that processes share.
     """
 
     def __init__(self, settings: Settings, counters: Path) -> None:
@@ -35,7 +35,7 @@ class Hooks:
         self._master = os.getpid()
 
     def when_ready(self, server: Any) -> None:
-        """Serve the metrics from the master, and let it drain before it stops."""
+        """Serve metrics from the master, and install draining."""
         services = services_of(server.app.wsgi())
         log = services.log
         self._metrics = build_metrics_server(
@@ -49,12 +49,12 @@ class Hooks:
             log.info("fast_path_off", setting=setting)
         self._drain_first(server, services.drain, services.log)
         gc.collect()
-        gc.freeze()  # what workers inherit stays: their collectors neither look at it nor write it
+        gc.freeze()  # workers' collectors leave inherited objects alone
 
     def _drain_first(self, server: Any, drain: Drain, log: FilteringBoundLogger) -> None:
-        """Before gunicorn closes its listeners on SIGTERM, say "not ready" for a while.
+        """On SIGTERM, report "not ready" for a while before gunicorn closes its listeners.
 
-        A second SIGTERM stops it immediately.
+        A second SIGTERM stops the server immediately.
         """
         stop = server.handle_term
         drain_s = self._settings.drain_s
@@ -72,20 +72,20 @@ class Hooks:
         server.handle_term = handle_term
 
     def post_worker_init(self, worker: Any) -> None:
-        """Start the worker's own threads; the master's do not come along."""
+        """Start the worker's threads; the master's do not survive the fork."""
         services_of(worker.wsgi).start()
         worker.open_fast_path()
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
-        """Send the last traces."""
+        """Export the last spans."""
         services_of(worker.wsgi).stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:
-        """Count a worker that is gone, and keep what it has counted."""
+        """Count a worker that has ended, and merge its counters."""
         setattr(server, ENDED, getattr(server, ENDED, 0) + 1)
         self._metrics.forget(worker.pid)
 
     def on_exit(self, _server: Any) -> None:
-        """Take the counters' files away."""
+        """Remove the counter files."""
         if os.getpid() == self._master:
             shutil.rmtree(self._counters, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""How many files may be open: what a process needs for itself, and what is left for connections."""
+"""Limits of open files: a process needs some, and connections get the rest."""
 
 import resource
 
@@ -7,20 +7,20 @@ from service.settings import Settings, SettingsError
 
 MOST = 10_000
 OF_A_PROCESS = 64
-"""Modules, listeners, counters, the log, and what the first call of anything opens."""
+"""Files of a process: modules, listeners, counters, the log, and what first calls open."""
 OF_A_THREAD = 6
-"""Two connections to the database, of two files each, a lock and a list that is under way."""
+"""Files of a thread: two database connections of two files each, a lock, and an import."""
 OF_SCRAPES = 64
-"""Connections to the metrics port, which the master serves."""
+"""Connections to the metrics port of the master."""
 FEWEST_CONNECTIONS = 64
-"""With fewer, a handful of callers would keep out all others."""
+"""With fewer, a handful of callers would exclude all others."""
 
 
 def connections(settings: Settings) -> int:
     """Return how many connections a worker process may have.
 
     Raises:
-        SettingsError: Too few to serve anybody.
+        SettingsError: There are too few.
     """
     limit = _limit()
     own = OF_A_PROCESS + OF_A_THREAD * settings.threads
@@ -37,7 +37,7 @@ def connections(settings: Settings) -> int:
 
 
 def allow() -> None:
-    """Allow this process and its children as many open files as the system lets us."""
+    """Raise the soft limit of open files to the hard limit, for this process and its children."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_limit(), most))
 

@@ -1,4 +1,4 @@
-"""Gunicorn's own messages, down the service's log pipeline."""
+"""gunicorn's messages in the service's log pipeline."""
 
 import logging
 
@@ -10,12 +10,12 @@ from service.settings import load_settings
 
 
 class PipelineLogger(Logger):
-    """Sends gunicorn's own messages down the service's log pipeline, and no access log."""
+    """A logger that routes gunicorn's messages into the service's log, without an access log."""
 
     def setup(self, cfg: Config) -> None:
-        """Take gunicorn's handlers away; its messages reach the root's.
+        """Remove gunicorn's handlers; messages propagate to the root logger.
 
-        Never below `info`: gunicorn's debug messages hold paths, and heads with their tokens.
+        Never below `info`: gunicorn's debug messages contain paths, and heads with tokens.
         """
         self.cfg = cfg
         self._access_log_enabled = False

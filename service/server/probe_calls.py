@@ -1,4 +1,4 @@
-"""The probes, answered by the event loop whatever threads, tasks and the database do.
+"""Probes, which the event loop answers whatever threads, tasks and the database do.
 
 Whoever asks them is no browser and no client of ours: HTTP/1.0, a connection for each request and
 a query are all usual. So it is gunicorn's own parser that has read them.
@@ -19,7 +19,7 @@ _PATHS = {"/livez", "/readyz"}
 
 
 def take_probe(worker: LoopWorker, conn: TConn, incoming: BufferedRequest) -> bool:
-    """Answer a request whose head is whole, if it asks a probe; return whether it does.
+    """Answer a request with a complete head if it is a probe; return whether it is.
 
     Nobody reads a body: where one is still to come, the connection ends.
     """
@@ -34,7 +34,7 @@ def take_probe(worker: LoopWorker, conn: TConn, incoming: BufferedRequest) -> bo
 
 
 def _environ(request: Any) -> "WSGIEnvironment":
-    """Return what the middlewares before the probes read."""
+    """Return the parts of an environment that the middlewares read."""
     fields = {f"HTTP_{name.replace('-', '_')}": value for name, value in request.headers}
     return {
         **fields,

@@ -1,4 +1,4 @@
-"""Problems that the server writes itself, about requests that the application never sees."""
+"""Problems of requests that the application never sees."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -19,12 +19,12 @@ _FORWARDED = {"X-REQUEST-ID": "HTTP_X_REQUEST_ID", "TRACEPARENT": "HTTP_TRACEPAR
 
 
 def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment") -> bytes:
-    """Count and log a refusal, and return the answer; with it, the connection ends.
+    """Count and log a refusal, and return the answer, after which the connection ends.
 
     Args:
-        error: What is wrong.
-        requests: Counts and logs.
-        environ: What is known of the request.
+        error: The error.
+        requests: The request log.
+        environ: The known part of the request's environment.
     """
     exchange = environ.get(EXCHANGE) or requests.begin(environ)
     reply = problem(error, "/", exchange.record)
@@ -34,7 +34,7 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
 
 
 def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
-    """Return what is known of a request that may not be whole, as WSGI has it."""
+    """Return the WSGI environment of a request that may be incomplete, as far as it is known."""
     if incoming is None or incoming.request is None:
         return {"REQUEST_METHOD": "HEAD"} if incoming and incoming.is_head else {}
     fields = {

@@ -1,6 +1,6 @@
-"""Requests that wait for a thread: one that waits for too long is refused, and never begun.
+"""A queue of requests that wait for a thread; one that waits too long is refused.
 
-While every thread is held up, nothing else would tell its caller.
+If all threads hang, nothing else would answer.
 """
 
 import math
@@ -15,14 +15,14 @@ from service.usecases import deadlines
 
 
 class ThreadQueue:
-    """Those of one worker; everything here runs in its event loop.
+    """The queue of one worker; everything here runs in its event loop.
 
     Args:
-        threads: Answer requests.
-        handle: Answers the next request of a connection, in a thread.
-        finish: Goes on with a connection, in the event loop, when its request is answered or
+        threads: The threads that answer requests.
+        handle: Answers the request of a connection, in a thread.
+        finish: Continues with a connection, in the event loop, when its request is answered or
             refused.
-        refuse: Tells a client that its request is not begun.
+        refuse: Refuses a request that was not begun.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class ThreadQueue:
     ) -> None:
         self._threads, self._handle, self._finish, self._refuse = threads, handle, finish, refuse
         self._waiting: dict[Future[Any], tuple[TConn, float]] = {}
-        """In the order in which they came, and so in that in which they are given up."""
+        """Connections and deadlines, in the order of arrival."""
 
     def put(self, conn: TConn) -> None:
-        """Have a request answered that has just arrived."""
+        """Queue a request that has just arrived."""
         arrived = time.monotonic()
         future = self._threads.submit(self._begin, conn, arrived)
         self._waiting[future] = conn, arrived + deadlines.ANSWER_WITHIN_S
@@ -48,20 +48,20 @@ class ThreadQueue:
         return self._handle(conn)
 
     def poll_timeout(self, seconds: float) -> float:
-        """Return for how long, up to `seconds`, nobody will have waited for too long."""
+        """Return the time until the next timeout, `seconds` at most."""
         _, ends = next(iter(self._waiting.values()), (None, math.inf))
         return max(0.0, min(seconds, ends - time.monotonic()))
 
     def expire(self) -> None:
-        """Refuse those that have waited for too long."""
+        """Refuse the requests whose deadline is over."""
         self._refuse_until(time.monotonic())
 
     def refuse_oldest(self) -> bool:
-        """Refuse the one that waits for longest; return whether there was one."""
+        """Refuse the request that has waited longest; return whether there was one."""
         return self._refuse_until(math.inf, at_most=1)
 
     def _refuse_until(self, now: float, at_most: float = math.inf) -> bool:
-        """Refuse those whose time has come by then, and forget those that have begun."""
+        """Refuse requests with deadlines up to `now`, and forget those that have begun."""
         refused = 0
         while self._waiting and refused < at_most:
             future, (conn, ends) = next(iter(self._waiting.items()))

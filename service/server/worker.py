@@ -1,4 +1,4 @@
-"""What the service changes about gunicorn's workers: how they receive, answer and stop (ADR 5)."""
+"""The service's gunicorn worker: how it receives, answers and stops (ADR 5)."""
 
 import time
 from concurrent.futures import Executor, Future
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
-from service.api.body_state import BodyAwaited
-from service.api.http_errors import RequestTimeout
-from service.app import services_of
+from service.api.problems.http_errors import RequestTimeout
+from service.api.transfers.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.buffered_requests import BufferedRequests
@@ -33,10 +32,10 @@ _TO_ANSWER = {ReceiveState.HEAD_SUFFICES, ReceiveState.WHOLE}
 
 
 class ServiceWorker(ConnectionWorker):
-    """A worker that receives, answers, refuses and stops as the service promises.
+    """The worker of the service.
 
-    The event loop reads and writes; a thread gets a request that is whole (ADR 5), or whose body it
-    may not wait for.
+    The event loop reads and writes; a thread gets a complete request (ADR 5), or one whose body it
+    must not wait for.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -45,7 +44,7 @@ class ServiceWorker(ConnectionWorker):
         self._fast_path: FastPathCalls | None = None
 
     def get_thread_pool(self) -> Executor:
-        """Make the threads, and the queue before them."""
+        """Return the threads, and make their queue."""
         threads: Executor = super().get_thread_pool()
         self._queue = ThreadQueue(
             threads,
@@ -56,11 +55,11 @@ class ServiceWorker(ConnectionWorker):
         return threads
 
     def open_fast_path(self) -> None:
-        """From now on, answer fast-path calls in the event loop, unless settings say otherwise."""
+        """Answer fast-path calls in the event loop from now on, if the settings allow that."""
         self._fast_path = fast_path_calls(self)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, and see to fast-path calls and to who waits for a thread."""
+        """Wait for events, run fast-path calls, and expire queued requests."""
         timeout = self._queue.poll_timeout(timeout)
         if self._fast_path is None:
             super().wait_for_and_dispatch_events(timeout)
@@ -70,9 +69,9 @@ class ServiceWorker(ConnectionWorker):
         self._queue.expire()
 
     def is_parent_alive(self) -> bool:
-        """Stop when the master is gone: whoever starts another needs the port.
+        """Stop when the master has died: its successor needs the port.
 
-        gunicorn would go on to serve kept connections for its whole graceful time-out.
+        gunicorn would serve kept connections for its whole graceful timeout.
         """
         alive: bool = super().is_parent_alive()
         if not alive:
@@ -80,7 +79,7 @@ class ServiceWorker(ConnectionWorker):
         return alive
 
     def make_room(self) -> bool:
-        """End the connection that is missed least, and return whether there was one."""
+        """End the least useful connection, and return whether there was one."""
         return (
             self.close_oldest_lingering()
             or self._evict(self._buffered.oldest_without_head())
@@ -90,15 +89,15 @@ class ServiceWorker(ConnectionWorker):
         )
 
     def _evict(self, conn: TConn | None) -> bool:
-        """Turn a connection away, if there is one, and have its place at once."""
+        """Refuse a connection, if there is one, and free its place immediately."""
         if conn is None:
             return False
         self._reject(conn)
-        self.close_oldest_lingering()  # its own: whoever evicts has ended all others
+        self.close_oldest_lingering()  # this one: there is no other
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Read the next request of a connection, which is new or has become readable."""
+        """Read the next request of a new or readable connection."""
         data = self.receive(conn)
         if data:
             self.begin(conn, data)
@@ -108,12 +107,12 @@ class ServiceWorker(ConnectionWorker):
             self.drop(conn)
 
     def begin(self, conn: TConn, data: bytes) -> None:
-        """Begin a request with what has arrived of it."""
+        """Begin a request with its first bytes."""
         if self._fast_path is None or not self._fast_path.take(conn, data):
             self._feed(conn, BufferedRequest(time.monotonic()), data)
 
     def _await(self, conn: TConn, incoming: BufferedRequest) -> None:
-        """Wait for more of a request."""
+        """Add an incomplete request."""
         self._buffered.add(conn, incoming)
         self.poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
 
@@ -134,7 +133,7 @@ class ServiceWorker(ConnectionWorker):
                 self.refuse(conn, ends_too_soon(), known_environ(incoming))
 
     def _feed(self, conn: TConn, incoming: BufferedRequest, data: bytes) -> None:
-        """Take what has arrived, and do what can be done with it."""
+        """Process received bytes."""
         waited = conn in self._buffered
         try:
             state = incoming.feed(data)
@@ -159,7 +158,7 @@ class ServiceWorker(ConnectionWorker):
             pass
 
     def _free_memory(self) -> bool:
-        """Give up the request that is missed least, and return whether there was one."""
+        """Refuse the least useful request, and return whether there was one."""
         oldest = self._buffered.oldest()
         if oldest is None:
             return self._queue.refuse_oldest()
@@ -168,7 +167,7 @@ class ServiceWorker(ConnectionWorker):
 
     def _take_fast_path(self, conn: TConn, incoming: BufferedRequest, *, waited: bool) -> bool:
         """Answer a fast-path call that came in pieces, or with others behind it."""
-        few = len(incoming.buffer) <= MAX_HEAD  # what is behind it is in no budget while it waits
+        few = len(incoming.buffer) <= MAX_HEAD  # the rest is in no budget while it waits
         if self._fast_path is None or not few or not self._fast_path.take(conn, incoming.head):
             return False
         if waited:
@@ -178,7 +177,7 @@ class ServiceWorker(ConnectionWorker):
         return True
 
     def _reject(self, conn: TConn) -> None:
-        """End a connection whose request is not whole, as there is no room for it."""
+        """End a connection whose request is incomplete, to make room."""
         incoming = self._forget(conn)
         self._buffered.release(incoming)
         if incoming.has_data:
@@ -188,7 +187,7 @@ class ServiceWorker(ConnectionWorker):
             self.drop(conn)
 
     def _dispatch(self, conn: TConn, incoming: BufferedRequest) -> None:
-        """Have a request answered: a probe by the loop, all others by a thread."""
+        """Dispatch a request: probes to the loop, others to a thread."""
         if take_probe(self, conn, incoming):
             self._buffered.release(incoming)
         else:
@@ -199,13 +198,13 @@ class ServiceWorker(ConnectionWorker):
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
 
     def _refuse_expired(self, conn: TConn) -> None:
-        """Refuse a request that has waited for a thread for too long."""
+        """Refuse a request that has waited too long for a thread."""
         incoming, conn.incoming = conn.incoming, None
         self._buffered.release(incoming)
         self.refuse(conn, Unavailable(), known_environ(incoming))
 
     def _answered(self, conn: TConn, future: "Future[Outcome]") -> None:
-        """Go on with a connection whose request a thread has answered, or wants the body of."""
+        """Continue with a connection whose request a thread has answered, or wants the body of."""
         if future.cancelled():
             return
         incoming, conn.incoming = conn.incoming, None
@@ -220,7 +219,7 @@ class ServiceWorker(ConnectionWorker):
             self._buffered.release(incoming)
             self.reset(conn)
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told in there
+        except Exception as error:  # noqa: BLE001 - the client gets a problem
             self._buffered.release(incoming)
             self.fail(conn, error, known_environ(incoming))
             return
@@ -230,33 +229,31 @@ class ServiceWorker(ConnectionWorker):
         self.finish_sending(conn, outcome.unsent, keep=outcome.keep)
 
     def _want_body(self, conn: TConn, incoming: BufferedRequest) -> None:
-        """Collect the body of a request that the application does not refuse."""
+        """Receive the body of a request that the application accepts."""
         incoming.want_body(time.monotonic())
         try:
             if incoming.awaits_continue and not incoming.received:
                 conn.sock.send(CONTINUE)
         except OSError:
             self._buffered.release(incoming)
-            self.refuse(
-                conn, ends_too_soon(), known_environ(incoming)
-            )  # in the log, and its span ends
+            self.refuse(conn, ends_too_soon(), known_environ(incoming))  # so that it is logged
         else:
             self._await(conn, incoming)
 
     def may_keep(self) -> bool:
-        """Say whether a connection may stay open once it is answered.
+        """Return whether a connection may stay open after its answer.
 
-        While draining, the client is told to come back on another connection: else it might use
-        this one to the end, and send a call when it is just being closed.
+        While draining, the answer asks the client to open another connection: otherwise the client
+        might send a call while this one is being closed.
         """
         return (
             self.alive
             and len(self.keepalived_conns) < self.max_keepalived
-            and not services_of(self.wsgi).drain.begun
+            and not self.services.drain.begun
         )
 
     def murder_pending(self) -> None:
-        """End the connections whose request, answer or end has not gone its way in time."""
+        """End connections whose request, answer or close takes too long."""
         now = time.monotonic()
         for conn in self._buffered.late(
             now, READ_WITHIN_S if self.alive else STOP_KEEPALIVE_LINGER
@@ -276,6 +273,6 @@ class ServiceWorker(ConnectionWorker):
         self.refuse(conn, InternalError(), environ)
 
     def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
-        """Answer a request that the application does not see, and end the connection."""
-        answer = refusal(problem, services_of(self.wsgi).requests, environ)
+        """Refuse a request that the application does not see, and end the connection."""
+        answer = refusal(problem, self.services.requests, environ)
         self.deliver(conn, answer, keep=False)

@@ -10,7 +10,7 @@ from service.settings.values import is_loopback
 
 
 def _require_different_ports(settings: Settings) -> None:
-    """Insist on a port for each that listens; a default that is not insisted on may move away.
+    """Require a port for each that listens; a default that is not insisted on may move away.
 
     Raises:
         SettingsError: Two are the same.
@@ -27,7 +27,7 @@ def _require_different_ports(settings: Settings) -> None:
 
 
 def require_consistent(settings: Settings) -> None:
-    """Insist on what fits together, and on what production must be told.
+    """Require what fits together, and on what production must be told.
 
     Raises:
         SettingsError: Something is missing, or two settings contradict each other.
@@ -65,7 +65,7 @@ def require_consistent(settings: Settings) -> None:
 
 
 def _require_known_space(settings: Settings) -> None:
-    """Insist on what is needed to tell how much space is left.
+    """Require what is needed to tell how much space is left.
 
     Raises:
         SettingsError: It cannot be told.

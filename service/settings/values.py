@@ -28,7 +28,7 @@ class RateLimit:
 
 
 def is_file(path: Path) -> None:
-    """Insist on a file that is there.
+    """Require a file that is there.
 
     Raises:
         ValidationError: It is something else.
@@ -38,7 +38,7 @@ def is_file(path: Path) -> None:
 
 
 def is_web_url(url: str) -> None:
-    """Insist on what can be fetched.
+    """Require what can be fetched.
 
     Raises:
         ValidationError: It is something else.
@@ -55,7 +55,7 @@ def is_web_url(url: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine."""
+    """Return whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -63,7 +63,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_redis(url: str) -> None:
-    """Insist on the URL of a Redis server.
+    """Require the URL of a Redis server.
 
     Raises:
         ValidationError: It is something else.
@@ -73,7 +73,7 @@ def is_redis(url: str) -> None:
 
 
 def is_rate(text: str) -> None:
-    """Insist on "off", or calls per seconds.
+    """Require "off", or calls per seconds.
 
     Raises:
         ValidationError: It is something else.

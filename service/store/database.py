@@ -64,7 +64,7 @@ class Database(ABC):
     Args:
         url: An SQLAlchemy URL.
         options: What SQLAlchemy's `create_engine` is told beside it.
-        observer: Hears what the database does.
+        observer: Is told what the database does.
         signals: How callers wait.
     """
 
@@ -156,7 +156,7 @@ class Database(ABC):
         return self.transaction()
 
     def gave_way(self, unavailable: Unavailable) -> bool:
-        """Say whether a migration was undone because of others' locks, and may be tried again."""
+        """Return whether a migration was undone because of others' locks and may be retried."""
         return False
 
     @contextmanager
@@ -178,11 +178,11 @@ class Database(ABC):
 
         Raises:
             Unavailable: The database cannot answer now; `work` is wholly done or not at all.
-            Exception: Whatever `work` raised; then it changed nothing.
+            Exception: `work` raised it, and nothing was changed.
         """
 
     def others_write(self) -> bool:
-        """Say whether others write or wait to, where only one can at a time."""
+        """Return whether others write or wait to, where only one can at a time."""
         return False
 
     @abstractmethod

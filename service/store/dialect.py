@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, Select
 
 from service.domain.model import Millis, State
-from service.usecases.keys import JobKey, Pool
+from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.chunk import Part
 
 OPTION = "discount_dialect"
 """Execution option of every connection of a `Database`: its dialect."""
 
 
-class Session(NamedTuple):
+class DatabaseSession(NamedTuple):
     """A session of a server in which a worker sends codes of a job."""
 
     key: JobKey
@@ -35,6 +35,9 @@ class Dialect(Protocol):
     pool_sums: str
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign."""
+
+    def is_full(self, error: BaseException) -> bool:
+        """Say whether an error is the engine's own for a full disk."""
 
     def texts(self, parameter: str) -> str:
         """Write a table with a column `value` of a parameter that is a JSON array of texts."""
@@ -56,12 +59,12 @@ class Dialect(Protocol):
         """Wait for all others who hold the lock of a number, and hold it until the commit."""
 
     def adjust_counts(
-        self, connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
+        self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:
         """Add to the tally of a campaign how many codes a state has gained or lost."""
 
     def insert_codes(
-        self, connection: Connection, pool: Pool, codes: Sequence[str], now: Millis
+        self, connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis
     ) -> Sequence[str]:
         """Insert codes, to be claimed in an order that tells nothing of them.
 
@@ -72,7 +75,7 @@ class Dialect(Protocol):
     def load_codes(
         self,
         connection: Connection,
-        pool: Pool,
+        pool: PoolKey,
         part: Part,
         codes: Sequence[str],
         now: Millis,
@@ -84,11 +87,11 @@ class Dialect(Protocol):
         With `shuffle`, they are claimed in another order than they come in.
         """
 
-    def codes_in(self, pool: Pool, state: State | None) -> Select[Any]:
+    def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
         """Select a campaign's codes, those in `state` (`None`: all), in the engine's order."""
 
     def codes_after(
-        self, connection: Connection, listed: Select[Any], pool: Pool, code: str
+        self, connection: Connection, listed: Select[Any], pool: PoolKey, code: str
     ) -> Select[Any] | None:
         """Let what `codes_in` selects begin behind a code; `None` if it is not there any more."""
 
@@ -104,12 +107,12 @@ class Dialect(Protocol):
         """Let `others_active` speak only of what follows."""
 
     def others_active(self, connection: Connection) -> bool:
-        """Say whether others have written since the last look, or reserved just now."""
+        """Return whether others have written since the last look, or reserved just now."""
 
-    def sending_sessions(self, connection: Connection) -> Mapping[Session, Any]:
+    def sending_sessions(self, connection: Connection) -> Mapping[DatabaseSession, Any]:
         """Return the sessions whose worker is to send more, each with what changes if it does."""
 
-    def end_session(self, connection: Connection, session: Session) -> None:
+    def end_session(self, connection: Connection, session: DatabaseSession) -> None:
         """End a session whose worker is dead."""
 
 

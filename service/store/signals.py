@@ -12,7 +12,7 @@ class Signal(Protocol):
     """An event for one caller to wait for, set once by another thread."""
 
     def wait(self, timeout: float) -> bool:
-        """Sleep for `timeout` seconds at most, and return whether it was set by then."""
+        """Wait for `timeout` seconds at most, and return whether the signal was set."""
 
     def set(self) -> None:
         """Let the caller go on; may be called in any thread."""
@@ -38,7 +38,7 @@ class ThreadSignal:
         self._asleep.acquire()
 
     def wait(self, timeout: float) -> bool:
-        """Sleep for `timeout` seconds at most, and return whether it was set by then."""
+        """Wait for `timeout` seconds at most, and return whether the signal was set."""
         return self._asleep.acquire(timeout=max(0.0, timeout))
 
     def set(self) -> None:

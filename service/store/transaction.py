@@ -15,7 +15,7 @@ from service.store.imports import staged_codes, staging
 from service.store.jobs import rows as jobs
 from service.store.repositories import pools, stored_answers
 from service.store.space import Reserve, growing
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.transaction import JobCursor, StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
@@ -40,7 +40,7 @@ class SQLWrites:
         def run(connection: Connection) -> Result:
             return work(self._transaction(connection, now))
 
-        with growing() if grows else nullcontext():
+        with growing(self._database.dialect.is_full) if grows else nullcontext():
             return self._database.write(run)
 
     def _transaction(self, connection: Connection, now: Millis) -> Transaction:
@@ -68,29 +68,29 @@ class SQLTransaction:
         stored_answers.forget(self._connection, key)
 
     def remember(
-        self, pool: Pool, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
+        self, pool: PoolKey, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
         stored_answers.remember(self._connection, pool.brand_id, idempotency, kind, names, self.now)
 
-    def campaign(self, brand: str, campaign: str) -> Pool:
+    def campaign(self, brand: str, campaign: str) -> PoolKey:
         return pools.find_pool(self._connection, brand, campaign)
 
-    def make_campaign(self, brand: str, campaign: str) -> Pool:
+    def make_campaign(self, brand: str, campaign: str) -> PoolKey:
         return pools.make_pool(self._connection, brand, campaign, self.now)
 
-    def mint(self, pool: Pool, count: int) -> Sequence[str]:
+    def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
         return staged_codes.excluding(self._connection, pool.brand_id, self._mint)(count)
 
-    def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
+    def insert_codes(self, pool: PoolKey, codes: Sequence[str]) -> Sequence[str]:
         return self._dialect.insert_codes(self._connection, pool, codes, self.now)
 
-    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+    def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         self._dialect.adjust_counts(self._connection, pool, changes, self.now)
 
     def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
         return jobs.count_open(self._connection, brand_id, lock=lock)
 
-    def insert_job(self, pool: Pool, order: Order) -> Job:
+    def insert_job(self, pool: PoolKey, order: Order) -> Job:
         return jobs.insert_job(self._connection, pool, new_job_id(), order, self.now)
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
@@ -114,10 +114,10 @@ class SQLTransaction:
     def insert_blocks(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
         staging.keep(self._connection, file, first, blocks)
 
-    def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
+    def job(self, pool: PoolKey, job_id: str, *, lock: bool = False) -> Job:
         return jobs.find_job(self._connection, pool, job_id, lock=lock)
 
-    def job_cursor(self, pool: Pool, job_id: str) -> JobCursor:
+    def job_cursor(self, pool: PoolKey, job_id: str) -> JobCursor:
         return jobs.find_cursor(self._connection, pool, job_id)
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:

@@ -1,1 +1,1 @@
-"""What a caller can ask for, in the domain's words; one module a resource."""
+"""Use cases: what callers can do, one module per resource."""

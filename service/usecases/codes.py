@@ -1,4 +1,4 @@
-"""Making codes."""
+"""Creating codes."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,15 +6,15 @@ from service.domain.errors import CodeSpaceExhausted
 from service.domain.model import AnswerKind, Idempotency, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.usecases.idempotency import replay
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.store import Store
 from service.usecases.ports.transaction import Transaction
 
 MAX_PER_CALL = 1000
-"""Most codes that one synchronous call makes."""
+"""Most codes that one synchronous call creates."""
 MAX_ROUNDS = 100
-"""How often collisions are made up for; by then the space of codes is as good as full."""
+"""Most rounds that replace collisions; after these, the space of codes is practically full."""
 
 
 def create_codes(
@@ -29,20 +29,20 @@ def create_codes(
     """Create `count` new codes in a campaign, all of them or none.
 
     Args:
-        store: Where they are kept.
-        brand: The brand's name; its first codes make it.
-        campaign: The campaign's name; only `default` is made.
+        store: The store of codes.
+        brand: The brand's name; its first codes create the brand.
+        campaign: The campaign's name; only `default` is created on demand.
         count: How many, 1 to `MAX_PER_CALL`.
-        idempotency: Tells a repeated request, which gets the codes of the first.
-        clock: Tells the time.
+        idempotency: Identifies a repeated request, which gets the codes of the first.
+        clock: Returns the current time.
 
     Returns:
-        The codes, each of which is the only one of its kind in its brand, and whether they
-        are new.
+        The codes, which are unique in the brand, and whether they are new: codes of a repeated
+        request are not.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
-        Conflict: The idempotency key was used for something else.
+        Conflict: The idempotency key was used for another request.
     """
 
     def create(tx: Transaction) -> tuple[Sequence[str], bool]:
@@ -59,8 +59,8 @@ def create_codes(
     return store.write(create, clock(), grows=True)
 
 
-def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> Pool:
-    """Return the campaign that new codes go to; only `default` is made, with its brand.
+def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> PoolKey:
+    """Return the campaign for new codes; only `default` is created, with its brand.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
@@ -70,11 +70,11 @@ def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> Pool:
     return tx.campaign(brand, campaign)
 
 
-def add_codes(tx: Transaction, pool: Pool, count: int) -> Sequence[str]:
-    """Add exactly `count` new codes, and count them.
+def add_codes(tx: Transaction, pool: PoolKey, count: int) -> Sequence[str]:
+    """Add exactly `count` new codes, and update the counts.
 
     Raises:
-        CodeSpaceExhausted: There are hardly any new codes to be had.
+        CodeSpaceExhausted: Nearly all possible codes are taken.
     """
     added: list[str] = []
 
@@ -89,14 +89,14 @@ def add_codes(tx: Transaction, pool: Pool, count: int) -> Sequence[str]:
 
 
 def top_up(count: int, insert: Callable[[int], int]) -> None:
-    """Insert `count` codes, and others for those that the brand has already.
+    """Insert `count` codes, replacing those that the brand already has.
 
     Args:
         count: How many.
-        insert: Inserts at most that many, and returns how many it did.
+        insert: Inserts at most that many codes, and returns how many were new.
 
     Raises:
-        CodeSpaceExhausted: There are hardly any new codes to be had.
+        CodeSpaceExhausted: Nearly all possible codes are taken.
     """
     missing = count
     for _ in range(MAX_ROUNDS):

@@ -1,6 +1,6 @@
-"""One deadline for all that a call waits for, from its arrival: callers hear within 5 s.
+"""The deadline of a call for everything it waits for: callers get an answer within 5 s.
 
-Whoever waits on behalf of a call asks here until when it may. Without a call there is no deadline.
+Code that waits on behalf of a call asks here for how long. Outside of a call there is no deadline.
 """
 
 import math
@@ -8,31 +8,31 @@ import time
 from contextvars import ContextVar
 
 ANSWER_WITHIN_S = 4.5
-"""How long after its arrival a call is given up; the contract's callers hear within 5 s."""
+"""Seconds after its arrival until a call is given up; the contract promises 5 s."""
 _DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
-"""Of the call that this thread or task answers, on the clock `time.monotonic`."""
+"""The deadline of the current thread's or task's call, on the clock `time.monotonic`."""
 
 
 def begin(arrived: float) -> None:
-    """Begin to answer a call that has arrived at `arrived`."""
+    """Set the deadline of a call that arrived at `arrived`."""
     _DEADLINE.set(arrived + ANSWER_WITHIN_S)
 
 
 def lift() -> None:
-    """Let the call take as long as it takes; what it moves has a pace and an end of its own."""
+    """Remove the deadline of a transfer, which has limits of its own."""
     _DEADLINE.set(math.inf)
 
 
 def is_over() -> bool:
-    """Say whether the call should have been answered by now."""
+    """Return whether the deadline is over."""
     return time.monotonic() >= _DEADLINE.get()
 
 
 def until(seconds: float) -> float:
-    """Return the moment up to which something may be waited for, `seconds` from now at most."""
+    """Return the time until which the caller may wait, at most `seconds` from now."""
     return min(time.monotonic() + seconds, _DEADLINE.get())
 
 
 def left(seconds: float) -> float:
-    """Return for how long something may be waited for, `seconds` at most."""
+    """Return how long the caller may wait, `seconds` at most."""
     return max(0.0, min(seconds, _DEADLINE.get() - time.monotonic()))

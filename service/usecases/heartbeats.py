@@ -1,9 +1,9 @@
-"""Telling the dead from the living by their heartbeats, without comparing any two clocks.
+"""Failure detection by heartbeats, without comparing clocks.
 
-A heartbeat is a value that changes for as long as its owner lives. Whoever waits for a change
-measures by its own monotonic clock for how long there was none. So it does not matter what time
-others think it is, whether a clock is set back or forward, or stands still. This is the failure
-detector of Chandra and Toueg (1996), with a fixed timeout.
+A heartbeat is a value that changes as long as its owner lives. An observer measures with its own
+monotonic clock how long the value has not changed. So it does not matter whether another clock is
+wrong, is set back or forward, or stands still. This is the failure detector of Chandra and Toueg
+(1996), with a fixed timeout.
 """
 
 import math
@@ -23,12 +23,12 @@ class _Seen:
 
 
 class HeartbeatMonitor(Generic[K]):
-    """Measures for how long heartbeats have not changed.
+    """A monitor that measures how long heartbeats have not changed.
 
     Args:
-        longest_gap_s: How much of the time between two looks counts. A process that was suspended,
-            or could not look, learns nothing in that time: the owner may have lived all the while.
-        clock: Seconds of a clock that never goes back.
+        longest_gap_s: How much of the time between two observations counts at most. A process that
+            was suspended learns nothing in that time: the owner may have been alive.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class HeartbeatMonitor(Generic[K]):
         self._seen: dict[K, _Seen] = {}
 
     def observe(self, key: K, beat: Any) -> float:
-        """Note a heartbeat, and return for how many seconds it is known not to have changed."""
+        """Record a heartbeat, and return for how many seconds it has not changed."""
         now, seen = self._clock(), self._seen.get(key)
         if seen is None or seen.beat != beat:
             seen = self._seen[key] = _Seen(beat, now, 0.0)
@@ -48,7 +48,7 @@ class HeartbeatMonitor(Generic[K]):
         return seen.silent_s
 
     def observe_all(self, beats: Mapping[K, Any]) -> dict[K, float]:
-        """Note all heartbeats that there are, and forget those of others."""
+        """Record all current heartbeats, and forget the others."""
         for gone in self._seen.keys() - beats.keys():
             del self._seen[gone]
         return {key: self.observe(key, beat) for key, beat in beats.items()}

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request, sent again, has the same answer and no other effect."""
+"""Idempotency keys: a repeated request gets the same answer, and has no further effect."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from service.domain.model import Idempotency
 from service.usecases.ports.transaction import Transaction
 
 KEPT_MS = 24 * 60 * 60 * 1000
-"""How long an idempotency key is good for."""
+"""How long an idempotency key is valid."""
 
 
 def replay(tx: Transaction, idempotency: Idempotency | None) -> Sequence[str] | None:
-    """Return what the same request was answered, if it was answered lately.
+    """Return the stored answer of a repeated request, if it is recent.
 
     Raises:
-        Conflict: The key was used for another content.
+        Conflict: The key was used for a request with another fingerprint.
     """
     answer = tx.replay(idempotency.key) if idempotency else None
     if idempotency is None or answer is None:

@@ -1,4 +1,4 @@
-"""What a list of codes has to pass before its bytes are kept."""
+"""Admission of import files: what a list must pass before its bytes are stored."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,23 +18,23 @@ from service.usecases.ports.imports import Budgets, Files
 from service.usecases.ports.transaction import Transaction
 
 NO_BRAND = 0
-"""Stands for a brand that is not there yet."""
+"""The id that stands for a brand that does not exist yet."""
 MAKE_ROOM_WITHIN_S = 0.5
-"""How long a caller waits while room is made for its list."""
+"""How long a caller waits while old files are purged for its list."""
 ORPHANED_AFTER_MS = 60 * 60 * 1000
 """After so long without another block, a file without a job is what a crash left."""
 Result = TypeVar("Result")
 
 
 def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: int = 0) -> FileKey:
-    """Make a file for a campaign. On `default` it is no matter if the campaign is not there.
+    """Create a file for a campaign; the campaign `default` need not exist yet.
 
-    The bytes that are announced have their place in the budgets from now on.
+    The announced bytes are part of the budgets from now on.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
-        TooManyJobs: The brand has as many open jobs as it may.
-        ImportBudgetExceeded, InsufficientStorage: There is no room for so many bytes.
+        TooManyJobs: The brand has too many open jobs.
+        ImportBudgetExceeded, InsufficientStorage: There is no space for so many bytes.
     """
 
     def check(tx: Transaction) -> int:
@@ -49,7 +49,7 @@ def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: 
             tx.lock_budgets()
         return tx.insert_file(check(tx), brand, announced)
 
-    # Whoever is refused anyway must not keep writers waiting.
+    # A request that will be refused must not block writers.
     _with_room(files, lambda: files.look(check, now), now)
     return _with_room(files, lambda: files.write(begin, now, grows=True), now)
 
@@ -57,13 +57,12 @@ def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: 
 def keep_blocks(
     files: Files, file: FileKey, first: int, blocks: Sequence[bytes], now: Millis, more: int = 0
 ) -> None:
-    """Add blocks, the first of which has the number `first`.
+    """Store blocks, the first of which has the number `first`.
 
-    Of their bytes, so many `more` had not been announced, and have to have a place in the
-    budgets, too.
+    `more` of their bytes were not announced, and have to fit into the budgets as well.
 
     Raises:
-        ImportBudgetExceeded, InsufficientStorage: There is no room for them.
+        ImportBudgetExceeded, InsufficientStorage: There is no space for them.
     """
 
     def keep(tx: Transaction) -> None:
@@ -78,10 +77,10 @@ def keep_blocks(
 
 
 def _brand_of(tx: Transaction, brand: str, campaign: str) -> int:
-    """Return the key of the brand of a campaign.
+    """Return the id of a campaign's brand.
 
     Raises:
-        BrandNotFound, CampaignNotFound: There is no such campaign, nor is one to be made.
+        BrandNotFound, CampaignNotFound: There is no such campaign, and it cannot be created.
     """
     try:
         return tx.campaign(brand, campaign).brand_id
@@ -92,10 +91,10 @@ def _brand_of(tx: Transaction, brand: str, campaign: str) -> int:
 
 
 def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: int) -> None:
-    """Insist that a brand may have so many more bytes.
+    """Require budget for so many more bytes of a brand.
 
     Raises:
-        ImportBudgetExceeded: It may not, or all brands together may not.
+        ImportBudgetExceeded: The budget of the brand, or of all brands, is used up.
     """
     if budgets is None:
         return
@@ -107,7 +106,7 @@ def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: 
 
 
 def _with_room(files: Files, act: Callable[[], Result], now: Millis) -> Result:
-    """Do something; where a budget is used up, purge a little before it is refused."""
+    """Call `act`; if a budget is used up, purge and retry before giving up."""
     until = time.monotonic() + MAKE_ROOM_WITHIN_S
     while True:
         try:

@@ -14,8 +14,8 @@ from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import State
 from service.usecases.codes import top_up
 from service.usecases.import_pipeline import pipeline
-from service.usecases.import_pipeline.state import Task, task_of
-from service.usecases.keys import Pool
+from service.usecases.import_pipeline.state import ImportTask, task_of
+from service.usecases.keys import PoolKey
 from service.usecases.ports.chunk import ChunkReader, ChunkTransaction, Part
 
 STATE_VERSION = 1
@@ -29,10 +29,10 @@ PAUSED = "Paused: the database has hardly any space left. It goes on by itself o
 """The `detail` of a job that waits for space."""
 
 
-class Progress(NamedTuple):
+class JobProgress(NamedTuple):
     """Where a job is."""
 
-    pool: Pool
+    pool: PoolKey
     job: Job
     cursor: str | None
     """What the chunk before said, `None` for the first."""
@@ -41,14 +41,14 @@ class Progress(NamedTuple):
 class Kind(NamedTuple):
     """What a kind of job does in a chunk."""
 
-    chunk: Callable[[ChunkTransaction, Progress, Any, int], Chunk]
+    chunk: Callable[[ChunkTransaction, JobProgress, Any, int], Chunk]
     """Does about so many rows with what was prepared, and says how many they were."""
-    prepare: Callable[[ChunkReader, Progress, int], Any] | None = None
+    prepare: Callable[[ChunkReader, JobProgress, int], Any] | None = None
     """Reads and works out what the chunk is to write, before its transaction begins; where there
     is one writer at a time, all others would wait for that."""
 
 
-def do_chunk(tx: ChunkTransaction, progress: Progress, prepared: Any, size: int) -> Chunk:
+def do_chunk(tx: ChunkTransaction, progress: JobProgress, prepared: Any, size: int) -> Chunk:
     """Do a chunk of a job; its `detail` is what the caller is told from now on."""
     job = progress.job
     chunk = KINDS[job.kind].chunk(tx, progress, prepared, size)
@@ -56,17 +56,17 @@ def do_chunk(tx: ChunkTransaction, progress: Progress, prepared: Any, size: int)
     return replace(chunk, detail=chunk.detail or before)
 
 
-def load_codes(tx: ChunkTransaction, pool: Pool, part: Part, mint: Mint) -> None:
+def load_codes(tx: ChunkTransaction, pool: PoolKey, part: Part, mint: Mint) -> None:
     """Add exactly as many new codes as a part has, making up for those that the brand has already.
 
     Raises:
-        CodeSpaceExhausted: There are hardly any new codes to be had.
+        CodeSpaceExhausted: Nearly all possible codes are taken.
     """
     top_up(part.size, lambda missing: tx.load_codes(pool, part, mint(missing), shuffle=False))
     tx.adjust_counts(pool, {State.AVAILABLE: part.size})
 
 
-def _generate(tx: ChunkTransaction, progress: Progress, _prepared: None, size: int) -> Chunk:
+def _generate(tx: ChunkTransaction, progress: JobProgress, _prepared: None, size: int) -> Chunk:
     """Make new codes, those of this chunk in its own part of the space of codes."""
     pool, job = progress.pool, progress.job
     count = min(size, job.left)
@@ -76,7 +76,7 @@ def _generate(tx: ChunkTransaction, progress: Progress, _prepared: None, size: i
     return Chunk(done=count, created=count, ends=ends)
 
 
-def _task(progress: Progress) -> Task:
+def _task(progress: JobProgress) -> ImportTask:
     return task_of(progress.pool, progress.job, progress.cursor)
 
 

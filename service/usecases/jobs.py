@@ -1,4 +1,4 @@
-"""Asking for long work, and cancelling it; `working.py` does it."""
+"""Requesting and cancelling jobs; `working.py` does them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,13 +11,13 @@ from service.usecases.codes import campaign_for_codes
 from service.usecases.idempotency import replay
 from service.usecases.import_pipeline.state import is_storing
 from service.usecases.job_kinds import STATE_VERSION
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.jobs import Jobs
 from service.usecases.ports.transaction import Transaction
 
 FIRST_TOTAL = "first_total"
-"""The parameter that keeps how many rows there seemed to be when the job was asked for."""
+"""The parameter with the estimated number of rows at the time of the request."""
 _STAYS: Mapping[str, str] = {
     JobKind.GENERATE: "Cancelled. The {codes}.",
     JobKind.IMPORT: "Cancelled. No code of the file was taken.",
@@ -34,24 +34,24 @@ def generate_codes(
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
-    """Ask for `count` new codes in a campaign.
+    """Request `count` new codes in a campaign.
 
     Args:
-        jobs: Where the job is kept.
-        brand: The brand's name; its first codes make it.
-        campaign: The campaign's name; only `default` is made.
+        jobs: The store of jobs.
+        brand: The brand's name; its first codes create the brand.
+        campaign: The campaign's name; only `default` is created on demand.
         count: How many, 1 to `MAX_GENERATED`.
         requested_by: The caller's subject.
-        idempotency: Tells a repeated request, which gets the job of the first.
-        clock: Tells the time.
+        idempotency: Identifies a repeated request, which gets the job of the first.
+        clock: Returns the current time.
 
     Returns:
-        The job as it was when it was asked for, and whether it is new.
+        The job as it was requested, and whether it is new.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
-        Conflict: The idempotency key was used for something else.
-        TooManyJobs: The brand has as many open jobs as it may.
+        Conflict: The idempotency key was used for another request.
+        TooManyJobs: The brand has too many open jobs.
     """
     order = Order(JobKind.GENERATE, count, requested_by, {})
     return request_job(jobs, brand, campaign, order, idempotency=idempotency, clock=clock)
@@ -66,7 +66,7 @@ def request_job(
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
-    """Keep a job of any kind, for a worker to find; `generate_codes` explains the rest."""
+    """Store a job of any kind for a worker; see `generate_codes`."""
     _, job, new = add_job(jobs, brand, campaign, order, idempotency=idempotency, clock=clock)
     return job, new
 
@@ -80,7 +80,7 @@ def add_job(
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[JobKey, Job, bool]:
-    """Do as `request_job`, and return the job's key as well."""
+    """Do the same as `request_job`, and return the job's key as well."""
 
     def add(tx: Transaction) -> tuple[JobKey, Job, bool]:
         answered = replay(tx, idempotency)
@@ -99,10 +99,10 @@ def add_job(
 
 
 def require_place(open_jobs: int) -> None:
-    """Insist that a brand may have another open job.
+    """Require that a brand may have another open job.
 
     Raises:
-        TooManyJobs: It has as many as it may.
+        TooManyJobs: The brand has too many.
     """
     if open_jobs >= MAX_OPEN:
         raise TooManyJobs
@@ -111,7 +111,7 @@ def require_place(open_jobs: int) -> None:
 def cancel_job(
     jobs: Jobs, brand: str, campaign: str, job_id: str, clock: Clock = system_clock
 ) -> Job:
-    """Stop a job within a chunk; its `detail` says what stays of it.
+    """Cancel a job within a chunk; its `detail` says what remains.
 
     Raises:
         BrandNotFound, CampaignNotFound, JobNotFound: There is no such job.
@@ -134,12 +134,12 @@ def cancel_job(
     return jobs.write(cancel, clock())
 
 
-def _add(tx: Transaction, pool: Pool, order: Order) -> Job:
+def _add(tx: Transaction, pool: PoolKey, order: Order) -> Job:
     require_place(tx.open_jobs(pool.brand_id))
     if order.kind is not JobKind.IMPORT:
         return tx.insert_job(pool, _with_total(order))
     if "file" not in order.parameters:
-        raise Unavailable  # its key was known when the list came, and is too old by now
+        raise Unavailable  # its key was valid when the list came, and has expired
     added = tx.insert_job(pool, _with_total(order))
     file = FileKey(order.parameters["file_of"], order.parameters["file"])
     tx.attach_file(file, JobKey(pool.brand_id, added.id))
@@ -151,7 +151,7 @@ def _with_total(order: Order) -> Order:
 
 
 def _as_begun(found: Job) -> Job:
-    """Return a job as it was when it was asked for; a version before stored no first total."""
+    """Return a job as it was requested; an earlier version stored no first total."""
     return replace(
         found,
         total=found.parameters.get(FIRST_TOTAL, found.total),
@@ -164,8 +164,8 @@ def _as_begun(found: Job) -> Job:
     )
 
 
-def _refuse_storing(tx: Transaction, pool: Pool, found: Job) -> None:
-    """Insist that an open job is no import whose codes are being stored.
+def _refuse_storing(tx: Transaction, pool: PoolKey, found: Job) -> None:
+    """Require that a job is not an import whose codes are being stored.
 
     Raises:
         Conflict: It is one.

@@ -1,24 +1,24 @@
-"""Keys: what tells a thing from every other in the store, as use cases hand it back."""
+"""Keys: the identities of things in the store."""
 
 from typing import NamedTuple
 
 
-class Pool(NamedTuple):
-    """The keys of a campaign: what every statement on its codes begins with."""
+class PoolKey(NamedTuple):
+    """The key of a campaign, which is a pool of codes."""
 
     brand_id: int
     campaign_id: int
 
 
 class FileKey(NamedTuple):
-    """What tells a file of an import from every other."""
+    """The key of an import's file."""
 
     brand_id: int
     id: str
 
 
 class JobKey(NamedTuple):
-    """What tells a job from every other."""
+    """The key of a job."""
 
     brand_id: int
     id: str

@@ -1,10 +1,9 @@
-"""How fast bulk work goes, so that nobody notices it.
+"""Pacing of bulk work, so that callers do not notice it.
 
-Where only one can write at a time (SQLite), a chunk keeps every reservation waiting. So while
-others write or wait to, chunks take a few milliseconds, with rests between them; while nobody
-does, they are as long as one late reservation may wait, and follow each other at once. Where all
-can write at once (PostgreSQL), they still share processors and a log: there, too, chunks are short
-while others reserve, and long while nobody does.
+With a single writer (SQLite), a chunk delays every reservation. So while others write or wait to
+write, chunks take a few milliseconds, with pauses between them. Otherwise, chunks take as long as
+a reservation may wait, without pauses. With many writers (PostgreSQL), all still share processors
+and the log: chunks are short while others reserve, and long otherwise.
 """
 
 from dataclasses import dataclass
@@ -12,42 +11,42 @@ from dataclasses import dataclass
 from service.usecases.ports.work import Step
 
 FEWEST, MOST = 64, 50_000
-"""Rows in a chunk; the most are some 20 MB."""
+"""Rows in a chunk; the most take about 20 MB."""
 GROWTH = 2.0
-"""A chunk has at most this many times the rows of the one before."""
+"""How many times the rows of the previous chunk a chunk may have."""
 POLITE_FOR_S = 2.0
-"""Seconds after which others that are not heard of any more have gone."""
+"""Seconds without others until they are considered gone."""
 POLITE_S = 0.004
-"""How long a chunk takes while others write."""
+"""Duration of a chunk while others write."""
 POLITE_REST_S = 0.012
-"""How long they have the database to themselves. SQLite's own waiting looks at the lock after
+"""The pause, in which others can write. SQLite polls a lock after
 1, 3, 8 and 18 ms, so it finds a gap of this length."""
 BRISK_S = 0.1
-"""How long a chunk takes while nobody else writes."""
+"""Duration of a chunk while nobody else writes."""
 LONG_WAIT_S = 0.018
 LONG_WAIT_REST_S = 0.026
-"""A gap that is found by who has waited longer than that: SQLite looks every 25 ms by then."""
+"""The pause for others that have waited longer: SQLite polls every 25 ms by then."""
 FREE_S = 0.1
-"""How long a chunk takes where all can write at once, and nobody reserves."""
+"""Duration of a chunk with many writers, while nobody reserves."""
 FREE_POLITE_S = 0.02
 FREE_POLITE_REST_S = 0.04
-"""The same while others reserve: a chunk's share of the log is written in between theirs."""
+"""The same while others reserve: chunks are written to the log in between."""
 
 
 @dataclass(slots=True)
-class Pace:
-    """Says how many rows the next chunk has, and how long to rest before it."""
+class ChunkPacer:
+    """The size of the next chunk, and the pause before it."""
 
     size: int = 500
     rest_s: float = 0.0
     _polite_until: float = 0.0
 
     def note(self, step: Step, now: float) -> None:
-        """Learn from a chunk that was done.
+        """Adapt to a completed chunk.
 
         Args:
             step: The chunk.
-            now: Seconds of a clock that never goes back.
+            now: The time of a monotonic clock, in seconds.
         """
         if step.others:
             self._polite_until = now + POLITE_FOR_S

@@ -1,4 +1,4 @@
-"""Giving a user a code, once, and the same one ever after."""
+"""Reservations: a user gets one code of a campaign, and keeps it."""
 
 from service.domain.errors import ReservationNotFound
 from service.domain.model import Reservation
@@ -16,13 +16,13 @@ def reserve(
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
-        NoCodesLeft: The user holds no code, and none is free.
+        NoCodesLeft: The user holds no code, and none is available.
     """
     return store.reserve(brand, campaign, user, clock())
 
 
 def show_reservation(store: Store, brand: str, campaign: str, user: str) -> Reservation:
-    """Return what the user holds, reserving nothing.
+    """Return the user's reservation without making one.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.

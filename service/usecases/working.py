@@ -1,7 +1,7 @@
-"""Working on a job: chunk after chunk, as long as it is one's own and nobody says stop.
+"""A worker of jobs, which does them chunk by chunk.
 
-A worker does a slice of a job and then lets those go first that wait, so that a job of ten
-million codes keeps no small one waiting for long.
+A worker does a slice of a job, then lets waiting jobs go first, so that a job of ten million codes
+does not delay a small one for long.
 """
 
 import time
@@ -13,23 +13,23 @@ from itertools import chain, repeat
 from service.domain.errors import CodeSpaceExhausted, Unavailable
 from service.usecases.job_kinds import PAUSED
 from service.usecases.keys import JobKey
-from service.usecases.pacing import Pace
+from service.usecases.pacing import ChunkPacer
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.job_observer import JobObserver
 from service.usecases.ports.work import Lease, LeaseLost, SpaceLow, Step, Work
 
 SLICE_S = 4.0
-"""How long a worker goes on with one job while others wait."""
+"""How long a worker does one job while others wait."""
 POLL_INTERVAL_S = 1.0
-"""How often a worker looks for others that wait: it must see whose workers have died."""
+"""Seconds between two looks for waiting jobs, which also detect dead workers."""
 REFRESH_ROWS = 1_000_000
-"""After so many new rows the database refreshes its statistics."""
+"""New rows after which the database refreshes its statistics."""
 REFRESH_AT_END_ROWS = 10_000
 """The same, at the end of a job."""
 MAX_ATTEMPTS = 5
-"""Workers in a row that one job may cost without getting further."""
+"""Workers in a row that may die of a job without progress."""
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
-"""Rests after failures in a row; the last again and again."""
+"""Pauses after failures in a row; the last one is repeated."""
 
 BROKEN = "The service failed in a way that it did not foresee. What is done stays."
 NO_NEW_CODES = (
@@ -38,7 +38,7 @@ NO_NEW_CODES = (
 DEADLY = "Again and again, what worked on it ended without a word. What is done stays."
 
 Wait = Callable[[float], bool]
-"""Rests for so many seconds, and says whether the worker is to stop."""
+"""Waits for so many seconds, and returns whether the worker has to stop."""
 
 
 def _nothing() -> None:
@@ -47,15 +47,15 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Does jobs, one at a time.
+    """A worker that does jobs, one at a time.
 
     Args:
-        work: Where jobs are taken.
-        observer: Hears what happens.
-        wait: How to rest.
-        clock: Tells the time.
-        upkeep: What is to be done beside jobs, a little at a time: called between the slices of
-            one, and again and again while one waits for space.
+        work: The queue of jobs.
+        observer: The observer.
+        wait: Waits between chunks.
+        clock: Returns the current time.
+        upkeep: Does some maintenance: called between the slices of a job, and repeatedly while a
+            job waits for space.
     """
 
     work: Work
@@ -65,13 +65,13 @@ class Worker:
     upkeep: Callable[[], None] = _nothing
 
     def do(self, key: JobKey) -> bool:
-        """Work on a job until it ends, or others wait, or the worker is to stop.
+        """Do a job until it ends, others wait, or the worker has to stop.
 
         Returns:
-            Whether the job could be had.
+            Whether the job could be taken.
 
         Raises:
-            Unavailable: The store cannot answer now. What was taken is found again in time.
+            Unavailable: The store cannot answer now. The lease of a taken job will expire.
         """
         taken = self.work.take(key, self.clock())
         if taken is None:
@@ -90,12 +90,12 @@ class Worker:
             raise
         except CodeSpaceExhausted:
             self.observer.ended(self.work.fail(lease, NO_NEW_CODES, self.clock()))
-        except Exception as error:  # noqa: BLE001 - a fault ends its job, and no other
+        except Exception as error:  # noqa: BLE001 - an error ends its job, and no other
             self._end_broken(lease, error)
         return True
 
     def do_due(self) -> bool:
-        """Work on a job that no worker has, or whose worker died; say if there was one.
+        """Do a job without a worker, or whose worker died; return whether there was one.
 
         Raises:
             Unavailable: The store cannot answer now.
@@ -105,23 +105,23 @@ class Worker:
         return any(self.do(key) for key in self.work.due(limit=10))
 
     def _slice(self, lease: Lease) -> bool:
-        """Do chunks; say whether there is more to do."""
-        pace, fresh, began = Pace(), 0, time.monotonic()
+        """Do chunks; return whether the job has more."""
+        pacer, fresh, began = ChunkPacer(), 0, time.monotonic()
         look_at = began + min(SLICE_S, POLL_INTERVAL_S)
-        while (step := self._step(lease, pace.size)) is not None:
+        while (step := self._step(lease, pacer.size)) is not None:
             self.observer.chunk(step)
             fresh += step.rows
             ended = step.job.finished_at is not None
             if fresh >= (REFRESH_AT_END_ROWS if ended else REFRESH_ROWS):
-                with suppress(Unavailable):  # the job is no worse for it
+                with suppress(Unavailable):  # it is optional
                     self.work.refresh(lease.key)
                 fresh = 0
             if ended:
                 self.observer.ended(step.job)
                 return False
             now = time.monotonic()
-            pace.note(step, now)
-            if self.wait(pace.rest_s):
+            pacer.note(step, now)
+            if self.wait(pacer.rest_s):
                 return True
             if now >= look_at:
                 look_at = now + POLL_INTERVAL_S
@@ -131,17 +131,17 @@ class Worker:
         return True
 
     def _others_wait(self) -> bool:
-        """Say whether there is a job that no worker has."""
+        """Return whether another job waits for a worker."""
         try:
             return bool(self.work.due(limit=1))
         except Unavailable:
             return False  # the next chunk waits until the database is back
 
     def _step(self, lease: Lease, size: int) -> Step | None:
-        """Do a chunk, however long the database is away; `None` if the worker is to stop.
+        """Do a chunk, with retries while the database is down; `None` if the worker has to stop.
 
         Raises:
-            LeaseLost: The job is not this worker's any more.
+            LeaseLost: The worker has lost the job.
         """
         for rest in chain(RETRY_S, repeat(RETRY_S[-1])):
             try:
@@ -155,7 +155,7 @@ class Worker:
                     return None
             except Unavailable as error:
                 self.observer.waits(lease.key, error, rest)
-                with suppress(Unavailable):  # it may be the chunk alone that is too much
+                with suppress(Unavailable):  # perhaps only the chunk is too large
                     self.work.renew(lease, self.clock())
                 if self.wait(rest):
                     return None

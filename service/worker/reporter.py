@@ -62,7 +62,7 @@ class Reporter:
             self._log.warning("job_left_to_newer_version", job=key.id)
 
     def lost(self, key: JobKey) -> None:
-        """Note that a job was cancelled, or is another worker's."""
+        """Note that a job was cancelled or taken by another worker."""
         self._log.info("job_lost", job=key.id)
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
@@ -79,11 +79,11 @@ class Reporter:
         self._paused = key
 
     def broken(self, key: JobKey, error: Exception) -> None:
-        """Note a fault of ours that has ended a job."""
+        """Note an internal error that has ended a job."""
         self._log.error("job_broken", job=key.id, exc_info=error)
 
     def given_up(self, key: JobKey, attempts: int) -> None:
-        """Note that a job is ended because so many workers in a row did not survive it."""
+        """Note a job that is ended because so many workers in a row have died of it."""
         self._metrics.given_up()
         self._log.error("job_given_up", job=key.id, attempts=attempts)
 

@@ -108,7 +108,7 @@ class Installation:
                 connection.exec_driver_sql(statement)
 
     def check(self) -> None:
-        """Insist that a test has left the application as others need it.
+        """Require that a test has left the application as others need it.
 
         Raises:
             AssertionError: It has changed what is not in rows: it should have had its own.

@@ -15,7 +15,7 @@ def text_of_utf8(*, exclude: str = "", min_size: int = 0, max_size: int) -> st.S
 
 
 def is_legal(text: str, longest: int) -> bool:
-    """Say whether a text may name something, in the words of the contract."""
+    """Return whether a text may name something, in the words of the contract."""
     return (
         1 <= len(text) <= longest
         and not any(

@@ -173,7 +173,7 @@ def wait_until_ready(service: Running) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether a process runs; one that nobody has waited for yet does not."""
+    """Return whether a process runs; one that nobody has waited for yet does not."""
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False

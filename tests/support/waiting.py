@@ -41,7 +41,7 @@ def get_when_up(url: str, headers: Mapping[str, str] | None = None) -> requests.
 
 
 def listens(port: int) -> bool:
-    """Say whether somebody listens on a port of this machine."""
+    """Return whether somebody listens on a port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), 10).close()
     except ConnectionError:

@@ -9,7 +9,7 @@ import orjson
 from flasgger import Swagger
 from flask import Blueprint, Flask, Response, make_response, redirect, request
 
-from service.api.kept_pages import KeptPage
+from service.api.cached_pages import CachedPage
 from service.api.openapi.document import OPENAPI_VERSION, build_document
 from service.api.reply import JSON
 from service.observability.exchange import LOCKED_DOWN, current_exchange
@@ -60,8 +60,8 @@ def serve_docs(app: Flask) -> None:
     shown = app.view_functions["flasgger.apidocs"]
 
     @functools.cache
-    def written() -> KeptPage:
-        return KeptPage.of(make_response(shown()).get_data())
+    def written() -> CachedPage:
+        return CachedPage.of(make_response(shown()).get_data())
 
     def page() -> Response:
         current_exchange().policy = PAGE_POLICY
@@ -77,8 +77,8 @@ def _document_view(app: Flask) -> Callable[[], Response]:
     """Make the view of the document, which is written once, when somebody first asks for it."""
 
     @functools.cache
-    def written() -> KeptPage:
+    def written() -> CachedPage:
         body = orjson.dumps(build_document(app), option=orjson.OPT_NON_STR_KEYS)
-        return KeptPage.of(body, JSON)
+        return CachedPage.of(body, JSON)
 
     return lambda: written().answer()

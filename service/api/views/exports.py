@@ -4,11 +4,11 @@ from contextlib import ExitStack
 
 from flask import Response
 
-from service.api.http_errors import NotAcceptable
-from service.api.lists import accepted, streamed
 from service.api.operation import Answer, operation
+from service.api.problems.http_errors import NotAcceptable
 from service.api.schemas import requests, responses
-from service.api.transfers import Transfers
+from service.api.transfers.admission import Transfers
+from service.api.transfers.lists import accepted_list_type, stream_list
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import (
@@ -60,9 +60,9 @@ class ExportViews:
         because the client is too slow, the database fails or the service is stopped, the connection
         is reset without the last chunk of the chunked transfer coding.
         """
-        list_type = accepted()
+        list_type = accepted_list_type()
         with ExitStack() as stack:
-            pace = stack.enter_context(self._transfers.place(brand, current_caller()))
+            speed = stack.enter_context(self._transfers.place(brand, current_caller()))
             _, rows = stack.enter_context(self._exports.codes(brand, campaign, state))
             parts = written(CODE_COLUMNS, code_table(rows), list_type)
-            return streamed(parts, pace, list_type, stack.pop_all().close)
+            return stream_list(parts, speed, list_type, stack.pop_all().close)

@@ -8,15 +8,15 @@ from typing import ClassVar
 
 from flask import Response, request
 
-from service.api.http_errors import NotAcceptable, RequestTimeout
 from service.api.idempotency import idempotency_of
-from service.api.lists import accepted, streamed
-from service.api.misses import Misses
+from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
+from service.api.problems.http_errors import NotAcceptable, RequestTimeout
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
-from service.api.transfers import Transfers, paced_in
-from service.api.uploads import blocks, sent_form
+from service.api.transfers.admission import Transfers, receive_paced
+from service.api.transfers.lists import accepted_list_type, stream_list
+from service.api.transfers.uploads import body_blocks, uploaded_form
 from service.api.views.jobs import ACCEPTED, PATH, accept
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -49,7 +49,7 @@ class ImportViews:
     tag: ClassVar = "imports"
 
     imports: Imports
-    """Where lists are kept."""
+    """A store of import files."""
     jobs: Jobs
     """Where jobs are kept."""
     transfers: Transfers
@@ -96,9 +96,11 @@ class ImportViews:
         brand creates both, and they remain without codes if none is stored.
         """
         self.misses.require(current_caller(), brand)
-        form = sent_form(self.max_bytes)
-        with self.transfers.place(brand, current_caller()) as pace:
-            received = self._received(brand, campaign, idempotency_key, paced_in(blocks(), pace))
+        form = uploaded_form(self.max_bytes)
+        with self.transfers.place(brand, current_caller()) as speed:
+            received = self._received(
+                brand, campaign, idempotency_key, receive_paced(body_blocks(), speed)
+            )
         idempotency = idempotency_of(
             idempotency_key, [brand, campaign, form, dry_run, received.digest]
         )
@@ -137,15 +139,15 @@ class ImportViews:
 
         While the job is open, the report contains the lines found so far.
         """
-        list_type = accepted()
+        list_type = accepted_list_type()
         caller = current_caller()
         self.misses.require(caller, brand)
         with ExitStack() as stack:
-            pace = stack.enter_context(self.transfers.place(brand, current_caller()))
+            speed = stack.enter_context(self.transfers.place(brand, current_caller()))
             refusals = stack.enter_context(self.imports.refusals(brand, campaign, job))
             counted = self.misses.counting(caller, brand, refusals)
             lines = written(REPORT_COLUMNS, report_table(counted), list_type)
-            return streamed(lines, pace, list_type, stack.pop_all().close)
+            return stream_list(lines, speed, list_type, stack.pop_all().close)
 
     def _received(
         self, brand: str, campaign: str, key: str | None, body: Iterator[bytes]

@@ -6,9 +6,9 @@ import re
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
 
-from service.api.http_errors import NotFound
-from service.api.kept_pages import KeptPage
+from service.api.cached_pages import CachedPage
 from service.api.problems.catalogue import PROBLEM_TYPES
+from service.api.problems.http_errors import NotFound
 
 _BY_SLUG = {problem.slug: problem for problem in PROBLEM_TYPES}
 
@@ -29,8 +29,8 @@ def problem_pages() -> Blueprint:
 
 
 @functools.cache
-def _written(slug: str) -> KeptPage:
-    return KeptPage.of(render_template("problem.html", problem=_BY_SLUG[slug]).encode())
+def _written(slug: str) -> CachedPage:
+    return CachedPage.of(render_template("problem.html", problem=_BY_SLUG[slug]).encode())
 
 
 def _marked(text: str) -> Markup:

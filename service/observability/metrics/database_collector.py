@@ -28,7 +28,7 @@ JOB_WAITS_S = 15.0
 """After so long a job should have a worker: one takes up within this what another left behind."""
 
 
-class Store(Protocol):
+class DatabaseStatus(Protocol):
     """Where the numbers come from."""
 
     def why_not_ready(self) -> str | None:
@@ -74,7 +74,7 @@ class StoreWatch:
     """
 
     def __init__(
-        self, store: Store, log: FilteringBoundLogger, within_s: float = ASK_WITHIN_S
+        self, store: DatabaseStatus, log: FilteringBoundLogger, within_s: float = ASK_WITHIN_S
     ) -> None:
         self.busy = threading.Lock()
         """Held while the store is asked, which may be longer than anybody waits."""

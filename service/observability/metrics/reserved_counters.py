@@ -47,7 +47,7 @@ class ReservedDict(MmapedDict):
             self._outside[key] = value, timestamp
 
     def _has(self, key: str) -> bool:
-        """Say whether a value is in the file, or can be put there."""
+        """Return whether a value is in the file, or can be put there."""
         return key in self._positions or (key not in self._outside and self._makes_room(key))
 
     def _makes_room(self, key: str) -> bool:

@@ -50,7 +50,7 @@ class ScrapeServer:
         host: Where to listen.
         port: 0 for any that is free.
         answer: Makes an answer, in a thread that does nothing else; may raise anything.
-        log: Hears of answers that could not be made.
+        log: Logs answers that could not be made.
 
     Raises:
         OSError: The port cannot be had.

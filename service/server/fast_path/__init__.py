@@ -1,1 +1,1 @@
-"""The fast path: fast-path calls, answered by the event loop without Flask and without a thread."""
+"""The fast path: calls that the event loop answers without Flask and without a thread."""

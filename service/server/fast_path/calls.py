@@ -1,7 +1,7 @@
-"""Fast-path calls: the event loop answers them itself, where nothing makes it wait for long.
+"""Fast-path calls, which the event loop answers itself.
 
-Handing a request to a thread, and its connection back, costs more than answering it: system
-calls, and threads that fight for the interpreter. ADR 11 has figures.
+Handing a request to a thread, and its connection back, costs more than the answer: system calls,
+and threads that compete for the interpreter lock. ADR 11 has figures.
 """
 
 import time
@@ -23,40 +23,40 @@ if TYPE_CHECKING:
 
 
 MAX_RUNNING = 256
-"""Calls that may have begun and not ended; the others wait in the order in which they came."""
+"""Most calls in progress; the others wait in the order of their arrival."""
 TURN_BUDGET_S = 0.05
-"""How long calls are begun until the loop looks for events again: probes must not wait for all."""
+"""How long the loop starts calls until it polls again: probes must not wait for all calls."""
 CALL_OVERHEAD_BYTES = 4096
-"""Bytes of memory that a call takes beside its head, nearly."""
+"""Bytes of memory that a call takes besides its head, approximately."""
 
 
 class FastPathWorker(LoopWorker, Protocol):
-    """A worker that can refuse a call."""
+    """A worker with a fast path."""
 
     method_queue: Any
 
     def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
-        """Answer a request that is not begun, and end its connection."""
+        """Refuse a request that was not begun, and end its connection."""
 
 
 class _Call(NamedTuple):
-    """A request, and where it came from."""
+    """A request and its connection."""
 
     conn: TConn
     environ: "WSGIEnvironment"
     arrived: float
     size: int
-    """How much memory it takes, nearly."""
+    """Bytes of memory, approximately."""
 
 
 class FastPathCalls:
-    """Those of one worker; everything here runs in its event loop.
+    """The queue of one worker; everything here runs in its event loop.
 
     Args:
-        worker: Whose.
-        tasks: Of the event loop.
-        may_match: Tells from its first bytes whether a request waits for the database alone.
-        limit: Bytes of memory that calls may take which are not answered yet.
+        worker: The worker.
+        tasks: The tasks of the event loop.
+        may_match: Returns whether a request, by its first bytes, may have the fast path.
+        limit: Most bytes of calls that are not answered yet.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class FastPathCalls:
         self._queue: deque[_Call] = deque()
 
     def take(self, conn: TConn, held: bytes) -> bool:
-        """Take a request that has arrived, if it is a fast-path call; return whether it is."""
+        """Queue a request if it is a fast-path call, and return whether it is."""
         environ = parse_request(held, conn) if self._may_match(held) else None
         if environ is None:
             return False
-        size = CALL_OVERHEAD_BYTES + 2 * len(held)  # as it came, and as it was read
+        size = CALL_OVERHEAD_BYTES + 2 * len(held)  # the bytes and the parsed fields
         self._memory += size
         self._queue.append(_Call(conn, environ, time.monotonic(), size))
         while self._memory > self._limit and len(self._queue) > 1:
@@ -83,7 +83,7 @@ class FastPathCalls:
         return True
 
     def poll_timeout(self, seconds: float) -> float:
-        """Return for how long, up to `seconds`, the loop may wait for anything to happen."""
+        """Return how long, up to `seconds`, the loop may wait for events."""
         if self._queue and self._tasks.running < MAX_RUNNING:
             return 0.0
         if self._queue:
@@ -91,7 +91,7 @@ class FastPathCalls:
         return self._tasks.poll_timeout(seconds)
 
     def run_pending(self) -> None:
-        """See to who has waited for too long, and begin what was taken."""
+        """Expire tasks and calls whose deadline is over, and start queued calls."""
         self._tasks.expire()
         ends = time.monotonic() + TURN_BUDGET_S
         while self._queue and (now := time.monotonic()) < ends:
@@ -108,7 +108,7 @@ class FastPathCalls:
         self._worker.refuse(call.conn, Unavailable(), call.environ)
 
     def _answer(self, call: _Call) -> None:
-        """Answer a call, and never wait for the client."""
+        """Answer a call without waiting for the client."""
         deadlines.begin(call.arrived)
         answer_in_loop(self._worker, call.conn, call.environ, self._worker.may_keep)
         self._memory -= call.size

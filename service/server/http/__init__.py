@@ -1,1 +1,1 @@
-"""HTTP/1.1 (RFC 9112) as it arrives: heads, and bodies."""
+"""HTTP/1.1 (RFC 9112): incremental reading of heads and bodies, and sending."""

@@ -1,19 +1,19 @@
-"""Bodies of requests, taken apart as they arrive: by their length or by chunks (RFC 9112).
+"""Incremental parsing of request bodies with a length or in chunks (RFC 9112).
 
-Whatever is not exactly what the RFC says is refused: a body that two readers end at different
-places is how requests are smuggled.
+Everything that is not exactly as in the RFC is refused: request smuggling depends on two parsers
+that see different ends of a body.
 """
 
 import re
 from typing import Protocol
 
-from service.api.http_errors import HeadersTooLarge
+from service.api.problems.http_errors import HeadersTooLarge
 from service.domain.errors import InputError, InvalidRequest, ServiceError
 
 MAX_CHUNK_LINE = 1024
-"""Bytes of a chunk's size with its extensions."""
+"""Longest line of a chunk's size and extensions, in bytes."""
 MAX_EXTENSIONS = 16 * 1024
-"""Bytes of all the chunk extensions of a body: nobody reads them."""
+"""Most bytes of all chunk extensions of a body, which are ignored."""
 MAX_TRAILERS = 8190
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -23,43 +23,43 @@ _CHUNK_LINE = re.compile(
     rb"((?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*)"
 )
 _PLAIN_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
-"""The line before a chunk, without extensions."""
+"""The size line of a chunk without extensions."""
 _TRAILER = re.compile(rb"(" + _TOKEN + rb"):[\t -~\x80-\xff]*")
 _FORBIDDEN_TRAILERS = {
     *(b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te")
 }
-"""RFC 9110, section 6.5.1: they would change what the head has said."""
+"""Fields that would override the head (RFC 9110, section 6.5.1)."""
 
 
 class Body(Protocol):
-    """A body that is arriving."""
+    """A parser of a body."""
 
     content: bytearray
-    """What has arrived and was not taken."""
+    """Received content that was not read yet."""
     rest: bytes
-    """What has arrived behind its end: the next request."""
+    """Bytes after the end of the body: the next request."""
 
     @property
     def ended(self) -> bool:
-        """Whether all of it has arrived."""
+        """Whether the body is complete."""
 
     @property
     def held(self) -> int:
-        """Bytes that are kept of it, and of what is behind it."""
+        """Bytes in memory, including those after the end."""
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived.
+        """Parse received bytes.
 
         Raises:
-            ServiceError: It is malformed.
+            ServiceError: The body is malformed.
         """
 
     def exceeds(self, limit: int) -> bool:
-        """Say whether it is known to be longer than so many bytes."""
+        """Return whether the body is known to be longer than `limit` bytes."""
 
 
 class SizedBody:
-    """A body of known length; one of length 0 has ended before it began."""
+    """A body of known length."""
 
     __slots__ = ("_left", "content", "rest")
 
@@ -70,23 +70,23 @@ class SizedBody:
 
     @property
     def ended(self) -> bool:
-        """Whether all of it has arrived."""
+        """Whether the body is complete."""
         return not self._left
 
     @property
     def held(self) -> int:
-        """Bytes that are kept of it, and of what is behind it."""
+        """Bytes in memory, including those after the end."""
         return len(self.content) + len(self.rest)
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived."""
+        """Parse received bytes."""
         part = data[: self._left]
         self.content += part
         self._left -= len(part)
         self.rest = data[len(part) :]
 
     def exceeds(self, limit: int) -> bool:
-        """Say whether it is longer than so many bytes."""
+        """Return whether the body is longer than `limit` bytes."""
         return len(self.content) + self._left > limit
 
 
@@ -106,25 +106,25 @@ class ChunkedBody:
 
     @property
     def held(self) -> int:
-        """Bytes that are kept of it, and of what is behind it."""
+        """Bytes in memory, including those after the end."""
         return len(self.content) + len(self._raw) + len(self.rest)
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived.
+        """Parse received bytes.
 
         Raises:
-            ServiceError: It is malformed, or a line of it is too long.
+            ServiceError: The body is malformed, or a line is too long.
         """
         self._raw += data
         while self._read():
             pass
 
     def exceeds(self, limit: int) -> bool:
-        """Say whether it is known to be longer than so many bytes."""
+        """Return whether the body is known to be longer than `limit` bytes."""
         return len(self.content) + self._left > limit
 
     def _read_whole_chunks(self) -> None:
-        """Read the chunks that are there whole, without extensions: thousands may have a byte."""
+        """Read complete chunks without extensions quickly, as there may be thousands."""
         raw, at = bytes(self._raw), 0
         while begins := _PLAIN_SIZE.match(raw, at):
             start, size = begins.end(), int(begins[1], 16)
@@ -148,7 +148,7 @@ class ChunkedBody:
         return True
 
     def _line(self) -> bytes | None:
-        """Return a line without its end, once it is there."""
+        """Return a complete line without its end, or `None`."""
         end = self._raw.find(b"\n", 0, MAX_CHUNK_LINE)
         if end < 0:
             if len(self._raw) >= MAX_CHUNK_LINE:
@@ -208,10 +208,10 @@ class ChunkedBody:
 
 
 def malformed() -> ServiceError:
-    """Return the refusal of a body that is malformed."""
+    """Return the error of a malformed body."""
     return InvalidRequest([InputError("", "The chunks of the body are malformed.")])
 
 
 def ends_too_soon() -> ServiceError:
-    """Return the refusal of a body of which the client has sent a part."""
+    """Return the error of an incomplete body."""
     return InvalidRequest([InputError("", "The body is incomplete.")])

@@ -1,7 +1,7 @@
-"""Heads of requests, read by gunicorn's parser, and what it takes that is not to be taken.
+"""Request heads, read by gunicorn's parser, with stricter checks.
 
-Two programs that read one head differently give one caller's answer to another. So what is
-ambiguous is refused, and what names whose code it is stands there exactly once, well-formed.
+If two programs parse a head differently, a caller can get another caller's answer. So everything
+ambiguous is refused, and the fields that select a code must occur exactly once, well-formed.
 """
 
 import re
@@ -14,12 +14,12 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from service.api.http_errors import ExpectationFailed, HeadersTooLarge, UriTooLong
+from service.api.problems.http_errors import ExpectationFailed, HeadersTooLarge, UriTooLong
 from service.domain.errors import InvalidRequest, ServiceError
 from service.server.http.body import Body, ChunkedBody, SizedBody
 
 MAX_HEAD = 32 * 1024
-"""Bytes of a whole head: what a client may have us keep before it has said who calls."""
+"""Longest head in bytes, which is buffered before the caller is known."""
 MAX_REQUEST_LINE = 8190
 
 HTTP_1_1 = (1, 1)
@@ -29,21 +29,21 @@ _ABSOLUTE = re.compile(r"https?://[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]+(?=[/?]|$)",
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_~%!$&'()*+,;=]+)(?::[0-9]*)?")
 """RFC 9110, section 7.2; an http URI has no empty host (section 4.2.1)."""
 _CODING = "TRANSFER-ENCODING"
-"""RFC 9112, section 6.1: a coding that nobody decodes would be taken for the body itself."""
+"""RFC 9112, section 6.1: content of an unknown coding must not be taken for the body."""
 _ONCE = {"IDEMPOTENCY-KEY", "CONTENT-ENCODING", "EXPECT"}
-"""Fields of one value that gunicorn would join; it refuses a second Host, Content-Type, -Length.
+"""Single-valued fields that gunicorn would join; it refuses a second Host or Content-Length itself.
 
-Two of Authorization, joined, are no token: they are a 401, as everything that is none.
+Two Authorization fields, joined, are not a valid token, and are answered with 401.
 """
 
 
 class HttpRequest(Request):
-    """A request whose head is whole."""
+    """A request with a complete head."""
 
     _expected_100_continue: bool
 
     def close_after(self) -> bool:
-        """Say whether the client, or its protocol, wants the connection closed after the answer.
+        """Return whether the client, or its protocol version, wants the connection closed.
 
         Connection is a list in one line or several (RFC 9110, section 7.6.1).
         """
@@ -58,20 +58,20 @@ class HttpRequest(Request):
         return self.version < HTTP_1_1 and "keep-alive" not in options
 
     def should_close(self) -> bool:
-        """Say the same to gunicorn."""
+        """Return whether the connection must close, for gunicorn."""
         return self.must_close or self.close_after()
 
     def take_expectation(self) -> bool:
-        """Say whether the client waits for a `100 Continue` before it sends the body.
+        """Return whether the client waits for a `100 Continue` before it sends the body.
 
-        It is ours to send: gunicorn would, before anything is decided.
+        gunicorn would send it before the request is checked.
         """
         awaits: bool = self._expected_100_continue
         self._expected_100_continue = False
         return awaits
 
     def new_body(self) -> Body:
-        """Return what reads the body."""
+        """Return the parser of the body."""
         reader: Any = self.body.reader
         if isinstance(reader, ChunkedReader):
             return ChunkedBody()
@@ -79,10 +79,10 @@ class HttpRequest(Request):
 
 
 def read_head(head: bytes, config: Config, client: Any) -> HttpRequest:
-    """Read a head, with the empty line behind it.
+    """Parse a head, including the empty line at its end.
 
     Raises:
-        ServiceError: It is refused.
+        ServiceError: The head is refused.
     """
     try:
         request = HttpRequest(config, IterUnreader([head]), client)
@@ -100,14 +100,14 @@ def read_head(head: bytes, config: Config, client: Any) -> HttpRequest:
 
 
 def check_beginning(head: bytearray, checked: int) -> None:
-    """Refuse what has arrived of a head if it cannot become a good one.
+    """Check the beginning of a head, which may already be invalid.
 
     Args:
-        head: What has arrived, without the end of a head.
-        checked: So many bytes of it were looked at before.
+        head: The bytes of the incomplete head.
+        checked: How many of them were checked before.
 
     Raises:
-        ServiceError: It is refused.
+        ServiceError: The head is refused.
     """
     if len(head) > MAX_REQUEST_LINE and head.find(b"\n", 0, MAX_REQUEST_LINE + 2) < 0:
         raise UriTooLong
@@ -121,22 +121,22 @@ def check_beginning(head: bytearray, checked: int) -> None:
 
 
 def malformed_head() -> ServiceError:
-    """Return the refusal of a head that is malformed."""
+    """Return the error of a malformed head."""
     return InvalidRequest(detail="The request is not well-formed HTTP.")
 
 
 def _check_target(request: HttpRequest) -> None:
-    """Refuse a target (RFC 9112, section 3.2) that names nothing, or not exactly one thing."""
+    """Refuse an invalid or ambiguous request target (RFC 9112, section 3.2)."""
     target = request.uri
     absolute = _ABSOLUTE.match(target)
     if (
-        "#" in target  # a fragment is no part of it: `room#12` would be `room`
+        "#" in target  # a fragment is not allowed: `room#12` would be `room`
         or _MALFORMED_PERCENT.search(target)
         or not (target.startswith("/") or absolute or target == "*" or request.method == "CONNECT")
     ):
         raise InvalidRequest(detail="The request target is malformed. Nothing was changed.")
     if request.method == "CONNECT":
-        request.path = "*"  # no tunnel leads anywhere: an authority must not be read as a path
+        request.path = "*"  # an authority must not be read as a path
     elif absolute and not request.path:
         request.path = "/"
 

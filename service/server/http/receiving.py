@@ -1,7 +1,7 @@
-"""Receiving: the event loop collects a request, and nothing waits for a client.
+"""Receiving requests: the event loop buffers them, and no thread waits for a client.
 
-A head without its end is never handed over. A body is collected as well, and only if the
-application wants it (`api/body_state.py`); what it does not want, it answers from the head.
+An incomplete head is never dispatched. A body is buffered as well if the application wants it
+(`api/transfers/body_state.py`); what it does not want, it answers from the head.
 """
 
 from enum import Enum, auto
@@ -12,31 +12,31 @@ from service.server.http.head import MAX_HEAD, HttpRequest, check_beginning
 from service.server.http.streaming import MIN_BYTES_PER_S, PACE_AFTER_S
 
 SMALL_BODY = 16 * 1024
-"""Bytes of a body that are collected before the application is asked whether it wants it."""
+"""Bytes of a body that are buffered before the application decides whether it wants the body."""
 MAX_BODY = 1024 * 1024
-"""Bytes of a body that are collected: one more than this is too large for every call."""
+"""Most bytes of a body that are buffered: a longer one is too large for every call."""
 READ_WITHIN_S = PACE_AFTER_S
-"""How long a client may take to send a request; longer if a body comes at a decent pace."""
+"""How long a client may take to send a request; longer if its body is fast enough."""
 
 _END = b"\r\n\r\n"
 
 
 class ReceiveState(Enum):
-    """How far a request has arrived."""
+    """How far a request has been received."""
 
     HEAD_AWAITED = auto()
     HEAD_WHOLE = auto()
     BODY_AWAITED = auto()
     HEAD_SUFFICES = auto()
-    """The body is long, or its sender waits to be asked for it."""
+    """The body is long, or its sender waits for `100 Continue`."""
     WHOLE = auto()
 
 
 class BufferedRequest:
-    """A request that is arriving.
+    """A request that is being received.
 
     Args:
-        begun: When, on the clock `time.monotonic`.
+        begun: When receiving began, on the clock `time.monotonic`.
     """
 
     __slots__ = (
@@ -55,45 +55,45 @@ class BufferedRequest:
     def __init__(self, begun: float) -> None:
         self.begun = begun
         self.buffer = bytearray()
-        """What has arrived of the head, and with its last bytes what is behind it."""
+        """The bytes of the head, and those received with its end."""
         self.head = b""
         self.request: HttpRequest | None = None
         self.body: Body | None = None
         self.awaits_continue = False
-        """Whether the client waits to be asked for the body."""
+        """Whether the client waits for `100 Continue`."""
         self.received = 0
-        """Bytes of the body as it was transferred."""
+        """Bytes of the body, with its transfer coding."""
         self.wanted = False
         """Whether the application wants the body."""
         self.kept: dict[str, Any] = {}
-        """What the application has found out before it wanted the body."""
+        """The results of the application before it wanted the body."""
         self._checked = 0
 
     @property
     def size(self) -> int:
-        """How much memory it takes, nearly: a whole head is kept as it came and as it was read."""
+        """Bytes of memory, approximately; a head is kept as bytes and parsed."""
         return len(self.buffer) + 2 * len(self.head) + (self.body.held if self.body else 0)
 
     @property
     def has_data(self) -> bool:
-        """Whether anything of it has arrived."""
+        """Whether anything has been received."""
         return bool(self.head or self.buffer)
 
     @property
     def is_head(self) -> bool:
-        """Whether its method is HEAD, so that its answer has no content."""
+        """Whether the method is HEAD, so that the answer has no content."""
         return (self.head or self.buffer).startswith(b"HEAD ")
 
     @property
     def is_whole(self) -> bool:
-        """Whether all has arrived that anybody will read."""
+        """Whether everything has been received that will be read."""
         return self.body is not None and (self.body.ended or len(self.body.content) > MAX_BODY)
 
     def feed(self, data: bytes | memoryview) -> ReceiveState:
-        """Take what has arrived.
+        """Parse received bytes.
 
         Raises:
-            ServiceError: It cannot become a good request.
+            ServiceError: The request is malformed.
         """
         if self.body is not None:
             self.received += len(data)
@@ -110,7 +110,7 @@ class BufferedRequest:
         return ReceiveState.HEAD_WHOLE
 
     def begin_body(self, request: HttpRequest) -> ReceiveState:
-        """Take the head as it was read; what is behind it belongs to the body.
+        """Set the parsed head; the bytes after it belong to the body.
 
         Raises:
             ServiceError: The body is malformed.
@@ -123,7 +123,7 @@ class BufferedRequest:
         return self.feed(data)
 
     def state(self) -> ReceiveState:
-        """Say how far it has arrived, once its head is whole."""
+        """Return how far a request with a complete head has been received."""
         assert self.body is not None  # noqa: S101 - for the type checker
         if self.is_whole:
             return ReceiveState.WHOLE
@@ -134,11 +134,11 @@ class BufferedRequest:
         return ReceiveState.BODY_AWAITED
 
     def want_body(self, now: float) -> None:
-        """Note that the application wants the body; the client was not waited for until now."""
+        """Note that the application wants the body, whose time begins now."""
         self.wanted, self.begun = True, now
 
     def is_late(self, now: float, allowance: float) -> bool:
-        """Say whether it has taken too long; after `allowance`, only a body at its pace has not."""
+        """Return whether the request is late: `allowance` is over, and the body is too slow."""
         seconds = now - self.begun
         return seconds > allowance and (
             self.body is None or self.received < seconds * MIN_BYTES_PER_S

@@ -1,7 +1,7 @@
-"""Sending: what a client does not take at once goes on in the event loop.
+"""Sending answers: what the kernel does not take immediately, the event loop sends.
 
-No thread waits for a client. Each answer has a pace and so a deadline, and all of them together
-have a limit of memory: beyond it, the oldest end.
+No thread waits for a client. Each answer has a minimum speed and so a deadline, and all together
+have a memory limit, beyond which the oldest are cut off.
 """
 
 import socket
@@ -14,24 +14,24 @@ from typing import Any, NamedTuple
 from service.server.http.streaming import is_too_slow
 
 MAX_UNSENT = 64 * 1024 * 1024
-"""Bytes of answers that one worker keeps for clients that are slow to take them."""
+"""Most bytes of answers that a worker buffers for slow clients."""
 _AT_ONCE = 16
-"""Buffers of one system call."""
+"""Most buffers in one system call."""
 
 
 class Unsent(NamedTuple):
-    """What is left of an answer."""
+    """The unsent rest of an answer."""
 
     parts: list[memoryview]
     memory: int
-    """Bytes of it that are kept for this answer alone."""
+    """Bytes of memory that are not shared with other answers."""
 
 
 def send_some(client: socket.socket, parts: Sequence[bytes | memoryview]) -> list[memoryview]:
-    """Send what the kernel takes at once, and return the rest.
+    """Send as much as the kernel takes, and return the rest.
 
     Raises:
-        OSError: The client is gone.
+        OSError: The connection is broken.
     """
     left = [memoryview(part) for part in parts]
     while left:
@@ -64,13 +64,13 @@ class _Outgoing:
 
 
 class PendingAnswers:
-    """The answers of a worker that clients have not taken yet; all of it runs in the event loop.
+    """Answers of a worker that are being sent by its event loop.
 
     Args:
-        poller: Of the event loop.
-        finish: Called with a connection that has its answer, and whether it stays open.
-        cut: Called with a connection that is too slow, or gone.
-        limit: Bytes of memory that they may take.
+        poller: The event loop's selector.
+        finish: Called when an answer is sent, with whether its connection stays open.
+        cut: Called with a connection that is too slow or broken.
+        limit: Most bytes of memory.
     """
 
     def __init__(
@@ -82,16 +82,16 @@ class PendingAnswers:
     ) -> None:
         self._poller, self._finish, self._cut, self._limit = poller, finish, cut, limit
         self._outgoing: dict[Any, _Outgoing] = {}
-        """In the order in which they began."""
+        """In the order of their beginnings."""
         self._memory = 0
         self._looked_at = 0.0
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return their number."""
         return len(self._outgoing)
 
     def add(self, conn: Any, unsent: Unsent, *, keep: bool) -> None:
-        """Go on sending an answer."""
+        """Add an answer whose rest is to be sent."""
         outgoing = self._outgoing[conn] = _Outgoing(unsent, keep=keep)
         self._memory += outgoing.memory
         self._poller.register(conn.sock, EVENT_WRITE, partial(self._resume, conn, outgoing))
@@ -99,14 +99,14 @@ class PendingAnswers:
             self.end_oldest()
 
     def end_oldest(self) -> bool:
-        """End the oldest, and return whether there was one."""
+        """Cut off the oldest answer, and return whether there was one."""
         conn = next(iter(self._outgoing), None)
         if conn is not None:
             self._end(conn)
         return conn is not None
 
     def end_slow(self) -> None:
-        """End those that are not taken fast enough; looks once a second."""
+        """Cut off answers to slow clients; checks once a second."""
         now = time.monotonic()
         if now - self._looked_at >= 1:
             self._looked_at = now

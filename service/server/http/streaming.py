@@ -1,7 +1,7 @@
-"""What a thread reads from a client or writes to it while it waits: long imports and exports.
+"""Streaming by threads that wait for their client: long imports and exports.
 
-Nothing else may wait for a client. A transfer has one of a few places (`api/transfers.py`); here,
-each read and each write has a time limit and the whole of them a pace, whatever size they have.
+Nothing else may wait for a client. The number of transfers is limited (`api/transfers/`); here,
+each read and write has a timeout, and all together need a minimum speed, whatever their size.
 """
 
 import select
@@ -9,33 +9,33 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.api.body_state import BodyAwaited
+from service.api.transfers.body_state import BodyAwaited
 from service.server.http.body import Body, ends_too_soon
 
 STALLED_AFTER_S = 5.0
-"""How long a thread waits for a client to send or take anything at all."""
+"""How long a thread waits for a client to send or receive anything."""
 PACE_AFTER_S = 10.0
-"""How long a client may be slow altogether: a connection has to get going."""
+"""How long a client may be slow, since connections start slowly."""
 MIN_BYTES_PER_S = 32 * 1024
-"""How fast it must be after that, on the average of the time that it was waited for."""
+"""The minimum average speed after that, over the time spent waiting for the client."""
 RECEIVE_BYTES = 64 * 1024
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class PacedSocket:
-    """Sends and receives on a socket that does not block, as long as the client keeps pace."""
+    """A non-blocking socket that is used as long as its client is fast enough."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
         self._waited, self._moved = 0.0, 0
 
     def receive(self) -> bytes:
-        """Return what has arrived, nothing if the client has ended.
+        """Return received bytes, none at the end of the stream.
 
         Raises:
-            TimeoutError: It is too slow.
-            OSError: It is gone.
+            TimeoutError: The client is too slow.
+            OSError: The connection is broken.
         """
         while True:
             try:
@@ -51,7 +51,7 @@ class PacedSocket:
 
         Raises:
             TimeoutError: The client is too slow.
-            OSError: It is gone.
+            OSError: The connection is broken.
         """
         left = memoryview(data)
         while left:
@@ -74,17 +74,17 @@ class PacedSocket:
 
 
 def is_too_slow(seconds: float, moved: int) -> bool:
-    """Say whether somebody who moved so many bytes in so long is too slow."""
+    """Return whether `moved` bytes in so many seconds are too slow."""
     return seconds > PACE_AFTER_S and moved < seconds * MIN_BYTES_PER_S
 
 
 class UnreceivedBody:
-    """`wsgi.input` of a request of which only the head is there for certain.
+    """`wsgi.input` of a request whose body may be incomplete.
 
     Args:
-        body: What has arrived of it.
-        receive: Waits for more.
-        ask: Asks the client for the body, if it waits for that.
+        body: The parser of the body.
+        receive: Waits for more bytes.
+        ask: Sends `100 Continue` if the client waits for that.
     """
 
     def __init__(self, body: Body, receive: Callable[[], bytes], ask: Callable[[], None]) -> None:
@@ -92,18 +92,18 @@ class UnreceivedBody:
         self._streaming = False
 
     def stream(self) -> None:
-        """From now on, wait for the client."""
+        """Wait for the client from now on."""
         if not self._streaming:
             self._streaming = True
             self._ask()
 
     def read(self, size: int = -1) -> bytes:
-        """Read so much, less only at the end.
+        """Read `size` bytes, fewer only at the end.
 
         Raises:
-            BodyAwaited: It would have to be waited for, and this is no transfer.
-            TimeoutError: It comes too slowly.
-            ServiceError: It is malformed, or the client ends before it does.
+            BodyAwaited: The body is incomplete, and this is no transfer.
+            TimeoutError: The client is too slow.
+            ServiceError: The body is malformed or ends too soon.
         """
         if not self._streaming:
             raise BodyAwaited

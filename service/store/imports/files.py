@@ -60,7 +60,7 @@ class SQLImports(SQLWrites):
         return dead is not None and self._purge(dead)
 
     def _purge(self, dead: Row[Any]) -> bool:
-        """Delete a little of a file that no open job needs; say whether anything was."""
+        """Delete a little of a file that no open job needs; return whether anything was."""
         with self._database.read() as connection:
             found = staging.scan(connection, dead, self._scanned.get(dead.id, ""))
         if found is None or found.codes or found.last is None:

@@ -73,7 +73,7 @@ def held(connection: Connection, brand: str) -> tuple[int, int]:
 
 
 def keep(connection: Connection, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
-    """Add blocks, the first of which has the number `first`."""
+    """Store blocks, the first of which has the number `first`."""
     rows = [
         {"brand_id": file.brand_id, "file": file.id, "number": number, "content": block}
         for number, block in enumerate(blocks, first)

@@ -12,7 +12,7 @@ from service.formats.refusals import Refusal
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
 from service.store.tables import import_refusal, import_run, job
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.chunk import Part, Row
 
 _PART = select(import_run.c.content).where(
@@ -52,15 +52,15 @@ class SQLChunkTransaction:
     def savepoint(self) -> AbstractContextManager[object]:
         return self._connection.begin_nested()
 
-    def mint_part(self, pool: Pool, part: Part, count: int) -> Sequence[str]:
+    def mint_part(self, pool: PoolKey, part: Part, count: int) -> Sequence[str]:
         mint = partial(codes.mint_part, part.at, part.total)
         return staged_codes.excluding(self._connection, pool.brand_id, mint)(count)
 
-    def load_codes(self, pool: Pool, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
+    def load_codes(self, pool: PoolKey, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
         load = self._dialect.load_codes
         return load(self._connection, pool, part, codes, self.now, shuffle=shuffle)
 
-    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+    def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         self._dialect.adjust_counts(self._connection, pool, changes, self.now)
 
     def set_total(self, key: JobKey, total: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from service.store.database import Database
-from service.store.dialect import Session
+from service.store.dialect import DatabaseSession
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
 from service.usecases.job_kinds import KINDS, STATE_VERSION
@@ -61,13 +61,13 @@ class DueJobs:
 
     Args:
         database: Has the jobs.
-        clock: Tells seconds, and never goes back.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._workers = HeartbeatMonitor[JobKey](LONGEST_GAP_S, clock)
-        self._sessions = HeartbeatMonitor[Session](LONGEST_GAP_S, clock)
+        self._sessions = HeartbeatMonitor[DatabaseSession](LONGEST_GAP_S, clock)
 
     def find(self, limit: int) -> Sequence[JobKey]:
         """Name those that have waited longest, the abandoned first."""
@@ -86,7 +86,7 @@ class DueJobs:
             return [JobKey(*row) for row in connection.execute(_NEWER)]
 
     def is_abandoned(self, key: JobKey, beat: Sequence[Any]) -> bool:
-        """Note a heartbeat, and say whether it has stopped."""
+        """Note a heartbeat, and return whether it has stopped."""
         return self._workers.observe(key, tuple(beat)) >= LEASE_S
 
     def _observe(self, connection: Connection) -> Mapping[JobKey, float]:

@@ -1,6 +1,6 @@
 """Jobs as workers see them: taking one, doing a chunk, letting go.
 
-A job belongs to the worker whose token is in its row; `due_jobs.py` says for how long. A chunk and
+A job belongs to the worker whose token is in its row; `jobs/due.py` says for how long. A chunk and
 its progress are one transaction that begins with a look at the token, under a lock: so what is
 counted is done, what is done is counted, and a worker that was thought dead and comes back changes
 nothing.
@@ -21,8 +21,8 @@ from service.store.jobs.chunk import SQLChunkReader, SQLChunkTransaction
 from service.store.jobs.due import BEAT, FREE, LAST_TURN, OPEN, UNDERSTOOD, DueJobs
 from service.store.jobs.rows import COLUMNS, as_job, finish
 from service.store.tables import job
-from service.usecases.job_kinds import KINDS, STATE_VERSION, Progress, do_chunk
-from service.usecases.keys import JobKey, Pool
+from service.usecases.job_kinds import KINDS, STATE_VERSION, JobProgress, do_chunk
+from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.work import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
@@ -100,7 +100,7 @@ class SQLWork:
         return Step(reached, rows, chunk.created, held, others, free)
 
     def _require_space(self) -> None:
-        """Insist on space for a chunk, which may have some 20 MB.
+        """Require space for a chunk, which may have some 20 MB.
 
         Raises:
             SpaceLow: What is left is kept for reservations.
@@ -150,9 +150,9 @@ def _of(key: JobKey) -> dict[str, Any]:
     return {"of_brand": key.brand_id, "of_id": key.id}
 
 
-def _progress(row: Sequence[Any], lease: Lease) -> Progress:
+def _progress(row: Sequence[Any], lease: Lease) -> JobProgress:
     *seen, campaign_id, cursor = row
-    return Progress(Pool(lease.key.brand_id, campaign_id), as_job(seen), cursor)
+    return JobProgress(PoolKey(lease.key.brand_id, campaign_id), as_job(seen), cursor)
 
 
 def _held(connection: Connection, lease: Lease, *, lock: bool = True) -> Sequence[Any]:

@@ -24,7 +24,7 @@ class OpenJobs:
 
     Args:
         database: Has the jobs.
-        clock: Tells seconds, and never goes back.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,7 @@ from service.domain.errors import JobNotFound
 from service.domain.jobs import Job, JobKind, JobState, Order
 from service.domain.model import Millis
 from service.store.tables import brand, job
-from service.usecases.keys import JobKey, Pool
+from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.transaction import JobCursor
 
 COLUMNS = (
@@ -55,7 +55,7 @@ def _kind_of(kind: str) -> str:
     return JobKind(kind) if kind in set(JobKind) else kind
 
 
-def find_job(connection: Connection, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
+def find_job(connection: Connection, pool: PoolKey, job_id: str, *, lock: bool = False) -> Job:
     """Return one job.
 
     Raises:
@@ -68,7 +68,7 @@ def find_job(connection: Connection, pool: Pool, job_id: str, *, lock: bool = Fa
     return as_job(row)
 
 
-def find_cursor(connection: Connection, pool: Pool, job_id: str) -> JobCursor:
+def find_cursor(connection: Connection, pool: PoolKey, job_id: str) -> JobCursor:
     """Return how far a job is."""
     return JobCursor(*connection.execute(_CURSOR, {**pool._asdict(), "id": job_id}).one())
 
@@ -80,7 +80,9 @@ def count_open(connection: Connection, brand_id: int, *, lock: bool = False) -> 
     return int(connection.execute(_OPEN, {"brand_id": brand_id}).scalar_one())
 
 
-def insert_job(connection: Connection, pool: Pool, job_id: str, order: Order, now: Millis) -> Job:
+def insert_job(
+    connection: Connection, pool: PoolKey, job_id: str, order: Order, now: Millis
+) -> Job:
     """Insert a queued job."""
     connection.execute(
         insert(job),

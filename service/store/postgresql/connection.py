@@ -137,7 +137,7 @@ def _without_values(error: psycopg.Error) -> str:
 
 
 def is_useless(connection: Connection) -> bool:
-    """Say whether an idle connection is stale, or closed by the server.
+    """Return whether an idle connection is stale, or closed by the server.
 
     It asks the system, not the server: nothing but an end is to be read from an idle connection.
     """

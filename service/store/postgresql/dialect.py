@@ -7,12 +7,12 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Select, column, text
 
 from service.domain.model import Millis, State
-from service.store.dialect import Session
+from service.store.dialect import DatabaseSession
 from service.store.postgresql import loading
 from service.store.postgresql.driver import driver_of
 from service.store.repositories.listings import select_codes
 from service.store.repositories.pools import TAKEN, begin_tally, total
-from service.usecases.keys import JobKey, Pool
+from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.chunk import Part
 
 RESERVE_BEGINS = "WITH pool AS MATERIALIZED ("
@@ -43,6 +43,8 @@ _SENDING = text("""
     AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
 """)
 _TERMINATE = text("SELECT pg_terminate_backend(:pid)")
+_DISK_FULL = "53100"
+"""SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class PostgreSQLDialect:
@@ -55,6 +57,9 @@ class PostgreSQLDialect:
             {total(TAKEN, "taken")}, max(touched_at) AS touched_at
         FROM tally GROUP BY brand_id, campaign_id
     )"""  # noqa: S608 - constants
+
+    def is_full(self, error: BaseException) -> bool:
+        return getattr(error, "sqlstate", None) == _DISK_FULL
 
     def texts(self, parameter: str) -> str:
         return f"json_array_elements_text(CAST(:{parameter} AS json))"
@@ -76,20 +81,20 @@ class PostgreSQLDialect:
         connection.execute(_LOCK, {"lock": number})
 
     def adjust_counts(
-        self, connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
+        self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:
         """Insert a row for every change: writers that share one wait for each other's commits."""
         begin_tally(connection, pool, changes, now)
 
     def insert_codes(
-        self, connection: Connection, pool: Pool, codes: Sequence[str], now: Millis
+        self, connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis
     ) -> Sequence[str]:
         return loading.insert_codes(connection, pool, codes, now)
 
     def load_codes(
         self,
         connection: Connection,
-        pool: Pool,
+        pool: PoolKey,
         part: Part,
         codes: Sequence[str],
         now: Millis,
@@ -98,12 +103,12 @@ class PostgreSQLDialect:
     ) -> int:
         return loading.load_codes(connection, pool, part, codes, now, shuffle=shuffle)
 
-    def codes_in(self, pool: Pool, state: State | None) -> Select[Any]:
+    def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
         """Select codes in their own order."""
         return select_codes(pool, state, "code", "code")
 
     def codes_after(
-        self, _connection: Connection, listed: Select[Any], _pool: Pool, code: str
+        self, _connection: Connection, listed: Select[Any], _pool: PoolKey, code: str
     ) -> Select[Any] | None:
         return listed.where(column("code") > code)
 
@@ -126,13 +131,13 @@ class PostgreSQLDialect:
         """Do nothing: the server tells what is going on now."""
 
     def others_active(self, connection: Connection) -> bool:
-        """Say whether somebody reserves, or did as the last thing on a connection just now."""
+        """Return whether somebody reserves, or did as the last thing on a connection just now."""
         just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}
         return bool(connection.execute(_RESERVING, just_now).scalar_one())
 
-    def sending_sessions(self, connection: Connection) -> Mapping[Session, Any]:
+    def sending_sessions(self, connection: Connection) -> Mapping[DatabaseSession, Any]:
         rows = connection.execute(_SENDING)
-        return {Session(JobKey(*row[:2]), row[2]): row[3] for row in rows}
+        return {DatabaseSession(JobKey(*row[:2]), row[2]): row[3] for row in rows}
 
-    def end_session(self, connection: Connection, session: Session) -> None:
+    def end_session(self, connection: Connection, session: DatabaseSession) -> None:
         connection.execute(_TERMINATE, {"pid": session.pid})

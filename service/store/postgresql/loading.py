@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from service.domain.codes import shuffled
 from service.domain.model import Millis
 from service.store.postgresql.driver import driver_of
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from service.usecases.ports.chunk import Part
 
 _INSERT = """
@@ -32,7 +32,7 @@ _TILES = [int(f"{tile:0{_TILE_BITS}b}"[::-1], 2) for tile in range(1 << _TILE_BI
 
 
 def insert_codes(
-    connection: Connection, pool: Pool, codes: Sequence[str], now: Millis
+    connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis
 ) -> Sequence[str]:
     """Insert codes with random probes, and return those that the brand did not have.
 
@@ -47,7 +47,7 @@ def insert_codes(
 
 def load_codes(
     connection: Connection,
-    pool: Pool,
+    pool: PoolKey,
     part: Part,
     codes: Sequence[str],
     now: Millis,
@@ -85,13 +85,13 @@ def probes(part: Part) -> list[int]:
 
 
 def _values(
-    pool: Pool, codes: Sequence[str], places: Sequence[int], now: Millis
+    pool: PoolKey, codes: Sequence[str], places: Sequence[int], now: Millis
 ) -> dict[str, object]:
     return {**pool._asdict(), "now": now, "codes": codes, "probes": places}
 
 
 def _copy(
-    connection: Connection, pool: Pool, codes: Sequence[str], places: Sequence[int], now: Millis
+    connection: Connection, pool: PoolKey, codes: Sequence[str], places: Sequence[int], now: Millis
 ) -> None:
     """Add codes in the way that is fastest by far, and that takes all of them or none.
 

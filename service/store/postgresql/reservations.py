@@ -10,12 +10,12 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 
 from service.domain.errors import Unavailable
-from service.domain.model import Millis, Reservation
+from service.domain.model import Millis, Reservation, State
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
 from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import HELD, as_reservation
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""
@@ -76,7 +76,8 @@ _ANY_LEFT = _psycopg("""
 # Claims add rows to the tally, because a row that they shared would make each wait for the commit
 # of the one before. Adding up replaces a campaign's rows by their sum; what another transaction
 # adds meanwhile stays beside it. The lock keeps two from waiting for each other.
-_FOLD = _psycopg("""
+_COUNTS = ", ".join(State)
+_FOLD = _psycopg(f"""
     WITH mine AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(:brand_id, :campaign_id) AS got
     ), gone AS (
@@ -84,13 +85,10 @@ _FOLD = _psycopg("""
         WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND (SELECT got FROM mine)
         RETURNING *
     )
-    INSERT INTO tally (
-        brand_id, campaign_id, available, reserved, redeemed, expired, disabled, touched_at
-    )
-    SELECT brand_id, campaign_id,
-        sum(available), sum(reserved), sum(redeemed), sum(expired), sum(disabled), max(touched_at)
+    INSERT INTO tally (brand_id, campaign_id, {_COUNTS}, touched_at)
+    SELECT brand_id, campaign_id, {", ".join(f"sum({state})" for state in State)}, max(touched_at)
     FROM gone GROUP BY brand_id, campaign_id RETURNING 1
-""")
+""")  # noqa: S608 - constants
 
 
 class Places:
@@ -158,11 +156,11 @@ class PostgreSQLReservations:
                 self._database.signals.new().wait(random.uniform(0, _PAUSE_S))  # noqa: S311
         raise Unavailable
 
-    def _any_left(self, pool: Pool) -> bool:
-        """Say whether a code is free, be it claimed by somebody who has not committed yet."""
+    def _any_left(self, pool: PoolKey) -> bool:
+        """Return whether a code is free, be it claimed by somebody who has not committed yet."""
         return self._database.one(_ANY_LEFT, pool._asdict()) is not None
 
-    def _fold(self, pool: Pool) -> None:
+    def _fold(self, pool: PoolKey) -> None:
         """Add up the tally; where that cannot be done now, a later claim will."""
         with suppress(Unavailable):
             self._database.one(_FOLD, pool._asdict())

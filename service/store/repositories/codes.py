@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, column, select
 from service.domain.errors import CodeNotFound
 from service.domain.model import Code, State
 from service.store.tables import code
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
     column(name) for name in ("code", "state", "created_at", "reserved_at", "expires_at")
@@ -22,7 +22,7 @@ _ONE = select(*COLUMNS).where(
 )
 
 
-def find_code(connection: Connection, pool: Pool, text: str) -> Code:
+def find_code(connection: Connection, pool: PoolKey, text: str) -> Code:
     """Return one code.
 
     Raises:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from service.domain.model import Level, Levels, Millis
 from service.store.dialect import dialect_of
 from service.store.repositories.pools import total
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 
 LATELY_MS = 24 * 60 * 60 * 1000
 """A campaign that was neither asked nor has moved for so long comes behind all that were."""
@@ -73,8 +73,8 @@ class _Row(NamedTuple):
     touched_at: Millis
 
     @property
-    def pool(self) -> Pool:
-        return Pool(self.brand_id, self.campaign_id)
+    def pool(self) -> PoolKey:
+        return PoolKey(self.brand_id, self.campaign_id)
 
 
 class _Speed(NamedTuple):
@@ -103,8 +103,8 @@ class PoolLevels:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._speeds: Mapping[Pool, _Speed] = {}
-        self._seen: dict[Pool, Millis] = {}
+        self._speeds: Mapping[PoolKey, _Speed] = {}
+        self._seen: dict[PoolKey, Millis] = {}
         """When campaigns were last shown with codes: those are not left out when they have none."""
 
     def look(self, connection: Connection, now: Millis) -> Levels:
@@ -143,7 +143,7 @@ class PoolLevels:
             self._fastest(by_kind["moving"], share),
             *(by_kind[kind] for kind in ("near", "empty", "idle", "finished")),
         )
-        chosen: dict[Pool, _Row] = {}
+        chosen: dict[PoolKey, _Row] = {}
         for row in order:
             if len(chosen) == self._most:
                 break
@@ -172,8 +172,10 @@ def _named(connection: Connection, rows: Sequence[_Row]) -> Sequence[Level]:
     return [Level(*names[row.pool], row.available, row.taken) for row in rows if row.pool in names]
 
 
-def _names(connection: Connection, pools: Sequence[Pool]) -> Iterator[tuple[Pool, tuple[str, str]]]:
+def _names(
+    connection: Connection, pools: Sequence[PoolKey]
+) -> Iterator[tuple[PoolKey, tuple[str, str]]]:
     given = dialect_of(connection).rows("pools", brand_id="INTEGER", campaign_id="INTEGER")
     statement = text(_NAMES.format(pools=given))
     for row in connection.execute(statement, {"pools": json.dumps(pools)}):
-        yield Pool(row[0], row[1]), (row[2], row[3])
+        yield PoolKey(row[0], row[1]), (row[2], row[3])

@@ -12,7 +12,7 @@ from service.domain.model import Brand, Campaign, Code, Page, State
 from service.store.dialect import dialect_of
 from service.store.repositories.codes import COLUMNS, as_code
 from service.store.tables import brand, campaign
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from service.usecases.ports.store import UnknownPosition
 
 Item = TypeVar("Item")
@@ -45,7 +45,7 @@ def campaigns(
 
 
 def codes(
-    connection: Connection, pool: Pool, state: State | None, after: str | None, limit: int
+    connection: Connection, pool: PoolKey, state: State | None, after: str | None, limit: int
 ) -> Page[Code]:
     """List a campaign's codes, in the order of the engine.
 
@@ -62,7 +62,7 @@ def codes(
     return _page(connection, listed, limit, as_code)
 
 
-def select_codes(pool: Pool, state: State | None, source: str, order: str) -> Select[Any]:
+def select_codes(pool: PoolKey, state: State | None, source: str, order: str) -> Select[Any]:
     """Select a campaign's codes, those in `state` (`None`: all), from a source and in an order."""
     statement = (
         select(*COLUMNS)

@@ -9,7 +9,7 @@ from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, Campaign, Counts, Millis, State
 from service.store.dialect import dialect_of
 from service.store.tables import brand, campaign, tally
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 
 TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
 """How many codes of a campaign are not available any more, by its tally."""
@@ -53,7 +53,7 @@ _ADD_CAMPAIGN = text("""
 """)
 
 
-def keys_of(row: Sequence[Any] | None) -> Pool:
+def keys_of(row: Sequence[Any] | None) -> PoolKey:
     """Read the keys at the head of a row: a brand's, and its campaign's or null.
 
     Raises:
@@ -64,10 +64,10 @@ def keys_of(row: Sequence[Any] | None) -> Pool:
     brand_id, campaign_id = row[0], row[1]
     if campaign_id is None:
         raise CampaignNotFound
-    return Pool(brand_id, campaign_id)
+    return PoolKey(brand_id, campaign_id)
 
 
-def find_pool(connection: Connection, brand_name: str, campaign_name: str) -> Pool:
+def find_pool(connection: Connection, brand_name: str, campaign_name: str) -> PoolKey:
     """Return the keys of a campaign.
 
     Raises:
@@ -91,7 +91,7 @@ def find_brand(connection: Connection, brand_name: str) -> int:
     return key
 
 
-def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: Millis) -> Pool:
+def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: Millis) -> PoolKey:
     """Return the keys of a campaign, making it and its brand if needed."""
     try:
         return find_pool(connection, brand_name, campaign_name)
@@ -107,7 +107,7 @@ def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: 
 
 
 def begin_tally(
-    connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
+    connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
 ) -> None:
     """Insert a row into the tally of a campaign."""
     counts = {state.value: count for state, count in changes.items()}

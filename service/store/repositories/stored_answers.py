@@ -50,7 +50,7 @@ def forget(connection: Connection, key: bytes) -> None:
 
 
 def is_known(connection: Connection, key: bytes, now: Millis) -> bool:
-    """Say whether a request with a key has been answered lately."""
+    """Return whether a request with a key has been answered lately."""
     row = connection.execute(_FIND, {"key": key}).one_or_none()
     return row is not None and row.created_at > now - KEPT_MS
 

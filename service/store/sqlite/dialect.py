@@ -1,5 +1,6 @@
 """Statements as SQLite has them: one writer at a time, codes in the order of their rows."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,11 +9,11 @@ from sqlalchemy import Connection, Select, column, text, update
 
 from service.domain.codes import shuffled
 from service.domain.model import Millis, State
-from service.store.dialect import Session
+from service.store.dialect import DatabaseSession
 from service.store.repositories.listings import select_codes
 from service.store.repositories.pools import TAKEN, begin_tally
 from service.store.tables import tally
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from service.usecases.ports.chunk import Part
 
 # The index is named, and its condition spelt out, because the planner, left alone, walks another
@@ -29,6 +30,8 @@ _LAST = text("""
     SELECT code FROM (SELECT rowid AS place, code FROM code ORDER BY rowid DESC LIMIT :count)
     ORDER BY place
 """)
+_PRIMARY = 0xFF
+"""The part of an error code that all its extended codes share."""
 
 
 class SQLiteDialect:
@@ -40,6 +43,10 @@ class SQLiteDialect:
     pool_sums = f"""level AS (
         SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
     )"""  # noqa: S608 - constants
+
+    def is_full(self, error: BaseException) -> bool:
+        code = getattr(error, "sqlite_errorcode", None)
+        return code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL
 
     def texts(self, parameter: str) -> str:
         return f"json_each(:{parameter})"
@@ -59,7 +66,7 @@ class SQLiteDialect:
         """Do nothing: whoever writes has the lock of the database."""
 
     def adjust_counts(
-        self, connection: Connection, pool: Pool, changes: Mapping[State, int], now: Millis
+        self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:
         own = (tally.c.brand_id == pool.brand_id) & (tally.c.campaign_id == pool.campaign_id)
         changed: dict[str, Any] = {
@@ -70,7 +77,7 @@ class SQLiteDialect:
             begin_tally(connection, pool, changes, now)
 
     def insert_codes(
-        self, connection: Connection, pool: Pool, codes: Sequence[str], now: Millis
+        self, connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis
     ) -> Sequence[str]:
         """Insert codes in a random order, because they are claimed as they were inserted.
 
@@ -85,7 +92,7 @@ class SQLiteDialect:
     def load_codes(
         self,
         connection: Connection,
-        pool: Pool,
+        pool: PoolKey,
         _part: Part,
         codes: Sequence[str],
         now: Millis,
@@ -94,13 +101,13 @@ class SQLiteDialect:
     ) -> int:
         return _insert(connection, pool, shuffled(codes) if shuffle else codes, now)
 
-    def codes_in(self, pool: Pool, state: State | None) -> Select[Any]:
+    def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
         """Select codes in the order in which they were made."""
         index = _INDEXES.get(state, "code_taken")
         return select_codes(pool, state, f"code INDEXED BY {index}", "rowid")
 
     def codes_after(
-        self, connection: Connection, listed: Select[Any], pool: Pool, code: str
+        self, connection: Connection, listed: Select[Any], pool: PoolKey, code: str
     ) -> Select[Any] | None:
         """Look where a code lies, which a backup may have been restored without."""
         values = {"brand_id": pool.brand_id, "code": code}
@@ -116,20 +123,20 @@ class SQLiteDialect:
         self.others_active(connection)
 
     def others_active(self, connection: Connection) -> bool:
-        """Say whether others have written since this connection last looked."""
+        """Return whether others have written since this connection last looked."""
         version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
         seen = connection.info.get("data_version", version)
         connection.info["data_version"] = version
         return bool(seen != version)
 
-    def sending_sessions(self, _connection: Connection) -> Mapping[Session, Any]:
+    def sending_sessions(self, _connection: Connection) -> Mapping[DatabaseSession, Any]:
         return {}
 
-    def end_session(self, connection: Connection, session: Session) -> None:
+    def end_session(self, connection: Connection, session: DatabaseSession) -> None:
         """Do nothing: there are no sessions of a server."""
 
 
-def _insert(connection: Connection, pool: Pool, codes: Sequence[str], now: Millis) -> int:
+def _insert(connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis) -> int:
     """Insert codes, and return how many of them the brand did not have: the table's last rows."""
     values = {**pool._asdict(), "now": now, "codes": orjson.dumps(codes).decode()}
     return connection.execute(_INSERT, values).rowcount

@@ -38,7 +38,7 @@ def identity(path: Path | str) -> Identity | None:
 
 
 def require_file(settings: Settings) -> None:
-    """Insist on the file of an SQLite database, before anything is opened.
+    """Require the file of an SQLite database, before anything is opened.
 
     Raises:
         MaintenanceError: There is none.
@@ -48,7 +48,7 @@ def require_file(settings: Settings) -> None:
 
 
 def require_database_file(path: Path) -> None:
-    """Insist on a file.
+    """Require a file.
 
     Raises:
         MaintenanceError: There is none.
@@ -127,7 +127,7 @@ class DatabaseFiles:
         return None
 
     def require_main(self) -> None:
-        """Insist on the main file.
+        """Require the main file.
 
         Raises:
             FileMovedError: It is not there, or another one is.
@@ -136,7 +136,7 @@ class DatabaseFiles:
             raise FileMovedError(why)
 
     def require_all(self, seen: dict[Any, Any]) -> None:
-        """Insist on all files, while a connection is in a transaction.
+        """Require all files, while a connection is in a transaction.
 
         As long as a connection is open, nobody has a reason to take any away.
 

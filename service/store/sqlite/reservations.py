@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 from service.domain.model import Millis, Reservation, State
 from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import HELD, as_reservation
-from service.store.sqlite.database import SQLiteDatabase, driver_of
-from service.usecases.keys import Pool
+from service.store.sqlite.connections import driver_of
+from service.store.sqlite.database import SQLiteDatabase
+from service.usecases.keys import PoolKey
 
 # The index is named, because the planner, left alone, walks another one over all codes that
 # are taken. A claimed row leaves the partial index at once, so its first row is as cheap to
@@ -51,7 +52,7 @@ class SQLiteReservations:
             return held, False
         return self._database.write(lambda connection: claim(connection, pool, user, now))
 
-    def _find(self, brand: str, campaign: str, user: str) -> tuple[Pool, Reservation | None]:
+    def _find(self, brand: str, campaign: str, user: str) -> tuple[PoolKey, Reservation | None]:
         """Return the keys of a campaign and what the user holds of it, in one statement."""
         values = {"brand": brand, "campaign": campaign, "user": user}
         row = self._database.row(HELD, values)
@@ -60,9 +61,9 @@ class SQLiteReservations:
 
 
 def claim(
-    connection: Connection, pool: Pool, user: str, now: Millis
+    connection: Connection, pool: PoolKey, user: str, now: Millis
 ) -> tuple[Reservation | None, bool]:
-    """Give the user the pool's first free code, if there is one, and say whether it is new.
+    """Give the user the pool's first free code, if there is one, and return whether it is new.
 
     Whoever already holds a code, by a claim that came between, is found out by the unique key.
     """

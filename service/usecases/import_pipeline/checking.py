@@ -7,13 +7,13 @@ from itertools import islice
 from service.domain.jobs import Chunk
 from service.formats.refusals import Reason, Refusal
 from service.usecases.import_pipeline.reading import LINE_DIGITS, PART_ROWS
-from service.usecases.import_pipeline.state import CHECK, Cursor, Prepared, Task, written
+from service.usecases.import_pipeline.state import CHECK, Cursor, ImportTask, Prepared, written
 from service.usecases.import_pipeline.verdict import verdict
 from service.usecases.keys import FileKey
 from service.usecases.ports.chunk import ChunkReader, ChunkTransaction, Row
 
 
-def merge(reader: ChunkReader, task: Task, size: int) -> Prepared:
+def merge(reader: ChunkReader, task: ImportTask, size: int) -> Prepared:
     """Take the next entries of all runs in their order, and sort out what comes twice."""
     parts, after = list(task.cursor.parts), task.cursor.after
     runs = (_entries(reader, task.file, run, parts, after) for run in range(len(parts)))
@@ -31,7 +31,7 @@ def merge(reader: ChunkReader, task: Task, size: int) -> Prepared:
     return Prepared(cursor, entries, refused, ended=len(taken) < max(size, PART_ROWS))
 
 
-def keep_checked(tx: ChunkTransaction, task: Task, prepared: Prepared) -> Chunk:
+def keep_checked(tx: ChunkTransaction, task: ImportTask, prepared: Prepared) -> Chunk:
     """Stage the codes that nobody has, unless nothing is to be stored, and refuse the others."""
     brand_id = task.pool.brand_id
     rows = [(e[: -LINE_DIGITS - 1], int(e[-LINE_DIGITS:])) for e in prepared.entries]

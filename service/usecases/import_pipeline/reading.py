@@ -4,7 +4,14 @@ from service.domain.jobs import Chunk
 from service.formats.code_lists import Position, read_rows
 from service.formats.list_form import ListForm
 from service.formats.refusals import Refusal
-from service.usecases.import_pipeline.state import CHECK, READ, Cursor, Prepared, Task, written
+from service.usecases.import_pipeline.state import (
+    CHECK,
+    READ,
+    Cursor,
+    ImportTask,
+    Prepared,
+    written,
+)
 from service.usecases.import_pipeline.verdict import lines_read, unreadable
 from service.usecases.ports.chunk import ChunkReader, ChunkTransaction
 
@@ -17,10 +24,10 @@ LINE_DIGITS = 8
 """An entry of a run is a code, a space, and so many digits of its line."""
 
 
-def read_run(reader: ChunkReader, task: Task) -> Prepared:
+def read_run(reader: ChunkReader, task: ImportTask) -> Prepared:
     """Read the next run, and sort it."""
     form = ListForm(task.job.parameters["form"])
-    position = Position.from_object(task.cursor.position)
+    position = Position.from_object(task.cursor.position, task.cursor.after or None)
     entries: list[str] = []
     refused: list[Refusal] = []
     number, fault, last = task.cursor.block, None, False
@@ -35,11 +42,12 @@ def read_run(reader: ChunkReader, task: Task) -> Prepared:
         number += 1
     entries.sort()
     rows_so_far = task.cursor.rows + len(entries)
-    cursor = Cursor(READ, number, position.as_object(), task.cursor.parts, rows_so_far)
+    parts, name = task.cursor.parts, position.name or ""
+    cursor = Cursor(READ, number, position.as_object(), parts, rows_so_far, after=name)
     return Prepared(cursor, entries, refused, last, fault)
 
 
-def keep_run(tx: ChunkTransaction, task: Task, prepared: Prepared) -> Chunk:
+def keep_run(tx: ChunkTransaction, task: ImportTask, prepared: Prepared) -> Chunk:
     """Keep a run, and delete the blocks that it came from."""
     cursor, entries = prepared.cursor, prepared.entries
     failed = len(prepared.refused)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from service.domain.jobs import Job
 from service.formats.code_lists import Position, PositionObject
 from service.formats.refusals import Refusal
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 
 READ, CHECK, STORE = "read", "check", "store"
 
@@ -26,20 +26,23 @@ class Cursor:
     rows: int = 0
     """How many codes of a legal form there are so far."""
     after: str = ""
-    """The last entry merged, or the last code stored."""
+    """The last entry merged, or the last code stored; while reading, the header of the column.
+
+    That has no member of its own, as a worker of version 0.1 reads no member that it does not know.
+    """
 
 
-class Task(NamedTuple):
+class ImportTask(NamedTuple):
     """An import, as its chunks need it."""
 
-    pool: Pool
+    pool: PoolKey
     job: Job
     file: FileKey
     cursor: Cursor
 
     @property
     def key(self) -> JobKey:
-        """What tells the job from every other."""
+        """The key of the job."""
         return JobKey(self.pool.brand_id, self.job.id)
 
 
@@ -56,14 +59,14 @@ class Prepared(NamedTuple):
     """Why the rest of the file cannot be read."""
 
 
-def task_of(pool: Pool, found: Job, cursor: str | None) -> Task:
+def task_of(pool: PoolKey, found: Job, cursor: str | None) -> ImportTask:
     """Read what is written about an import."""
     file = FileKey(found.parameters["file_of"], found.parameters["file"])
-    return Task(pool, found, file, read(cursor) if cursor else Cursor())
+    return ImportTask(pool, found, file, read(cursor) if cursor else Cursor())
 
 
 def is_storing(cursor: str | None) -> bool:
-    """Say whether an import has come so far that it ends well, sooner or later."""
+    """Return whether an import has come so far that it ends well, sooner or later."""
     return cursor is not None and json.loads(cursor).get("phase") == STORE
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from service.domain.jobs import Chunk
 from service.domain.model import State
 from service.formats.refusals import Reason, Refusal
-from service.usecases.import_pipeline.state import STORE, Cursor, Task, written
+from service.usecases.import_pipeline.state import STORE, Cursor, ImportTask, written
 from service.usecases.import_pipeline.verdict import stored, verdict
 from service.usecases.ports.chunk import ChunkTransaction, Part
 
@@ -21,7 +21,7 @@ class _ClashError(RuntimeError):
     """Somebody else has made a code that was staged."""
 
 
-def store_some(tx: ChunkTransaction, task: Task, size: int) -> Chunk:
+def store_some(tx: ChunkTransaction, task: ImportTask, size: int) -> Chunk:
     """Store some of the codes; nothing can be in the way of the rest."""
     codes = _store_next(tx, task, 0, task.cursor.after, size)
     _count(tx, task, len(codes))
@@ -30,7 +30,7 @@ def store_some(tx: ChunkTransaction, task: Task, size: int) -> Chunk:
     return Chunk(cursor=written(Cursor(STORE, after=codes[-1])), created=len(codes))
 
 
-def store_all(tx: ChunkTransaction, task: Task) -> Chunk:
+def store_all(tx: ChunkTransaction, task: ImportTask) -> Chunk:
     """Store all the codes, or, where somebody else has made one of them meanwhile, none."""
     count, after = 0, ""
     try:
@@ -48,11 +48,13 @@ def store_all(tx: ChunkTransaction, task: Task) -> Chunk:
     return stored(task, count)
 
 
-def _count(tx: ChunkTransaction, task: Task, count: int) -> None:
+def _count(tx: ChunkTransaction, task: ImportTask, count: int) -> None:
     tx.adjust_counts(task.pool, {State.AVAILABLE: count})
 
 
-def _store_next(tx: ChunkTransaction, task: Task, at: int, after: str, limit: int) -> Sequence[str]:
+def _store_next(
+    tx: ChunkTransaction, task: ImportTask, at: int, after: str, limit: int
+) -> Sequence[str]:
     """Store the next codes, the first of which is number `at` of all, and return them.
 
     Raises:

@@ -3,7 +3,7 @@
 from service.domain.jobs import Chunk, JobState
 from service.domain.wording import counted
 from service.formats.refusals import Reason, Refusal
-from service.usecases.import_pipeline.state import STORE, Cursor, Task, written
+from service.usecases.import_pipeline.state import STORE, Cursor, ImportTask, written
 
 
 def unreadable(fault: Refusal, failed: int) -> Chunk:
@@ -19,7 +19,7 @@ def lines_read(lines: int) -> str:
     return f"{read} to be checked."
 
 
-def verdict(task: Task, last: Chunk) -> Chunk:
+def verdict(task: ImportTask, last: Chunk) -> Chunk:
     """Say what follows when every row has been checked."""
     done, failed = task.job.done + last.done, task.job.failed + last.failed
     good = counted(done, "row is", "rows are")
@@ -33,7 +33,7 @@ def verdict(task: Task, last: Chunk) -> Chunk:
     return Chunk(last.done, last.failed, ends, last.cursor, detail)
 
 
-def stored(task: Task, created: int) -> Chunk:
+def stored(task: ImportTask, created: int) -> Chunk:
     """End an import whose last codes are stored."""
     detail = f"{counted(task.job.done, 'code was', 'codes were')} stored."
     return Chunk(ends=JobState.SUCCEEDED, detail=detail, created=created)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from service.domain.model import Millis, State
 from service.formats.refusals import Refusal
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 
 Row = tuple[str, int]
 """A code and its line."""
@@ -45,16 +45,16 @@ class ChunkTransaction(Protocol):
     def savepoint(self) -> AbstractContextManager[object]:
         """Undo what its block has done, and no more, if the block raises."""
 
-    def mint_part(self, pool: Pool, part: Part, count: int) -> Sequence[str]:
+    def mint_part(self, pool: PoolKey, part: Part, count: int) -> Sequence[str]:
         """Make at most `count` codes of a part, none of which an import is to store."""
 
-    def load_codes(self, pool: Pool, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
+    def load_codes(self, pool: PoolKey, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
         """Insert many free codes, and return how many the brand did not have.
 
         With `shuffle`, they are claimed in another order than they come in.
         """
 
-    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+    def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         """Add to the counts of a campaign's codes."""
 
     def set_total(self, key: JobKey, total: int) -> None:

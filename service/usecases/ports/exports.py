@@ -1,4 +1,4 @@
-"""Taking a campaign's codes away, all of them, as they were at one moment."""
+"""Exports: all codes of a campaign in one snapshot."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -7,13 +7,13 @@ from typing import Protocol
 from service.domain.model import CodeRow, State
 
 ROWS_AT_ONCE = 1000
-"""How many rows a part of an export has."""
+"""Rows in a part of an export."""
 
 Rows = Iterator[Sequence[CodeRow]]
 
 
 class Exports(Protocol):
-    """Where codes are read from.
+    """A source of codes.
 
     Raises:
         BrandNotFound, CampaignNotFound: What a name refers to does not exist.
@@ -23,11 +23,11 @@ class Exports(Protocol):
     def codes(
         self, brand: str, campaign: str, state: State | None
     ) -> AbstractContextManager[tuple[int, Rows]]:
-        """Lend a campaign's codes in `state` (`None`: all), in the order of its lists.
+        """Yield a campaign's codes in `state` (`None`: all), in the order of its listings.
 
-        All are of one moment, and are read as they are taken. While they are lent, the store keeps
-        what it would else clean up: return them soon.
+        All codes are of one snapshot, and are read on demand. While the snapshot is open, the store
+        cannot clean up, so close it soon.
 
         Returns:
-            About how many they are, and the codes, in parts of at most `ROWS_AT_ONCE`.
+            Their approximate number, and the codes, in parts of at most `ROWS_AT_ONCE`.
         """

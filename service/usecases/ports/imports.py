@@ -13,34 +13,34 @@ Result = TypeVar("Result")
 
 
 class Budgets(NamedTuple):
-    """How many bytes open imports may have; lists that nobody needs count until they are purged."""
+    """Limits of bytes in open imports; unneeded files count until they are purged."""
 
     of_brand: int
     of_all: int
 
 
 class Files(Writes, Protocol):
-    """Where lists are kept."""
+    """A store of import files."""
 
     budgets: Budgets | None
-    """`None`: there are none."""
+    """`None`: no limits."""
 
     def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
-        """Run `work`, which only reads, and keep no writer waiting."""
+        """Run `work`, which only reads, without blocking writers."""
 
     def require_fresh_space(self) -> None:
-        """Look anew for space, and insist on it.
+        """Look anew for space, and require it.
 
         Raises:
-            InsufficientStorage: What is left is kept for reservations.
+            InsufficientStorage: The remaining space is reserved for reservations.
         """
 
     def purge(self, now: Millis) -> bool:
-        """Delete a little of what no open job needs; say whether there may be more."""
+        """Delete some data that no open job needs; return whether there may be more."""
 
 
 class Imports(Files, Protocol):
-    """Where files are kept until their jobs have ended.
+    """A store of files until their jobs have ended.
 
     Raises:
         BrandNotFound, CampaignNotFound: What a name refers to does not exist.
@@ -48,7 +48,7 @@ class Imports(Files, Protocol):
     """
 
     def is_answered(self, key: bytes, now: Millis) -> bool:
-        """Say whether a request with this idempotency key has been answered before."""
+        """Return whether a request with this idempotency key has been answered."""
 
     def drop(self, file: FileKey, within_s: float) -> None:
         """Say that no job will need a file, and delete what can be in so many seconds."""
@@ -56,7 +56,7 @@ class Imports(Files, Protocol):
     def refusals(
         self, brand: str, campaign: str, job_id: str
     ) -> AbstractContextManager[Iterator[Sequence[Refusal]]]:
-        """Lend the lines that a job has refused, in their order and in parts.
+        """Yield the lines that a job has refused, in their order and in parts.
 
         Raises:
             JobNotFound: The campaign has no such job.

@@ -8,7 +8,7 @@ from service.usecases.ports.work import Step
 
 
 class JobObserver(Protocol):
-    """Hears what a worker does."""
+    """An observer of a worker."""
 
     def taken(self, job: Job) -> None:
         """Note that a job was taken, for the first time or again."""
@@ -20,16 +20,16 @@ class JobObserver(Protocol):
         """Note that a job has ended, by this worker."""
 
     def newer(self, key: JobKey) -> None:
-        """Note, at each look, a job that is left for a newer version of the service."""
+        """Note, repeatedly, a job that only a newer version of the service can do."""
 
     def lost(self, key: JobKey) -> None:
-        """Note that a job was cancelled, or is another worker's."""
+        """Note that a job was cancelled or taken by another worker."""
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
         """Note that a job waits because the database cannot be written."""
 
     def broken(self, key: JobKey, error: Exception) -> None:
-        """Note a fault of ours that has ended a job."""
+        """Note an internal error that has ended a job."""
 
     def given_up(self, key: JobKey, attempts: int) -> None:
-        """Note that a job is ended because so many workers in a row did not survive it."""
+        """Note a job that is ended because so many workers in a row have died of it."""

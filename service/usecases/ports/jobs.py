@@ -8,18 +8,18 @@ from service.usecases.ports.transaction import Writes
 
 
 class JobsNow(NamedTuple):
-    """The jobs that have not ended."""
+    """Figures about the open jobs."""
 
     queued: int
     running: int
     oldest_queued_s: float
-    """For how many seconds one of those queued has been seen waiting, at most."""
+    """The longest time that a queued job has been seen waiting, in seconds."""
     overdue_s: float
-    """For how many seconds one of those running has been seen without a worker, at most."""
+    """The longest time that a running job has been seen without a worker, in seconds."""
 
 
 class Jobs(Writes, Protocol):
-    """Where callers' jobs are kept.
+    """A store of callers' jobs.
 
     Raises:
         BrandNotFound, CampaignNotFound: What a name refers to does not exist.
@@ -31,4 +31,4 @@ class Jobs(Writes, Protocol):
         """Return one job."""
 
     def page(self, brand: str, campaign: str, after: str | None, limit: int) -> Page[Job]:
-        """List a campaign's jobs, the newest first, from behind `after`."""
+        """List a campaign's jobs after `after`, the newest first."""

@@ -16,7 +16,7 @@ class UnknownPosition(Exception):  # noqa: N818 - it is no fault of the store
 
 
 class Store(Writes, Protocol):
-    """Where brands, campaigns, codes and reservations are kept.
+    """A store of brands, campaigns, codes and reservations.
 
     Raises:
         BrandNotFound, CampaignNotFound: What a name refers to does not exist.
@@ -29,17 +29,17 @@ class Store(Writes, Protocol):
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation, bool]:
-        """Return what the user holds, else give them a free code; say whether it is new.
+        """Return the user's reservation, made now if there is none, and whether it is new.
 
         Raises:
-            NoCodesLeft: The user holds none, and none is free.
+            NoCodesLeft: The user holds no code, and none is available.
         """
 
     def brand(self, brand: str) -> tuple[Brand, Counts]:
-        """Return a brand, and how many codes it has in each state."""
+        """Return a brand, and its number of codes in each state."""
 
     def campaign(self, brand: str, campaign: str) -> tuple[Campaign, Counts]:
-        """Return a campaign, and how many codes it has in each state."""
+        """Return a campaign, and its number of codes in each state."""
 
     def code(self, brand: str, campaign: str, code: str) -> Code:
         """Return one code.
@@ -49,17 +49,17 @@ class Store(Writes, Protocol):
         """
 
     def brands(self, among: Collection[str] | None, after: str | None, limit: int) -> Page[Brand]:
-        """List brands by name, those named `among` (`None`: all), from behind `after`."""
+        """List brands by name after `after`, those in `among` (`None`: all)."""
 
     def campaigns(self, brand: str, after: str | None, limit: int) -> Page[Campaign]:
-        """List a brand's campaigns by name, from behind `after`."""
+        """List a brand's campaigns by name after `after`."""
 
     def codes(
         self, brand: str, campaign: str, state: State | None, after: str | None, limit: int
     ) -> Page[Code]:
-        """List a campaign's codes, those in `state` (`None`: all), from behind the code `after`.
+        """List a campaign's codes after the code `after`, those in `state` (`None`: all).
 
-        Their order is the store's own, and stays: new codes may come anywhere in it.
+        The store decides on their order, which is stable: new codes may appear anywhere.
 
         Raises:
             UnknownPosition: There is no code `after`, where the order depends on it.

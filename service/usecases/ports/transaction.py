@@ -1,11 +1,11 @@
-"""What a use case may do within one transaction of the store."""
+"""The port of transactions: what use cases do within one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from service.domain.jobs import Job, JobState, Order
 from service.domain.model import AnswerKind, Idempotency, Millis, State
-from service.usecases.keys import FileKey, JobKey, Pool
+from service.usecases.keys import FileKey, JobKey, PoolKey
 
 Result = TypeVar("Result")
 
@@ -31,7 +31,7 @@ class JobCursor(NamedTuple):
 
 
 class Transaction(Protocol):
-    """One transaction of the store, wholly done or not at all.
+    """An atomic transaction of the store.
 
     Raises:
         BrandNotFound, CampaignNotFound, JobNotFound: What a name refers to does not exist.
@@ -39,91 +39,91 @@ class Transaction(Protocol):
     """
 
     now: Millis
-    """The moment of the call."""
+    """The time of the call."""
 
     def require_space(self, wanted: int = 0) -> None:
-        """Insist on space for the database to grow by so many bytes.
+        """Require space for so many more bytes.
 
         Raises:
-            InsufficientStorage: What is left is kept for reservations.
+            InsufficientStorage: The remaining space is reserved for reservations.
         """
 
     def replay(self, key: bytes) -> StoredAnswer | None:
-        """Return the answer to the request with a key; others with the key wait for the commit."""
+        """Return the answer stored with a key; others with the key wait for the commit."""
 
     def forget(self, key: bytes) -> None:
-        """Delete the answer to the request with a key."""
+        """Delete the answer stored with a key."""
 
     def remember(
-        self, pool: Pool, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
+        self, pool: PoolKey, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
-        """Keep the answer to a request, and purge a few of the brand's that are too old."""
+        """Store the answer to a request, and purge a few expired ones of the brand."""
 
-    def campaign(self, brand: str, campaign: str) -> Pool:
-        """Return the keys of a campaign."""
+    def campaign(self, brand: str, campaign: str) -> PoolKey:
+        """Return the key of a campaign."""
 
-    def make_campaign(self, brand: str, campaign: str) -> Pool:
-        """Return the keys of a campaign, making it and its brand if needed."""
+    def make_campaign(self, brand: str, campaign: str) -> PoolKey:
+        """Return the key of a campaign, which is created with its brand if needed."""
 
-    def mint(self, pool: Pool, count: int) -> Sequence[str]:
-        """Make at most `count` random codes, none of which an import of the brand is to store."""
+    def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
+        """Return at most `count` random codes, without those that open imports will store."""
 
-    def insert_codes(self, pool: Pool, codes: Sequence[str]) -> Sequence[str]:
-        """Insert codes that are free, and return those that the brand did not have."""
+    def insert_codes(self, pool: PoolKey, codes: Sequence[str]) -> Sequence[str]:
+        """Insert available codes, and return those that the brand did not have."""
 
-    def adjust_counts(self, pool: Pool, changes: Mapping[State, int]) -> None:
+    def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         """Add to the counts of a campaign's codes."""
 
     def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
-        """Count a brand's open jobs; with `lock`, others that add one wait for the commit."""
+        """Return the number of a brand's open jobs; `lock` makes others that add one wait."""
 
-    def insert_job(self, pool: Pool, order: Order) -> Job:
-        """Insert a queued job with an id of its own."""
+    def insert_job(self, pool: PoolKey, order: Order) -> Job:
+        """Insert a queued job with a new id."""
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
-        """Keep a file for as long as a job is open."""
+        """Keep a file as long as a job is open."""
 
     def lock_budgets(self) -> None:
-        """Let others that take a part of a budget of imports wait for the commit."""
+        """Make others that use a budget of imports wait for the commit."""
 
     def bytes_held(self, brand: str) -> tuple[int, int]:
-        """Return how many bytes there are of a brand's files, and of all."""
+        """Return the bytes of a brand's files, and of all files."""
 
     def insert_file(self, brand_id: int, brand: str, size: int) -> FileKey:
-        """Insert an empty file that has so many bytes in the budget of a brand."""
+        """Insert an empty file that uses so many bytes of a brand's budget."""
 
     def brand_of_file(self, file: FileKey) -> str:
-        """Return the name of the brand whose budget a file is in."""
+        """Return the name of the brand whose budget a file uses."""
 
     def grow_file(self, file: FileKey, size: int) -> None:
-        """Say that a file is alive, and has so many more bytes in its budget."""
+        """Refresh a file's age, and add so many bytes to its budget."""
 
     def insert_blocks(self, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:
         """Insert blocks of a file, the first of which has the number `first`."""
 
-    def job(self, pool: Pool, job_id: str, *, lock: bool = False) -> Job:
-        """Return a job; with `lock`, its worker waits for the commit."""
+    def job(self, pool: PoolKey, job_id: str, *, lock: bool = False) -> Job:
+        """Return a job; `lock` makes its worker wait for the commit."""
 
-    def job_cursor(self, pool: Pool, job_id: str) -> JobCursor:
+    def job_cursor(self, pool: PoolKey, job_id: str) -> JobCursor:
         """Return how far a job is."""
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
-        """End a job, and take it from its worker."""
+        """End a job, and revoke its lease."""
 
 
 class Writes(Protocol):
-    """A store that runs the work of use cases."""
+    """A store that runs use cases in transactions."""
 
     def write(
         self, work: Callable[[Transaction], Result], now: Millis, *, grows: bool = False
     ) -> Result:
-        """Run `work` in a transaction, perhaps with others', and return once it is durable.
+        """Run `work` in a transaction, perhaps with others, and return when it is durable.
 
-        It may run twice, the first run undone: it takes time, chance and all else from the
-        transaction alone. `grows` says that it makes the database larger.
+        `work` may run twice, after a rollback: so it takes time, randomness and everything else
+        from the transaction. `grows` says that it makes the database larger.
 
         Raises:
-            InsufficientStorage: It grows the database, whose disk is full.
-            Unavailable: The store cannot answer now; `work` is wholly done or not at all.
-            Exception: Whatever `work` raised; then it changed nothing.
+            InsufficientStorage: The disk is full, and the database would grow.
+            Unavailable: The store cannot answer now; `work` is done completely or not at all.
+            Exception: `work` raised it, and nothing was changed.
         """

@@ -10,74 +10,74 @@ from service.domain.model import Millis
 from service.usecases.keys import JobKey
 
 LEASE_MS = 8_000
-"""For how long a worker that gives no sign of life keeps its job."""
+"""How long a worker without heartbeats keeps its job."""
 LEASE_S = LEASE_MS / 1000
 
 
 class SpaceLow(Unavailable):
-    """What space is left is kept for reservations: jobs wait until there is more."""
+    """The remaining space is reserved for reservations: jobs wait for more."""
 
 
-class LeaseLost(Exception):  # noqa: N818 - it is no error of anybody's
+class LeaseLost(Exception):  # noqa: N818 - it is not an error
     """The job is cancelled, or another worker has it: nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to go on with a job, for as long as it gives signs of life.
+    """A worker's right to do a job, as long as it sends heartbeats.
 
-    Each time that a job is taken it gets another token, so that whoever lost the job without
-    knowing it, and however much later, changes nothing any more (a fencing token).
+    A job gets a new token whenever it is taken, so that a worker that has lost the job without
+    noticing cannot change anything (a fencing token).
     """
 
     key: JobKey
     token: str
     kind: str
     attempt: int
-    """How many workers, this one included, have taken the job since it last got further."""
+    """How many workers, this one included, have taken the job since its last progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A chunk that was done."""
+    """A completed chunk of a job."""
 
     job: Job
-    """As it is after the chunk; it may have ended."""
+    """The job after the chunk, which may have ended."""
     rows: int
-    """How many rows were worked on."""
+    """Rows that were processed."""
     created: int
-    """How many codes are there from now on."""
+    """Codes that were created."""
     seconds: float
-    """How long the database was kept from others."""
+    """Duration of the transaction."""
     others: bool
-    """Whether others have written since the chunk before, wait to, or have reserved just now."""
+    """Whether others have written since the last chunk, wait to write, or have just reserved."""
     free: bool
-    """Whether others can write meanwhile."""
+    """Whether others can write at the same time."""
 
 
 class Work(Protocol):
-    """Where workers take jobs.
+    """A queue of jobs for workers.
 
     Raises:
-        LeaseLost: The lease is good for nothing any more.
+        LeaseLost: The lease is not valid any more.
         Unavailable: The store cannot answer now.
     """
 
     def due(self, limit: int) -> Sequence[JobKey]:
-        """Name open jobs that no worker has, those first that have waited longest for one.
+        """Return open jobs without a worker, those first that have waited longest.
 
-        A worker has its job until it has given no sign of life for `LEASE_S` while this was called
-        again and again: so call it about once a second.
+        A worker loses its job when it has sent no heartbeat for `LEASE_S` while this was called
+        repeatedly: so call it about once a second.
         """
 
     def newer(self) -> Sequence[JobKey]:
-        """Name open jobs that only a newer version of the service understands; none is due here."""
+        """Return open jobs that only a newer version of the service can do."""
 
     def take(self, key: JobKey, now: Millis) -> tuple[Lease, Job] | None:
-        """Take a job that is due; `None` if it is not, or not there."""
+        """Take a job that is due, or return `None`."""
 
     def step(self, lease: Lease, size: int, now: Millis) -> Step:
-        """Do a chunk of about `size` rows, a sign of life with it, in one transaction.
+        """Do a chunk of about `size` rows with a heartbeat, in one transaction.
 
         Raises:
             SpaceLow: The database may not grow now. Nothing was changed.
@@ -87,13 +87,13 @@ class Work(Protocol):
         """Give a sign of life of a worker that waits for space; `detail` tells the caller so."""
 
     def renew(self, lease: Lease, now: Millis) -> None:
-        """Give a sign of life of a worker that cannot go on; a lost lease is no matter."""
+        """Send the heartbeat of a worker that cannot continue; a lost lease is ignored."""
 
     def fail(self, lease: Lease, detail: str, now: Millis) -> Job:
-        """End the job as failed; `detail` is for the caller's eyes."""
+        """End the job as failed, with a `detail` for the caller."""
 
     def refresh(self, key: JobKey) -> None:
-        """Let the database look anew at what it has, after many rows have come."""
+        """Refresh the database's statistics after many new rows."""
 
     def give_back(self, lease: Lease) -> None:
-        """Let any worker go on, after the jobs that wait already; a lost lease is no matter."""
+        """Put the job at the end of the queue; a lost lease is ignored."""

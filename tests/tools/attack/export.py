@@ -95,7 +95,7 @@ def kill_workers(service: Running) -> None:
 
 
 def looks_whole(url: str, cause: Callable[[], None] | None) -> bool:
-    """Take an export, and say whether its end looks like one.
+    """Take an export, and return whether its end looks like one.
 
     Args:
         url: Where to take it.
@@ -120,7 +120,7 @@ def looks_whole(url: str, cause: Callable[[], None] | None) -> bool:
 
 
 def check_exports_through_nginx(folder: Path) -> None:
-    """Insist that an export that is cut never looks whole through nginx.
+    """Require that an export that is cut never looks whole through nginx.
 
     Raises:
         AssertionError: One does, or one that was not cut does not.

@@ -30,7 +30,7 @@ def half_sent_scrapes(metrics_url: str, pid: int, number: int = 1000) -> Figures
     Args:
         metrics_url: Of the service's or of a worker's metrics.
         pid: Of the process that listens there.
-        number: How many.
+        number: The number.
     """
     process = psutil.Process(pid)
     threads, files = process.num_threads(), process.num_fds()

@@ -108,6 +108,6 @@ class Spans:
         self._furthest = list(accumulate((end for _, end in ordered), max))
 
     def hold(self, begin: float, end: float) -> bool:
-        """Say whether a span lasts from before `begin` to after `end`."""
+        """Return whether a span lasts from before `begin` to after `end`."""
         earlier = bisect_right(self._begins, begin)
         return earlier > 0 and self._furthest[earlier - 1] > end

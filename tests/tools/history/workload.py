@@ -45,7 +45,7 @@ class World:
     """The names of those who call."""
 
     def all_have_called(self, since: float) -> bool:
-        """Say whether every client has had an answer to a call that it began since a moment."""
+        """Return whether every client has had an answer to a call that it began since a moment."""
         late = set(self.clients)
         for call in reversed(self.notebook.calls.copy()):
             if call.ended < since or not late:

@@ -15,7 +15,7 @@ from service.store.database import Database
 from service.store.dialect import dialect_of
 from service.store.engines import open_database
 from service.store.repositories.pools import make_pool
-from service.usecases.keys import Pool
+from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import system_clock
 
 AT_ONCE = 20_000
@@ -78,7 +78,7 @@ def _chunks(count: int) -> Iterator[Chunk]:
         yield sorted(mint_part(at, count, most)), sorted(first + x % (end - first) for x in drawn)
 
 
-def _row_by_row(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
+def _row_by_row(driver: Any, pool: PoolKey, now: int, chunks: Iterator[Chunk]) -> float:
     seconds = 0.0
     for codes, _ in chunks:
         rows = [(*pool, code, now) for code in codes]
@@ -88,7 +88,7 @@ def _row_by_row(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> f
     return seconds
 
 
-def _by_statement(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
+def _by_statement(driver: Any, pool: PoolKey, now: int, chunks: Iterator[Chunk]) -> float:
     seconds = 0.0
     for codes, _ in chunks:
         values = (*pool, now, json.dumps(codes))
@@ -98,7 +98,7 @@ def _by_statement(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) ->
     return seconds
 
 
-def _by_copy(driver: Any, pool: Pool, now: int, chunks: Iterator[Chunk]) -> float:
+def _by_copy(driver: Any, pool: PoolKey, now: int, chunks: Iterator[Chunk]) -> float:
     """Send rows from a file: whatever is done between two writes, the server goes on meanwhile."""
     driver.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     with tempfile.TemporaryFile("w+b") as file:

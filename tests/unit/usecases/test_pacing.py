@@ -12,7 +12,7 @@ from service.usecases.pacing import (
     MOST,
     POLITE_FOR_S,
     POLITE_S,
-    Pace,
+    ChunkPacer,
 )
 from service.usecases.ports.work import Step
 
@@ -24,15 +24,15 @@ class Clock:
     """Does chunks of a pace at a steady speed, and counts the seconds."""
 
     def __init__(self, *, free: bool) -> None:
-        self.pace, self.now, self.free = Pace(), 0.0, free
+        self.pacer, self.now, self.free = ChunkPacer(), 0.0, free
 
     def work(self, seconds: float, *, others: bool) -> float:
         """Work for some seconds; return how long the last chunk took."""
         ends, took = self.now + seconds, 0.0
         while self.now < ends:
-            took = self.pace.size / ROWS_A_SECOND
-            self.now += took + self.pace.rest_s
-            self.pace.note(Step(JOB, self.pace.size, 0, took, others, self.free), self.now)
+            took = self.pacer.size / ROWS_A_SECOND
+            self.now += took + self.pacer.rest_s
+            self.pacer.note(Step(JOB, self.pacer.size, 0, took, others, self.free), self.now)
         return took
 
 
@@ -40,7 +40,7 @@ class Clock:
 def test_alone_it_takes_chunks_of_its_aim_one_after_the_other(free, aim_s):
     clock = Clock(free=free)
     assert aim_s == pytest.approx(clock.work(2.0, others=False), rel=0.01)
-    assert 0.0 == clock.pace.rest_s
+    assert 0.0 == clock.pacer.rest_s
 
 
 @pytest.mark.parametrize(("free", "aim_s"), [(False, POLITE_S), (True, FREE_POLITE_S)])
@@ -48,15 +48,15 @@ def test_beside_others_chunks_are_short_and_others_have_more_time_than_it(free, 
     clock = Clock(free=free)
     clock.work(2.0, others=False)
     assert aim_s == pytest.approx(clock.work(1.0, others=True), rel=0.01)
-    assert clock.pace.rest_s >= 2 * aim_s
+    assert clock.pacer.rest_s >= 2 * aim_s
 
 
 @pytest.mark.parametrize("free", [False, True])
 def test_the_first_chunk_after_others_were_seen_is_short(free):
     clock = Clock(free=free)
     long = clock.work(2.0, others=False)
-    clock.pace.note(Step(JOB, clock.pace.size, 0, long, others=True, free=free), clock.now)
-    assert clock.pace.size / ROWS_A_SECOND < long / 4
+    clock.pacer.note(Step(JOB, clock.pacer.size, 0, long, others=True, free=free), clock.now)
+    assert clock.pacer.size / ROWS_A_SECOND < long / 4
 
 
 @pytest.mark.parametrize("free", [False, True])
@@ -68,9 +68,9 @@ def test_it_stays_polite_for_a_while_and_then_grows_again(free):
 
 
 def test_a_chunk_has_never_too_few_rows_nor_too_many():
-    pace = Pace()
+    pacer = ChunkPacer()
     for seconds in (1e-9,) * 20:
-        pace.note(Step(JOB, pace.size, 0, seconds, others=False, free=True), 0.0)
-    assert MOST == pace.size
-    pace.note(Step(JOB, pace.size, 0, 1e9, others=False, free=True), 0.0)
-    assert FEWEST == pace.size
+        pacer.note(Step(JOB, pacer.size, 0, seconds, others=False, free=True), 0.0)
+    assert MOST == pacer.size
+    pacer.note(Step(JOB, pacer.size, 0, 1e9, others=False, free=True), 0.0)
+    assert FEWEST == pacer.size

@@ -10,10 +10,10 @@ from service.domain.model import State
 from service.formats.refusals import Reason, Refusal
 from service.usecases.import_pipeline import checking, reading
 from service.usecases.import_pipeline.state import CHECK, READ, STORE, read
-from service.usecases.job_kinds import KINDS, PAUSED, Progress, do_chunk
-from service.usecases.keys import Pool
+from service.usecases.job_kinds import KINDS, PAUSED, JobProgress, do_chunk
+from service.usecases.keys import PoolKey
 
-POOL = Pool(1, 1)
+POOL = PoolKey(1, 1)
 PARAMETERS = {"form": "csv", "dry_run": False, "file": "list", "file_of": 1}
 
 
@@ -109,7 +109,7 @@ class Import:
 
     def step(self, size=10):
         """Do a chunk, and return the phase that follows; `None` behind the last."""
-        progress = Progress(POOL, self.job, self.cursor)
+        progress = JobProgress(POOL, self.job, self.cursor)
         prepare = KINDS[self.job.kind].prepare
         assert prepare
         chunk = do_chunk(self.memory, progress, prepare(self.memory, progress, size), size)
@@ -203,3 +203,10 @@ def test_a_job_that_goes_on_is_not_said_to_be_paused(begun):
     its.job = replace(its.job, detail=PAUSED)
     its.step()
     assert "1 line was read, and is to be checked." == its.job.detail
+
+
+def test_a_header_that_comes_again_is_refused_however_far_behind(begun, monkeypatch):
+    monkeypatch.setattr(reading, "RUN_ROWS", 1)
+    its = begun(b"code\nAAAA\n", b"BBBB\n", b"code\nCCCC\n")
+    assert JobState.FAILED == its.finish()[0]
+    assert [Refusal(4, Reason.HEADER_AGAIN)] == its.memory.refused

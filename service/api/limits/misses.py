@@ -1,0 +1,97 @@
+"""Misses: a caller that looks up many unknown codes is guessing, and is refused for a while.
+
+Otherwise a caller who may look up codes could find all the short ones that imports bring.
+`docs/adr/0015-limit-look-ups-of-unknown-codes.md` says what counts as a miss.
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+
+from service.auth.caller import Caller
+from service.domain.errors import TooManyMisses
+from service.formats.refusals import Reason, Refusal
+from service.observability.metrics.instruments import Metrics
+
+WINDOW_S = 60.0
+MOST = 10_000
+"""Most windows in memory, a few megabytes; beyond that, the oldest are forgotten."""
+
+_REVEALING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT}
+"""Reasons in a report that reveal a code of the brand."""
+
+Key = tuple[str, str, str]
+"""Issuer, subject, brand."""
+
+
+class Misses:
+    """The misses of callers in brands, in this process.
+
+    Args:
+        limit: Most misses in `WINDOW_S`, which begins with the first miss; 0: no limit.
+        metrics: Counts all misses.
+        clock: The time in seconds.
+    """
+
+    def __init__(
+        self, limit: int, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit = limit
+        self._metrics = metrics
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._windows: OrderedDict[Key, tuple[float, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self._windows)
+
+    def require(self, caller: Caller, brand: str) -> None:
+        """Require that a caller may look up codes.
+
+        Raises:
+            TooManyMisses: It has too many misses.
+        """
+        window = self._windows.get(_key(caller, brand))
+        if window is None:
+            return
+        ends, count = window
+        left = ends - self._clock()
+        if count > self._limit and left > 0:
+            raise TooManyMisses(math.ceil(left))
+
+    def add(self, caller: Caller, brand: str, count: int = 1) -> None:
+        """Count misses."""
+        if not count:
+            return
+        self._metrics.code_misses(count)
+        if self._limit:
+            self._count(_key(caller, brand), count)
+
+    def counting(
+        self, caller: Caller, brand: str, parts: Iterator[Sequence[Refusal]]
+    ) -> Iterator[Sequence[Refusal]]:
+        """Count the rows of a report that reveal a code of the brand, before they are sent.
+
+        Codes of another open import count as well: the brand will soon have them.
+        """
+        for part in parts:
+            self.add(caller, brand, sum(refusal.reason in _REVEALING for refusal in part))
+            yield part
+
+    def _count(self, key: Key, count: int) -> None:
+        now = self._clock()
+        with self._lock:
+            ends, before = self._windows.get(key, (now, 0))
+            if ends <= now:
+                self._windows.pop(key, None)
+                ends, before = now + WINDOW_S, 0
+            self._windows[key] = ends, before + count
+            while len(self._windows) > MOST:
+                self._windows.popitem(last=False)
+
+
+def _key(caller: Caller, brand: str) -> Key:
+    return caller.issuer, caller.subject, brand
