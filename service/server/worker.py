@@ -20,7 +20,7 @@ from service.server.fast_path.entry import FastPathCalls, fast_path_calls
 from service.server.fast_path.request import MAX_HEAD
 from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
-from service.server.http.receiving import READ_WITHIN_S, BufferedRequest, ReceiveState
+from service.server.http.receiving import REQUEST_TIMEOUT_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
 from service.server.page_calls import PAGES_AT_ONCE, page_calls
 from service.server.probe_calls import take_probe
@@ -266,7 +266,7 @@ class ServiceWorker(ConnectionWorker):
         """End connections whose request, answer or close takes too long."""
         now = time.monotonic()
         for conn in self._buffered.late(
-            now, READ_WITHIN_S if self.alive else STOP_KEEPALIVE_LINGER
+            now, REQUEST_TIMEOUT_S if self.alive else STOP_KEEPALIVE_LINGER
         ):
             incoming = self._forget(conn)
             self._buffered.release(incoming)
