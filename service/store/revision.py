@@ -64,7 +64,7 @@ def why_unfit(found: str | None) -> str | None:
     if standing in {Standing.SAME, Standing.NEWER}:
         return None
     if standing is Standing.UNKNOWN:
-        return f"at revision {found}, wanted {wanted}: no version of this service has it"
+        return f"at revision {found}, needed {wanted}: no version of this service has it"
     there = "no tables yet" if found is None else f"at revision {found}"
     return f"{there}, wanted {wanted}: run db upgrade"
 
