@@ -6,6 +6,7 @@ from flask import Flask
 
 from service.api.openapi.routes import serve_docs
 from service.api.operation import Views, operations_of
+from service.api.pipeline import Pipeline
 from service.api.problems.handlers import handle_errors
 from service.api.request_logging import RequestLogging
 from service.api.routes import serve_operations
@@ -34,7 +35,7 @@ def create_app(services: Services) -> Flask:
     DatabaseExtension(services.storage.database).init_app(app)
     handle_errors(app, services.problems)
     operations = (each for views in _views(services) for each in operations_of(views))
-    serve_operations(app, operations, services.authenticate)
+    serve_operations(app, operations, Pipeline(services.authenticate, services.limits))
     app.register_blueprint(problem_pages())
     app.register_blueprint(probe_routes())
     serve_docs(app)

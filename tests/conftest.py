@@ -18,7 +18,7 @@ from service.app import services_of
 from service.settings import Settings
 from service.store.database import Database
 from service.store.repositories.store import SQLStore
-from tests.plugins.scheduling import LONGEST, FileScheduling
+from tests.plugins.scheduling import LONGEST, FileScheduling, folder_of
 from tests.support.installation import (
     Installation,
     Lines,
@@ -51,7 +51,7 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what waits longest, or the last worker would end long after the others."""
-    items.sort(key=lambda item: _rank(item.path.parent))
+    items.sort(key=lambda item: _rank(folder_of(item.nodeid)))
 
 
 def pytest_collection_finish() -> None:
@@ -66,8 +66,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduli
     return FileScheduling(config, log)
 
 
-def _rank(folder: Path) -> int:
-    return LONGEST.index(folder.name) if folder.name in LONGEST else len(LONGEST)
+def _rank(folder: str | None) -> int:
+    return LONGEST.index(folder) if folder else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 from flask import Response
 from marshmallow import Schema
 
-from service.api.http_errors import UnsupportedMediaType
 from service.api.pagination import page_slot
+from service.api.problems.http_errors import UnsupportedMediaType
 from service.api.reply import Reply
 from service.api.schemas.requests import Input, PageQuery
 from service.auth.caller import Scope

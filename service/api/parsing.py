@@ -10,7 +10,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from service.api.http_errors import UnsupportedMediaType
+from service.api.problems.http_errors import UnsupportedMediaType
 from service.api.reply import JSON
 from service.auth.authentication import current_caller
 from service.domain.errors import InputError, InvalidRequest, TooLarge

@@ -5,57 +5,84 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from service.api.http_errors import NotFound
-from service.auth.authentication import authenticated
+from service.api.limits.rate_limits import RateLimits
+from service.api.operation import Operation, Result
+from service.api.problems.http_errors import NotFound
+from service.auth.authentication import CALLER
 from service.auth.bearer import Authenticate
+from service.auth.caller import Caller
 from service.domain.errors import InputError, InvalidRequest, Unavailable
-from service.observability.exchange import current_record
+from service.observability.exchange import RequestRecord, current_record
 from service.usecases import deadlines
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from service.api.operation import Operation, Result
-
 MALFORMED_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 """RFC 3986, section 2.1: decoders leave it as it is, drop it or guess."""
 
 
-def perform(
-    operation: "Operation",
-    environ: "WSGIEnvironment",
-    authenticate: Authenticate,
-    brand: str | None,
-    read: Callable[[], Mapping[str, Any]],
-) -> "Result":
-    """Perform a call of an operation.
+class Pipeline:
+    """Performs calls, whichever way they come.
 
     Args:
-        operation: What is called.
-        environ: The request.
         authenticate: Returns who calls.
-        brand: The one that the path names, as it stands there; `None` where it names none.
-        read: Reads the arguments of the view; called once it is known that the caller may call.
-
-    Raises:
-        ServiceError: The call is refused, or fails.
+        limits: Counts the calls of each caller, if there is a limit.
     """
-    begin(operation.path, environ)
-    authenticated(environ, authenticate).authorize(operation.scope, brand)
-    refuse_odd_slashes(environ)
-    arguments = read()
-    current_record().note_subject(arguments)
-    return operation.view(**arguments)
+
+    def __init__(self, authenticate: Authenticate, limits: RateLimits | None) -> None:
+        self._authenticate, self._limits = authenticate, limits
+
+    def perform(
+        self,
+        operation: Operation,
+        environ: "WSGIEnvironment",
+        brand: str | None,
+        read: Callable[[], Mapping[str, Any]],
+    ) -> Result:
+        """Perform a call of an operation.
+
+        Args:
+            operation: What is called.
+            environ: The request.
+            brand: The one that the path names, as it stands there; `None` where it names none.
+            read: Reads the arguments of the view, once it is known that the caller may call.
+
+        Raises:
+            ServiceError: The call is refused, or fails.
+        """
+        record = current_record()
+        begin(record, operation.path, environ)
+        self.identify(record, environ).authorize(operation.scope, brand)
+        refuse_odd_slashes(environ)
+        arguments = read()
+        record.note_subject(arguments)
+        return operation.view(**arguments)
+
+    def identify(self, record: RequestRecord, environ: "WSGIEnvironment") -> Caller:
+        """Return who makes a request, and count the call; both are done once.
+
+        Raises:
+            ServiceError: The caller is unknown, or has made too many calls.
+        """
+        caller: Caller | None = environ.get(CALLER)
+        if caller is None:
+            caller = self._authenticate(environ.get("HTTP_AUTHORIZATION", ""))
+            record.caller = caller.subject
+            if self._limits:
+                self._limits.admit(caller)
+            environ[CALLER] = caller
+        return caller
 
 
-def begin(route: str | None, environ: "WSGIEnvironment") -> None:
+def begin(record: RequestRecord, route: str | None, environ: "WSGIEnvironment") -> None:
     """Note the route of a request, and refuse one that is late or cannot be read.
 
     Raises:
         Unavailable: It should have been answered by now.
         InvalidRequest: Its path or its query is malformed.
     """
-    current_record().route = route
+    record.route = route
     if deadlines.is_over():
         raise Unavailable
     check_encoding(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))

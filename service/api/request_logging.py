@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from service.api.body_state import BodyAwaited
-from service.observability.exchange import EXCHANGE, use_exchange
+from service.api.transfers.body_state import BodyAwaited
+from service.observability.exchange import EXCHANGE, RequestRecord, use_exchange
 from service.observability.request_log import RequestLog
-from service.observability.request_record import RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -11,11 +11,11 @@ from werkzeug.routing import Rule
 
 from service.api.operation import Operation
 from service.api.parsing import StrictParser
-from service.api.pipeline import begin, perform, refuse_odd_slashes
+from service.api.pipeline import Pipeline, begin, refuse_odd_slashes
 from service.api.reply import Reply
-from service.auth.authentication import authenticated, is_open
-from service.auth.bearer import Authenticate
+from service.auth.authentication import is_open
 from service.domain.errors import InternalError
+from service.observability.exchange import current_record
 
 _OPERATIONS = "discount-operations"
 _PARSER = StrictParser()
@@ -30,9 +30,7 @@ class OperationRule(Rule):
             self.methods.discard("HEAD")
 
 
-def serve_operations(
-    app: Flask, operations: Iterable[Operation], authenticate: Authenticate
-) -> None:
+def serve_operations(app: Flask, operations: Iterable[Operation], pipeline: Pipeline) -> None:
     """Serve operations, and let nobody without a token reach anything else that is not open.
 
     Default deny: an unknown path answers nobody without a token, and a view that is neither an
@@ -43,18 +41,18 @@ def serve_operations(
     app.extensions[_OPERATIONS] = operations = tuple(operations)
     for each in operations:
         endpoint = f"{each.tag}.{each.id}"
-        views[endpoint] = view = _view(each, authenticate)
+        views[endpoint] = view = _view(each, pipeline)
         rule = re.sub(r"\{(\w+)\}", r"<\1>", each.path)
         app.add_url_rule(rule, endpoint, view, methods=[each.method], head=each.head)
 
     @app.before_request
     def guard() -> None:
         if request.endpoint in views:
-            return  # `perform` does all of this
-        rule = request.url_rule
-        begin(template(rule.rule) if rule else None, request.environ)
+            return  # the pipeline does all of this
+        rule, record = request.url_rule, current_record()
+        begin(record, template(rule.rule) if rule else None, request.environ)
         if not is_open(request.path):
-            authenticated(request.environ, authenticate)
+            pipeline.identify(record, request.environ)
             if request.endpoint is not None:
                 raise InternalError
         refuse_odd_slashes(request.environ)
@@ -72,7 +70,7 @@ def response_of(reply: Reply) -> Response:
     return Response(body, reply.status, fields)
 
 
-def _view(operation: Operation, authenticate: Authenticate) -> Callable[..., Response]:
+def _view(operation: Operation, pipeline: Pipeline) -> Callable[..., Response]:
     """Return what Flask calls for an operation."""
     sources = tuple(_sources(operation))
 
@@ -83,7 +81,7 @@ def _view(operation: Operation, authenticate: Authenticate) -> Callable[..., Res
         return arguments
 
     def view(**path: str) -> Response:
-        result = perform(operation, request.environ, authenticate, path.get("brand"), read)
+        result = pipeline.perform(operation, request.environ, path.get("brand"), read)
         return response_of(result) if isinstance(result, Reply) else result
 
     return view

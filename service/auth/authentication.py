@@ -1,14 +1,8 @@
 """Authentication of requests, and the paths that need none."""
 
-from typing import TYPE_CHECKING
-
 from flask import request
 
-from service.auth.bearer import Authenticate
 from service.auth.caller import Caller
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 CALLER = "discount.caller"
 """Where the caller stands in a WSGI environment: a call that is answered only when its body has
@@ -21,17 +15,6 @@ OPEN_BELOW = ("/apidocs/", "/problems/")
 def is_open(path: str) -> bool:
     """Return whether a path needs no token."""
     return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
-
-
-def authenticated(environ: "WSGIEnvironment", authenticate: Authenticate) -> Caller:
-    """Return the caller of a request, which is authenticated only once.
-
-    Raises:
-        ServiceError: The request has no valid token, or the caller has no calls left.
-    """
-    caller: Caller = environ.get(CALLER) or authenticate(environ.get("HTTP_AUTHORIZATION", ""))
-    environ[CALLER] = caller
-    return caller
 
 
 def current_caller() -> Caller:

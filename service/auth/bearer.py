@@ -12,21 +12,9 @@ Authenticate = Callable[[str], Caller]
 """Returns the caller that an `Authorization` field names, or raises a `ServiceError`."""
 
 
-def bearer_authentication(verifier: Verifier, admit: Callable[[Caller], None]) -> Authenticate:
-    """Return the function that authenticates callers.
-
-    Args:
-        verifier: Checks the tokens.
-        admit: Called for each caller whose token is valid, before the scope is checked; may raise
-            a `ServiceError`.
-    """
-
-    def authenticate(authorization: str) -> Caller:
-        caller = verifier.verify(_bearer_token(authorization))
-        admit(caller)
-        return caller
-
-    return authenticate
+def bearer_authentication(verifier: Verifier) -> Authenticate:
+    """Return the function that authenticates callers by tokens that `verifier` accepts."""
+    return lambda authorization: verifier.verify(_bearer_token(authorization))
 
 
 def _bearer_token(header: str) -> str:

@@ -73,7 +73,7 @@ def import_(brand: str, campaign: str, form: ListForm | None, file: str, *, dry_
 
     Rejected lines are printed as CSV; the exit status is then 1.
     """
-    form = form or (ListForm.NDJSON if file.endswith(("json", "jsonl")) else ListForm.CSV)
+    form = form or ListForm.of_file(file)
     with _opened_list(file) as source, Session(brand, campaign) as session:
         received = _received(session, source, file)
         job, _ = import_codes(

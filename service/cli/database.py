@@ -15,7 +15,8 @@ from service.cli.failures import (
 from service.domain.wording import counted
 from service.settings import as_database_url, load_settings
 from service.store.errors import MaintenanceError
-from service.store.revision import fit_revision, upgraded
+from service.store.migrations.revisions import upgraded
+from service.store.sqlite.fit_revision import fit_revision
 
 
 @click.group()

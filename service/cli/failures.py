@@ -91,7 +91,7 @@ def database_name(settings: Settings) -> str:
     file = sqlite_file(settings.database_url)
     if file:
         return f"The database {file} ({SETTING})"
-    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.conninfo import conninfo_of_settings
     from service.store.postgresql.failures import server
 
     return f"The database, {server(conninfo_of_settings(settings)(), SETTING)}"
@@ -176,7 +176,7 @@ def _absence_of(path: Path) -> str:
 
 
 def _of_postgresql(settings: Settings, error: BaseException, reason: str) -> str:
-    from service.store.engines import conninfo_of_settings
+    from service.store.postgresql.conninfo import conninfo_of_settings
     from service.store.postgresql.failures import server, unreachable
     from service.store.postgresql.pool import NoConnection
 

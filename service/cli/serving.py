@@ -13,7 +13,8 @@ from service.cli import streams
 from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
-from service.store.revision import Standing, fit_revision, standing_of, upgraded
+from service.store.migrations.revisions import Standing, standing_of, upgraded
+from service.store.sqlite.fit_revision import fit_revision
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", "python:service.server.configuration"]
 DISCOUNT = [sys.executable, "-m", "service.cli"]

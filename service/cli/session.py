@@ -23,7 +23,7 @@ from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
-from service.store.schema import why_not_ready
+from service.store.migrations.current import why_not_ready
 from service.usecases.jobs import add_job, cancel_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock

@@ -1,31 +1,28 @@
 """What an application that answers calls is made of."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from structlog.typing import FilteringBoundLogger
 
 from service.api.cursors import Cursors
-from service.api.limits import RateLimits, build_limits
-from service.api.misses import Misses
+from service.api.limits.misses import Misses
+from service.api.limits.rate_limits import RateLimits, build_limits
 from service.api.problems.writer import ProblemWriter
-from service.api.transfers import Transfers
+from service.api.transfers.admission import Transfers
 from service.auth.bearer import Authenticate, bearer_authentication
-from service.auth.caller import Caller
 from service.auth.keys.file_watcher import WatchedFiles
 from service.auth.keys.loading import cursor_key, pseudonym_key
 from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
 from service.container.storage import Storage, build_storage, readiness_checks
 from service.observability.drain import Drain
-from service.observability.exchange import current_record
+from service.observability.exchange import Pseudonyms
 from service.observability.logging import build_logger
 from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.sampling import keep_sampling
 from service.observability.probes import Readiness
 from service.observability.request_log import RequestLog
-from service.observability.request_record import Pseudonyms
 from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
@@ -46,6 +43,7 @@ class Services:
     storage: Storage
     keyring: KeyRing
     authenticate: Authenticate
+    limits: RateLimits | None
     requests: RequestLog
     problems: ProblemWriter
     cursors: Cursors
@@ -107,9 +105,9 @@ def build(
         storage=storage,
         keyring=keyring,
         authenticate=bearer_authentication(
-            Verifier(keyring, settings.jwt_issuer, settings.jwt_audience),
-            _admission(build_limits(settings, log)),
+            Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
         ),
+        limits=build_limits(settings, log),
         requests=RequestLog(_pseudonyms(settings, log), metrics, log, tracing),
         problems=ProblemWriter(log, metrics),
         cursors=Cursors(cursor_key(settings)),  # those in use outlive a change of the key
@@ -126,17 +124,6 @@ def build(
         ),
         tracing=tracing,
     )
-
-
-def _admission(limits: RateLimits | None) -> Callable[[Caller], None]:
-    """Return what is done with each caller whose token is good."""
-
-    def admit(caller: Caller) -> None:
-        current_record().caller = caller.subject
-        if limits:
-            limits.admit(caller)
-
-    return admit
 
 
 def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:

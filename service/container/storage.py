@@ -11,10 +11,10 @@ from service.store.engines import open_database, reservations_in
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
+from service.store.migrations.current import why_not_ready
 from service.store.repositories.exports import SQLExports
 from service.store.repositories.status import SQLStatus
 from service.store.repositories.store import SQLStore
-from service.store.schema import why_not_ready
 from service.store.signals import Signals
 from service.usecases.ports.imports import Budgets
 

@@ -8,7 +8,7 @@ from service.container.storage import Storage, build_storage
 from service.observability.logging import build_logger
 from service.observability.metrics.jobs import JobMetrics
 from service.settings import Settings
-from service.store.purging import Purge
+from service.store.maintenance.purging import Purge
 
 DAY_MS = 24 * 60 * 60 * 1000
 

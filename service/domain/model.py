@@ -18,6 +18,8 @@ class State(StrEnum):
     DISABLED = "disabled"
 
 
+HELD = (State.RESERVED, State.REDEEMED)
+"""The states of a code that is somebody's."""
 Counts = Mapping[State, int]
 """The number of codes in each state, with all states."""
 Millis = int

@@ -12,10 +12,10 @@ imported. Blank lines, also those of commas alone, and a byte order mark are ski
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH, is_code
 from service.formats.headers import (
@@ -49,7 +49,6 @@ class PositionObject(TypedDict):
     rest: str
     column: int | None
     width: int
-    name: NotRequired[str | None]
 
 
 @dataclass(slots=True)
@@ -65,25 +64,38 @@ class Position:
     width: int = 1
     """Number of fields in a row."""
     name: str | None = None
-    """What the header, if there was one, calls the column of the codes."""
+    """What the header, if there was one, calls the column of the codes; not part of the object."""
 
     def as_object(self) -> PositionObject:
         """Return a JSON object for `from_object`."""
         rest = base64.b64encode(self.rest).decode()
-        return {
-            "line": self.line,
-            "rest": rest,
-            "column": self.column,
-            "width": self.width,
-            "name": self.name,
-        }
+        return {"line": self.line, "rest": rest, "column": self.column, "width": self.width}
 
     @classmethod
-    def from_object(cls, written: PositionObject) -> "Position":
-        """Return the position of an object; members that a later version may add are ignored."""
+    def from_object(cls, written: PositionObject, name: str | None = None) -> "Position":
+        """Return the position of an object; members that a later version may add are ignored.
+
+        Args:
+            written: The object.
+            name: What the header calls the column, which is kept elsewhere.
+        """
         rest = base64.b64decode(written["rest"])
-        name = written.get("name")
         return cls(written["line"], rest, written["column"], written["width"], name)
+
+
+class Read(Protocol):
+    """A reader of lines."""
+
+    def __call__(self, lines: list[bytes], position: Position, rows: "Rows", *, last: bool) -> None:
+        """Read lines, and move the position behind them."""
+
+
+class Reader(NamedTuple):
+    """How lists of one form are read."""
+
+    plain: Callable[[Position], re.Pattern[str] | None]
+    """Finds the codes of rows that are as nearly all are, if there is such a way from there."""
+    read: Read
 
 
 @dataclass(slots=True)
@@ -116,8 +128,7 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
             lines = whole.split(b"\n")
             if position.line == 1:
                 lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-            read = _read_csv if form is ListForm.CSV else _read_ndjson
-            read(lines, position, rows, last=last)
+            _READERS[form].read(lines, position, rows, last=last)
         require_short(position.rest, position.line)
     except UnreadableList as unreadable:
         rows.fault = unreadable.refusal
@@ -126,10 +137,7 @@ def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -
 
 def _read_plain(form: ListForm, whole: bytes, position: Position, rows: Rows) -> bool:
     """Read all rows with one regular expression; return whether all have a simple form."""
-    if form is ListForm.NDJSON:
-        plain: re.Pattern[str] | None = PLAIN_OBJECTS
-    else:
-        plain = plain_rows(position.column, position.width)
+    plain = _READERS[form].plain(position)
     codes = plain.findall(whole.decode()) if plain and whole.isascii() else []
     end = position.line + whole.count(b"\n") + 1
     if position.line + len(codes) != end or position.name in codes:
@@ -215,3 +223,9 @@ def _fault_of(code: str) -> Reason:
     if not code:
         return Reason.MISSING
     return Reason.CHARACTERS if MIN_LENGTH <= len(code) <= MAX_LENGTH else Reason.LENGTH
+
+
+_READERS: Mapping[ListForm, Reader] = {
+    ListForm.CSV: Reader(lambda position: plain_rows(position.column, position.width), _read_csv),
+    ListForm.NDJSON: Reader(lambda _position: PLAIN_OBJECTS, _read_ndjson),
+}

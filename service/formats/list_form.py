@@ -9,6 +9,11 @@ class ListForm(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
 
+    @classmethod
+    def of_file(cls, name: str) -> "ListForm":
+        """Return how a file is written, going by its name; CSV if that says nothing."""
+        return next((form for form, ends in _ENDS.items() if name.endswith(ends)), cls.CSV)
+
     @property
     def media_type(self) -> "ListType":
         """The media type of the format."""
@@ -25,3 +30,9 @@ class ListType(StrEnum):
     def form(self) -> ListForm:
         """The format of the media type."""
         return ListForm[self.name]
+
+
+_ENDS = {ListForm.NDJSON: ("json", "jsonl")}
+"""How the names of files end."""
+MEDIA_TYPES = " or ".join(f"`{each}`" for each in ListType)
+"""All of them, for a sentence."""

@@ -42,13 +42,18 @@ def report_table(parts: Iterator[Sequence[Refusal]]) -> Table:
 
 def written(columns: Sequence[str], table: Table, list_type: ListType) -> Iterator[bytes]:
     """Yield a table in its format, part by part."""
-    if list_type is ListType.NDJSON:
-        for part in table:
-            yield b"".join(
-                orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
-                for row in part
-            )
-        return
+    return _WRITERS[list_type](columns, table)
+
+
+def _write_ndjson(columns: Sequence[str], table: Table) -> Iterator[bytes]:
+    for part in table:
+        yield b"".join(
+            orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+            for row in part
+        )
+
+
+def _write_csv(columns: Sequence[str], table: Table) -> Iterator[bytes]:
     parts = iter(table)
     yield _as_csv([columns, *next(parts, ())])
     for part in parts:
@@ -61,3 +66,6 @@ def _as_csv(rows: Sequence[Sequence[Any]]) -> bytes:
         row if not str(row[0]).startswith(FORMULA) else (f"'{row[0]}", *row[1:]) for row in rows
     )
     return text.getvalue().encode()
+
+
+_WRITERS = {ListType.CSV: _write_csv, ListType.NDJSON: _write_ndjson}

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.exchange import Exchange, Trace
+from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, Trace
 from service.observability.metrics.instruments import Metrics
-from service.observability.request_record import Pseudonyms, RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -23,7 +23,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from service import __version__
-from service.observability.request_record import RequestRecord
+from service.observability.exchange import RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

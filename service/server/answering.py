@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
-from service.api.body_state import STREAM, BodyAwaited
+from service.api.transfers.body_state import STREAM, BodyAwaited
 from service.auth.authentication import CALLER
 from service.observability.exchange import EXCHANGE
 from service.server.http.receiving import BufferedRequest

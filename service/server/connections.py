@@ -16,6 +16,7 @@ from typing import Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.app import services_of
+from service.container.services import Services
 from service.server.accepting import AcceptPause
 from service.server.buffered_requests import IdleConnections
 from service.server.http.sending import PendingAnswers, Unsent
@@ -49,8 +50,12 @@ class ConnectionWorker(ThreadWorker):
 
     @cached_property
     def _pause(self) -> AcceptPause:
-        services = services_of(self.wsgi)
-        return AcceptPause(services.log, services.metrics.accept_failed)
+        return AcceptPause(self.services.log, self.services.metrics.accept_failed)
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of the application that is served."""
+        return services_of(self.wsgi)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and call their handlers, listeners and threads first.

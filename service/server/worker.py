@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
-from service.api.body_state import BodyAwaited
-from service.api.http_errors import RequestTimeout
-from service.app import services_of
+from service.api.problems.http_errors import RequestTimeout
+from service.api.transfers.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.buffered_requests import BufferedRequests
@@ -250,7 +249,7 @@ class ServiceWorker(ConnectionWorker):
         return (
             self.alive
             and len(self.keepalived_conns) < self.max_keepalived
-            and not services_of(self.wsgi).drain.begun
+            and not self.services.drain.begun
         )
 
     def murder_pending(self) -> None:
@@ -275,5 +274,5 @@ class ServiceWorker(ConnectionWorker):
 
     def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
         """Refuse a request that the application does not see, and end the connection."""
-        answer = refusal(problem, services_of(self.wsgi).requests, environ)
+        answer = refusal(problem, self.services.requests, environ)
         self.deliver(conn, answer, keep=False)

@@ -36,6 +36,9 @@ class Dialect(Protocol):
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign."""
 
+    def is_full(self, error: BaseException) -> bool:
+        """Say whether an error is the engine's own for a full disk."""
+
     def texts(self, parameter: str) -> str:
         """Write a table with a column `value` of a parameter that is a JSON array of texts."""
 

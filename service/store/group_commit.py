@@ -14,7 +14,7 @@ from typing import Generic, TypeVar, cast
 
 from service.domain.errors import Unavailable
 from service.store.signals import Signal, Signals
-from service.store.space import is_full
+from service.store.space import was_full
 from service.usecases import deadlines
 
 Job = TypeVar("Job")
@@ -65,12 +65,16 @@ class GroupCommit(Generic[Job, Result]):
         commit: Does jobs in one transaction, all or none; returns what came of each, once that is
             durable.
         signals: How callers wait.
+        is_full: Says of an error of the engine that it is a full disk.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Job]], Sequence[Result]], signals: Signals
+        self,
+        commit: Callable[[Sequence[Job]], Sequence[Result]],
+        signals: Signals,
+        is_full: Callable[[BaseException], bool],
     ) -> None:
-        self._commit, self._signals = commit, signals
+        self._commit, self._signals, self._is_full = commit, signals, is_full
         self._queue: SimpleQueue[Waiter[Job, Result] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._writer: threading.Thread | None = None
@@ -143,7 +147,8 @@ class GroupCommit(Generic[Job, Result]):
                 waiter.result = result
         except Exception as error:  # noqa: BLE001 - it is handed to the caller whose it is
             # What is too much for a disk may be one of them alone.
-            if len(batch) > 1 and (not isinstance(error, Unavailable) or is_full(error)):
+            full = was_full(error, self._is_full)
+            if len(batch) > 1 and (full or not isinstance(error, Unavailable)):
                 for waiter in batch:
                     self._do([waiter])
                 return

@@ -5,7 +5,6 @@ grows it by much (codes, jobs, lists of codes) is refused or waits as long as th
 than a reserve; reservations, cancelling and purging go on, and live on that reserve.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,6 @@ Space = tuple[int, int]
 """Bytes that are free on a disk, and those that a database can use again."""
 POLL_INTERVAL_S = 1.0
 """How long what was found is believed."""
-_DISK_FULL = "53100"
-"""SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_PRIMARY = 0xFF
-"""The part of an SQLite error code that all its extended codes share."""
 
 
 class Reserve:
@@ -81,8 +76,11 @@ class Reserve:
 
 
 @contextmanager
-def growing() -> Iterator[None]:
+def growing(is_full: Callable[[BaseException], bool]) -> Iterator[None]:
     """Say of a full disk that it is one, where the database was to grow.
+
+    Args:
+        is_full: Says it of an error of the engine.
 
     Raises:
         InsufficientStorage: The database's disk is full; nothing was changed.
@@ -91,18 +89,15 @@ def growing() -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        if is_full(error):
+        if was_full(error, is_full):
             raise InsufficientStorage(StorageRefusal.DISK_FULL) from error
         raise
 
 
-def is_full(error: BaseException | None) -> bool:
+def was_full(error: BaseException | None, is_full: Callable[[BaseException], bool]) -> bool:
     """Return whether an error, or what caused it, is a full disk."""
     while error is not None:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL:
-            return True
-        if getattr(error, "sqlstate", None) == _DISK_FULL:
+        if is_full(error):
             return True
         error = error.__cause__
     return False

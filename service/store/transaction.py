@@ -40,7 +40,7 @@ class SQLWrites:
         def run(connection: Connection) -> Result:
             return work(self._transaction(connection, now))
 
-        with growing() if grows else nullcontext():
+        with growing(self._database.dialect.is_full) if grows else nullcontext():
             return self._database.write(run)
 
     def _transaction(self, connection: Connection, now: Millis) -> Transaction:

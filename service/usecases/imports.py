@@ -1,17 +1,15 @@
 """Receiving lists of codes, and requesting the jobs that check and store them."""
 
-import codecs
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from service.domain.errors import InputError, InvalidRequest, TooLarge
+from service.domain.errors import TooLarge
 from service.domain.jobs import Job, JobKind, Order
-from service.formats.code_lists import MAX_LINES
 from service.formats.list_form import ListForm
-from service.formats.refusals import MAX_ROW_BYTES
+from service.formats.text_check import TextCheck
 from service.usecases.import_files import begin_file, keep_blocks
 from service.usecases.keys import FileKey
 from service.usecases.ports.clock import Clock, system_clock
@@ -21,22 +19,6 @@ BLOCKS_AT_ONCE = 4
 """Blocks that are stored in one step."""
 DROP_WITHIN_S = 1.0
 """How long the caller of a refused list waits while it is deleted; workers purge the rest."""
-_UTF32, _UTF16 = (
-    "The list is in UTF-32. Send it in UTF-8.",
-    "The list is in UTF-16. Send it in UTF-8.",
-)
-_WORKBOOK = "The list is an Excel workbook, or another archive. Save it as CSV in UTF-8."
-_OTHER_FORMATS = {
-    codecs.BOM_UTF32_LE: _UTF32,  # begins as that of UTF-16 does
-    codecs.BOM_UTF32_BE: _UTF32,
-    codecs.BOM_UTF16_LE: _UTF16,
-    codecs.BOM_UTF16_BE: _UTF16,
-    b"PK\x03\x04": _WORKBOOK,
-    b"\xd0\xcf\x11\xe0": _WORKBOOK,
-    b"\x1f\x8b": "The list is compressed by gzip. Send it uncompressed.",
-    b"%PDF": "The list is a PDF document. Save it as CSV in UTF-8.",
-}
-"""What is no list, by how it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +41,7 @@ class Intake:
         self._max_bytes = max_bytes
         self._digest = hashlib.sha256()
         self._size = 0
-        self._ends = 0
-        self._in_row = 0
-        self._first_bytes = b""
-        self._returns = 0
-        """Carriage returns before the first line feed."""
+        self._text = TextCheck()
 
     def check(self, block: bytes) -> None:
         """Check a block.
@@ -75,45 +53,16 @@ class Intake:
         self._size += len(block)
         if self._size > self._max_bytes:
             raise TooLarge(f"A list has at most {self._max_bytes} bytes. Nothing was changed.")
-        self._require_text(block)
         self._digest.update(block)
-        if b"\0" in block:
-            raise _unreadable("The list holds a NUL: it is no text in UTF-8, but perhaps UTF-16.")
-        ends = block.count(b"\n")
-        if ends:
-            self._in_row = 0
-        self._ends += ends
-        self._returns += 0 if self._ends else block.rstrip(b"\r").count(b"\r")
-        self._in_row += len(block) - 1 - block.rfind(b"\n")
-        if self._in_row > MAX_ROW_BYTES:
-            line = self._ends + 1
-            self._require_line_feeds()
-            raise _unreadable(f"Line {line} is longer than {MAX_ROW_BYTES} bytes.")
-        if self._ends > MAX_LINES:
-            raise TooLarge(f"A list has at most {MAX_LINES} lines. Nothing was changed.")
-
-    def _require_text(self, block: bytes) -> None:
-        if len(self._first_bytes) < len(codecs.BOM_UTF32):
-            self._first_bytes = (self._first_bytes + block)[: len(codecs.BOM_UTF32)]
-            for beginning, sentence in _OTHER_FORMATS.items():
-                if self._first_bytes.startswith(beginning):
-                    raise _unreadable(sentence)
+        self._text.check(block)
 
     def received(self, file: FileKey | None) -> Received:
         """Return the received file.
 
         Raises:
-            InvalidRequest: The list is empty.
+            InvalidRequest: The list is empty, or has no lines.
         """
-        if not self._size:
-            raise _unreadable("The list is empty.")
-        self._require_line_feeds()
-        lines = self._ends + bool(self._in_row)
-        return Received(file, self._size, lines, self._digest.hexdigest())
-
-    def _require_line_feeds(self) -> None:
-        if self._returns and not self._ends:
-            raise _unreadable("Lines end in a carriage return (CR) alone. End them in LF or CRLF.")
+        return Received(file, self._size, self._text.lines(), self._digest.hexdigest())
 
 
 def receive(
@@ -212,7 +161,3 @@ def import_codes(
         if file is not None and not new:
             imports.drop(file, DROP_WITHIN_S)
     return job, new
-
-
-def _unreadable(detail: str) -> InvalidRequest:
-    return InvalidRequest([InputError("", detail)])

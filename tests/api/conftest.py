@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
-pytest.register_assert_rewrite("tests.api.compared", "tests.api.model")
+pytest.register_assert_rewrite("tests.api.contract.compared", "tests.api.contract.model")
 
 C = "/v1/brands/brand1/campaigns/default"
 LEAK = re.compile(r"sqlite|sqlalchemy|select |traceback|\.py|marshmallow", re.IGNORECASE)

@@ -10,8 +10,8 @@ from service.cli.unknown_settings import unknown_settings
 from service.domain.model import State
 from service.domain.wording import counted
 from service.formats.list_form import ListForm
+from service.store.postgresql.conninfo import parameters_of
 from service.store.postgresql.failures import unreachable
-from service.store.postgresql.pool import parameters_of
 from tests.support.tokens import SECRET
 
 TOKEN = ("token", "--subject", "me", "--brand", "b1")

@@ -125,7 +125,7 @@ def test_a_damaged_file_is_named(words, folder, discount, tables):
 
 @all_of({name: COMMANDS[name] for name in ("upgrade", "generate", "import")})
 def test_a_locked_file_is_named(words, folder, discount, tables, monkeypatch):
-    monkeypatch.setattr("service.store.sqlite.database.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("service.store.sqlite.connections.BUSY_TIMEOUT_S", 0)
     path = folder / "discount.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         if words == COMMANDS["upgrade"]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.store.postgresql.pool import SERVER_SETTINGS
+from service.store.postgresql.conninfo import SERVER_SETTINGS
 from tests.support.manifests import K8S
 
 

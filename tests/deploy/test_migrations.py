@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
-from service.store.revision import MIGRATIONS
+from service.store.migrations.revisions import MIGRATIONS
 
 SQUAWK = Path(sys.executable).parent / "squawk"
 # Ids of brands and campaigns, and probes, are small on purpose: they are in every index.

@@ -13,9 +13,14 @@ LONGEST = ("monitoring", "history", "process", "browser", "blackbox", "deploy")
 """Folders of tests that start processes; what waits longest begins first."""
 
 
+def folder_of(nodeid: str) -> str | None:
+    """Return the folder of `LONGEST` that a test is in, however deep; `None` if it is in none."""
+    path = PurePosixPath(nodeid.partition("::")[0])
+    return next((part for part in reversed(path.parts[:-1]) if part in LONGEST), None)
+
+
 class FileScheduling(LoadScopeScheduling):
     """Deals out files of `LONGEST` whole, and other tests one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if PurePosixPath(path).parent.name in LONGEST else nodeid
+        return nodeid.partition("::")[0] if folder_of(nodeid) else nodeid

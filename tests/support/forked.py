@@ -25,7 +25,7 @@ PRELOADED = [
     "__main__",
     *("service.cli.serving", "service.auth.authentication", "service.observability.logging"),
     *("service.store.repositories.exports", "service.store.repositories.status"),
-    *("service.store.repositories.store", "service.store.purging"),
+    *("service.store.repositories.store", "service.store.maintenance.purging"),
     *("service.store.imports.files", "service.store.jobs.leases"),
     *("apispec.ext.marshmallow", "flasgger", "flask_swagger_ui", "redis", "webargs.flaskparser"),
     *("gunicorn.app.wsgiapp", "gunicorn.workers.gthread", __name__),

@@ -19,13 +19,14 @@ from service.observability.slow_log import INTERVAL_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
 from service.store.group_commit import DEADLINE_S, MAX_BATCH
 from service.store.postgresql.connection import STATEMENT_S
+from service.store.postgresql.conninfo import SERVER_SETTINGS
 from service.store.postgresql.database import MIGRATION_LOCK_MS
-from service.store.postgresql.pool import BORROW_TIMEOUT_S, FAIL_FAST_TIMEOUT_S, SERVER_SETTINGS
+from service.store.postgresql.pool import BORROW_TIMEOUT_S, FAIL_FAST_TIMEOUT_S
 from service.usecases.codes import MAX_PER_CALL
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.work import LEASE_MS
 from service.worker.loop import RETRY_S
-from tests.tools.history import rules_answers
+from tests.tools.history.rules import answers as rules_answers
 
 RATE = Settings(database_url="", jwt_secret="", pseudonym_key="").rate_limit
 assert RATE

@@ -24,6 +24,7 @@ from service.domain.errors import (
     ServiceError,
     Unauthenticated,
 )
+from service.formats.columns import CODE
 from service.formats.list_form import ListType
 from service.formats.tables import written
 
@@ -71,8 +72,8 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
 }
 NO_NUL = r"^[^\x00]+$"
 _UPLOADS = {
-    ListType.CSV.value: "code\r\nQMYFRFPA99E7\r\n7KJSE5AG3CVE\r\n",
-    ListType.NDJSON.value: '{"code":"QMYFRFPA99E7"}\n{"code":"7KJSE5AG3CVE"}\n',
+    each.value: b"".join(written([CODE], [[["QMYFRFPA99E7"], ["7KJSE5AG3CVE"]]], each)).decode()
+    for each in ListType
 }
 _LIMIT = ("RateLimit", "RateLimit-Policy")
 

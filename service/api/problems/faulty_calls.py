@@ -1,8 +1,9 @@
 """Problems of calls that get the same answer whenever they are sent again: something is wrong."""
 
-from service.api import http_errors
+from service.api.problems import http_errors
 from service.api.problems.problem_type import ProblemType
 from service.domain import errors
+from service.formats.list_form import MEDIA_TYPES
 
 FAULTY_CALLS = (
     ProblemType(
@@ -115,7 +116,7 @@ FAULTY_CALLS = (
         406,
         "Not acceptable",
         "The response is not available in a format that the Accept header allows.",
-        "Accept `text/csv` or `application/x-ndjson`, or send no Accept header.",
+        f"Accept {MEDIA_TYPES}, or send no Accept header.",
     ),
     ProblemType(
         http_errors.RequestTimeout,

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from service.api import http_errors
+from service.api.problems import http_errors
 from service.api.problems.writer import ProblemWriter
 from service.api.reply import encoded_path
 from service.api.routes import response_of

@@ -12,10 +12,9 @@ from service.api.problems.catalogue import detail_of, problem_type
 from service.api.reply import PROBLEM_JSON, Reply
 from service.domain import errors
 from service.domain.errors import ServiceError
-from service.observability.exchange import current_record
+from service.observability.exchange import RequestRecord, current_record
 from service.observability.logging import database_error
 from service.observability.metrics.instruments import Metrics
-from service.observability.request_record import RequestRecord
 
 
 class ProblemWriter:

@@ -2,7 +2,7 @@
 
 from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
-from service.api.misses import Misses
+from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
 from service.api.reply import Reply

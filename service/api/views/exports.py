@@ -4,11 +4,11 @@ from contextlib import ExitStack
 
 from flask import Response
 
-from service.api.http_errors import NotAcceptable
-from service.api.lists import accepted_list_type, stream_list
 from service.api.operation import Answer, operation
+from service.api.problems.http_errors import NotAcceptable
 from service.api.schemas import requests, responses
-from service.api.transfers import Transfers
+from service.api.transfers.admission import Transfers
+from service.api.transfers.lists import accepted_list_type, stream_list
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import (

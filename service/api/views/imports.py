@@ -8,15 +8,15 @@ from typing import ClassVar
 
 from flask import Response, request
 
-from service.api.http_errors import NotAcceptable, RequestTimeout
 from service.api.idempotency import idempotency_of
-from service.api.lists import accepted_list_type, stream_list
-from service.api.misses import Misses
+from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
+from service.api.problems.http_errors import NotAcceptable, RequestTimeout
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
-from service.api.transfers import Transfers, receive_paced
-from service.api.uploads import body_blocks, uploaded_form
+from service.api.transfers.admission import Transfers, receive_paced
+from service.api.transfers.lists import accepted_list_type, stream_list
+from service.api.transfers.uploads import body_blocks, uploaded_form
 from service.api.views.jobs import ACCEPTED, PATH, accept
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope

@@ -7,8 +7,8 @@ from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
 
 from service.api.cached_pages import CachedPage
-from service.api.http_errors import NotFound
 from service.api.problems.catalogue import PROBLEM_TYPES
+from service.api.problems.http_errors import NotFound
 
 _BY_SLUG = {problem.slug: problem for problem in PROBLEM_TYPES}
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from service.api.operation import Operation
-from service.api.pipeline import perform
+from service.api.pipeline import Pipeline
 from service.api.reply import Reply, encoded_path
 from service.api.request_logging import RequestLogging
 from service.api.schemas.fields import Name
@@ -73,7 +73,8 @@ class FastPath:
         services: Services,
     ) -> None:
         self.app = app
-        self._authenticate, self._problems = services.authenticate, services.problems
+        self._perform = Pipeline(services.authenticate, services.limits).perform
+        self._problems = services.problems
         self._logged = RequestLogging(self._answer, services.requests)
         self._routes: dict[str, list[Route]] = {}
         for each in operations:
@@ -114,8 +115,7 @@ class FastPath:
     ) -> Iterable[bytes]:
         operation, arguments = environ[_CALL]
         try:
-            brand = arguments["brand"]
-            result = perform(operation, environ, self._authenticate, brand, lambda: arguments)
+            result = self._perform(operation, environ, arguments["brand"], lambda: arguments)
             reply = cast("Reply", result)  # its views never stream
             body, fields = reply.encoded()
         except Exception as error:  # noqa: BLE001 - any error becomes a problem

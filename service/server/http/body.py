@@ -7,7 +7,7 @@ that see different ends of a body.
 import re
 from typing import Protocol
 
-from service.api.http_errors import HeadersTooLarge
+from service.api.problems.http_errors import HeadersTooLarge
 from service.domain.errors import InputError, InvalidRequest, ServiceError
 
 MAX_CHUNK_LINE = 1024

@@ -14,7 +14,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseExc
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from service.api.http_errors import ExpectationFailed, HeadersTooLarge, UriTooLong
+from service.api.problems.http_errors import ExpectationFailed, HeadersTooLarge, UriTooLong
 from service.domain.errors import InvalidRequest, ServiceError
 from service.server.http.body import Body, ChunkedBody, SizedBody
 

@@ -1,6 +1,6 @@
 """Streaming by threads that wait for their client: long imports and exports.
 
-Nothing else may wait for a client. The number of transfers is limited (`api/transfers.py`); here,
+Nothing else may wait for a client. The number of transfers is limited (`api/transfers/`); here,
 each read and write has a timeout, and all together need a minimum speed, whatever their size.
 """
 
@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.api.body_state import BodyAwaited
+from service.api.transfers.body_state import BodyAwaited
 from service.server.http.body import Body, ends_too_soon
 
 STALLED_AFTER_S = 5.0

@@ -1,6 +1,6 @@
 """Jobs as workers see them: taking one, doing a chunk, letting go.
 
-A job belongs to the worker whose token is in its row; `due_jobs.py` says for how long. A chunk and
+A job belongs to the worker whose token is in its row; `jobs/due.py` says for how long. A chunk and
 its progress are one transaction that begins with a look at the token, under a lock: so what is
 counted is done, what is done is counted, and a worker that was thought dead and comes back changes
 nothing.

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Table, func, select
 
 from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
+from service.store.migrations.current import current_revision
+from service.store.migrations.revisions import Standing, newest_revision, standing_of, why_unfit
 from service.store.postgresql.bulk_load import Report, bulk_load, load, without_keys
 from service.store.postgresql.checksums import checksum as checksum_of_copy
-from service.store.revision import Standing, newest_revision, standing_of, why_unfit
-from service.store.schema import current_revision
 from service.store.sqlite.checksums import checksum
-from service.store.sqlite.database import driver_of
+from service.store.sqlite.connections import driver_of
 from service.store.sqlite.snapshot import file_of, open_file, snapshot
 from service.store.tables import metadata
 

@@ -15,7 +15,7 @@ of what stored answers name: a brand's id, the kind of the answer, a code or the
 from typing import NamedTuple
 
 from service.domain.jobs import JobKind, JobState
-from service.domain.model import AnswerKind, Millis, State
+from service.domain.model import HELD, AnswerKind, Millis, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.store.imports.invariants import INVARIANTS as OF_IMPORTS
 
@@ -124,7 +124,7 @@ _JOB_UNTRUE = f"""
     OR (state = '{JobState.SUCCEEDED}' AND done + failed <> total)
 """
 _KNOWN_STATES = ", ".join(f"'{state}'" for state in State)
-_HELD = f"'{State.RESERVED}', '{State.REDEEMED}'"
+_HELD = ", ".join(f"'{state}'" for state in HELD)
 
 
 def _rows(table: str, condition: str) -> str:

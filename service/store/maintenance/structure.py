@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import ReflectedIndex
 
-from service.store.revision import why_unfit
-from service.store.schema import current_revision
+from service.store.migrations.current import current_revision
+from service.store.migrations.revisions import why_unfit
 from service.store.tables import belongs, metadata
 
 Breach = tuple[str, int]

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from service.domain.errors import Unavailable
 from service.store.database import Database
 from service.store.errors import MaintenanceError
-from service.store.revision import (
+from service.store.migrations.current import current_revision
+from service.store.migrations.revisions import (
     MIGRATIONS,
     Standing,
     newest_revision,
@@ -17,7 +18,6 @@ from service.store.revision import (
     standing_of,
     why_unfit,
 )
-from service.store.schema import current_revision
 
 ATTEMPTS = 5
 """How often a step is tried that others' locks are in the way of."""

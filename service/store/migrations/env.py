@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps on the connection that `service.store.schema` hands over."""
+"""Alembic's entry: runs the steps on the connection that `maintenance/upgrade.py` hands over."""
 
 from alembic import context
 

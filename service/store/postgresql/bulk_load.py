@@ -15,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
 from service.store.maintenance.upgrade import upgrade_on
+from service.store.migrations.current import current_revision
+from service.store.migrations.revisions import VERSION_TABLE, Standing, newest_revision, standing_of
 from service.store.postgresql.database import MIGRATION_LOCK
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
-from service.store.revision import VERSION_TABLE, Standing, newest_revision, standing_of
-from service.store.schema import current_revision
 from service.store.tables import metadata
 
 Report = Callable[[str, int, int], None]

@@ -9,26 +9,29 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, NullPool, create_engine, text
-from sqlalchemy.exc import DBAPIError
 
 from service.domain.errors import Unavailable
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
-from service.store.postgresql.connection import STALE, Asked, Row, UnsafeCommit
+from service.store.postgresql.connection import Asked, Row
 from service.store.postgresql.dialect import PostgreSQLDialect
 from service.store.postgresql.driver import driver_of
+from service.store.postgresql.error_meaning import (
+    ATTEMPTS,
+    is_lost_to_others,
+    is_our_fault,
+    is_undone,
+    is_undone_or_lost,
+    may_retry,
+)
 from service.store.postgresql.pool import PostgreSQLPool
 from service.store.signals import Signals
 from service.store.space import Space
 
 DRIVER = "postgresql+psycopg://"
 _SIZE = text("SELECT pg_database_size(current_database())")
-ATTEMPTS = 2
-"""How often a statement or a transaction is tried that the server has undone."""
 PROBE_S = 0.8
 """How long a look at the database's health may take: two must be told of within 1 s."""
-RETRY_WITHIN_S = 1.0
-"""After this long, another try would take longer than callers wait."""
 MIGRATION_LOCK = 0x646973636F756E74
 """The advisory lock of whoever changes tables: "discount" in ASCII."""
 MIGRATION_LOCK_MS = 500
@@ -37,17 +40,6 @@ MIGRATION_LOCK_MS = 500
 It is less than PostgreSQL's `deadlock_timeout` of 1 s: where a call and a migration wait for each
 other's tables, the migration gives up.
 """
-_LOST_TO_OTHERS = {"55P03", "40P01"}  # lock timeout, deadlock
-
-_UNDONE = {"40001", "40P01", *STALE}  # serialization failure, deadlock
-"""SQLSTATEs by which the server says that nothing was done, and that may not come again."""
-_NOT_OUR_FAULT = {
-    "42P01",  # no such table, no such column: not migrated yet
-    "42703",
-    "42501",  # not allowed: for an operator
-}
-_OUR_FAULTS = ("22", "23", "42")
-"""Classes of SQLSTATE that no waiting mends: data, constraints, syntax."""
 
 
 class PostgreSQLDatabase(Database):
@@ -80,7 +72,7 @@ class PostgreSQLDatabase(Database):
         self._pool = PostgreSQLPool(conninfo, threads + 2, prepared=prepared)
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(DRIVER, options, observer, signals)
-        self._group_commit = GroupCommit(self._together, self.signals)
+        self._group_commit = GroupCommit(self._together, self.signals, self.dialect.is_full)
         # Health must not be judged by how long callers queue, or by what befell their connections.
         self._health = PostgreSQLPool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
@@ -123,10 +115,7 @@ class PostgreSQLDatabase(Database):
                     found = connection.first_rows([asked[n] for n in order])
                 break
             except Unavailable as unavailable:
-                cause = unavailable.__cause__
-                lost_or_undone = _state(cause) in {None, *_UNDONE}
-                unsafe = isinstance(cause, UnsafeCommit)
-                if unsafe or not lost_or_undone or not _again(attempt, began):
+                if not is_undone_or_lost(unavailable.__cause__) or not may_retry(attempt, began):
                     raise
         seconds = time.perf_counter() - began
         rows = [row for _, row in sorted(zip(order, found, strict=True), key=itemgetter(0))]
@@ -158,8 +147,8 @@ class PostgreSQLDatabase(Database):
                     result = work(connection)
                 break
             except Unavailable as unavailable:
-                undone = not begun or _state(unavailable.__cause__) in _UNDONE
-                if not undone or not _again(attempt, began):
+                undone = not begun or is_undone(unavailable.__cause__)
+                if not undone or not may_retry(attempt, began):
                     raise
             attempt, begun = attempt + 1, False
         seconds = time.perf_counter() - began
@@ -213,7 +202,7 @@ class PostgreSQLDatabase(Database):
 
     def gave_way(self, unavailable: Unavailable) -> bool:
         """Return whether a migration was undone because of others' locks and may be retried."""
-        return _state(unavailable.__cause__) in _LOST_TO_OTHERS
+        return is_lost_to_others(unavailable.__cause__)
 
     @contextmanager
     def probe(self) -> Iterator[Connection]:
@@ -285,17 +274,4 @@ class PostgreSQLDatabase(Database):
         pool.note(answered=True)
 
     def _is_our_fault(self, error: BaseException | None) -> bool:
-        state = _state(error)
-        if state is None:  # the driver's own: a value that it cannot send, or a lost connection
-            return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
-        return state.startswith(_OUR_FAULTS) and state not in _NOT_OUR_FAULT
-
-
-def _state(error: BaseException | None) -> str | None:
-    """Return the SQLSTATE of an error, `None` where it is not the server that speaks."""
-    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
-
-
-def _again(attempt: int, began: float) -> bool:
-    """Return whether there may be another try."""
-    return attempt < ATTEMPTS and time.perf_counter() - began < RETRY_WITHIN_S
+        return is_our_fault(error)

@@ -43,6 +43,8 @@ _SENDING = text("""
     AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
 """)
 _TERMINATE = text("SELECT pg_terminate_backend(:pid)")
+_DISK_FULL = "53100"
+"""SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 class PostgreSQLDialect:
@@ -55,6 +57,9 @@ class PostgreSQLDialect:
             {total(TAKEN, "taken")}, max(touched_at) AS touched_at
         FROM tally GROUP BY brand_id, campaign_id
     )"""  # noqa: S608 - constants
+
+    def is_full(self, error: BaseException) -> bool:
+        return getattr(error, "sqlstate", None) == _DISK_FULL
 
     def texts(self, parameter: str) -> str:
         return f"json_array_elements_text(CAST(:{parameter} AS json))"

@@ -11,13 +11,10 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
-from psycopg.abc import ConnDict
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from service.settings import SettingsError
 from service.store.database import Connections
-from service.store.postgresql.connection import STATEMENT_S, Connection, is_useless
+from service.store.postgresql.connection import Connection, is_useless
 from service.usecases import deadlines
 
 BORROW_TIMEOUT_S = 3.0
@@ -26,8 +23,6 @@ FAIL_FAST_TIMEOUT_S = 0.25
 """The same, while the server does not answer."""
 LOST_AFTER = 3
 """How many failures in a row mean that the server does not answer."""
-CONNECT_S = 2
-"""How long one attempt to connect may take, for each host of the URL."""
 
 _REASONS = {
     "refused": "connection refused",
@@ -42,73 +37,6 @@ _REASONS = {
     "SSL": "TLS",
 }
 """What stands in libpq's message, which has no code, and what is said of it."""
-
-SERVER_SETTINGS = {
-    # Less than the timeout of a borrower, so that the server ends it and the connection lives on.
-    "statement_timeout": f"{STATEMENT_S * 1000:.0f}ms",
-    "lock_timeout": "2s",
-    # What a stopped process has locked is free again in time.
-    "idle_in_transaction_session_timeout": "5s",
-    # Every statement of the service follows an index. Without statistics, in a table that has
-    # just been filled, the planner would not know, and keep a bad plan.
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "enable_sort": "off",
-    # What is switched off still runs where there is no other way, and is reckoned as so dear that
-    # compiling it first seems cheap: a second and a half for a scrape of 100,000 campaigns.
-    "jit": "off",
-}
-"""What each session of the service asks of the server. A pooler may drop it; docs/postgresql.md."""
-
-
-def conninfo_of(url: str) -> str:
-    """Complete a PostgreSQL URL by what it leaves open.
-
-    Args:
-        url: As libpq takes it; what it says about TLS, hosts and time-outs stays.
-
-    Raises:
-        SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
-            is not repeated.
-    """
-    given = parameters_of(url, "DISCOUNT_DATABASE_URL")
-    options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
-    defaults: dict[str, str | int | None] = {
-        "application_name": "discount",
-        "connect_timeout": CONNECT_S,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "tcp_user_timeout": 5000,
-    }
-    both = f"{options} {given.pop('options', '') or ''}".strip()
-    return make_conninfo("", **{**defaults, **given, "options": both})
-
-
-def parameters_of(url: str, origin: str) -> ConnDict:
-    """Read a PostgreSQL URL.
-
-    Args:
-        url: As libpq takes it.
-        origin: The setting or argument that it comes from.
-
-    Raises:
-        SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
-            is not repeated.
-    """
-    try:
-        parameters = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise SettingsError(
-            f"{origin} is not a connection URI of PostgreSQL, see "
-            "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
-        ) from None  # its text repeats parts of the URL
-    hosts = str(parameters.get("host") or "").split(",")
-    if any("@" in host[1:] for host in hosts):  # the end of a password; first, an abstract socket
-        raise SettingsError(f"{origin}: a host has an '@'; in a user or password it is %40.")
-    for port in str(parameters.get("port") or "").split(","):  # one a host
-        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
-            raise SettingsError(f"{origin}: a port is no number from 1 to 65535.")
-    return parameters
 
 
 class NoConnection(PoolTimeout):

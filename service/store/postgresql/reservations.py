@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 
 from service.domain.errors import Unavailable
-from service.domain.model import Millis, Reservation
+from service.domain.model import Millis, Reservation, State
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
 from service.store.repositories.pools import keys_of
@@ -76,7 +76,8 @@ _ANY_LEFT = _psycopg("""
 # Claims add rows to the tally, because a row that they shared would make each wait for the commit
 # of the one before. Adding up replaces a campaign's rows by their sum; what another transaction
 # adds meanwhile stays beside it. The lock keeps two from waiting for each other.
-_FOLD = _psycopg("""
+_COUNTS = ", ".join(State)
+_FOLD = _psycopg(f"""
     WITH mine AS MATERIALIZED (
         SELECT pg_try_advisory_xact_lock(:brand_id, :campaign_id) AS got
     ), gone AS (
@@ -84,13 +85,10 @@ _FOLD = _psycopg("""
         WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND (SELECT got FROM mine)
         RETURNING *
     )
-    INSERT INTO tally (
-        brand_id, campaign_id, available, reserved, redeemed, expired, disabled, touched_at
-    )
-    SELECT brand_id, campaign_id,
-        sum(available), sum(reserved), sum(redeemed), sum(expired), sum(disabled), max(touched_at)
+    INSERT INTO tally (brand_id, campaign_id, {_COUNTS}, touched_at)
+    SELECT brand_id, campaign_id, {", ".join(f"sum({state})" for state in State)}, max(touched_at)
     FROM gone GROUP BY brand_id, campaign_id RETURNING 1
-""")
+""")  # noqa: S608 - constants
 
 
 class Places:

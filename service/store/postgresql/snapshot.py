@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from service.settings import SettingsError
 from service.store.errors import MaintenanceError
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
+from service.store.postgresql.conninfo import CONNECT_S, parameters_of
 from service.store.postgresql.failures import unreachable
-from service.store.postgresql.pool import CONNECT_S, parameters_of
 
 AS_LONG_AS_IT_TAKES = {
     "statement_timeout": "0",

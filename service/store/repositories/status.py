@@ -4,9 +4,9 @@ from service.domain.model import Levels, Room
 from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
 from service.store.jobs.open import OpenJobs
+from service.store.migrations.current import current_revision
+from service.store.migrations.revisions import newest_revision
 from service.store.repositories.levels import PoolLevels
-from service.store.revision import newest_revision
-from service.store.schema import current_revision
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.jobs import JobsNow
 

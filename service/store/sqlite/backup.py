@@ -14,8 +14,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from service.store.errors import MaintenanceError
-from service.store.schema import current_revision
-from service.store.sqlite.database import driver_of
+from service.store.migrations.current import current_revision
+from service.store.sqlite.connections import driver_of
 from service.store.sqlite.snapshot import file_of, snapshot
 
 PAGES_PER_STEP = 1000

@@ -5,7 +5,7 @@ import hashlib
 from sqlalchemy import Connection, Table
 
 from service.store.maintenance.checksums import BYTES, Checksum, row_as_text
-from service.store.sqlite.database import driver_of
+from service.store.sqlite.connections import driver_of
 
 
 def checksum(connection: Connection, table: Table) -> Checksum:

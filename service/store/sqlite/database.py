@@ -1,16 +1,14 @@
 """How SQLite is opened, how its transactions begin, and what its errors mean."""
 
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, PoolProxiedConnection, QueuePool, event
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, QueuePool, event
 
 from service.domain.errors import Unavailable
 from service.settings import SettingsError
@@ -18,26 +16,20 @@ from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
 from service.store.signals import Signals
 from service.store.space import Space
+from service.store.sqlite.connections import (
+    OwnConnections,
+    keep_to_the_deadline,
+    longest_wait,
+    set_up,
+)
 from service.store.sqlite.dialect import SQLiteDialect
 from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
+from service.store.sqlite.space import space_of
 from service.store.sqlite.write_lock import WriteLock
-from service.usecases import deadlines
 
-BUSY_TIMEOUT_S = 3
-"""How long SQLite waits for another process's write."""
-IN_LOOP_S = 0.2
-"""The same for reads in the event loop, where everybody else waits, too."""
-CHECKPOINTED_BYTES = 1000 * 4096
-"""After so much the write-ahead log is checkpointed, unless a reader keeps it
-(https://www.sqlite.org/wal.html#automatic_checkpoint)."""
-RETRY_S = 0.005
-CACHE_KIB = 1024
-"""Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
 POOL_TIMEOUT_S = 2
 EXTRA = 3
 """Connections beyond one for each thread."""
-_WAITS = "discount_waits"
-"""Where a connection's record has for how long it waits for a lock, if not `BUSY_TIMEOUT_S`."""
 _OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
@@ -76,13 +68,13 @@ class SQLiteDatabase(Database):
         }
         self._most = threads + EXTRA
         super().__init__(URL.create("sqlite", database=str(path)), options, observer, signals)
-        event.listen(self.engine, "connect", self._set_up)
-        event.listen(self.engine, "checkout", _keep_to_the_deadline)
-        self._own = threading.local()
-        self._era = object()
-        self._all_kept: list[PoolProxiedConnection] = []
+        event.listen(self.engine, "connect", partial(set_up, self._longest_wait))
+        event.listen(self.engine, "checkout", keep_to_the_deadline)
+        self._own = OwnConnections(self.engine, self._longest_wait)
         self._write_lock = WriteLock(Path(f"{path}-writers"))
-        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(self._together, self.signals)
+        self._group_commit: GroupCommit[Work[Any], Any] = GroupCommit(
+            self._together, self.signals, self.dialect.is_full
+        )
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
@@ -92,51 +84,17 @@ class SQLiteDatabase(Database):
         """
         began = time.perf_counter()
         with self._as_unavailable():
-            kept = self._kept()
+            own = self._own.get()
             try:
-                row: tuple[Any, ...] | None = kept.execute(statement, values).fetchone()
+                row: tuple[Any, ...] | None = own.execute(statement, values).fetchone()
             except sqlite3.Error:
-                self._let_go()  # whatever it was, the next read begins anew
+                self._own.discard()  # whatever it was, the next read begins anew
                 raise
         seconds = time.perf_counter() - began
         if self._round_trip:
             self._round_trip("SELECT", seconds)
         self._observer.read(seconds)
         return row
-
-    def _kept(self) -> sqlite3.Connection:
-        """Return this thread's own connection, opened once until `close`."""
-        if getattr(self._own, "era", None) is not self._era:
-            lent = self.engine.raw_connection()
-            self._own.connection = lent.driver_connection
-            lent.detach()  # it is not the pool's any more
-            _let_wait(self._own.connection, self._longest_wait())
-            self._own.lent, self._own.era = lent, self._era
-            self._all_kept.append(lent)
-        kept: sqlite3.Connection = self._own.connection
-        return kept
-
-    def _set_up(self, connection: sqlite3.Connection, _record: Any) -> None:
-        """Prepare a new connection, and keep the driver from beginning transactions itself.
-
-        https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
-        """
-        connection.isolation_level = None
-        _let_wait(connection, self._longest_wait())
-        _keep_a_write_ahead_log(connection, self._longest_wait())
-        connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power loss
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-
-    def _longest_wait(self) -> float:
-        """Return how many seconds the caller may wait for a lock."""
-        return IN_LOOP_S if self.signals.in_event_loop() else BUSY_TIMEOUT_S
-
-    def _let_go(self) -> None:
-        """Close this thread's own connection."""
-        self._own.era = None
-        self._all_kept.remove(self._own.lent)
-        self._own.lent.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -193,27 +151,18 @@ class SQLiteDatabase(Database):
             seconds = time.perf_counter() - began
             self._observer.commit(len(works), self.waiting_writes, seconds)
 
+    def _longest_wait(self) -> float:
+        """Return how many seconds the caller may wait for a lock."""
+        return longest_wait(in_event_loop=self.signals.in_event_loop())
+
     def space(self) -> Space | None:
         """Look at the disk of the file, of which the write-ahead log is a neighbour.
-
-        The log is written again from its start once it is checkpointed, and so is room for itself:
-        else a disk that it was filled on would stay too full for ever.
 
         Raises:
             Unavailable: The database cannot answer now.
         """
-        path = self._files.path.resolve()
-        try:
-            disk = os.statvfs(path.parent)
-        except OSError:
-            return None
-        log = 0
-        with suppress(OSError):
-            log = min(path.with_name(f"{path.name}-wal").stat().st_size, CHECKPOINTED_BYTES)
         with self.read() as connection:
-            pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
-            size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
-        return disk.f_bavail * disk.f_frsize + log, pages * size
+            return space_of(self._files.path.resolve(), connection)
 
     @property
     def waiting_writes(self) -> int:
@@ -246,9 +195,7 @@ class SQLiteDatabase(Database):
     def close(self) -> None:
         """Finish the writes that wait, and close all connections; later use opens new ones."""
         self._group_commit.close()
-        self._era = object()
-        while self._all_kept:
-            self._all_kept.pop().close()
+        self._own.close()
         super().close()
 
     @contextmanager
@@ -265,13 +212,6 @@ class SQLiteDatabase(Database):
         return isinstance(error, _OUR_FAULTS)
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's own connection, inside the same transaction."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
-    return driver
-
-
 def _file_in_a_folder(url: str) -> Path:
     """Return the file of a URL; insist on its folder, which SQLite itself does not make.
 
@@ -282,38 +222,3 @@ def _file_in_a_folder(url: str) -> Path:
     if not path.parent.is_dir():
         raise SettingsError(f"DISCOUNT_DATABASE_URL: there is no folder {path.parent}.")
     return path
-
-
-def _let_wait(connection: sqlite3.Connection, seconds: float) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
-
-
-def _keep_to_the_deadline(
-    connection: sqlite3.Connection, record: ConnectionPoolEntry, _lent: PoolProxiedConnection
-) -> None:
-    """Let no call wait for a lock beyond its deadline; most are far from it."""
-    seconds = deadlines.left(BUSY_TIMEOUT_S)
-    if seconds != record.info.get(_WAITS, BUSY_TIMEOUT_S):
-        _let_wait(connection, seconds)
-        record.info[_WAITS] = seconds
-
-
-def _keep_a_write_ahead_log(connection: sqlite3.Connection, within_s: float) -> None:
-    """Let readers and the writer not block each other, from the first connection to a file on.
-
-    SQLite's own wait for a lock does not cover this switch: of several processes that open a new
-    file at once, all but one are refused immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
-
-    Raises:
-        sqlite3.OperationalError: The file stayed locked, or cannot be opened.
-    """
-    deadline = time.monotonic() + within_s
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(RETRY_S)
-        else:
-            return

@@ -1,5 +1,6 @@
 """Statements as SQLite has them: one writer at a time, codes in the order of their rows."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ _LAST = text("""
     SELECT code FROM (SELECT rowid AS place, code FROM code ORDER BY rowid DESC LIMIT :count)
     ORDER BY place
 """)
+_PRIMARY = 0xFF
+"""The part of an error code that all its extended codes share."""
 
 
 class SQLiteDialect:
@@ -40,6 +43,10 @@ class SQLiteDialect:
     pool_sums = f"""level AS (
         SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
     )"""  # noqa: S608 - constants
+
+    def is_full(self, error: BaseException) -> bool:
+        code = getattr(error, "sqlite_errorcode", None)
+        return code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL
 
     def texts(self, parameter: str) -> str:
         return f"json_each(:{parameter})"

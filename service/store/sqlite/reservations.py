@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from service.domain.model import Millis, Reservation, State
 from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import HELD, as_reservation
-from service.store.sqlite.database import SQLiteDatabase, driver_of
+from service.store.sqlite.connections import driver_of
+from service.store.sqlite.database import SQLiteDatabase
 from service.usecases.keys import PoolKey
 
 # The index is named, because the planner, left alone, walks another one over all codes that

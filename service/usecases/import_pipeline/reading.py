@@ -27,7 +27,7 @@ LINE_DIGITS = 8
 def read_run(reader: ChunkReader, task: ImportTask) -> Prepared:
     """Read the next run, and sort it."""
     form = ListForm(task.job.parameters["form"])
-    position = Position.from_object(task.cursor.position)
+    position = Position.from_object(task.cursor.position, task.cursor.after or None)
     entries: list[str] = []
     refused: list[Refusal] = []
     number, fault, last = task.cursor.block, None, False
@@ -42,7 +42,8 @@ def read_run(reader: ChunkReader, task: ImportTask) -> Prepared:
         number += 1
     entries.sort()
     rows_so_far = task.cursor.rows + len(entries)
-    cursor = Cursor(READ, number, position.as_object(), task.cursor.parts, rows_so_far)
+    parts, name = task.cursor.parts, position.name or ""
+    cursor = Cursor(READ, number, position.as_object(), parts, rows_so_far, after=name)
     return Prepared(cursor, entries, refused, last, fault)
 
 

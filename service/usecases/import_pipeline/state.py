@@ -26,7 +26,10 @@ class Cursor:
     rows: int = 0
     """How many codes of a legal form there are so far."""
     after: str = ""
-    """The last entry merged, or the last code stored."""
+    """The last entry merged, or the last code stored; while reading, the header of the column.
+
+    That has no member of its own, as a worker of version 0.1 reads no member that it does not know.
+    """
 
 
 class ImportTask(NamedTuple):

@@ -7,11 +7,11 @@ and whichever of the calls without an answer were done in the end.
 
 from dataclasses import replace
 
-from tests.tools.history import rules_answers, rules_creates, rules_users
 from tests.tools.history.facts import Facts, Violation
 from tests.tools.history.history import History
+from tests.tools.history.rules import answers, creates, users
 
-RULES = (*rules_users.RULES, *rules_creates.RULES, *rules_answers.RULES)
+RULES = (*users.RULES, *creates.RULES, *answers.RULES)
 
 
 def violations(history: History) -> list[Violation]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from tests.tools.load import plots, report, starts
+from tests.tools.load import starts
 from tests.tools.load.contestants import Contestants, Sizes, say
 from tests.tools.load.errors import BenchmarkError
-from tests.tools.load.measures import Measure, Result
+from tests.tools.load.reports import plots, report
+from tests.tools.load.reports.measures import Measure, Result
 from tests.tools.load.servers import CLIENT_CORE, installed, on_core
 
 VAR = Path("var")

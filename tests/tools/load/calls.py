@@ -8,7 +8,7 @@ from random import Random
 
 from tests.tools.load.client import CONNECTIONS, Request, Slice, drive
 from tests.tools.load.errors import BenchmarkError
-from tests.tools.load.measures import Load
+from tests.tools.load.reports.measures import Load
 from tests.tools.load.servers import Server, tokens
 
 HELD = 1000

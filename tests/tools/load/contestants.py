@@ -9,10 +9,11 @@ from subprocess import SubprocessError
 import click
 import psycopg
 
-from tests.tools.load import limits, naive_pools, pools, postgres, servers
+from tests.tools.load import limits, pools, postgres, servers
+from tests.tools.load.apps import naive_pools
 from tests.tools.load.calls import HELD, PAGE, Calls
 from tests.tools.load.errors import BenchmarkError
-from tests.tools.load.measures import Limit, Measure, hello
+from tests.tools.load.reports.measures import Limit, Measure, hello
 
 HALF, HALF_USED = 600_000, 500_000
 _FAILURES = (BenchmarkError, AssertionError, OSError, SubprocessError, psycopg.Error, ImportError)

@@ -19,7 +19,8 @@ from service.container.storage import Storage
 from service.domain import codes
 from service.usecases.ports.clock import system_clock
 from tests.support.creating import add_codes
-from tests.tools.load import plots, pools, postgres, servers
+from tests.tools.load import pools, postgres, servers
+from tests.tools.load.reports import plots
 
 VAR = Path("var")
 DRAINED = (0, 50, 90, 99)

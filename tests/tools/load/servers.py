@@ -84,14 +84,14 @@ def service(name: str, folder: Path, url: str) -> Iterator[Server]:
 @contextmanager
 def hello(folder: Path) -> Iterator[Server]:
     """Run Flask's hello on gunicorn's own threads."""
-    with _gunicorn("hello", folder, "tests.tools.load.hello:app", {}) as server:
+    with _gunicorn("hello", folder, "tests.tools.load.apps.hello:app", {}) as server:
         yield server
 
 
 @contextmanager
 def naive(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
     """Run the naive service."""
-    with _gunicorn("naive", folder, "tests.tools.load.naive:app", settings) as server:
+    with _gunicorn("naive", folder, "tests.tools.load.apps.naive:app", settings) as server:
         yield server
 
 
@@ -110,7 +110,7 @@ def bare(folder: Path, dsn: str) -> Iterator[Server]:
     missing = [name for name in ("fastapi", "uvicorn", "asyncpg") if not installed(name)]
     if missing:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
-    command = ["uvicorn", "--port", "{port}", "--no-access-log", "tests.tools.load.bare:app"]
+    command = ["uvicorn", "--port", "{port}", "--no-access-log", "tests.tools.load.apps.bare:app"]
     with _module("fastapi", folder, command, {"BARE_DSN": dsn}) as server:
         yield server
 

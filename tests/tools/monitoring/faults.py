@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 
 import requests
 
-from service.store.revision import newest_revision
+from service.store.migrations.revisions import newest_revision
 from tests.support.tokens import bearer, forged
 from tests.tools.history.proxy import Mode
 from tests.tools.monitoring.scene import (

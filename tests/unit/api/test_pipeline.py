@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.api.http_errors import NotFound
-from service.api.pipeline import perform
+from service.api.pipeline import Pipeline
+from service.api.problems.http_errors import NotFound
 from service.auth.authentication import CALLER
 from service.auth.caller import Caller, Scope
 from service.domain.errors import (
@@ -18,8 +18,7 @@ from service.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from service.observability.exchange import Exchange, use_exchange
-from service.observability.request_record import Pseudonyms, RequestRecord
+from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 from service.usecases import deadlines
 
 ALLOWED = Caller("issuer", "billing", frozenset({Scope.READ}), frozenset({"acme"}))
@@ -50,7 +49,8 @@ class Call:
         def run():
             use_exchange(Exchange(self.record))
             deadlines.begin(arrived or time.monotonic())
-            return perform(OPERATION, self.environ, authenticate, brand, read)
+            pipeline = Pipeline(authenticate, None)
+            return pipeline.perform(OPERATION, self.environ, brand, read)
 
         return contextvars.copy_context().run(run)
 

@@ -26,7 +26,8 @@ def read(form, *blocks):
     """Read a list block by block, each time as a new process would."""
     position, good, refused = Position(), [], []
     for number, block in enumerate(blocks):
-        position = Position.from_object(json.loads(json.dumps(position.as_object())))
+        kept = json.loads(json.dumps(position.as_object()))
+        position = Position.from_object(kept, position.name)
         rows = read_rows(form, position, block, last=number == len(blocks) - 1)
         good += rows.good
         refused += rows.refused

@@ -7,8 +7,7 @@ from flask import Flask
 
 from service.auth.authentication import CALLER
 from service.auth.caller import Caller
-from service.observability.exchange import Exchange, use_exchange
-from service.observability.request_record import Pseudonyms, RequestRecord
+from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 
 BILLING = Caller("issuer", "billing", frozenset(), frozenset({"acme"}))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from service.api.cursors import Cursors
-from service.api.misses import Misses
+from service.api.limits.misses import Misses
 from service.api.views.codes import CodeViews
 from service.domain.errors import CodeNotFound, TooManyMisses
 from service.domain.model import Code, State

@@ -8,8 +8,7 @@ from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
 from service.domain.errors import NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation, State
-from service.observability.exchange import Exchange, use_exchange
-from service.observability.request_record import Pseudonyms, RequestRecord
+from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 
 HELD = Reservation("CODE1", State.RESERVED, 0, None)
 SHOWN = {

@@ -9,7 +9,7 @@ from gunicorn.http import get_parser
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from service.api.http_errors import HeadersTooLarge
+from service.api.problems.http_errors import HeadersTooLarge
 from service.domain.errors import ServiceError
 from service.server.http.body import (
     MAX_CHUNK_LINE,

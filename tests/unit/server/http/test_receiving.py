@@ -5,7 +5,7 @@ from gunicorn.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.http_errors import HeadersTooLarge, UriTooLong
+from service.api.problems.http_errors import HeadersTooLarge, UriTooLong
 from service.domain.errors import InvalidRequest, ServiceError
 from service.server.http.head import MAX_HEAD, read_head
 from service.server.http.receiving import MAX_BODY, SMALL_BODY, BufferedRequest, ReceiveState

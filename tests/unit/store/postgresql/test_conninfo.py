@@ -3,7 +3,7 @@
 import pytest
 
 from service.settings import SettingsError
-from service.store.postgresql.pool import conninfo_of
+from service.store.postgresql.conninfo import conninfo_of
 
 
 @pytest.mark.parametrize("ports", ["port", "0", "65536", "5432,x", "-1", "²"])

@@ -203,3 +203,10 @@ def test_a_job_that_goes_on_is_not_said_to_be_paused(begun):
     its.job = replace(its.job, detail=PAUSED)
     its.step()
     assert "1 line was read, and is to be checked." == its.job.detail
+
+
+def test_a_header_that_comes_again_is_refused_however_far_behind(begun, monkeypatch):
+    monkeypatch.setattr(reading, "RUN_ROWS", 1)
+    its = begun(b"code\nAAAA\n", b"BBBB\n", b"code\nCCCC\n")
+    assert JobState.FAILED == its.finish()[0]
+    assert [Refusal(4, Reason.HEADER_AGAIN)] == its.memory.refused

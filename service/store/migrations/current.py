@@ -1,0 +1,25 @@
+"""Which tables a database has, and which this code wants; `maintenance/upgrade.py` makes them."""
+
+from sqlalchemy import Connection, inspect
+
+from service.store.database import Database
+from service.store.migrations.revisions import VERSION_TABLE, why_unfit
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision that a database is at, `None` if it has no tables yet."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
+    revision: str | None = connection.exec_driver_sql(query).scalar()
+    return revision
+
+
+def why_not_ready(database: Database) -> str | None:
+    """Say what is wrong with the tables, `None` if nothing is.
+
+    Raises:
+        Unavailable: The database cannot be read.
+    """
+    with database.probe() as connection:
+        return why_unfit(current_revision(connection))

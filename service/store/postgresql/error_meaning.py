@@ -1,0 +1,56 @@
+"""What errors of PostgreSQL mean: whose fault they are, and what may be tried again."""
+
+import time
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from service.store.postgresql.connection import STALE, UnsafeCommit
+
+ATTEMPTS = 2
+"""How often a statement or a transaction is tried that the server has undone."""
+RETRY_WITHIN_S = 1.0
+"""After this long, another try would take longer than callers wait."""
+_LOST_TO_OTHERS = {"55P03", "40P01"}  # lock timeout, deadlock
+_UNDONE = {"40001", "40P01", *STALE}  # serialization failure, deadlock
+"""SQLSTATEs by which the server says that nothing was done, and that may not come again."""
+_NOT_OUR_FAULT = {
+    "42P01",  # no such table, no such column: not migrated yet
+    "42703",
+    "42501",  # not allowed: for an operator
+}
+_OUR_FAULTS = ("22", "23", "42")
+"""Classes of SQLSTATE that no waiting mends: data, constraints, syntax."""
+
+
+def is_our_fault(error: BaseException | None) -> bool:
+    """Tell what no waiting mends from what passes by itself, or by an operator."""
+    state = _state(error)
+    if state is None:  # the driver's own: a value that it cannot send, or a lost connection
+        return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
+    return state.startswith(_OUR_FAULTS) and state not in _NOT_OUR_FAULT
+
+
+def is_undone(error: BaseException | None) -> bool:
+    """Say whether the server says that nothing was done, for a reason that may not come again."""
+    return _state(error) in _UNDONE
+
+
+def is_undone_or_lost(error: BaseException | None) -> bool:
+    """Say whether nothing was done, or nobody knows; never of a commit that may yet be undone."""
+    return _state(error) in {None, *_UNDONE} and not isinstance(error, UnsafeCommit)
+
+
+def is_lost_to_others(error: BaseException | None) -> bool:
+    """Say whether it was undone because of others' locks."""
+    return _state(error) in _LOST_TO_OTHERS
+
+
+def may_retry(attempt: int, began: float) -> bool:
+    """Say whether there may be another try after so many, the first at `time.perf_counter`."""
+    return attempt < ATTEMPTS and time.perf_counter() - began < RETRY_WITHIN_S
+
+
+def _state(error: BaseException | None) -> str | None:
+    """Return the SQLSTATE of an error, `None` where it is not the server that speaks."""
+    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)

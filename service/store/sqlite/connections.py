@@ -1,0 +1,123 @@
+"""Connections to an SQLite file: how each is set up, for how long it waits, whose it is."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from service.usecases import deadlines
+
+BUSY_TIMEOUT_S = 3
+"""How long SQLite waits for another process's write."""
+IN_LOOP_S = 0.2
+"""The same for reads in the event loop, where everybody else waits, too."""
+RETRY_S = 0.005
+CACHE_KIB = 1024
+"""Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
+_WAITS = "discount_waits"
+"""Where a connection's record has for how long it waits for a lock, if not `BUSY_TIMEOUT_S`."""
+
+
+class OwnConnections:
+    """A connection for each thread, opened once and kept until `close`.
+
+    Args:
+        engine: Opens them.
+        longest_wait: Tells how many seconds the caller may wait for a lock.
+    """
+
+    def __init__(self, engine: Engine, longest_wait: Callable[[], float]) -> None:
+        self._engine = engine
+        self._longest_wait = longest_wait
+        self._own = threading.local()
+        self._era = object()
+        self._all: list[PoolProxiedConnection] = []
+
+    def get(self) -> sqlite3.Connection:
+        """Return this thread's own connection."""
+        if getattr(self._own, "era", None) is not self._era:
+            lent = self._engine.raw_connection()
+            self._own.connection = lent.driver_connection
+            lent.detach()  # it is not the pool's any more
+            let_wait(self._own.connection, self._longest_wait())
+            self._own.lent, self._own.era = lent, self._era
+            self._all.append(lent)
+        own: sqlite3.Connection = self._own.connection
+        return own
+
+    def discard(self) -> None:
+        """Close this thread's own connection."""
+        self._own.era = None
+        self._all.remove(self._own.lent)
+        self._own.lent.close()
+
+    def close(self) -> None:
+        """Close all; later use opens new ones."""
+        self._era = object()
+        while self._all:
+            self._all.pop().close()
+
+
+def set_up(longest_wait: Callable[[], float], connection: sqlite3.Connection, _record: Any) -> None:
+    """Prepare a new connection, and keep the driver from beginning transactions itself.
+
+    https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
+    """
+    connection.isolation_level = None
+    let_wait(connection, longest_wait())
+    _keep_a_write_ahead_log(connection, longest_wait())
+    connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power loss
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
+def longest_wait(*, in_event_loop: bool) -> float:
+    """Return how many seconds a caller may wait for a lock."""
+    return IN_LOOP_S if in_event_loop else BUSY_TIMEOUT_S
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection, inside the same transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+    return driver
+
+
+def let_wait(connection: sqlite3.Connection, seconds: float) -> None:
+    """Set for how long a connection waits for a lock."""
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
+
+def keep_to_the_deadline(
+    connection: sqlite3.Connection, record: ConnectionPoolEntry, _lent: PoolProxiedConnection
+) -> None:
+    """Let no call wait for a lock beyond its deadline; most are far from it."""
+    seconds = deadlines.left(BUSY_TIMEOUT_S)
+    if seconds != record.info.get(_WAITS, BUSY_TIMEOUT_S):
+        let_wait(connection, seconds)
+        record.info[_WAITS] = seconds
+
+
+def _keep_a_write_ahead_log(connection: sqlite3.Connection, within_s: float) -> None:
+    """Let readers and the writer not block each other, from the first connection to a file on.
+
+    SQLite's own wait for a lock does not cover this switch: of several processes that open a new
+    file at once, all but one are refused immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
+
+    Raises:
+        sqlite3.OperationalError: The file stayed locked, or cannot be opened.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_S)
+        else:
+            return

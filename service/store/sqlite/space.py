@@ -1,0 +1,31 @@
+"""How far an SQLite file may grow."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from service.store.space import Space
+
+CHECKPOINTED_BYTES = 1000 * 4096
+"""After so much the write-ahead log is checkpointed, unless a reader keeps it
+(https://www.sqlite.org/wal.html#automatic_checkpoint)."""
+
+
+def space_of(path: Path, connection: Connection) -> Space | None:
+    """Look at the disk of a file, and at what is free in it; `None` if the disk cannot be asked.
+
+    The log is written again from its start once it is checkpointed, and so is room for itself:
+    else a disk that it was filled on would stay too full for ever.
+    """
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return None
+    log = 0
+    with suppress(OSError):
+        log = min(path.with_name(f"{path.name}-wal").stat().st_size, CHECKPOINTED_BYTES)
+    pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    return disk.f_bavail * disk.f_frsize + log, pages * size

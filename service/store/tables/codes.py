@@ -1,0 +1,124 @@
+"""Brands, their campaigns, codes with who holds them, and counts of them."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from service.domain.model import HELD, State
+from service.store.tables.shared import POSTGRESQL_ONLY, SQLITE_ONLY, PlainText, metadata
+
+_HELD = ", ".join(f"'{state}'" for state in HELD)
+_STATES = ", ".join(f"'{state}'" for state in State)
+
+brand = Table(
+    "brand",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", PlainText, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+campaign = Table(
+    "campaign",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("id", Integer, nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("brand_id", "id"),
+    UniqueConstraint("brand_id", "name"),
+    ForeignKeyConstraint(["brand_id"], ["brand.id"]),
+    sqlite_with_rowid=False,
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("campaign_id", Integer, nullable=False),
+    *(Column(state, BigInteger, nullable=False, server_default=text("0")) for state in State),
+    Column("touched_at", BigInteger, nullable=False, server_default=text("0")),
+    PrimaryKeyConstraint("brand_id", "campaign_id", info=SQLITE_ONLY),
+    ForeignKeyConstraint(
+        ["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"], info=SQLITE_ONLY
+    ),
+    CheckConstraint(
+        " AND ".join(f"{state} >= 0" for state in State),
+        name="tally_not_negative",
+        info=SQLITE_ONLY,
+    ),
+    sqlite_with_rowid=False,
+)
+"""How many codes of a campaign are in each state, so that nobody counts rows.
+
+On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`. `touched_at` says when
+codes were last added or taken, or asked for when there were none; the newest row has it.
+"""
+
+code = Table(
+    "code",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("campaign_id", Integer, nullable=False),
+    Column("code", PlainText, nullable=False),
+    Column("state", PlainText, nullable=False),
+    Column("user_id", PlainText),
+    Column("created_at", BigInteger, nullable=False),
+    Column("reserved_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column(
+        "probe",
+        Integer,
+        nullable=False,
+        server_default=text("floor(random() * 4294967296 - 2147483648)"),
+        info=POSTGRESQL_ONLY,
+    ),
+    PrimaryKeyConstraint("brand_id", "campaign_id", "code", info=POSTGRESQL_ONLY),
+    UniqueConstraint("brand_id", "code"),
+    ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
+    CheckConstraint(f"state IN ({_STATES})", name="code_state"),
+    CheckConstraint("state <> 'available' OR user_id IS NULL", name="code_available_is_nobodys"),
+    CheckConstraint(f"state NOT IN ({_HELD}) OR user_id IS NOT NULL", name="code_held_by_someone"),
+    CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
+)
+"""On SQLite its rows lie in the order in which they were made, and indexes end in `rowid`: a
+thousand new codes then go to random pages of one index only, see
+docs/adr/0014-store-codes-in-insertion-order.md."""
+
+Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ONLY)
+
+Index(
+    "code_by_user",
+    code.c.brand_id,
+    code.c.campaign_id,
+    code.c.user_id,
+    unique=True,
+    sqlite_where=text("user_id IS NOT NULL"),
+    postgresql_where=text("user_id IS NOT NULL"),
+)
+_FREE = text("state = 'available'")
+_TAKEN = text("state <> 'available'")
+_POOL = (code.c.brand_id, code.c.campaign_id)
+Index("code_of_campaign", *_POOL, info=SQLITE_ONLY)
+Index("code_free", *_POOL, sqlite_where=_FREE, info=SQLITE_ONLY)
+Index("code_free", *_POOL, code.c.code, postgresql_where=_FREE, info=POSTGRESQL_ONLY)
+Index("code_taken", *_POOL, code.c.state, sqlite_where=_TAKEN, info=SQLITE_ONLY)
+Index(
+    "code_taken",
+    *_POOL,
+    code.c.state,
+    code.c.code,
+    postgresql_where=_TAKEN,
+    info=POSTGRESQL_ONLY,
+)
+Index("code_free_by_probe", *_POOL, code.c.probe, postgresql_where=_FREE, info=POSTGRESQL_ONLY)

@@ -1,0 +1,162 @@
+"""Making calls, and holding the service's answers against the model's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urlencode
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from service.app import services_of
+from service.store.maintenance.verify import verify
+from tests.api.contract.model import DEFAULT, Caller, Model, Refused
+from tests.support.tokens import bearer
+
+
+def segment(name: str) -> str:
+    """Write a name into a path; a surrogate, too, as a caller with a bug would."""
+    return quote(name.encode(errors="surrogatepass"), safe="")
+
+
+def pool_path(brand: str, campaign: str = DEFAULT) -> str:
+    return f"/v1/brands/{segment(brand)}/campaigns/{segment(campaign)}"
+
+
+@dataclass
+class Walk:
+    """A walk through the pages of a listing, with other calls in between."""
+
+    path: str
+    query: dict[str, str]
+    caller: Caller | None
+    key: str
+    """The member of an item that names it."""
+    listed: Callable[[], list[str]]
+    """What the model lists now."""
+    is_item: Callable[[dict[str, Any]], None]
+    """Compares one item."""
+    rank: Callable[[str], Any] = str
+    """Where an item stands in the listing's order."""
+    cursor: str | None = None
+    seen: list[str] = field(default_factory=list)
+    there: set[str] = field(default_factory=set)
+    """What was there when the walk began."""
+
+
+class Compared(RuleBasedStateMachine):
+    """A service on empty tables, the model of it, and how the two are compared."""
+
+    def __init__(self, app, url):
+        super().__init__()
+        with services_of(app).storage.database.transaction() as connection:
+            for table in ("idempotency", "code", "tally", "campaign", "brand"):
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+        self.url = url
+        self.client = app.test_client()
+        self.model = Model()
+        self.set_out: list[Walk] = []
+
+    def call(self, method, url, caller, key=None, **options):
+        headers = {}
+        if caller:
+            brands = ["*"] if caller.brands is None else sorted(caller.brands)
+            headers = bearer(scope=" ".join(sorted(caller.scopes)), brands=brands)
+        if key:
+            headers["Idempotency-Key"] = key
+        path, _, query = url.partition("?")
+        # As a server passes them on (PEP 3333): the test client would mend what is no UTF-8.
+        raw = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1"), "QUERY_STRING": query}
+        return self.client.open(
+            path, method=method, headers=headers, environ_overrides=raw, **options
+        )
+
+    def get(self, path, caller):
+        """GET, and see that HEAD says the same without the body."""
+        answer, head = (self.call(method, path, caller) for method in ("GET", "HEAD"))
+        assert (answer.status_code, b"") == (head.status_code, head.data)
+        assert answer.headers.get("Link") == head.headers.get("Link")
+        return answer
+
+    @contextmanager
+    def compared(self, answer) -> Iterator[None]:
+        """Let the model follow a call; where it refuses, the service must have, likewise."""
+        refusal = None
+        try:
+            yield
+        except Refused as refused:
+            refusal = refused
+        if refusal:
+            shown = answer.json["type"] if answer.status_code >= 400 else answer.json
+            assert (refusal.status, f"/problems/{refusal.slug}") == (answer.status_code, shown)
+
+    def is_brand(self, shown, **rest):
+        self.model.note_moment("brand", shown["brand"], moment=shown.pop("created_at"))
+        assert {"brand": shown["brand"], **rest} == shown
+
+    def is_campaign(self, shown, brand, **rest):
+        self.model.note_moment("campaign", brand, moment=shown.pop("created_at"))
+        assert {"brand": brand, "campaign": DEFAULT, **rest} == shown
+
+    def is_reservation(self, shown, brand, campaign, user):
+        self.model.note_moment("reserved", brand, user, moment=shown.pop("reserved_at"))
+        assert {
+            "discount_code": self.model.pool(brand).held[user],
+            "state": "reserved",
+            "brand": brand,
+            "campaign": campaign,
+            "user": user,
+            "expires_at": None,
+        } == shown
+
+    def is_code(self, shown, brand, code):
+        holder = self.model.pool(brand).holders[code]
+        self.model.note_moment("created", brand, code, moment=shown.pop("created_at"))
+        reserved_at = shown.pop("reserved_at")
+        assert (holder is None) == (reserved_at is None)
+        if holder is not None:
+            self.model.note_moment("reserved", brand, holder, moment=reserved_at)
+        state = self.model.pool(brand).state(code)
+        assert {"code": code, "state": state, "expires_at": None} == shown
+
+    def breaches(self):
+        """Return which promises the database itself breaks, as `discount verify` finds them."""
+        return [found.name for found in verify(self.url) if found.breaches]
+
+    def begin(self, walk: Walk, limit: int | None) -> Walk:
+        """Ask for the first page of a walk."""
+        self.set_out.append(walk)
+        self.turn(walk, limit)
+        return walk
+
+    def turn(self, walk: Walk, limit: int | None) -> None:
+        """Ask for the next page of a walk, or for the first one, and compare it."""
+        query = dict(walk.query)
+        if limit:
+            query["limit"] = str(limit)
+        if walk.cursor:
+            query["cursor"] = walk.cursor
+        answer = self.get(f"{walk.path}?{urlencode(query)}", walk.caller)
+        with self.compared(answer):
+            listed = walk.listed()
+            assert 200 == answer.status_code
+            if not walk.cursor:
+                walk.there, walk.seen = {*listed}, []
+            self.is_page(answer, walk, listed, limit or 100)
+            if not walk.cursor:
+                # The promise itself: what was there all the time is neither missed nor repeated.
+                assert walk.there & {*listed} <= {*walk.seen}
+                assert len(walk.seen) == len({*walk.seen})
+
+    @staticmethod
+    def is_page(answer, walk, listed, limit):
+        ranks = {item: walk.rank(item) for item in [*listed, *walk.seen]}
+        last = walk.seen[-1] if walk.seen else None
+        behind = [item for item in listed if last is None or ranks[item] > ranks[last]]
+        behind.sort(key=ranks.__getitem__)
+        assert behind[:limit] == [item[walk.key] for item in answer.json["items"]]
+        for item in answer.json["items"]:
+            walk.is_item(item)
+        walk.seen += behind[:limit]
+        walk.cursor = answer.json["next_cursor"]
+        assert (len(behind) > limit) == (walk.cursor is not None) == ("Link" in answer.headers)

@@ -1,0 +1,147 @@
+"""A PostgreSQL that archives its log, destroyed and restored to a moment, as the runbook has it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.process.cli.runbooks import follow
+from tests.support.running import running
+from tests.support.tokens import bearer
+from tests.support.waiting import wait_until
+from tests.tools.history.engines.postgresql import PostgreSQL, url_of
+
+
+class Archived:
+    """A server that archives its log, and its base backup.
+
+    Args:
+        folder: Where everything is; its own user may write there.
+        log: The file that it logs to.
+    """
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self.base, self.archive = folder / "base", folder / "wal"
+        self.data, self.restored = folder / "data", folder / "restored"
+        self.server = PostgreSQL(self.data, log)
+        self.bin = self.server.binaries
+        folder.chmod(0o755)
+        self.archive.mkdir()
+        for path in (folder, self.archive):
+            shutil.chown(path, self.server.user or os.geteuid())
+        with (self.data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(self._settings())
+        self.server.start()
+        with self.server.connect("postgres") as connection:
+            connection.execute("CREATE DATABASE discount")
+
+    def _settings(self) -> str:
+        to = f"{self.archive}/%f"
+        lines = (
+            "archive_mode = on",
+            f"""archive_command = 'test ! -f "{to}" && cp "%p" "{to}"'""",
+            "listen_addresses = '127.0.0.1'",
+            f"port = {self.server.address[1]}",
+            "unix_socket_directories = ''",
+            "fsync = off",  # the machine does not fail here
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+    @property
+    def run_as(self) -> list[str]:
+        """Whoever PostgreSQL has to run as: not root."""
+        return ["runuser", "-u", self.server.user, "--"] if self.server.user else []
+
+    def take_base_backup(self) -> None:
+        url = url_of(self.server.address, "postgres")
+        command: list[str | Path] = [self.bin / "pg_basebackup", "--dbname", url]
+        options: list[str | Path] = ["--pgdata", self.base, "--checkpoint=fast", "--no-sync"]
+        subprocess.run([*self.run_as, *command, *options], check=True, capture_output=True)
+
+    def archive_all(self) -> None:
+        """Wait until the archive has what was written so far."""
+        with self.server.connect("postgres") as connection:
+            (segment,) = connection.execute(
+                "SELECT pg_walfile_name(pg_switch_wal())"
+            ).fetchone() or [""]
+        wait_until((self.archive / segment).exists, "the log is not archived")
+
+    def stop(self) -> None:
+        """Stop what runs of the two servers."""
+        if self.server.process and self.server.process.poll() is None:
+            self.server.end(signal.SIGQUIT)
+        stop: list[str | Path] = [self.bin / "pg_ctl", "--pgdata", self.restored]
+        subprocess.run(
+            [*self.run_as, *stop, "--mode=immediate", "stop"], check=False, capture_output=True
+        )
+
+
+@pytest.fixture
+def archived(tmp_path):
+    with tempfile.TemporaryDirectory(prefix="discount-postgresql-") as folder:
+        made = Archived(Path(folder), tmp_path / "postgresql.log")
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+@contextmanager
+def service_on(archived, folder):
+    with running(folder, DISCOUNT_DATABASE_URL=url_of(archived.server.address)) as service:
+        yield service
+
+
+def create(service, number):
+    body = {"brand": "b1", "number_to_create": number}
+    url = f"{service.url}/v1/discount/create"
+    answer = requests.post(url, json=body, headers=bearer(), timeout=60)
+    assert 200 == answer.status_code
+    return set(answer.json())
+
+
+def fetch(service, *users):
+    urls = {user: f"{service.url}/v1/discount/fetch/b1/{user}" for user in users}
+    answers = {user: requests.get(url, headers=bearer(), timeout=60) for user, url in urls.items()}
+    assert {200} == {answer.status_code for answer in answers.values()}
+    return {user: answer.json()["discount_code"] for user, answer in answers.items()}
+
+
+def test_the_runbook_restores_every_answer_up_to_a_moment(archived, tmp_path):
+    """Its own commands; a mistake destroys rows, and an answer is given after the moment."""
+    with service_on(archived, tmp_path) as service:
+        create(service, 20)
+        kept = fetch(service, "u1", "u2")
+        archived.take_base_backup()
+        kept |= fetch(service, "u3", "u4")
+        with archived.server.connect() as connection:
+            (moment,) = connection.execute("SELECT clock_timestamp()::text").fetchone() or [""]
+        lost = fetch(service, "u5", "u6")
+        with archived.server.connect() as connection:
+            connection.execute("DELETE FROM code WHERE user_id IS NOT NULL")
+        archived.archive_all()
+        assert 0 == service.stop()
+    archived.server.end(signal.SIGINT)
+
+    follow(
+        "restore-postgresql.md",
+        service.environment,
+        BIN=archived.bin,
+        DATA=archived.restored,
+        BASE=archived.base,
+        ARCHIVE=archived.archive,
+        MOMENT=moment,
+        AS=" ".join(archived.run_as),
+    )
+    with service_on(archived, tmp_path) as service:
+        new = create(service, 20)
+        assert kept == fetch(service, *kept)
+        given = set(fetch(service, "u7", "u6", "u5").values())
+        assert given <= new
+        assert not given & {*kept.values(), *lost.values()}

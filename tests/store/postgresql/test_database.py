@@ -1,0 +1,368 @@
+"""What PostgreSQL alone can do to a call, told by its own error codes."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from service.domain.codes import mint
+from service.domain.errors import InsufficientStorage, NoCodesLeft, Unavailable
+from service.domain.model import Idempotency
+from service.observability.logging import database_error
+from service.settings import Settings
+from service.store.engines import open_database
+from service.store.postgresql import reservations
+from service.store.postgresql.conninfo import conninfo_of
+from service.store.postgresql.driver import driver_of
+from service.store.postgresql.reservations import RESERVE
+from tests.support.creating import add_codes
+from tests.support.engines import on_postgresql
+from tests.support.postgresql import server_url
+from tests.support.running import free_port
+
+pytestmark = on_postgresql
+
+NOW = 1_800_000_000_000
+PASSING = ("40001", "40P01")
+LASTING = ("53100", "53200", "55P03", "57014", "58030", "XX000", "42P01", "42501")
+"""Disk full, out of memory, locked, cancelled, input/output error, internal error, no table."""
+OURS = ("22003", "23514", "42601")
+
+
+@pytest.fixture
+def fail(database):
+    """Let changes of codes fail with a code, the first times or always."""
+
+    def install(state, times=1_000_000, on="UPDATE OR INSERT"):
+        with database.transaction() as connection:
+            connection.execute(text("CREATE SEQUENCE attempt"))
+            connection.execute(
+                text(f"""
+                CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF nextval('attempt') <= {times} THEN
+                        RAISE EXCEPTION 'the secret AAAA' USING ERRCODE = '{state}';
+                    END IF;
+                    RETURN NULL;
+                END $$
+            """)
+            )
+            connection.execute(
+                text(f"CREATE TRIGGER fail AFTER {on} ON code EXECUTE FUNCTION fail()")
+            )
+
+    yield install
+    with database.transaction() as connection:
+        connection.execute(text("DROP FUNCTION IF EXISTS fail CASCADE"))
+        connection.execute(text("DROP SEQUENCE IF EXISTS attempt"))
+
+
+@pytest.fixture
+def calls(store):
+    """The two calls that change something."""
+    add_codes(store, "brand", "default", 3, mint, NOW)
+    return {
+        "reserve": lambda: store.reserve("brand", "default", "user", NOW),
+        "create": lambda: add_codes(store, "brand", "default", 2, mint, NOW),
+    }
+
+
+@pytest.mark.parametrize("call", ["reserve", "create"])
+class TestErrors:
+    @pytest.mark.parametrize("state", PASSING)
+    def test_what_the_server_has_undone_is_tried_again(self, calls, fail, store, call, state):
+        fail(state, times=1)
+        calls[call]()
+        counts = store.brand("brand")[1]
+        assert {"reserve": (2, 1), "create": (5, 0)}[call] == (
+            counts["available"],
+            counts["reserved"],
+        )
+
+    @pytest.mark.parametrize("state", [*PASSING, *LASTING])
+    def test_what_stays_is_unavailable_and_changes_nothing(self, calls, fail, store, call, state):
+        fail(state)
+        full_and_growing = (state, call) == ("53100", "create")
+        with pytest.raises(InsufficientStorage if full_and_growing else Unavailable):
+            calls[call]()
+        assert 3 == store.brand("brand")[1]["available"]
+        assert store.find_reservation("brand", "default", "user") is None
+
+    @pytest.mark.parametrize("state", OURS)
+    def test_our_own_mistakes_are_not_called_unavailable(self, calls, fail, call, state):
+        fail(state)
+        with pytest.raises(Exception, match=state):
+            calls[call]()
+
+    @pytest.mark.parametrize("state", ["22003", "23514"])
+    def test_no_value_that_the_server_quotes_is_repeated(self, calls, fail, call, state):
+        """What is raised reaches the log."""
+        fail(state)
+        with pytest.raises(Exception, match=state) as raised:
+            calls[call]()
+        assert "AAAA" not in str(raised.value)
+
+
+def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
+    """A server that was started again has closed every connection of the pool."""
+    add_codes(store, "brand", "default", 40, mint, NOW)
+    with ExitStack() as stack:  # reservations alone would share one connection
+        for number in range(4):
+            stack.enter_context(database.read()).execute(text("SELECT 1"))
+            store.reserve("brand", "default", f"u{number}", NOW)
+    others = "application_name = 'discount' AND pid <> pg_backend_pid()"
+    with database.read() as connection:
+        ended = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}"
+        assert connection.execute(text(ended)).all()
+    for number in range(4, 40):
+        store.reserve("brand", "default", f"u{number}", NOW)
+    assert 0 == store.brand("brand")[1]["available"]
+
+
+def test_lost_connections_do_not_use_up_the_pool(store, database):
+    """Each that is lost in the middle of a call makes room for another."""
+    add_codes(store, "brand", "default", 1, mint, NOW)
+    for _ in range(40):
+        with pytest.raises(Unavailable), database.read() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert database.why_not_ready() is None
+
+
+@pytest.fixture
+def no_standby(database):
+    """A server whose commits wait for a standby that does not come."""
+    with psycopg.connect(server_url(), autocommit=True) as server:
+        server.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        with database.transaction() as connection:
+            name = connection.execute(text("SELECT current_database()")).scalar_one()
+            connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = on"))
+        database.close()  # connections opened from here on wait
+        server.execute("SELECT pg_reload_conf()")
+        yield server
+        server.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        server.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.own_database
+@pytest.mark.parametrize("call", ["reserve", "create"])
+def test_a_commit_that_no_longer_waits_for_the_standby_is_no_commit(calls, call, no_standby):
+    """PostgreSQL itself says no more than a warning to whoever was told to stop waiting."""
+    waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with ThreadPoolExecutor(1) as pool:
+        called = pool.submit(calls[call])
+        while not called.done() and not no_standby.execute(waiting).fetchall():
+            time.sleep(0.05)
+        with pytest.raises(Unavailable):
+            called.result()
+
+
+def test_the_database_is_named_by_its_own_code(calls, fail):
+    fail("53100")
+    with pytest.raises(Unavailable) as raised:
+        calls["reserve"]()
+    assert "53100" == database_error(raised.value)
+
+
+def test_without_a_connection_it_is_named_by_the_reason(engine):
+    url = f"postgresql://postgres@127.0.0.1:{free_port()}/none"
+    nowhere = open_database(Settings(database_url=url))
+    try:
+        for ask in (nowhere.read, nowhere.transaction):
+            with pytest.raises(Unavailable) as raised, ask():
+                pass
+            assert "connection refused" == database_error(raised.value)
+    finally:
+        nowhere.close()
+
+
+class TestSharedTransactions:
+    """Reservations that gather while the server is busy are made in one transaction."""
+
+    @pytest.fixture
+    def hold(self, store, database):
+        """Give users codes in a transaction that stays open until its block ends."""
+        add_codes(store, "brand", "default", 50, mint, NOW)
+
+        @contextmanager
+        def hold(*users):
+            with database.engine.connect() as connection, connection.begin() as holding:
+                for user in users:
+                    claim(connection, user)
+                yield holding
+
+        return hold
+
+    @pytest.fixture
+    def gathered(self, store, database, hold):
+        """Let users ask who share a transaction, as the one before waits; then let that go on."""
+
+        @contextmanager
+        def gathered(*users):
+            with ThreadPoolExecutor(1 + len(users)) as pool, hold("first") as holding:
+                pool.submit(store.reserve, "brand", "default", "first", NOW)
+                until_blocked(database, 1)
+                asked = [pool.submit(store.reserve, "brand", "default", u, NOW) for u in users]
+                while database.waiting_writes < len(users):
+                    time.sleep(0.001)
+                holding.rollback()
+                yield asked
+
+        return gathered
+
+    def test_they_share_one(self, gathered, database):
+        with gathered(*(f"u{number}" for number in range(30))) as asked:
+            assert 30 == len({each.result()[0].code for each in asked})
+        with database.read() as connection:
+            found = "SELECT count(*), count(DISTINCT xmin::text) FROM code WHERE user_id LIKE 'u%'"
+            assert (30, 1) == connection.execute(text(found)).one()
+
+    def test_one_user_who_asks_twice_gets_one_code(self, gathered):
+        with gathered("u1", "u2", "u1", "u1") as asked:
+            (one, first), (_, other), (two, again), (three, third) = [a.result() for a in asked]
+        assert one.code == two.code == three.code
+        assert [False, False, True, True] == sorted([first, other, again, third])
+
+    def test_a_key_that_stands_against_one_harms_no_other(self, gathered, hold, database):
+        """Another transaction gives a user a code, and commits while the shared one waits."""
+        with hold("u2") as holding, gathered("u1", "u2", "u3") as asked:
+            until_blocked(database, 1)
+            holding.commit()
+            (_, one), (_, two), (_, three) = [each.result() for each in asked]
+        assert (True, False, True) == (one, two, three)
+
+
+def claim(connection, user):
+    values = {"brand": "brand", "campaign": "default", "user": user, "now": NOW, "probe": 0}
+    assert 1 == driver_of(connection).execute(RESERVE, values).rowcount
+
+
+def until_blocked(database, count):
+    """Wait until so many sessions wait for a lock."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()
+    """
+    deadline = time.monotonic() + 10
+    with database.read() as connection:
+        while connection.execute(text(waiting)).scalar_one() != count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+class TestLastCodes:
+    def test_codes_that_others_are_claiming_are_not_gone(self, store, database):
+        """Who finds the last code locked waits for what becomes of it."""
+        add_codes(store, "brand", "default", 1, mint, NOW)
+        claimed, give_up = threading.Event(), threading.Event()
+
+        def claim_and_give_up():
+            with database.engine.connect() as connection, connection.begin() as claiming:
+                claim(connection, "u1")
+                claimed.set()
+                give_up.wait(10)
+                claiming.rollback()
+
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(claim_and_give_up)
+            assert claimed.wait(10)
+            second = pool.submit(store.reserve, "brand", "default", "u2", NOW)
+            time.sleep(0.2)
+            assert not second.done()
+            give_up.set()
+            first.result()
+            assert second.result()[1]
+
+    def test_none_is_left_only_when_the_last_is_committed(self, store):
+        add_codes(store, "brand", "default", 1, mint, NOW)
+        store.reserve("brand", "default", "u1", NOW)
+        with pytest.raises(NoCodesLeft):
+            store.reserve("brand", "default", "u2", NOW)
+
+
+class TestPlaces:
+    """A process's claims go through a pool from neighbour to neighbour."""
+
+    def test_each_claim_takes_the_next_and_goes_round_until_all_are_taken(
+        self, store, database, monkeypatch
+    ):
+        monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
+        add_codes(store, "brand", "default", 300, mint, NOW)
+        for user in range(300):
+            assert store.reserve("brand", "default", f"u{user:03}", NOW)[1]
+        with database.read() as connection:
+            found = "SELECT probe FROM code ORDER BY user_id"
+            probes = connection.execute(text(found)).scalars().all()
+        first = probes.index(min(probes))
+        assert sorted(probes) == [*probes[first:], *probes[:first]]
+
+
+class TestTally:
+    def test_claims_share_no_row(self, store, database):
+        """Each adds a row of its own; none waits for the commit of another."""
+        add_codes(store, "brand", "default", 3, mint, NOW)
+        with database.transaction() as connection:  # an open transaction that has counted
+            connection.execute(text("UPDATE tally SET available = available"))
+            assert store.reserve("brand", "default", "user", NOW)[1]
+
+    def test_rows_are_added_up_while_others_claim(self, store, database, monkeypatch):
+        monkeypatch.setattr(reservations, "FOLD_EVERY", 3)
+        add_codes(store, "brand", "default", 400, mint, NOW)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))
+        assert (100, 300) == tuple(store.brand("brand")[1].values())[:2]
+        with database.read() as connection:
+            rows = connection.execute(text("SELECT count(*) FROM tally")).scalar_one()
+        assert rows < 100
+
+
+def test_repeated_requests_at_once_create_once(store):
+    """The second waits for the first, and gets its answer."""
+    idempotency = Idempotency(b"k" * 32, b"c" * 32)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(
+            pool.map(
+                lambda _: add_codes(
+                    store, "brand", "default", 5, mint, NOW, idempotency=idempotency
+                ),
+                range(8),
+            )
+        )
+    assert 1 == len({tuple(codes) for codes, _ in answers})
+    assert 1 == sum(new for _, new in answers)
+    assert 5 == store.brand("brand")[1]["available"]
+
+
+def test_a_connection_keeps_to_its_deadline(database):
+    """Also where the server's own time-out does not come."""
+    with pytest.raises(Unavailable):
+        sleep_long(database)
+    assert database.why_not_ready() is None
+
+
+def sleep_long(database):
+    with database.transaction() as connection:
+        driver_of(connection).deadline = time.monotonic() + 0.1
+        connection.execute(text("SELECT pg_sleep(60)"))
+
+
+def test_no_statement_is_compiled_because_plans_are_switched_off(database):
+    """PostgreSQL adds 10^10 to the cost of a plan that is switched off, and compiles what costs."""
+    with database.read() as connection:
+        assert "off" == connection.execute(text("SHOW jit")).scalar()
+
+
+def test_settings_of_the_url_stay(engine):
+    url = "postgresql://me@a,b/db?sslmode=verify-full&application_name=mine&options=-c%20x.y%3D1"
+    parameters = psycopg.conninfo.conninfo_to_dict(conninfo_of(url))
+    assert ("a,b", "verify-full", "mine") == (
+        parameters["host"],
+        parameters["sslmode"],
+        parameters["application_name"],
+    )
+    options = str(parameters["options"])
+    assert options.endswith("-c x.y=1")
+    assert "statement_timeout" in options

@@ -1,0 +1,399 @@
+"""The store: what it promises the use cases, on real tables."""
+
+import itertools
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from service.domain.codes import mint
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CodeNotFound,
+    CodeSpaceExhausted,
+    NoCodesLeft,
+    Unavailable,
+)
+from service.domain.model import Level, State
+from service.store.repositories.status import SQLStatus
+from service.store.transaction import SQLTransaction
+from service.usecases import codes as codes_usecase
+from service.usecases.ports.store import UnknownPosition
+from tests.support.creating import add_codes
+from tests.support.engines import on_sqlite
+
+NOW = 1_800_000_000_000
+
+
+def fixed(*codes):
+    """Mint these codes one after the other, whatever is asked."""
+    supply = iter(codes)
+    return lambda count: list(itertools.islice(supply, count))
+
+
+def add(store, *codes, brand="brand"):
+    """Add codes one after the other: those of one call are handed out in no order."""
+    return [
+        code
+        for each in codes
+        for code in add_codes(store, brand, "default", 1, fixed(each), NOW)[0]
+    ]
+
+
+def count_rows(database):
+    """Count codes by state, the slow and certain way."""
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT state, count(*) FROM code GROUP BY state"))
+        return {State(state): 0 for state in State} | {State(state): n for state, n in rows}
+
+
+class TestAddingCodes:
+    def test_the_first_codes_make_brand_and_campaign(self, store):
+        add(store, "AAAA")
+        assert "brand" == store.brand("brand")[0].name
+        assert NOW == store.campaign("brand", "default")[0].created_at
+
+    def test_only_default_is_made(self, store):
+        with pytest.raises(BrandNotFound):
+            add_codes(store, "brand", "summer", 1, mint, NOW)
+        add(store, "AAAA")
+        with pytest.raises(CampaignNotFound):
+            add_codes(store, "brand", "summer", 1, mint, NOW)
+
+    def test_collisions_are_topped_up(self, store, database):
+        """Codes that the brand has, and twins within a batch, cost nobody the call."""
+        add(store, "AAAA", "BBBB")
+        added, _ = add_codes(
+            store, "brand", "default", 3, fixed("AAAA", "CCCC", "CCCC", "BBBB", "DDDD", "EEEE"), NOW
+        )
+        assert ["CCCC", "DDDD", "EEEE"] == sorted(added)
+        assert 5 == count_rows(database)[State.AVAILABLE]
+
+    def test_calls_that_share_a_transaction_are_each_told_their_own(self, store, database):
+        add(store, "AAAA")
+        add(store, "AAAA", brand="other")
+        with database.transaction() as connection:
+
+            def add_to(brand, count, *codes):
+                tx = SQLTransaction(connection, database.reserve, fixed(*codes), NOW)
+                return codes_usecase.add_codes(tx, tx.campaign(brand, "default"), count)
+
+            some = add_to("brand", 2, "AAAA", "CCCC", "BBBB")
+            more = add_to("other", 2, "CCCC", "AAAA", "DDDD")
+            rest = add_to("brand", 1, "CCCC", "BBBB", "EEEE")
+        expected = [["BBBB", "CCCC"], ["CCCC", "DDDD"], ["EEEE"]]
+        assert expected == [sorted(codes) for codes in (some, more, rest)]
+
+    def test_the_same_code_may_belong_to_two_brands(self, store):
+        add(store, "AAAA")
+        add(store, "AAAA", brand="other")
+        assert 1 == store.brand("other")[1][State.AVAILABLE]
+
+    def test_codes_are_case_sensitive(self, store):
+        assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
+
+    def test_a_space_of_codes_that_is_full_ends_the_call(self, store, database):
+        """Instead of looking for a new code for ever, under the write lock."""
+        add(store, "AAAA")
+        with pytest.raises(CodeSpaceExhausted):
+            add_codes(store, "brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
+        assert 1 == count_rows(database)[State.AVAILABLE]
+
+    def test_all_or_nothing(self, store, database):
+        """A failure in the middle leaves neither codes nor the brand."""
+
+        def failing(count):
+            if count == 3:
+                return ["AAAA", "AAAA", "BBBB"]
+            raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            add_codes(store, "brand", "default", 3, failing, NOW)
+        with pytest.raises(BrandNotFound):
+            store.brand("brand")
+        assert 0 == sum(count_rows(database).values())
+
+    def test_many_threads_make_one_brand(self, store):
+        with ThreadPoolExecutor(8) as pool:
+            batches = list(
+                pool.map(lambda _: add_codes(store, "new", "default", 5, mint, NOW)[0], range(16))
+            )
+        codes = [code for batch in batches for code in batch]
+        assert 80 == len(set(codes)) == store.brand("new")[1][State.AVAILABLE]
+        assert 1 == len(store.brands(None, None, 10).items)
+
+
+class TestReserving:
+    def test_the_same_user_gets_the_same_code(self, store):
+        add(store, "AAAA", "BBBB")
+        first, new = store.reserve("brand", "default", "user", NOW)
+        assert new
+        assert (first, False) == store.reserve("brand", "default", "user", NOW + 1)
+        assert first == store.find_reservation("brand", "default", "user")
+
+    def test_two_users_get_two_codes(self, store):
+        add(store, "AAAA", "BBBB")
+        codes = {store.reserve("brand", "default", user, NOW)[0].code for user in ("u1", "u2")}
+        assert {"AAAA", "BBBB"} == codes
+
+    def test_an_empty_pool_refuses_new_users_and_keeps_old_ones(self, store):
+        add(store, "AAAA")
+        held, _ = store.reserve("brand", "default", "u1", NOW)
+        with pytest.raises(NoCodesLeft):
+            store.reserve("brand", "default", "u2", NOW)
+        assert (held, False) == store.reserve("brand", "default", "u1", NOW)
+        assert store.find_reservation("brand", "default", "u2") is None
+
+    def test_what_is_missing_is_named(self, store):
+        for call in (store.find_reservation, lambda *names: store.reserve(*names, NOW)):
+            with pytest.raises(BrandNotFound):
+                call("brand", "default", "user")
+        add(store, "AAAA")
+        for call in (store.find_reservation, lambda *names: store.reserve(*names, NOW)):
+            with pytest.raises(CampaignNotFound):
+                call("brand", "summer", "user")
+
+    def test_names_are_compared_code_point_by_code_point(self, store):
+        """Composed and decomposed é are two users, and so are a and A."""
+        add(store, "AAAA", "BBBB", "CCCC", "DDDD")
+        users = ["\u00e9", "e\u0301", "a", "A"]
+        codes = {store.reserve("brand", "default", user, NOW)[0].code for user in users}
+        assert 4 == len(codes)
+
+    def test_racing_threads_share_a_pool_without_a_double(self, store, database):
+        """Sixteen threads, each asking for all of 60 users in another order, for 40 codes."""
+        add_codes(store, "brand", "default", 40, mint, NOW)
+        start = threading.Barrier(16)
+
+        def ask(turn):
+            start.wait()
+            answers = {}
+            for number in range(60):
+                user = f"user{(number * 7 + turn * 11) % 60}"
+                try:
+                    answers[user] = store.reserve("brand", "default", user, NOW)[0].code
+                except NoCodesLeft:
+                    answers[user] = None
+            return answers
+
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(ask, range(16)))
+        holders = {user: code for some in answers for user, code in some.items() if code}
+        assert 40 == len(holders) == len(set(holders.values()))
+        for some in answers:
+            for user, code in some.items():
+                assert code in {None, holders.get(user)}
+        assert 40 == count_rows(database)[State.RESERVED]
+
+
+class TestCounts:
+    def test_counts_are_what_is_there(self, store, database):
+        add_codes(store, "brand", "default", 20, mint, NOW)
+        for number in range(7):
+            store.reserve("brand", "default", f"user{number}", NOW)
+        assert count_rows(database) == store.brand("brand")[1]
+        assert count_rows(database) == store.campaign("brand", "default")[1]
+        assert [Level("brand", "default", 13, 7)] == list(SQLStatus(database).levels().shown)
+
+    def test_counting_reads_no_codes(self, store, database, plans):
+        """The cost is the same on ten codes and on ten million: only the tally is read."""
+        add(store, "AAAA")
+        with plans() as steps:
+            store.brand("brand")
+            store.campaign("brand", "default")
+            SQLStatus(database).levels()
+        assert steps
+        assert not [step for step in steps if re.search(r"\bcode\b", step)]
+
+    @on_sqlite
+    def test_a_tally_below_zero_is_refused(self, store, database):
+        add(store, "AAAA")
+        with pytest.raises(Exception, match="CHECK"), database.transaction() as connection:
+            connection.execute(text("UPDATE tally SET available = -1"))
+
+
+@pytest.mark.own_database  # what a table has seen changes PostgreSQL's plans
+class TestPlans:
+    """Where cost must not grow, the plan says so: an index is searched, nothing is sorted."""
+
+    def test_a_reservation_searches_indexes_alone(self, store, plans):
+        add(store, "AAAA", "BBBB")
+        with plans() as steps:
+            store.reserve("brand", "default", "user", NOW)
+            store.find_reservation("brand", "default", "user")
+        assert any("code_by_user" in step for step in steps)
+        assert any("code_free" in step for step in steps)
+        assert not costly(steps)
+
+    def test_one_code_is_found_by_its_key(self, store, plans, engine):
+        add(store, "AAAA")
+        with plans() as steps:
+            store.code("brand", "default", "AAAA")
+        by_key = {"sqlite": "(brand_id=? AND code=?)", "postgresql": "code_brand_id_code_key"}
+        assert any(by_key[engine] in step for step in steps)
+        assert not costly(steps)
+
+    def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, engine):
+        add(store, "AAAA", "MMMM")
+        for state, after in itertools.product([None, *State], [None, "MMMM"]):
+            with plans() as steps:
+                store.codes("brand", "default", state, after, 100)
+            self.is_range_of_one_index(steps, engine, state, after)
+
+    def is_range_of_one_index(self, steps, engine, state, after):
+        # With one campaign in the brand, the brand's key is as good as the campaign's.
+        both = "(code_pkey|code_brand_id_code_key)"
+        key = {"sqlite": "code_of_campaign", "postgresql": both}[engine]
+        index = {None: key, State.AVAILABLE: "code_free"}.get(state, "code_taken")
+        used = [step for step in steps if re.search(rf"{index}\b", step)]
+        assert used
+        assert not costly(steps)
+        if after and engine == "sqlite":  # it begins there, and skips nothing
+            assert any("rowid>?" in step for step in used)
+
+
+def costly(steps):
+    """Return the steps that look at every row, or sort."""
+    return [step for step in steps if re.search(r"^SCAN|TEMP B-TREE|Seq Scan|Sort", step)]
+
+
+class TestLookingUp:
+    def test_one_code(self, store):
+        add(store, "AAAA")
+        assert State.AVAILABLE == store.code("brand", "default", "AAAA").state
+        store.reserve("brand", "default", "user", NOW + 5)
+        found = store.code("brand", "default", "AAAA")
+        assert (State.RESERVED, NOW, NOW + 5) == (found.state, found.created_at, found.reserved_at)
+
+    def test_what_is_missing_is_named(self, store):
+        with pytest.raises(BrandNotFound):
+            store.code("brand", "default", "AAAA")
+        add(store, "AAAA")
+        with pytest.raises(CampaignNotFound):
+            store.code("brand", "summer", "AAAA")
+        with pytest.raises(CodeNotFound):
+            store.code("brand", "default", "aaaa")
+        with pytest.raises(BrandNotFound):
+            store.campaigns("other", None, 10)
+        with pytest.raises(BrandNotFound):
+            store.codes("other", "default", None, None, 10)
+
+
+class TestPages:
+    def test_pages_together_are_the_list(self, store, engine):
+        codes = list(add_codes(store, "brand", "default", 25, mint, NOW)[0])
+        codes = codes if engine == "sqlite" else sorted(codes)
+        assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
+
+    def test_a_page_that_ends_with_the_list_is_the_last(self, store):
+        add(store, "AAAA", "BBBB")
+        assert not store.codes("brand", "default", None, None, 2).more
+        assert store.codes("brand", "default", None, None, 1).more
+
+    def test_rows_that_come_and_change_between_pages_shift_nothing(self, store, engine):
+        add(store, "BBBB", "DDDD", "FFFF")
+        first = store.codes("brand", "default", None, None, 2)
+        add(store, "AAAA", "EEEE")
+        store.reserve("brand", "default", "user", NOW)
+        rest = store.codes("brand", "default", None, first.items[-1].code, 10)
+        assert ["BBBB", "DDDD"] == [code.code for code in first.items]
+        behind = {"sqlite": ["FFFF", "AAAA", "EEEE"], "postgresql": ["EEEE", "FFFF"]}
+        assert behind[engine] == [code.code for code in rest.items]
+
+    @on_sqlite
+    def test_codes_are_given_and_listed_in_the_order_in_which_they_were_made(self, store):
+        add(store, "BBBB")
+        add(store, "AAAA")
+        add(store, "CCCC", brand="other")
+        listed = store.codes("brand", "default", None, None, 10)
+        assert ["BBBB", "AAAA"] == [code.code for code in listed.items]
+        assert "BBBB" == store.reserve("brand", "default", "user", NOW)[0].code
+
+    @on_sqlite
+    def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
+        """As after a restore: the list must not seem to be at its end."""
+        add(store, "BBBB")
+        with pytest.raises(UnknownPosition):
+            store.codes("brand", "default", None, "AAAA", 10)
+
+    def test_states_divide_the_list(self, store):
+        add_codes(store, "brand", "default", 12, mint, NOW)
+        for number in range(5):
+            store.reserve("brand", "default", f"user{number}", NOW)
+        by_state = {
+            state: len(store.codes("brand", "default", state, None, 100).items) for state in State
+        }
+        assert store.brand("brand")[1] == by_state
+
+    def test_brands_among_those_that_a_token_names(self, store):
+        for brand in ("a", "b", "c", "Z", "é"):
+            add(store, "AAAA", brand=brand)
+        names = [brand.name for brand in store.brands({"c", "a", "ghost"}, None, 10).items]
+        assert ["a", "c"] == names
+        every = [brand.name for brand in store.brands(None, None, 10).items]
+        assert ["Z", "a", "b", "c", "é"] == every
+        assert [] == store.brands(set(), None, 10).items
+
+
+def walk(page_after):
+    """Read page after page, and return the codes."""
+    codes, after, more = [], None, True
+    while more:
+        page = page_after(after)
+        codes += [code.code for code in page.items]
+        after, more = codes[-1], page.more
+    return codes
+
+
+class TestConstraints:
+    """What the code above the database gets wrong, the database still refuses."""
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE code SET user_id = 'u1', reserved_at = 1, state = 'reserved'",
+            "UPDATE code SET state = 'reserved' WHERE state = 'available'",
+            "UPDATE code SET state = 'lost' WHERE state = 'available'",
+            "UPDATE code SET state = 'available' WHERE state = 'reserved'",
+            "UPDATE code SET user_id = NULL WHERE state = 'reserved'",
+            "UPDATE code SET campaign_id = 7",
+            "UPDATE code SET code = 'AAAA'",
+            "INSERT INTO brand (name, created_at) VALUES ('brand', 1)",
+            "DELETE FROM campaign",
+            "DELETE FROM brand",
+        ],
+    )
+    def test_damage_is_refused(self, store, database, damage):
+        add(store, "AAAA", "BBBB")
+        store.reserve("brand", "default", "u1", NOW)
+        with pytest.raises(IntegrityError), database.transaction() as connection:
+            connection.execute(text(damage))
+
+
+@on_sqlite
+def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatch):
+    """A writer that never ends costs others a clear refusal, not a long wait."""
+    add(store, "AAAA")
+    monkeypatch.setattr("service.store.sqlite.connections.BUSY_TIMEOUT_S", 0)
+    store.close()  # connections opened from here on wait no longer
+    with database.transaction(), pytest.raises(Unavailable):
+        store.reserve("brand", "default", "user", NOW)
+    assert store.find_reservation("brand", "default", "user") is None
+
+
+@on_sqlite
+def test_reads_that_fail_leave_no_connection_behind(database):
+    """A fault that lasts must not eat up the files that a process may open."""
+    with pytest.raises(Unavailable):
+        database.row("SELECT * FROM nothing", {})
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(20):
+        with pytest.raises(Unavailable):
+            database.row("SELECT * FROM nothing", {})
+    assert before >= len(list(Path("/dev/fd").iterdir()))
+    assert (1,) == database.row("SELECT 1", {})

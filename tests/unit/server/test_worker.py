@@ -1,0 +1,248 @@
+"""The event loop of a worker: whose connection ends when there is no room, and what that costs."""
+
+import errno
+import os
+import socket
+import threading
+from contextlib import ExitStack
+from select import select
+from selectors import EVENT_READ, DefaultSelector
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.config import Config
+
+from service.api.problems.http_errors import RequestTimeout
+from service.observability.exchange import EXCHANGE, Exchange, Pseudonyms, RequestRecord
+from service.observability.request_log import RequestLog
+from service.server.accepting import AcceptPause
+from service.server.buffered_requests import BufferedRequests
+from service.server.fast_path.calls import FastPathCalls
+from service.server.fast_path.tasks import TaskScheduler
+from service.server.http.head import read_head
+from service.server.http.receiving import BufferedRequest
+from service.server.http.sending import Unsent
+from service.server.refusing import known_environ
+from service.server.worker import ServiceWorker
+
+ROOM = 4
+HALF_HEAD = b"GET /livez HTTP/1.1\r\nHost"
+
+
+class Log:
+    """Keeps what is logged."""
+
+    def __init__(self):
+        self.lines = []
+
+    def info(self, event, **fields):
+        self.lines.append({"event": event, **fields})
+
+    error = warning = info
+
+
+@pytest.fixture(params=[False, True], ids=["threads", "fast path"])
+def worker(monkeypatch, request):
+    """A worker with room for a few connections, which listens."""
+    cfg = Config()
+    cfg.set("worker_connections", ROOM)
+    cfg.set("threads", 1)
+    log = Log()
+    metrics = SimpleNamespace(request=lambda *_: None)
+    requests = RequestLog(Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
+    services = SimpleNamespace(requests=requests, drain=SimpleNamespace(begun=False))
+    monkeypatch.setattr("service.server.connections.services_of", lambda _: services)
+    with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
+        made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
+        made.wsgi = None
+        made.poller = poller
+        made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type]  # noqa: SLF001
+        made.method_queue.init()
+        callbacks = made.method_queue.run_callbacks
+        poller.register(made.method_queue.fileno(), EVENT_READ, callbacks)
+        made.tpool = made.get_thread_pool()
+        if request.param:
+            tasks = TaskScheduler(made.method_queue.defer)
+            made._fast_path = FastPathCalls(made, tasks, lambda _: True)  # noqa: SLF001
+        made.set_accept_enabled(True)
+        yield made
+        while made.make_room():
+            pass
+        made.tpool.shutdown()
+        made.method_queue.close()
+        made.tmp.close()
+
+
+@pytest.fixture
+def connect(worker):
+    """Connect somebody, who sends something, and let the worker see to it."""
+    with ExitStack() as stack:
+
+        def connect(sent=b""):
+            client = socket.create_connection(worker.sockets[0].getsockname(), 5)
+            stack.enter_context(client).sendall(sent)
+            turn(worker)
+            return client
+
+        yield connect
+
+
+def turn(worker):
+    for _ in range(3):
+        worker.wait_for_and_dispatch_events(0.01)
+
+
+def is_answered(client):
+    """Return whether somebody has got an answer, or the end."""
+    return bool(select([client], [], [], 0)[0])
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_who_was_ended_in_a_batch_of_events_is_not_called_anymore(worker, closed):
+    """Both have sent something; whoever is called first ends the other."""
+    called = []
+    with ExitStack() as stack:
+        pairs = [[stack.enter_context(end) for end in socket.socketpair()] for _ in range(2)]
+
+        def end_the_other(ours):
+            called.append(ours)
+            (other,) = {pair[0] for pair in pairs} - {ours}
+            worker.poller.unregister(other)
+            if closed:
+                other.close()
+
+        for ours, theirs in pairs:
+            theirs.send(b"x")
+            worker.poller.register(ours, EVENT_READ, end_the_other)
+        worker.wait_for_and_dispatch_events(1)
+    assert 1 == len(called)
+
+
+def test_who_got_the_descriptor_of_somebody_ended_is_not_called_for_him(worker):
+    called = []
+    with ExitStack() as stack:
+        pairs = [[stack.enter_context(end) for end in socket.socketpair()] for _ in range(2)]
+
+        def replace_the_other(ours):
+            called.append(ours)
+            (other,) = {pair[0] for pair in pairs} - {ours}
+            worker.poller.unregister(other)
+            worker.poller.register(other, EVENT_READ, called.append)
+
+        for ours, theirs in pairs:
+            theirs.send(b"x")
+            worker.poller.register(ours, EVENT_READ, replace_the_other)
+        worker.wait_for_and_dispatch_events(1)
+    assert 1 == len(called)
+
+
+def test_where_everybody_has_half_a_head_the_oldest_is_told_and_gone_at_once(worker, connect):
+    """Its place is free for the next: `nr_conns` at the limit would stop accepting."""
+    clients = [connect(HALF_HEAD) for _ in range(3 * ROOM)]
+    assert worker.nr_conns < ROOM
+    for gone in clients[: 1 - ROOM]:
+        received = gone.recv(4096)
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert gone.recv(1) == b""
+    assert not any(map(is_answered, clients[1 - ROOM :]))
+
+
+def test_farewells_go_before_whoever_still_wants_something(worker, connect):
+    leaving = [connect(b"\n") for _ in range(ROOM - 2)]
+    waits = connect(HALF_HEAD)
+    connect(HALF_HEAD)
+    assert all(client.recv(4096).startswith(b"HTTP/1.1 400 ") for client in leaving)
+    assert not is_answered(waits)
+
+
+def test_listeners_that_are_closed_already_are_let_be(worker):
+    """SIGTERM may come just before the loop stops accepting for want of room."""
+    worker.alive = False
+    worker.set_accept_enabled(False)
+    worker.set_accept_enabled(False)
+    worker.set_accept_enabled(True)
+    assert -1 == worker.sockets[0].fileno()
+
+
+def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
+    """So the answer has the request id of before, and the span of before ends."""
+    incoming = BufferedRequest(0.0)
+    incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    incoming.begin_body(read_head(incoming.head, worker.cfg, ("10.0.0.1", 1)))
+    record = RequestRecord({}, Pseudonyms(lambda: b""))
+    incoming.kept = {EXCHANGE: Exchange(record)}
+    worker.refuse(socket_of(worker), RequestTimeout(), known_environ(incoming))
+    assert record.request_id == worker.log.lines[-1]["request_id"]
+    assert "POST" == worker.log.lines[-1]["method"]
+
+
+def test_a_failure_outside_the_application_answers_the_request_that_it_was(worker, connect):
+    """HEAD without a body, and by the request id that the caller gave."""
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    worker.wsgi = fail
+    client = connect(b"HEAD /livez HTTP/1.0\r\nHost: x\r\nX-Request-ID: mine\r\n\r\n")
+    received = client.recv(4096)
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert received.endswith(b"\r\n\r\n")
+    assert b"\r\nX-Request-ID: mine\r\n" in received
+
+
+def socket_of(worker):
+    """Return a connection that takes what it is sent, and is gone."""
+    worker.nr_conns += 1
+    client = SimpleNamespace(send=len, shutdown=lambda _: (_ for _ in ()).throw(OSError()))
+    return SimpleNamespace(sock=client, rest=b"", close=lambda: None)
+
+
+def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker, connect):
+    added = []
+    worker.pending = SimpleNamespace(add=lambda _conn, unsent, **_: added.append(unsent.memory))
+    conn = SimpleNamespace(rest=b"GET /")
+    worker.finish_sending(conn, Unsent([memoryview(b"left")], 4), keep=True)
+    conn.sock = SimpleNamespace(send=lambda _: 2)
+    worker.deliver(conn, b"answer", keep=True)
+    del worker.pending
+    assert [4 + 5, 4 + 5] == added
+
+
+def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatch):
+    """One that leaves anyway, or an idle one: nobody is refused for it."""
+    waits = connect(HALF_HEAD)
+    connect(b"\n")
+    full = OSError(errno.EMFILE, "Too many open files")
+    listener = SimpleNamespace(accept=lambda: (_ for _ in ()).throw(full))
+    before = worker.nr_conns
+    worker.accept(listener)
+    assert before - 1 == worker.nr_conns
+    assert not is_answered(waits)
+
+
+def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begin(worker, connect):
+    """They wait for the only thread: nothing of them arrives that could be given up."""
+    may_answer = threading.Event()
+
+    def answer(_environ, start_response):
+        assert may_answer.wait(20)
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    worker.wsgi = answer
+    worker._fast_path = None  # noqa: SLF001 - it has a budget of its own
+    head = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"
+    worker._buffered = BufferedRequests(limit=5 * len(head))  # noqa: SLF001
+    first, second, third = (connect(head) for _ in range(3))
+    assert second.recv(4096).startswith(b"HTTP/1.1 503 ")
+    assert not is_answered(first)
+    assert not is_answered(third)
+    may_answer.set()
+    for client in (first, third):
+        while not is_answered(client):
+            turn(worker)
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    for client in (first, second, third):
+        client.close()
+    while worker.nr_conns:
+        turn(worker)
