@@ -67,7 +67,7 @@ class Target:
         return set(self.stamp.read_text().splitlines())
 
     def is_done(self) -> bool:
-        """Tell whether the environment has what this run wants."""
+        """Return whether the environment has what this run needs."""
         return self.expected() <= self.found()
 
 

@@ -1,4 +1,4 @@
-"""The application: every operation, and the order of the middlewares."""
+"""The application: all operations, and the order of the middlewares."""
 
 from collections.abc import Iterable
 
@@ -45,13 +45,13 @@ def create_app(services: Services) -> Flask:
 
 
 def services_of(app: Flask) -> Services:
-    """Return the services that an application was built over."""
+    """Return the services of an application."""
     services: Services = app.extensions[_NAME]
     return services
 
 
 def _views(services: Services) -> Iterable[Views]:
-    """Return the views in the order in which the document lists them."""
+    """Return the views in the order of the document."""
     storage, metrics, cursors = services.storage, services.metrics, services.cursors
     return (
         DiscountViews(storage.store, metrics),

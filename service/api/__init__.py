@@ -1,1 +1,1 @@
-"""HTTP: thin views over the use cases, and everything that can leave the service."""
+"""The HTTP API: thin views over the use cases, and all answers."""

@@ -1,7 +1,7 @@
 """Idempotency keys of callers (draft-ietf-httpapi-idempotency-key-header).
 
-A key belongs to its caller, the method and the path. It says that two requests are one, so
-that a retry after a cut connection creates nothing twice.
+A key belongs to its caller, the method and the path. It identifies a repeated request, so that a
+retry after a lost connection creates nothing twice.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Operations: a view together with all that is said about it, in one place.
+"""Operations: views with their complete descriptions.
 
-What a view's description says decides how requests are parsed, which scope the caller's token must
-have, and what the OpenAPI document says; so the three cannot differ.
+The description decides how requests are parsed, which scope the caller's token needs, and what the
+OpenAPI document says; so the three cannot differ.
 """
 
 import inspect
@@ -38,43 +38,43 @@ ALWAYS: Refusals = (
     InternalError,
     Unavailable,
 )
-"""Problems that every operation may answer with."""
+"""Problems of every operation."""
 _OF_BODIES: Refusals = (UnsupportedMediaType, TooLarge)
 
 Result = Reply | Response
-"""What a view returns: a response of Flask's where the answer is streamed."""
+"""The result of a view: a Flask response if the answer is streamed."""
 View = Callable[..., Result]
 ViewT = TypeVar("ViewT", bound=View)
 
 
 class Views(Protocol):
-    """Views of one kind of resource: methods that are described by `operation`."""
+    """Views of one kind of resource: methods that are decorated with `operation`."""
 
     @property
     def tag(self) -> str:
-        """Under what the document lists them."""
+        """The tag of the views in the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One of an operation's good answers, for the document."""
+    """A successful answer of an operation, for the document."""
 
     description: str
     schema: type[Schema] | Mapping[str, Any]
     example: Any = None
     headers: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
-    """Media types, where the answer is no JSON but a list of what `schema` describes."""
+    """Media types, if the answer is a list of what `schema` describes, instead of JSON."""
     columns: tuple[str, ...] = ()
-    """Those of such a list as CSV."""
+    """The columns of such a list in CSV."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Decorates a method of a class: it is the view of `method` and `path`.
+    """A decorator for a method of a class, which becomes the view of `method` and `path`.
 
     The view gets the parsed members of path, query and body as keyword arguments. The operation's
-    id is the view's name, its description the view's docstring.
+    id is the view's name, and its description is the view's docstring.
     """
 
     method: str
@@ -83,29 +83,29 @@ class Description:
     _: KW_ONLY
     summary: str
     scope: Scope
-    """What the caller's token must allow."""
+    """The scope that the caller's token needs."""
     answers: Mapping[int, Answer]
-    """The good answers by status."""
+    """The successful answers by status."""
     refusals: Refusals = ()
-    """Problems beside those in `ALWAYS`."""
+    """Problems in addition to `ALWAYS`."""
     parameters: type[Input] | None = None
-    """Schema of the path's parameters, if it has any."""
+    """The schema of the path's parameters, if there are any."""
     query: type[Input] = Input
-    """By default it must be empty."""
+    """The schema of the query, which must be empty by default."""
     header: type[Input] | None = None
-    """Schema of header fields that are read, if there are any."""
+    """The schema of header fields, if there are any."""
     body: type[Input] | None = None
-    """Schema of the JSON body, if the call takes one."""
+    """The schema of the JSON body, if there is one."""
     upload: tuple[str, ...] = ()
-    """Media types of a body that the view reads itself, as it comes."""
+    """Media types of a body that the view reads as a stream."""
     head: bool = True
-    """Whether a GET answers HEAD too; one that changes state must not."""
+    """Whether a GET also answers HEAD; one that changes state must not."""
     fast_path: bool = False
-    """Whether the view takes names alone and asks nothing of Flask, so that the fast path can
+    """Whether the view only takes names and does not need Flask, so that the fast path can
     answer it (`service.server.fast_path`)."""
 
     def __call__(self, view: ViewT) -> ViewT:
-        """Describe a view."""
+        """Attach the description to a view."""
         view.description = self  # type: ignore[attr-defined]
         return view
 
@@ -115,7 +115,7 @@ operation = Description
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Description):
-    """A view, and what is said about it."""
+    """A view with its description."""
 
     tag: str
     id: str
@@ -124,7 +124,7 @@ class Operation(Description):
 
 
 def operations_of(views: Views) -> Iterator[Operation]:
-    """Return the operations of some views, in the order in which they stand in their class."""
+    """Yield the operations of views, in the order of their definition."""
     for name, function in vars(type(views)).items():
         described = getattr(function, "description", None)
         if isinstance(described, Description):

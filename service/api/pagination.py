@@ -33,7 +33,7 @@ def page_slot() -> Iterator[None]:
     Raises:
         Unavailable: The wait is too long.
     """
-    if not _pages.acquire(timeout=deadlines.left(deadlines.ANSWER_WITHIN_S)):
+    if not _pages.acquire(timeout=deadlines.left(deadlines.ANSWER_TIMEOUT_S)):
         raise Unavailable
     try:
         yield

@@ -1,4 +1,4 @@
-"""What happens to each call, whichever way it comes: by Flask or by the fast path."""
+"""The pipeline of all calls, by Flask or by the fast path."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MALFORMED_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
-"""RFC 3986, section 2.1: decoders leave it as it is, drop it or guess."""
+"""Malformed percent-encoding (RFC 3986, section 2.1), which decoders treat differently."""
 
 
 class Pipeline:
-    """Performs calls, whichever way they come.
+    """The pipeline that performs calls, by Flask or by the fast path.
 
     Args:
-        authenticate: Returns who calls.
-        limits: Counts the calls of each caller, if there is a limit.
+        authenticate: Returns the caller.
+        limits: The rate limits, if there are any.
     """
 
     def __init__(self, authenticate: Authenticate, limits: RateLimits | None) -> None:
@@ -43,13 +43,13 @@ class Pipeline:
         """Perform a call of an operation.
 
         Args:
-            operation: What is called.
-            environ: The request.
-            brand: The one that the path names, as it stands there; `None` where it names none.
-            read: Reads the arguments of the view, once it is known that the caller may call.
+            operation: The operation.
+            environ: The WSGI environment of the request.
+            brand: The brand in the path, unchecked; `None` if there is none.
+            read: Returns the arguments of the view; called after the authorization.
 
         Raises:
-            ServiceError: The call is refused, or fails.
+            ServiceError: The call is refused or fails.
         """
         record = current_record()
         begin(record, operation.path, environ)
@@ -60,7 +60,7 @@ class Pipeline:
         return operation.view(**arguments)
 
     def identify(self, record: RequestRecord, environ: "WSGIEnvironment") -> Caller:
-        """Return who makes a request, and count the call; both are done once.
+        """Return the caller of a request, and count the call, both only once per request.
 
         Raises:
             ServiceError: The caller is unknown, or has made too many calls.
@@ -76,11 +76,11 @@ class Pipeline:
 
 
 def begin(record: RequestRecord, route: str | None, environ: "WSGIEnvironment") -> None:
-    """Note the route of a request, and refuse one that is late or cannot be read.
+    """Record the route of a request, and refuse it if it is late or malformed.
 
     Raises:
-        Unavailable: It should have been answered by now.
-        InvalidRequest: Its path or its query is malformed.
+        Unavailable: The deadline is over.
+        InvalidRequest: The path or the query is malformed.
     """
     record.route = route
     if deadlines.is_over():
@@ -91,7 +91,7 @@ def begin(record: RequestRecord, route: str | None, environ: "WSGIEnvironment") 
 def check_encoding(path: str, query: str) -> None:
     """Refuse a path or query (as WSGI has them, PEP 3333) that is malformed or not UTF-8.
 
-    Werkzeug would replace what it cannot decode, and so make one name out of many.
+    Werkzeug would replace undecodable bytes, so that different names would become equal.
 
     Raises:
         InvalidRequest: It is not.
@@ -110,10 +110,10 @@ def check_encoding(path: str, query: str) -> None:
 
 
 def refuse_odd_slashes(environ: "WSGIEnvironment") -> None:
-    """Refuse a path that has an encoded slash, or two to begin with, once it is known who calls.
+    """Refuse a path with an encoded slash, or with two slashes at the beginning.
 
-    PEP 3333 hands on a decoded path, in which an encoded slash would separate one name into two;
-    and werkzeug reads `//livez` as `/livez`, which nobody else who sees the request does.
+    WSGI has the decoded path (PEP 3333), where an encoded slash would split a name in two; and
+    werkzeug treats `//livez` as `/livez`, unlike other programs that see the request.
 
     Raises:
         NotFound: It has.

@@ -1,4 +1,4 @@
-"""What a call is answered with, before it is known which way the answer goes."""
+"""Replies of views, independent of Flask and of the fast path."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,14 +9,14 @@ import orjson
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 NOT_CACHED = ("Cache-Control", "no-store")
-"""On every answer of the API: they hold secrets, and a GET reserves."""
+"""A field of every API answer: they contain secrets, and a GET reserves."""
 
 Fields = list[tuple[str, str]]
 """The header fields of an answer."""
 
 
 class Reply(NamedTuple):
-    """A JSON answer, which no cache may keep."""
+    """A JSON answer that must not be cached."""
 
     content: Any
     status: int = 200
@@ -24,7 +24,7 @@ class Reply(NamedTuple):
     media_type: str = JSON
 
     def encoded(self) -> tuple[bytes, Fields]:
-        """Return the body, with an end of line for people with curl, and all header fields."""
+        """Return the body, with a final line break for terminals, and all header fields."""
         body = orjson.dumps(self.content, option=orjson.OPT_APPEND_NEWLINE)
         length = ("Content-Length", str(len(body)))
         return body, [*self.headers, ("Content-Type", self.media_type), length, NOT_CACHED]

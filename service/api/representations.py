@@ -1,4 +1,4 @@
-"""How the domain's nouns look as JSON."""
+"""JSON representations of the domain's objects."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from service.formats.timestamps import timestamp
 def reservation_object(
     brand: str, campaign: str, user: str, reservation: Reservation
 ) -> dict[str, Any]:
-    """Show a reservation."""
+    """Return the representation of a reservation."""
     return {
         "discount_code": reservation.code,
         "state": reservation.state,
@@ -23,18 +23,18 @@ def reservation_object(
 
 
 def code_object(code: Code) -> dict[str, Any]:
-    """Show a code."""
+    """Return the representation of a code."""
     moments = map(timestamp, (code.created_at, code.reserved_at, code.expires_at))
     return dict(zip(CODE_COLUMNS, (code.code, code.state, *moments), strict=True))
 
 
 def brand_object(brand: Brand) -> dict[str, Any]:
-    """Show a brand."""
+    """Return the representation of a brand."""
     return {"brand": brand.name, "created_at": timestamp(brand.created_at)}
 
 
 def campaign_object(campaign: Campaign) -> dict[str, Any]:
-    """Show a campaign."""
+    """Return the representation of a campaign."""
     return {
         "brand": campaign.brand,
         "campaign": campaign.name,
@@ -43,5 +43,5 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
 
 
 def with_counts(shown: dict[str, Any], counts: Counts) -> dict[str, Any]:
-    """Add how many codes are in each state."""
+    """Add the number of codes in each state to a representation."""
     return {**shown, "counts": {state.value: count for state, count in counts.items()}}

@@ -65,7 +65,7 @@ class _Closable(Protocol):
 
 
 class _Streamed:
-    """A streamed answer: logged once its last byte has been taken, or nobody is left."""
+    """A streamed answer, which is logged after its last byte, or when it was cut off."""
 
     def __init__(
         self, answer: Iterable[bytes], record: RequestRecord, finish: Callable[[], None]

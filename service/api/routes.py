@@ -1,4 +1,4 @@
-"""The way of most calls: Flask finds the route, and the operation's schemas read the request."""
+"""Flask routes of operations, whose schemas parse the requests."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ _PARSER = StrictParser()
 
 
 class OperationRule(Rule):
-    """A route without extras: no HEAD beside a GET that changes state."""
+    """A route with an optional HEAD, which a GET that changes state must not have."""
 
     def __init__(self, *args: Any, head: bool = True, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -31,10 +31,10 @@ class OperationRule(Rule):
 
 
 def serve_operations(app: Flask, operations: Iterable[Operation], pipeline: Pipeline) -> None:
-    """Serve operations, and let nobody without a token reach anything else that is not open.
+    """Serve operations, and require a token for all other paths that are not open.
 
-    Default deny: an unknown path answers nobody without a token, and a view that is neither an
-    operation nor open lets nobody in.
+    Default deny: even an unknown path requires a token, and a view that is neither an operation nor
+    open admits nobody.
     """
     views = {}
     app.url_rule_class = OperationRule
@@ -65,13 +65,13 @@ def served_operations(app: Flask) -> Iterable[Operation]:
 
 
 def response_of(reply: Reply) -> Response:
-    """Write a reply as a response of Flask's."""
+    """Return a reply as a Flask response."""
     body, fields = reply.encoded()
     return Response(body, reply.status, fields)
 
 
 def _view(operation: Operation, pipeline: Pipeline) -> Callable[..., Response]:
-    """Return what Flask calls for an operation."""
+    """Return the Flask view of an operation."""
     sources = tuple(_sources(operation))
 
     def read() -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _view(operation: Operation, pipeline: Pipeline) -> Callable[..., Response]:
 
 
 def _sources(operation: Operation) -> Iterator[tuple[str, Schema]]:
-    """Return where the arguments of an operation stand in a request, and how they are read."""
+    """Yield the locations of an operation's arguments in a request, with their schemas."""
     for location, schema in (
         ("path", operation.parameters),
         ("query", operation.query),
@@ -101,5 +101,5 @@ def _sources(operation: Operation) -> Iterator[tuple[str, Schema]]:
 
 @cache
 def template(rule: str) -> str:
-    """Write a rule of Flask's as the contract does, with parameters in braces."""
+    """Return a Flask rule in OpenAPI's form, with parameters in braces."""
     return re.sub(r"<(?:[^:>]*:)?(\w+)>", r"{\1}", rule)

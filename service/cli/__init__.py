@@ -1,7 +1,7 @@
 """The `discount` command; it has the same settings and defaults as the service.
 
-A command is imported when it is called, and imports what it alone needs, so that `token` and
-`serve` start at once.
+A command is imported when it is called, and imports only what it needs, so that `token` and `serve`
+start quickly.
 """
 
 import click
@@ -19,7 +19,7 @@ MODULES = {
     "verify": "service.cli.database",
     "worker": "service.cli.serving",
 }
-"""Where each command is, under its own name."""
+"""The module of each command, by the command's name."""
 
 
 @click.group(

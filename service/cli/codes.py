@@ -1,8 +1,8 @@
-"""`discount codes`: much work from the command line, over the same use cases, with its progress.
+"""`discount codes`: bulk work from the command line, with the same use cases, and with progress.
 
-A command does its job itself, in the foreground, under the lease that keeps every other worker
-away from it; should another be faster, it watches. Data are on standard output, all else on
-standard error. Ctrl-C cancels the job; a second one does not wait for the chunk in hand.
+A command does its job itself, in the foreground, with a lease that excludes other workers; if
+another worker is faster, the command watches. Data goes to standard output, everything else to
+standard error. Ctrl-C cancels the job; a second one does not wait for the current chunk.
 """
 
 import getpass
@@ -20,12 +20,12 @@ from service.cli.group import INTERRUPTED
 from service.cli.parameters import EnumValue, name
 from service.cli.session import Session
 from service.domain.errors import InvalidRequest, TooLarge
-from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobState, Order
+from service.domain.jobs import MAX_GENERATED, Job, JobKind, JobRequest, JobState
 from service.domain.model import State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.domain.wording import counted
 from service.formats.list_form import ListForm
-from service.usecases.imports import Received, import_codes, receive
+from service.usecases.imports import ReceivedFile, import_codes, receive
 
 _STANDARD = "-"
 
@@ -53,7 +53,7 @@ def codes() -> None:
 def generate(brand: str, campaign: str, count: int) -> None:
     """Generate new codes."""
     with Session(brand, campaign) as session:
-        job = session.do(session.ask(Order(JobKind.GENERATE, count, _who(), {}))[0])
+        job = session.do(session.ask(JobRequest(JobKind.GENERATE, count, _who(), {}))[0])
     _end(session, job, f"{counted(job.done, 'code was', 'codes were')} made.")
 
 
@@ -93,7 +93,7 @@ def _opened_list(file: str) -> Iterator[IO[bytes]]:
     """Open a list of codes.
 
     Raises:
-        ClickException: It cannot be read.
+        ClickException: The file cannot be read.
     """
     if file == _STANDARD:
         yield streams.input_()
@@ -106,11 +106,11 @@ def _opened_list(file: str) -> Iterator[IO[bytes]]:
         yield source
 
 
-def _received(session: Session, source: IO[bytes], file: str) -> Received:
+def _received(session: Session, source: IO[bytes], file: str) -> ReceivedFile:
     """Store a list as it is read.
 
     Raises:
-        ClickException: It cannot be read, or is no list of codes.
+        ClickException: The file cannot be read, or is not a list of codes.
     """
     try:
         return receive(
@@ -164,11 +164,11 @@ def export(
 
 
 def _end(session: Session, job: Job, result: str) -> None:
-    """Say how a job ended, and exit so that a shell knows it, too.
+    """Print how a job ended, and exit with a matching status.
 
     Raises:
-        ClickException: It failed, or rows were refused.
-        Exit: It was cancelled.
+        ClickException: The job failed, or rows were refused.
+        Exit: The job was cancelled.
     """
     if job.state is JobState.CANCELLED:
         streams.report(job.detail or "The job was cancelled.")
@@ -181,10 +181,10 @@ def _end(session: Session, job: Job, result: str) -> None:
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[streams.Target]:
-    """Open standard output, or a new file that is not there in the end unless it is whole.
+    """Open standard output, or a new file, which is removed unless it becomes complete.
 
     Raises:
-        ClickException: The file cannot be made or written.
+        ClickException: The file cannot be created or written.
     """
     if output is None:
         yield streams.StandardOutput()
@@ -206,7 +206,7 @@ def _opened(output: Path | None) -> Iterator[streams.Target]:
 
 
 def _who() -> str:
-    """Name whoever is at the command line, as the one who asked for a job."""
+    """Return the name of the command line's user, for the requester of a job."""
     try:
         return f"command line: {getpass.getuser()}"
     except (KeyError, OSError):

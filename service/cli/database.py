@@ -1,4 +1,4 @@
-"""`discount db` and `discount verify`: looking after the database."""
+"""`discount db` and `discount verify`: maintenance of the database."""
 
 from contextlib import closing
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a command says of an exception: the one place where it becomes a sentence."""
+"""Error messages of commands: the only place that converts exceptions to sentences."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from service.store.sqlite.files import require_file
 
 SETTING = "DISCOUNT_DATABASE_URL"
 _HEADER = b"SQLite format 3\0"
-"""How every SQLite database begins: https://www.sqlite.org/fileformat2.html#magic_header_string"""
+"""The beginning of every SQLite database: https://www.sqlite.org/fileformat2.html#magic_header_string"""
 _SQLITE = {
     "SQLITE_BUSY": "is locked by another program",
     "SQLITE_LOCKED": "is locked by another program",
@@ -24,7 +24,7 @@ _SQLITE = {
     "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
     "SQLITE_CANTOPEN": "cannot be opened",
 }
-"""What is wrong with a file, by how SQLite's name of it begins."""
+"""Errors of files, by the beginning of SQLite's error name."""
 _POSTGRESQL = {
     "25006": "is read-only",
     "42501": "does not grant this user the necessary rights",
@@ -33,11 +33,11 @@ _POSTGRESQL = {
     "55P03": "has a table that another session has locked",
     "57014": "took too long",
 }
-"""What is wrong with a server, by its SQLSTATE."""
+"""Errors of servers, by SQLSTATE."""
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """Say what went wrong, and with which file, host or setting; `None` of a fault of ours."""
+    """Return a sentence about an error, with its file, host or setting; `None` for a bug."""
     if isinstance(error, SettingsError | MaintenanceError):
         return str(error)
     if isinstance(error, InvalidRequest) and error.errors:
@@ -52,7 +52,7 @@ def sentence_of(error: BaseException) -> str | None:
 
 
 def database_failure(error: BaseException) -> str | None:
-    """Say what is wrong with the database of the settings, `None` if that is not to blame."""
+    """Return a sentence about an error of the configured database, `None` for another error."""
     from service.observability.logging import database_error
 
     reason = database_error(error)
@@ -66,7 +66,7 @@ def database_failure(error: BaseException) -> str | None:
 
 
 def source_failure(error: BaseException, source: str) -> str | None:
-    """Say what is wrong with FROM, the URL of a database file, `None` if that is not to blame."""
+    """Return a sentence about an error of the database file FROM, `None` for another error."""
     from service.observability.logging import database_error
 
     reason, file = database_error(error) or "", sqlite_file(source)
@@ -74,10 +74,10 @@ def source_failure(error: BaseException, source: str) -> str | None:
 
 
 def require_source(url: str) -> None:
-    """Require that FROM is the URL of a database file, if it is one of SQLite at all.
+    """Require that FROM, if it is an SQLite URL, names a database file.
 
     Raises:
-        MaintenanceError: There is none, it is something else, or cannot be read.
+        MaintenanceError: The file does not exist, is something else, or cannot be read.
     """
     path = sqlite_file(url)
     if path and _is_absent(path):
@@ -87,7 +87,7 @@ def require_source(url: str) -> None:
 
 
 def database_name(settings: Settings) -> str:
-    """Say which database the settings name."""
+    """Return the name of the configured database for messages."""
     file = sqlite_file(settings.database_url)
     if file:
         return f"The database {file} ({SETTING})"
@@ -98,22 +98,22 @@ def database_name(settings: Settings) -> str:
 
 
 def require_database(settings: Settings) -> None:
-    """Require the file of an SQLite database, before anything is opened.
+    """Require the file of an SQLite database before it is opened.
 
     Raises:
-        MaintenanceError: There is none, it is something else, or cannot be read.
+        MaintenanceError: The file does not exist, is something else, or cannot be read.
     """
     require_no_other_file(settings)
     require_file(settings)
 
 
 def require_no_other_file(settings: Settings) -> None:
-    """Require that a file, if there is one, is a database.
+    """Require that an existing file is a database.
 
-    SQLite takes a short text for an empty database, and an upgrade would overwrite it.
+    SQLite treats a short text file as an empty database, which an upgrade would overwrite.
 
     Raises:
-        MaintenanceError: It is something else, or cannot be read.
+        MaintenanceError: The file is something else, or cannot be read.
     """
     path = sqlite_file(settings.database_url)
     if path and not _is_absent(path):
@@ -121,7 +121,7 @@ def require_no_other_file(settings: Settings) -> None:
 
 
 def _is_absent(path: Path) -> bool:
-    """Return whether nothing has this name; what cannot be looked at may be there."""
+    """Return whether a file does not exist, as far as that can be seen."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -143,7 +143,7 @@ def _of_file(path: Path, reason: str, origin: str = SETTING) -> str:
 
 
 def _state_of(path: Path) -> str | None:
-    """Look at a file for what SQLite does not tell; `None` if it looks like a database."""
+    """Return what is wrong with a file, which SQLite does not say; `None` if it is a database."""
     try:
         return _kind_of(path.stat().st_mode) or _content_of(path)
     except FileNotFoundError:
@@ -153,7 +153,7 @@ def _state_of(path: Path) -> str | None:
 
 
 def _kind_of(mode: int) -> str | None:
-    """Say what a file is that is no regular one: to open a pipe would wait for its writer."""
+    """Return the kind of a file that is not regular: opening a pipe would block."""
     if stat.S_ISDIR(mode):
         return "is a directory, not a file"
     return None if stat.S_ISREG(mode) else "is not a regular file"

@@ -1,4 +1,4 @@
-"""What all commands share: how they are found, how they fail, and how they end."""
+"""The group of all commands: lookup, failures and signals."""
 
 import os
 import signal
@@ -13,19 +13,19 @@ import click
 from service.cli import streams
 
 INTERRUPTED = 128 + signal.SIGINT
-"""The exit status that shells know for Ctrl-C."""
+"""The conventional exit status after Ctrl-C."""
 
 
 class Terminated(BaseException):
-    """SIGTERM has come; like KeyboardInterrupt, it lets a command clean up on its way out."""
+    """SIGTERM was received; like KeyboardInterrupt, it lets a command clean up."""
 
 
 class CommandGroup(click.Group):
-    """Imports a command when it is called, and says in a sentence why it failed.
+    """A group that imports commands lazily, and prints failures as sentences.
 
     Args:
-        modules: Where each command is, by its name.
-        options: What click's own group takes.
+        modules: The module of each command, by the command's name.
+        options: The options of click's group.
     """
 
     def __init__(self, *, modules: Mapping[str, str], **options: Any) -> None:
@@ -33,7 +33,7 @@ class CommandGroup(click.Group):
         self._modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands."""
+        """Return the names of the commands."""
         return sorted(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -44,7 +44,7 @@ class CommandGroup(click.Group):
         return command
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the chosen command, and report what could not even be printed."""
+        """Run the chosen command, and report output that could not be printed."""
         streams.prepare()
         try:
             return super().main(*args, **options)
@@ -58,8 +58,8 @@ class CommandGroup(click.Group):
         """Run the chosen command.
 
         Raises:
-            ClickException: What went wrong, as a sentence.
-            Exit: It was interrupted.
+            ClickException: The command failed; the message is a sentence.
+            Exit: The command was interrupted.
         """
         from service.cli.unknown_settings import warn_of_unknown_settings
 
@@ -83,7 +83,7 @@ class CommandGroup(click.Group):
 
 
 def _system_failure(error: OSError) -> str:
-    """Say what the system has refused: to print, as help or a failure, or something else."""
+    """Return a sentence about an operating system error, while printing or elsewhere."""
     try:
         streams.flush()  # what could not be printed still waits to be
     except streams.OutputError as full:
@@ -95,7 +95,7 @@ def _system_failure(error: OSError) -> str:
 
 @contextmanager
 def _private_files() -> Iterator[None]:
-    """Make every new file readable by its owner alone: a database has every code."""
+    """Create new files readable by their owner only: a database has every code."""
     before = os.umask(0o077)
     try:
         yield
@@ -105,7 +105,7 @@ def _private_files() -> Iterator[None]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let a command clean up on SIGTERM, and then end as if it had not been caught."""
+    """Let a command clean up on SIGTERM, then end by that signal."""
 
     def terminate(_signum: int, _frame: FrameType | None) -> None:
         raise Terminated

@@ -1,4 +1,4 @@
-"""Types and checks of what is written on a command line."""
+"""Types and checks of command line parameters."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -12,13 +12,13 @@ Member = TypeVar("Member", bound=StrEnum)
 
 
 class EnumValue(click.Choice[Member]):
-    """Takes a member of an enumeration by its value; click itself takes the member's name."""
+    """A choice of enumeration members by value; click uses their names."""
 
     def __init__(self, members: type[Member]) -> None:
         super().__init__(members, case_sensitive=False)
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
-        """Write a member as it is written on the command line."""
+        """Return a member as it is written on the command line."""
         return super().normalize_choice(str(choice), ctx)
 
 
@@ -26,7 +26,7 @@ def name(_context: click.Context, _parameter: click.Parameter, text: str) -> str
     """Return the name of a brand or campaign.
 
     Raises:
-        BadParameter: It is none.
+        BadParameter: The text is not a valid name.
     """
     if not is_name(text):
         raise click.BadParameter(f"{text!r} {NOT_A_NAME}")
@@ -37,5 +37,5 @@ NOT_A_NAME = f"is not a name of 1 to {MAX_NAME} characters, without '/'."
 
 
 def unique(words: Iterable[str]) -> list[str]:
-    """Return each word once, in their order."""
+    """Return the words without duplicates, in order."""
     return list(dict.fromkeys(words))

@@ -1,4 +1,4 @@
-"""How far a long command is, on the terminal of whoever waits for it."""
+"""Progress of long commands on a terminal."""
 
 import os
 import sys
@@ -22,9 +22,9 @@ RENDER_EVERY_S = 0.1
 
 
 class Progress:
-    """A progress bar on standard error; nothing where that is no terminal.
+    """A progress bar on standard error, if that is a terminal.
 
-    As a context manager, it leaves the terminal as it was, whatever happens.
+    As a context manager, it restores the terminal in any case.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Progress:
         self._rendered = 0.0
 
     def __enter__(self) -> Self:
-        """Begin; nothing is shown yet."""
+        """Start, without showing anything yet."""
         return self
 
     def __exit__(
@@ -46,7 +46,7 @@ class Progress:
         self.end_line()
 
     def show(self, label: str, done: int, total: int | None) -> None:
-        """Show what is being done, how much of it is done, and of how much, if that is known."""
+        """Show the current activity, the amount done, and the total if it is known."""
         if self._hidden:
             return
         bar = self._bar = self._bar or _new_bar()
@@ -58,7 +58,7 @@ class Progress:
                 bar.update(0)
 
     def end_line(self) -> None:
-        """Leave the line as it stands: something else is written next, or is being done."""
+        """Finish the current line, before other output or another activity."""
         if self._bar:
             with suppress(OSError):
                 self._bar.update(0)
@@ -66,13 +66,13 @@ class Progress:
             self._bar, self._rendered = None, 0.0
 
     def write(self, sentence: str) -> None:
-        """Write a sentence to standard error, on a line of its own."""
+        """Write a sentence to standard error, on its own line."""
         self.end_line()
         streams.report(sentence)
 
 
 def _new_bar() -> "ProgressBar[Any]":
-    """Make a bar as wide as the terminal."""
+    """Return a bar as wide as the terminal."""
     bar: ProgressBar[Any] = click.progressbar(
         length=0,
         width=0,
@@ -86,19 +86,19 @@ def _new_bar() -> "ProgressBar[Any]":
 
 
 def _rate(bar: "ProgressBar[Any]") -> float:
-    """Return how many are done in a second."""
+    """Return the number done per second."""
     return bar.pos / max(time.time() - bar.start, 1.0)
 
 
 class TableProgress:
-    """Shows how far work on one table after the other is."""
+    """The progress of work on tables, one after the other."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._label = ""
 
     def __call__(self, label: str, done: int, total: int) -> None:
-        """Show it, each table on a line of its own."""
+        """Show the progress, each table on its own line."""
         if label != self._label:
             self._progress.end_line()
             self._label = label
@@ -106,7 +106,7 @@ class TableProgress:
 
 
 class JobProgress:
-    """Shows how far a job is, to whoever does it."""
+    """An observer that shows the progress of a job."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -136,7 +136,7 @@ class JobProgress:
         """Note nothing: the job's row says why."""
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
-        """Tell what the job waits for, each reason once."""
+        """Print what the job waits for, each reason once."""
         low = isinstance(error, SpaceLow)
         label = "waiting for space on the disk" if low else "waiting for the database"
         reason = sentence_of(error)
@@ -146,7 +146,7 @@ class JobProgress:
         self._progress.show(label, *self._shown)
 
     def broken(self, key: JobKey, error: Exception) -> None:
-        """Name a fault of ours; its text may hold a code."""
+        """Print the type of an internal error, whose text may contain a code."""
         self._progress.write(f"The job is broken: {type(error).__name__}")
 
     def given_up(self, key: JobKey, attempts: int) -> None:

@@ -13,7 +13,7 @@ from service.cli import streams
 from service.cli.failures import require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
-from service.store.migrations.revisions import Standing, standing_of, upgraded
+from service.store.migrations.revisions import RevisionStatus, revision_status, upgraded
 from service.store.sqlite.fit_revision import fit_revision
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", "python:service.server.configuration"]
@@ -29,7 +29,7 @@ def run(*, upgrade: bool) -> None:
 
     settings = _ready_to_serve(makes_file=upgrade)
     fit = fit_revision(settings) if upgrade else None
-    if fit and standing_of(fit) is Standing.NEWER:
+    if fit and revision_status(fit) is RevisionStatus.NEWER:
         streams.report(upgraded(fit))
     if upgrade and not fit:
         # Apart: a pool has threads, and who has threads must not fork, as a supervisor does.
@@ -48,17 +48,17 @@ def serve() -> None:
 
 
 def _ready_to_serve(*, makes_file: bool = False) -> Settings:
-    """Read the settings, and fail early and clearly where they cannot be used.
+    """Read the settings, and fail early if they cannot be used.
 
     Raises:
-        SettingsError: One is missing or wrong, or a port is taken.
-        MaintenanceError: There is no database file, and nobody is to make it.
+        SettingsError: A setting is missing or wrong, or a port is in use.
+        MaintenanceError: The database file does not exist, and will not be created.
     """
     settings = load_settings()
     load_keys(settings)
     connections(settings)
     _require_free("PORT", settings.host, settings.port)
-    if settings.insists_on_metrics_port:
+    if settings.requires_metrics_port:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
         _require_free("METRICS_PORT", settings.host, metrics_port)
     if makes_file:
@@ -90,10 +90,10 @@ def worker(*, check: bool) -> None:
 
 
 def _require_free(name: str, host: str, port: int) -> None:
-    """Fail early and clearly where somebody else listens already.
+    """Fail early if a port is in use.
 
     Raises:
-        SettingsError: The port cannot be had.
+        SettingsError: The port is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:

@@ -1,4 +1,4 @@
-"""What the commands need: the database, a progress bar, and an ear for Ctrl-C."""
+"""The session of a command: the database, a progress bar, and the handling of signals."""
 
 import io
 import os
@@ -17,7 +17,7 @@ from service.cli.group import Terminated
 from service.cli.progress import JobProgress, Progress
 from service.container.storage import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
-from service.domain.jobs import Job, Order
+from service.domain.jobs import Job, JobRequest
 from service.domain.model import CodeRow, State
 from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
 from service.formats.list_form import ListType
@@ -30,13 +30,13 @@ from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 
 POLL_INTERVAL_S = 0.2
-"""How often a job is looked at that another worker does."""
+"""Seconds between two looks at a job that another worker does."""
 BLOCK_BYTES = 64 * 1024
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Session:
-    """One command at work on a campaign."""
+    """The session of a command that works on a campaign."""
 
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
@@ -91,16 +91,16 @@ class Session:
             signal.signal(number, handler)
 
     def end_if_terminated(self) -> None:
-        """End if it was SIGTERM that has interrupted the command.
+        """Raise if SIGTERM has interrupted the command.
 
         Raises:
-            Terminated: It was.
+            Terminated: It has.
         """
         if self._signal is signal.SIGTERM:
             raise Terminated
 
     def _end_if_interrupted(self) -> None:
-        """End what changes nothing any more once it is interrupted.
+        """Raise if a signal has interrupted the command.
 
         Raises:
             Terminated: By SIGTERM.
@@ -110,13 +110,13 @@ class Session:
             self.end_if_terminated()
             raise KeyboardInterrupt
 
-    def ask(self, order: Order) -> tuple[Job, bool]:
-        """Ask for the job that `do` then does; another worker may take it first."""
-        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, order)
+    def ask(self, request: JobRequest) -> tuple[Job, bool]:
+        """Request a job for `do`; another worker may take it first."""
+        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, request)
         return job, new
 
     def do(self, job: Job) -> Job:
-        """Do a job to its end, or cancel it on Ctrl-C, and return how it ended."""
+        """Do a job to its end, or cancel it on Ctrl-C, and return the job."""
         find = partial(self._storage.jobs.find, self.brand, self.campaign, job.id)
         progress = JobProgress(self._progress)
         worker = Worker(self._storage.work, progress, self._interrupted.wait)
@@ -134,7 +134,7 @@ class Session:
         """Read a file.
 
         Raises:
-            KeyboardInterrupt, Terminated: It was interrupted.
+            KeyboardInterrupt, Terminated: A signal was received.
         """
         sent, size = 0, _size_of(file)
         with self._progress:
@@ -145,14 +145,14 @@ class Session:
                 self._progress.show("sending bytes", sent, size)
 
     def report(self, job: Job) -> None:
-        """Print the lines that were refused."""
+        """Print the refused lines."""
         with self.imports.refusals(self.brand, self.campaign, job.id) as refusals:
             output = streams.StandardOutput()
             for part in written(REPORT_COLUMNS, report_table(refusals), ListType.CSV):
                 output.write(part)
 
     def purge(self) -> None:
-        """Delete what the import has left."""
+        """Delete the files of the import."""
         while not self._interrupted.is_set() and self.imports.purge(system_clock()):
             pass
 
@@ -160,7 +160,7 @@ class Session:
         """Write the campaign's codes.
 
         Raises:
-            KeyboardInterrupt, Terminated: It was interrupted.
+            KeyboardInterrupt, Terminated: A signal was received.
         """
         with self._storage.exports.codes(self.brand, self.campaign, state) as (count, rows):
             shown = self._counted(rows, count, hidden=target.isatty())
@@ -170,7 +170,7 @@ class Session:
     def _counted(
         self, rows: Iterator[Sequence[CodeRow]], total: int, *, hidden: bool
     ) -> Iterator[Sequence[CodeRow]]:
-        """Show how many rows have been taken, unless they are written to the same terminal."""
+        """Show the number of rows, unless they are written to the same terminal."""
         done = 0
         with self._progress:
             for part in rows:
@@ -182,7 +182,7 @@ class Session:
 
 
 def _size_of(file: IO[bytes]) -> int | None:
-    """Return how long a file is, `None` if that is not known, as of a pipe."""
+    """Return the size of a file, `None` if it is unknown, as of a pipe."""
     try:
         return os.fstat(file.fileno()).st_size if file.seekable() else None
     except io.UnsupportedOperation:

@@ -1,6 +1,6 @@
-"""Standard input, output and error of a command, whatever they are connected to.
+"""Standard input, output and error of commands, whatever they are connected to.
 
-They may be closed, full, a pipe that nobody reads any more, or of an encoding without the
+They may be closed, full, a broken pipe, or of an encoding without the
 characters of a name.
 """
 
@@ -16,11 +16,11 @@ import click
 OUTPUT = "Standard output"
 _NAMES = ("stdin", "stdout", "stderr")
 _missing: set[str] = set()
-"""Which of the three are closed."""
+"""The names of closed streams."""
 
 
 class Target(Protocol):
-    """What bytes can be written to."""
+    """A target for bytes."""
 
     def write(self, data: bytes, /) -> object:
         """Write some."""
@@ -30,14 +30,14 @@ class Target(Protocol):
 
 
 class OutputError(click.ClickException):
-    """What a command was asked for cannot be written."""
+    """The output of a command cannot be written."""
 
     def __init__(self, reason: str | None) -> None:
         super().__init__(f"{OUTPUT} cannot be written: {reason}.")
 
 
 def prepare() -> None:
-    """Make all three usable."""
+    """Make all three streams usable."""
     _missing.clear()
     for descriptor, name in enumerate(_NAMES):
         stream = getattr(sys, name)
@@ -49,7 +49,7 @@ def prepare() -> None:
 
 
 def _open_missing(descriptor: int, name: str) -> None:
-    """Put /dev/null where nothing is, so that no file we open takes its number."""
+    """Open /dev/null as a closed descriptor, so that no other file gets its number."""
     mode = "w" if descriptor else "r"
     null = os.open(os.devnull, os.O_RDWR)
     if null != descriptor:
@@ -63,7 +63,7 @@ class StandardOutput:
     """Standard output for bytes.
 
     Raises:
-        OutputError: It is closed.
+        OutputError: Standard output is closed.
     """
 
     def __init__(self) -> None:
@@ -74,8 +74,8 @@ class StandardOutput:
         """Write to it.
 
         Raises:
-            OutputError: It cannot be written.
-            BrokenPipeError: Nobody reads it any more.
+            OutputError: Standard output cannot be written.
+            BrokenPipeError: The reader has gone.
         """
         with _output_errors():
             sys.stdout.buffer.write(data)
@@ -86,11 +86,11 @@ class StandardOutput:
 
 
 def write_line(text: str) -> None:
-    """Write a line to standard output, at once.
+    """Write a line to standard output, unbuffered.
 
     Raises:
-        OutputError: It cannot be written.
-        BrokenPipeError: Nobody reads it any more.
+        OutputError: Standard output cannot be written.
+        BrokenPipeError: The reader has gone.
     """
     StandardOutput().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
     flush()
@@ -100,7 +100,7 @@ def input_() -> IO[bytes]:
     """Return standard input for bytes.
 
     Raises:
-        ClickException: It is closed.
+        ClickException: Standard input is closed.
     """
     if "stdin" in _missing:
         raise click.ClickException("Standard input cannot be read: it is closed.")
@@ -108,11 +108,11 @@ def input_() -> IO[bytes]:
 
 
 def flush() -> None:
-    """Have standard output take what was written to it.
+    """Flush standard output.
 
     Raises:
-        OutputError: It does not.
-        BrokenPipeError: Nobody reads it any more.
+        OutputError: Standard output cannot be written.
+        BrokenPipeError: The reader has gone.
     """
     with _output_errors():
         sys.stdout.flush()
@@ -129,13 +129,13 @@ def _output_errors() -> Iterator[None]:
 
 
 def report(sentence: str) -> None:
-    """Write to standard error, if it can be written."""
+    """Write to standard error, if possible."""
     with suppress(OSError):
         click.echo(sentence, err=True)
 
 
 def settle() -> None:
-    """Drop what standard output and error do not take: Python would complain of it at its end.
+    """Drop unwritten output, about which Python would complain at exit.
 
     https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """

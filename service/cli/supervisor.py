@@ -1,6 +1,6 @@
-"""`discount run`: the server and a worker side by side, each started again if it dies.
+"""`discount run`: a supervisor that runs the server and a worker, and restarts them.
 
-It is for a machine where nothing else looks after processes; Kubernetes does that itself.
+It is for machines without another supervisor of processes; Kubernetes has its own.
 """
 
 import ctypes
@@ -13,25 +13,25 @@ from collections.abc import Sequence
 from structlog.typing import FilteringBoundLogger
 
 BACK_OFF_S = (0.1, 1.0, 3.0, 10.0)
-"""How long a process that dies again and again stays away."""
+"""Delays before restarts of a process that dies repeatedly."""
 WELL_AFTER_S = 10.0
-"""How long a process must live for its next death to be the first again."""
+"""Lifetime of a process after which the delays start from the beginning."""
 BEGINS_WITHIN_S = 30.0
-"""What ends by itself sooner, the first time, would end again: a setting is wrong."""
+"""A process that fails sooner at its first start is not restarted: a setting is wrong."""
 POLL_INTERVAL_S = 0.1
 REPEATED_SIGNAL_AFTER_S = 1.0
-"""A second signal after so long is passed on; one that comes sooner is an echo, as make sends."""
+"""A second signal is forwarded after this time; an earlier one is a duplicate, as make sends it."""
 _ENDED_BY_SIGTERM = -signal.SIGTERM
-"""The status of a child whom SIGTERM ended before its handler was there; else it is 0."""
+"""The status of a child that SIGTERM ended before its handler was installed; later it is 0."""
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class Child:
-    """A process that is wanted.
+    """A supervised process.
 
     Args:
-        name: What it is called in the log.
-        command: How it is started.
+        name: The name in the log.
+        command: The command line.
     """
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class Child:
         self._deaths = 0
 
     def keep(self, log: FilteringBoundLogger) -> int | None:
-        """Start it where it is not there; return its status where it could not even begin."""
+        """Start the process if it does not run; return its status if it failed to start."""
         now = time.monotonic()
         if self._process is None:
             if now >= self._due_at:
@@ -61,16 +61,16 @@ class Child:
         return None
 
     def send_signal(self, signum: int) -> None:
-        """Send it a signal, if it is there."""
+        """Send a signal to the process, if it runs."""
         if self._process is not None:
             self._process.send_signal(signum)
 
     def end(self) -> int | None:
-        """Return its exit status if it has ended; 0 if it is not there."""
+        """Return the exit status, `None` while the process runs, and 0 if there is none."""
         return self._process.poll() if self._process is not None else 0
 
     def _start(self, now: float) -> None:
-        """Start it in a group of its own, so that Ctrl-C reaches it through us alone."""
+        """Start the process in its own group, so that Ctrl-C only reaches the supervisor."""
         self._started_at = now
         self._process = subprocess.Popen(  # noqa: S603 - the command is ours
             self._command,
@@ -80,10 +80,10 @@ class Child:
 
 
 class Supervisor:
-    """Keeps processes running until SIGTERM or SIGINT.
+    """A supervisor that keeps processes running until SIGTERM or SIGINT.
 
     Args:
-        children: What is to run.
+        children: The processes.
         log: Logs deaths.
     """
 
@@ -94,7 +94,7 @@ class Supervisor:
         self._signal_due = False
 
     def run(self) -> int:
-        """Run everything; return 0, or the exit status of what could not run or ended badly."""
+        """Run all processes; return 0, or the exit status of one that failed."""
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, lambda *_: self._request_stop())
         status = 0
@@ -125,6 +125,6 @@ class Supervisor:
 
 
 def _die_with_parent() -> None:
-    """Let nothing stay behind when we are killed, where the system is Linux."""
+    """Let the child end with the supervisor, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)

@@ -11,7 +11,7 @@ from service.domain.names import is_name
 from service.settings import load_settings
 
 MAX_TTL_S = 366 * 24 * 3600
-"""Nobody can take a token back before it expires."""
+"""Longest time to live, as tokens cannot be revoked."""
 
 
 def _subject(_context: click.Context, _parameter: click.Parameter, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Variables of the environment that look like a setting, and are none."""
+"""Warnings about unknown environment variables that look like settings."""
 
 import os
 import re
@@ -10,9 +10,9 @@ from service.settings import setting_names
 
 PREFIX = "DISCOUNT_"
 _OF_TESTS = "DISCOUNT_TEST"
-"""How the names begin of what the tests of the service read."""
+"""Prefixes of variables of the tests."""
 _OF_KUBERNETES = re.compile(r"\w+_SERVICE_(HOST|PORT)(_\w+)?|\w+_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
-"""What it sets in every pod beside a Service whose name begins with "discount".
+"""Variables of pods near a Kubernetes Service whose name begins with "discount".
 
 https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 """
@@ -20,9 +20,9 @@ _ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 def warn_of_unknown_settings() -> None:
-    """Say of each unknown variable that it does nothing, and which setting may be meant.
+    """Warn of each unknown variable, with the setting that may be meant.
 
-    They leave our environment, so that the processes that we start do not warn once more.
+    They are removed from the environment, so that child processes do not warn again.
     """
     for name, warning in unknown_settings(os.environ).items():
         streams.report(warning)
@@ -53,7 +53,7 @@ def _is_of_others(name: str, value: str) -> bool:
 
 
 def _nearest(name: str, known: Collection[str]) -> str | None:
-    """Return the setting that is written most like a name, whatever the prefix."""
+    """Return the setting whose name is most similar, whatever the prefix."""
     by_rest = {setting.removeprefix(PREFIX): setting for setting in known}
     return next(
         (by_rest[rest] for rest in get_close_matches(name.removeprefix(PREFIX), by_rest, 1)), None

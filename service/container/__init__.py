@@ -1,5 +1,5 @@
-"""The one place of wiring: what the server, the worker and the command line are made of.
+"""The wiring of the server, the worker and the command line.
 
-Nothing here knows Flask or gunicorn, and nothing opens a database or a port: whatever is built
-opens what it needs when it is first used.
+Nothing here depends on Flask or gunicorn, and nothing opens a database or a port: all parts open
+what they need when they are first used.
 """

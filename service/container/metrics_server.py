@@ -1,4 +1,4 @@
-"""What shows the metrics of a server."""
+"""Wiring of the metrics server."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from service.container.services import Services
 from service.observability.metrics.database_collector import (
     KeysCollector,
     StoreCollector,
-    StoreWatch,
+    StoreMonitor,
 )
 from service.observability.metrics.exposition import MetricsServer
 from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
@@ -20,18 +20,18 @@ def build_metrics_server(
     worker_pids: Callable[[], Sequence[int]],
     ended: Callable[[], int],
 ) -> MetricsServer:
-    """Build what shows the metrics of all processes of a server.
+    """Build the server of the metrics of all processes.
 
     Args:
-        services: Of the process that starts the others.
+        services: The services of the master process.
         counters: The folder of the counters that processes share.
-        worker_pids: Returns the processes that answer calls.
-        ended: Returns how many of them have ended.
+        worker_pids: Returns the ids of the worker processes.
+        ended: Returns how many workers have ended.
     """
     status, log = services.storage.status, services.log
-    watch = StoreWatch(status, log)
+    watch = StoreMonitor(status, log)
     collectors = [
-        StoreCollector(watch.look, status.wanted_revision()),
+        StoreCollector(watch.query, status.wanted_revision()),
         KeysCollector(services.keyring.stale_s),
         BuildCollector(),
         WorkerCollector(worker_pids, ended),

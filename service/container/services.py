@@ -1,4 +1,4 @@
-"""What an application that answers calls is made of."""
+"""The services of an application."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What an application that answers calls is made of."""
+    """The services of an application."""
 
     settings: Settings
     log: FilteringBoundLogger
@@ -54,9 +54,9 @@ class Services:
     tracing: "Tracing | None"
 
     def start(self) -> None:
-        """Start what runs in threads of this process; threads do not live through a fork.
+        """Start the threads of this process; threads do not survive a fork.
 
-        Keys come first: nobody should have to wait for them.
+        Keys come first, so that no call waits for them.
         """
         self.keyring.start()
         self.readiness.start()
@@ -77,12 +77,12 @@ class Services:
 def build(
     settings: Settings, *, log_stream: TextIO | None = None, signals: Signals | None = None
 ) -> Services:
-    """Build what an application is made of.
+    """Build the services of an application.
 
     Args:
-        settings: What the environment says.
-        log_stream: Where log lines go, by default standard output.
-        signals: How callers of the store wait, where not all of them are threads.
+        settings: The settings.
+        log_stream: The stream of the log, by default standard output.
+        signals: The signals for callers of the store, if not all are threads.
 
     Raises:
         SettingsError: A key, or another setting, cannot be used.
@@ -132,7 +132,7 @@ def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:
 
 
 def _tracing(settings: Settings, database: Database) -> "Tracing | None":
-    """Return what sends traces, if there is somebody to take them.
+    """Return the tracing, if a collector is configured.
 
     Raises:
         SettingsError: OpenTelemetry is not installed.

@@ -1,4 +1,4 @@
-"""A database and everything that is kept in it."""
+"""Wiring of a database and its stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """A database and everything that is kept in it: all that commands and workers need."""
+    """A database with its stores: all that commands and workers need."""
 
     database: Database
     store: SQLStore
@@ -43,17 +43,17 @@ def build_storage(
     signals: Signals | None = None,
     budgets: Budgets | None = None,
 ) -> Storage:
-    """Build the storage that the settings name.
+    """Build the storage of the settings.
 
     Args:
-        settings: They name the database.
-        threads: How many threads use it, where that is not the settings' number.
-        observer: Hears what the database does.
-        signals: How callers wait, where not all of them are threads.
-        budgets: How many bytes open imports may have, if there is a limit.
+        settings: The settings of the database.
+        threads: The number of threads, if it differs from the settings.
+        observer: The observer of the database.
+        signals: The signals for waiting callers, if not all callers are threads.
+        budgets: The budgets of open imports, if there are any.
 
     Raises:
-        SettingsError: The name of the database cannot be used.
+        SettingsError: The URL of the database cannot be used.
     """
     database = open_database(settings, observer, threads, signals)
     return Storage(
@@ -68,5 +68,5 @@ def build_storage(
 
 
 def readiness_checks(database: Database) -> Mapping[str, Check]:
-    """Return what must be true of the database before anything can be done."""
+    """Return the readiness checks of the database."""
     return {"database": database.why_not_ready, "tables": lambda: why_not_ready(database)}

@@ -1,4 +1,4 @@
-"""What a process that does jobs is made of."""
+"""The services of a worker process."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerServices:
-    """What a process that does jobs is made of."""
+    """The services of a worker process."""
 
     log: FilteringBoundLogger
     metrics: JobMetrics
@@ -24,7 +24,7 @@ class WorkerServices:
 
 
 def build_worker(settings: Settings) -> WorkerServices:
-    """Build what a worker is made of.
+    """Build the services of a worker process.
 
     Raises:
         SettingsError: A setting cannot be used.

@@ -36,7 +36,7 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class JobRequest:
     """The request for a job."""
 
     kind: JobKind

@@ -118,7 +118,7 @@ class Levels(NamedTuple):
         return self.pools - len(self.shown)
 
 
-class Room(NamedTuple):
+class DiskSpace(NamedTuple):
     """The space into which the database may grow, in bytes."""
 
     disk: int

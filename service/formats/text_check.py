@@ -39,7 +39,7 @@ class TextCheck:
 
         Raises:
             TooLarge: There are too many lines.
-            InvalidRequest: It is no text, or a line is too long to be a row.
+            InvalidRequest: The block is not text, or a line is too long.
         """
         self._require_text(block)
         if b"\0" in block:

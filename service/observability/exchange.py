@@ -1,4 +1,4 @@
-"""A request and its answer: what is logged, which header fields are added, how it is sent."""
+"""Exchanges: a request and its answer, with its record, header fields and policy."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 EXCHANGE = "discount.exchange"
-"""Where, in a WSGI environment, an exchange stands that was begun before its body had arrived."""
+"""The key, in a WSGI environment, of an exchange that began before its body arrived."""
 LOCKED_DOWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The default Content-Security-Policy (level 3): nothing may be loaded."""
 SECURITY_HEADERS = (
@@ -43,7 +43,7 @@ class Pseudonyms:
 
 
 class RequestRecord:
-    """What the log line of a request tells, filled in on its way."""
+    """The facts of a request's log line, collected while it is processed."""
 
     __slots__ = (
         "_pseudonyms",
@@ -97,7 +97,7 @@ class Trace(Protocol):
 
 
 class Exchange:
-    """A request that is being answered."""
+    """A request and its answer in progress."""
 
     __slots__ = ("policy", "rate_limit", "record", "streams", "trace")
 
@@ -107,9 +107,9 @@ class Exchange:
         self.policy = LOCKED_DOWN
         """The Content-Security-Policy of the answer."""
         self.rate_limit: tuple[tuple[str, str], ...] = ()
-        """The header fields that tell the caller where it stands."""
+        """The header fields of the caller's rate limit."""
         self.streams = False
-        """Whether the answer is sent while it is made."""
+        """Whether the answer is streamed."""
 
     def header_fields(self) -> list[tuple[str, str]]:
         """Return the header fields that the answer has besides those of its view."""
@@ -125,7 +125,7 @@ _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 
 def current_exchange() -> Exchange:
-    """Return the exchange whose request is being answered."""
+    """Return the current exchange."""
     return _CURRENT.get()
 
 
@@ -135,5 +135,5 @@ def current_record() -> RequestRecord:
 
 
 def use_exchange(exchange: Exchange) -> None:
-    """Answer the request of an exchange from now on."""
+    """Set the current exchange."""
     _CURRENT.set(exchange)

@@ -22,7 +22,7 @@ MAX_LINES = 4096
 """Lines that are buffered for a stalled reader: a few megabytes."""
 MAX_WRITE = 64 * 1024
 """Bytes of lines in one write; a single line may be longer."""
-FLUSH_WITHIN_S = 1.0
+FLUSH_TIMEOUT_S = 1.0
 """How long a process that exits waits for a reader to take the buffered lines."""
 POLL_INTERVAL_MS = 1000
 
@@ -118,7 +118,7 @@ class FileOutput:
         else:
             self._drain()
 
-    def flush(self, seconds: float = FLUSH_WITHIN_S) -> None:
+    def flush(self, seconds: float = FLUSH_TIMEOUT_S) -> None:
         """Write the buffered lines, as far as a reader takes them in time."""
         deadline = time.monotonic() + seconds
         while (self._lines or self._rest) and (left := deadline - time.monotonic()) > 0:

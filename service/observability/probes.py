@@ -19,12 +19,12 @@ from service.observability.exchange import current_record
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-READY_WITHIN_S = 1.0
+CHECK_TIMEOUT_S = 1.0
 """How long a check may take to answer."""
 INTERVAL_S = 1.0
 """Seconds between two rounds of checks, unless a round takes longer."""
 TIMED_OUT = "timed out"
-_STALE_S = INTERVAL_S + READY_WITHIN_S
+_STALE_S = INTERVAL_S + CHECK_TIMEOUT_S
 """The age at which a result is stale."""
 _REST_S = 0.1
 
@@ -68,7 +68,7 @@ class Readiness:
         """
         self._watcher = threading.Thread(target=self._watch, name="readiness", daemon=True)
         self._watcher.start()
-        self._looked.wait(READY_WITHIN_S)
+        self._looked.wait(CHECK_TIMEOUT_S)
 
     def stop(self) -> None:
         """Stop the checks; nothing is ready from now on."""
@@ -116,7 +116,7 @@ class Readiness:
         self._heard = dict.fromkeys(self._checks, -math.inf)
         looking = threading.Thread(target=self._look, name="readyz", daemon=True)
         looking.start()
-        looking.join(READY_WITHIN_S)
+        looking.join(CHECK_TIMEOUT_S)
 
 
 class Probes:

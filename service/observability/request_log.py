@@ -1,4 +1,4 @@
-"""The log line, the metrics and the span of each request."""
+"""The request log: the log line, metrics and span of each request."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol

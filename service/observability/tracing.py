@@ -28,7 +28,7 @@ from service.observability.exchange import RequestRecord
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-FLUSH_WITHIN_MS = 3000
+FLUSH_TIMEOUT_MS = 3000
 """How long a worker that exits waits for the collector to take its last spans."""
 _W3C = TraceContextTextMapPropagator()
 
@@ -96,10 +96,10 @@ class Tracing:
         self._tracer = self._provider.get_tracer("service", __version__)
 
     def stop(self) -> None:
-        """Export the finished spans, within `FLUSH_WITHIN_MS`, and stop."""
+        """Export the finished spans, within `FLUSH_TIMEOUT_MS`, and stop."""
         self._tracer = None
         if self._provider:
-            self._provider.force_flush(FLUSH_WITHIN_MS)
+            self._provider.force_flush(FLUSH_TIMEOUT_MS)
             self._provider.shutdown()
 
     def begin(self, environ: "WSGIEnvironment") -> RequestSpan | None:

@@ -2,7 +2,7 @@
 
 An answer is buffered in memory, and sent as far as the kernel takes it; the event loop sends the
 rest (`http/sending.py`). A thread waits only while it sends a transfer, whose client must be fast
-enough enough (`http/streaming.py`).
+enough (`http/streaming.py`).
 """
 
 import io

@@ -36,7 +36,7 @@ def answer_in_loop(
     Args:
         worker: The worker of the connection.
         conn: The connection of the request.
-        environ: The request.
+        environ: The WSGI environment of the request.
         may_keep: Called when there is an answer: whether the connection may stay open.
     """
     try:
@@ -54,7 +54,7 @@ def answer_in_memory(
 
     Args:
         app: The application, whose answers have a Content-Length.
-        environ: The request.
+        environ: The WSGI environment of the request.
         may_keep: Called when there is an answer: whether the connection may stay open.
 
     Returns:

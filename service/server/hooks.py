@@ -26,7 +26,7 @@ class Hooks:
     """The hooks of one server.
 
     Args:
-        settings: What the environment says.
+        settings: The settings.
         counters: The folder of the counters that processes share.
     """
 

@@ -40,7 +40,7 @@ class ThreadQueue:
         """Queue a request that has just arrived."""
         arrived = time.monotonic()
         future = self._threads.submit(self._begin, conn, arrived)
-        self._waiting[future] = conn, arrived + deadlines.ANSWER_WITHIN_S
+        self._waiting[future] = conn, arrived + deadlines.ANSWER_TIMEOUT_S
         future.add_done_callback(lambda done: self._finish(conn, done))
 
     def _begin(self, conn: TConn, arrived: float) -> Any:

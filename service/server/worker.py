@@ -19,7 +19,7 @@ from service.server.fast_path.entry import FastPathCalls, fast_path_calls
 from service.server.fast_path.request import MAX_HEAD
 from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
-from service.server.http.receiving import READ_WITHIN_S, BufferedRequest, ReceiveState
+from service.server.http.receiving import REQUEST_TIMEOUT_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_environ, refusal
@@ -256,7 +256,7 @@ class ServiceWorker(ConnectionWorker):
         """End connections whose request, answer or close takes too long."""
         now = time.monotonic()
         for conn in self._buffered.late(
-            now, READ_WITHIN_S if self.alive else STOP_KEEPALIVE_LINGER
+            now, REQUEST_TIMEOUT_S if self.alive else STOP_KEEPALIVE_LINGER
         ):
             incoming = self._forget(conn)
             self._buffered.release(incoming)

@@ -1,8 +1,8 @@
-"""Every setting of the service: its name in the environment, its type, its default.
+"""All settings of the service: names in the environment, types and defaults.
 
-`config/example.env` says what each is for. A secret `X` may come from the file that
-`X_FILE` names; the file is kept too, for it is read again when it changes. Whatever is wrong
-stops the start with one sentence that names it.
+`config/example.env` describes them. A secret `X` may come from the file that `X_FILE` names, which
+is read again when it changes. An invalid setting stops the start with a sentence that names it.
+
 """
 
 from service.settings.environment import load_settings, read_settings, setting_names

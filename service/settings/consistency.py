@@ -1,4 +1,4 @@
-"""What must fit together among the settings, and what production must be told."""
+"""Consistency of the settings, and requirements of production."""
 
 import os
 from itertools import combinations
@@ -10,12 +10,12 @@ from service.settings.values import is_loopback
 
 
 def _require_different_ports(settings: Settings) -> None:
-    """Require a port for each that listens; a default that is not insisted on may move away.
+    """Require different ports, except for a default that may change.
 
     Raises:
-        SettingsError: Two are the same.
+        SettingsError: Two ports are equal.
     """
-    default = DEFAULT_METRICS_PORT if settings.insists_on_metrics_port else None
+    default = DEFAULT_METRICS_PORT if settings.requires_metrics_port else None
     ports = {
         "PORT": settings.port,
         "METRICS_PORT": settings.metrics_port or default,
@@ -27,7 +27,7 @@ def _require_different_ports(settings: Settings) -> None:
 
 
 def require_consistent(settings: Settings) -> None:
-    """Require what fits together, and on what production must be told.
+    """Require consistent settings, and those that production needs.
 
     Raises:
         SettingsError: Something is missing, or two settings contradict each other.
@@ -65,10 +65,10 @@ def require_consistent(settings: Settings) -> None:
 
 
 def _require_known_space(settings: Settings) -> None:
-    """Require what is needed to tell how much space is left.
+    """Require settings from which the available space is known.
 
     Raises:
-        SettingsError: It cannot be told.
+        SettingsError: It would be unknown.
     """
     capacity = settings.database_capacity_bytes
     if capacity and not settings.on_postgresql:

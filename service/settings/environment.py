@@ -29,7 +29,7 @@ from service.settings.values import (
 
 
 class Environment(FileAwareEnv):
-    """Names the setting whose file cannot be read, and why."""
+    """An environment whose errors name the setting of an unreadable file."""
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         try:
@@ -48,16 +48,16 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: One is missing or wrong.
+        SettingsError: A setting is missing or wrong.
     """
     return read_settings(Environment(strip_whitespace=True))
 
 
 def read_settings(env: FileAwareEnv) -> Settings:
-    """Read the settings through `env`, which afterwards knows the name of each.
+    """Read the settings through `env`, which then has the names of all.
 
     Raises:
-        SettingsError: One is missing or wrong.
+        SettingsError: A setting is missing or wrong.
     """
     default = Settings()
     port = validate.Range(min=1, max=65535)
@@ -179,13 +179,13 @@ def setting_names() -> frozenset[str]:
 
 
 def _sentence(error: Exception) -> str:
-    """Say what environs says without the brackets of a list."""
+    """Return the message of environs without the brackets of a list."""
     problems = getattr(error, "error_messages", None)
     text = str(error)
     return text.replace(str(problems), " ".join(problems)) if isinstance(problems, list) else text
 
 
 def _file_of(name: str) -> Path | None:
-    """Return the file that a secret comes from; environs reads it, but does not tell."""
+    """Return the file of a secret, which environs reads without exposing its name."""
     path = os.environ.get(f"{name}_FILE")
     return Path(path) if path else None

@@ -1,4 +1,4 @@
-"""What stops the start where a setting is wrong."""
+"""Errors of settings, which stop the start."""
 
 
 class SettingsError(Exception):

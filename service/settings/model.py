@@ -1,4 +1,4 @@
-"""The settings as the service uses them: types and defaults."""
+"""The model of the settings: types and defaults."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,76 +10,76 @@ ENVIRONMENTS = (DEVELOPMENT, PRODUCTION)
 FAST_PATH = {"auto": True, "off": False}
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PRODUCTION_DRAIN_S = 5
-"""Longer than it takes an orchestrator to hear that a server is not ready."""
+"""Longer than an orchestrator needs to notice that a server is not ready."""
 DEFAULT_METRICS_PORT = 5001
 DEFAULT_DISK_RESERVE_BYTES = 256 * 1024**2
-"""Some ten times what a long write-ahead log needs while codes are reserved."""
+"""About ten times the size of a long write-ahead log of reservations."""
 DEFAULT_METRICS_POOLS = 2000
 DEFAULT_RATE_LIMIT = RateLimit(50_000, 10)
 DEVELOPMENT_KEY = "development-"
-"""How keys begin that development made up, so that production knows them."""
+"""The prefix of development keys, which production refuses."""
 MIN_SECRET_BYTES = 32
-"""HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
+"""HS256 requires a key at least as long as its hash (RFC 7518, section 3.2)."""
 
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
-"""Where `config/` and `var/` are: the checkout, else the working directory."""
+"""The parent of `config/` and `var/`: the checkout, or the working directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says. `None` stands for "not set", with the default explained."""
+    """The settings. `None` means "not set"; the texts explain such defaults."""
 
     environment: str = DEVELOPMENT
     host: str = "127.0.0.1"
     port: int = 5000
     metrics_port: int | None = None
-    """`None`: `DEFAULT_METRICS_PORT`, or any free port where that is taken (development only)."""
+    """`None`: `DEFAULT_METRICS_PORT`, or in development a free port if that is in use."""
     worker_metrics_port: int | None = None
-    """`None`: `discount worker` shows no metrics of its own."""
+    """`None`: `discount worker` serves no metrics."""
     workers: int = 1
     threads: int = 16
     database_url: str = field(default=f"sqlite:///{HOME}/var/discount.db", repr=False)
-    """It may hold a password; one of PostgreSQL is as libpq takes it."""
+    """May contain a password; a libpq URL for PostgreSQL."""
     database_url_file: Path | None = None
-    """Where the URL came from, if from a file."""
+    """The file of the URL, if it comes from one."""
     prepared_statements: bool = True
-    """Whether a PostgreSQL server keeps them; a pooler between may not."""
+    """Whether to use prepared statements of PostgreSQL, which poolers may not support."""
     jwt_secret: str | None = field(default=None, repr=False)
     jwt_secret_file: Path | None = None
-    """Where the secret came from, if from a file."""
+    """The file of the secret, if it comes from one."""
     jwt_keys_file: Path | None = None
     jwt_jwks_url: str | None = None
     jwt_issuer: str = "discount"
     jwt_audience: str = "discount"
     pseudonym_key: str | None = field(default=None, repr=False)
     pseudonym_key_file: Path | None = None
-    """Where the key came from, if from a file."""
+    """The file of the key, if it comes from one."""
     rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)
-    """It may hold a password. `None`: each process counts for itself."""
+    """May contain a password. `None`: each process counts for itself."""
     fast_path: bool = True
-    """Whether fast-path calls may be answered before Flask, and by the event loop."""
+    """Whether fast-path calls are answered before Flask, and by the event loop."""
     miss_limit: int = 600
-    """How many unknown codes a caller may look up in a brand within a minute. 0: any number."""
+    """How many unknown codes a caller may look up in a brand per minute. 0: no limit."""
     import_max_bytes: int = 2 * 1024**3
-    """Longest list of codes that an import takes."""
+    """Longest list of codes of an import."""
     import_brand_budget_bytes: int = 4 * 1024**3
-    """How many bytes the open imports of one brand may have."""
+    """Most bytes in the open imports of a brand."""
     import_total_budget_bytes: int = 16 * 1024**3
-    """How many bytes all open imports may have."""
+    """Most bytes in all open imports."""
     disk_reserve_bytes: int | None = None
-    """Free bytes below which nothing grows but reservations; 0: none are kept. `None`:
+    """Bytes of disk space that are reserved for reservations; 0: none. `None`:
     `DEFAULT_DISK_RESERVE_BYTES` on SQLite, and none on PostgreSQL."""
     database_capacity_bytes: int | None = None
-    """How large a database on PostgreSQL may become. `None`: nobody knows."""
+    """The capacity of a PostgreSQL database. `None`: unknown."""
     job_retention_days: float = 30
-    """How long jobs that have ended are kept, with their reports."""
+    """The retention of ended jobs with their reports."""
     metrics_pools: int = DEFAULT_METRICS_POOLS
-    """Of how many campaigns a scrape shows the codes."""
+    """Most campaigns whose levels a scrape shows."""
     transfer_timeout_s: float = 600
-    """Seconds that an import's body or an export's answer may take."""
+    """The timeout of an import's body or an export's answer in seconds."""
     otlp_endpoint: str | None = field(default=None, repr=False)
     """Base URL of an OpenTelemetry collector. `None`: there are no traces."""
     log_level: str = "info"
@@ -93,7 +93,7 @@ class Settings:
 
     @property
     def fast_path_off_by(self) -> str | None:
-        """The setting for which threads answer fast-path calls; `None`: the event loop does."""
+        """The setting that leaves fast-path calls to threads, if there is one."""
         if not self.fast_path:
             return "DISCOUNT_FAST_PATH"
         if self.rate_limit and self.rate_limit_storage_url:  # the event loop must not wait
@@ -102,22 +102,22 @@ class Settings:
 
     @property
     def reserve_bytes(self) -> int:
-        """Free bytes below which nothing grows but reservations, 0 for none."""
+        """Bytes of disk space that are reserved for reservations, 0 for none."""
         if self.disk_reserve_bytes is not None:
             return self.disk_reserve_bytes
         return 0 if self.on_postgresql else DEFAULT_DISK_RESERVE_BYTES
 
     @property
     def production(self) -> bool:
-        """Whether nothing may be made up."""
+        """Whether the environment is production."""
         return self.environment == PRODUCTION
 
     @property
-    def insists_on_metrics_port(self) -> bool:
-        """Whether metrics on another port would be found by nobody."""
+    def requires_metrics_port(self) -> bool:
+        """Whether the metrics port must not change."""
         return self.production or self.metrics_port is not None
 
     @property
     def var(self) -> Path:
-        """Where development keeps its key and its database."""
+        """The folder of the development key and database."""
         return HOME / "var"

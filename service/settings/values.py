@@ -1,4 +1,4 @@
-"""What the text of a setting may be: URLs, rates and files."""
+"""Validation of settings' values: URLs, rates and files."""
 
 import re
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _OFF = "off"
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """How many calls a caller may make in a window of so many seconds."""
+    """The number of calls that a caller may make in a window of so many seconds."""
 
     calls: int
     seconds: int
 
 
 def is_file(path: Path) -> None:
-    """Require a file that is there.
+    """Require an existing file.
 
     Raises:
         ValidationError: It is something else.
@@ -38,7 +38,7 @@ def is_file(path: Path) -> None:
 
 
 def is_web_url(url: str) -> None:
-    """Require what can be fetched.
+    """Require a URL that can be fetched.
 
     Raises:
         ValidationError: It is something else.
@@ -83,7 +83,7 @@ def is_rate(text: str) -> None:
 
 
 def rate_limit(text: str | None, default: RateLimit | None) -> RateLimit | None:
-    """Read a rate; `None` for "off"."""
+    """Parse a rate; `None` for "off"."""
     if text is None:
         return default
     rate = _RATE.fullmatch(text)
@@ -91,14 +91,14 @@ def rate_limit(text: str | None, default: RateLimit | None) -> RateLimit | None:
 
 
 def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
-    """Make the path of an SQLite URL absolute, and a PostgreSQL URL as libpq takes it.
+    """Return an SQLite URL with an absolute path, or a PostgreSQL URL for libpq.
 
     Args:
-        url: What somebody wrote.
-        name: Where they wrote it.
+        url: The URL.
+        name: The setting or argument with the URL.
 
     Raises:
-        SettingsError: It is neither. It may hold a password, so it is not repeated.
+        SettingsError: It is neither. The message does not repeat it, as it may contain a password.
     """
     if url == f"{SQLITE}:memory:":
         raise SettingsError(f"{name}: a database in memory is lost at a restart; name a file.")
@@ -110,9 +110,9 @@ def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file that an SQLite URL names, `None` for another URL.
+    """Return the file of an SQLite URL, `None` for another URL.
 
-    What follows the prefix is the path as it is: its `%`, `?` and `#` are characters of names.
+    The rest after the prefix is the literal path: `%`, `?` and `#` are ordinary characters.
     """
     path = url.removeprefix(SQLITE)
     return Path(path) if path and path != url else None

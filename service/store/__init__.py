@@ -1,1 +1,1 @@
-"""Where everything is kept; the only room that knows SQLAlchemy and SQL."""
+"""The store: the only room that knows SQLAlchemy and SQL."""

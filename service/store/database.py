@@ -1,4 +1,4 @@
-"""A database as statements use it, whichever engine it is; nothing outside `store/` sees one."""
+"""The database interface, the same for all engines, and only used in `store/`."""
 
 import time
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ _BEGIN = "discount_begin"
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
-"""Does its part on a connection in a transaction. It may be run twice, the first run undone."""
+"""A part of a transaction. It may run twice, after a rollback of the first run."""
 
 
 class Connections(NamedTuple):
@@ -29,21 +29,21 @@ class Connections(NamedTuple):
     in_use: int
     idle: int
     most: int
-    """How many there may be."""
+    """Most connections."""
 
 
 class Observer(Protocol):
-    """Hears what a database does."""
+    """An observer of a database."""
 
     def read(self, seconds: float) -> None:
-        """Note a read."""
+        """Note the duration of a read."""
 
     def commit(self, writes: int, waiting: int, seconds: float) -> None:
-        """Note how many writes shared a transaction, how many wait behind it, how long it took."""
+        """Note the number of writes in a transaction, of waiting writes, and the duration."""
 
 
-class Nobody:
-    """Takes no notice."""
+class NullObserver:
+    """An observer that does nothing."""
 
     def read(self, seconds: float) -> None:
         """Do nothing."""
@@ -53,27 +53,27 @@ class Nobody:
 
 
 RoundTrip = Callable[[str, float], None]
-"""Hears in the caller's thread what was asked of the database, and how many seconds it took."""
+"""Called in the caller's thread with the operation and its duration in seconds."""
 
 
 class Database(ABC):
-    """One engine, and the ways to use it: `read`, `write`, and a `transaction` of one's own.
+    """A database with its operations: `read`, `write`, and an exclusive `transaction`.
 
     Nothing is opened before it is used.
 
     Args:
         url: An SQLAlchemy URL.
-        options: What SQLAlchemy's `create_engine` is told beside it.
-        observer: Is told what the database does.
-        signals: How callers wait.
+        options: Further arguments of SQLAlchemy's `create_engine`.
+        observer: The observer.
+        signals: The signals for waiting callers.
     """
 
     dialect: ClassVar[Dialect]
-    """What the engine does in its own way; every connection has it."""
+    """The dialect of the engine, which every connection has."""
     begin: ClassVar[str] = "BEGIN"
     """The statement that begins a transaction."""
     begin_snapshot: ClassVar[str] = "BEGIN"
-    """The statement that begins one which sees one moment only."""
+    """The statement that begins a transaction on a snapshot."""
 
     def __init__(
         self,
@@ -88,20 +88,20 @@ class Database(ABC):
         )
         event.listen(self.engine, "begin", self._begin)
         self._reader = self.engine.execution_options(**{_BEGIN: None})
-        self._observer = observer or Nobody()
+        self._observer = observer or NullObserver()
         self.signals = signals or ThreadSignals()
         self._round_trip: RoundTrip | None = None
         self.reserve = Reserve(self.space, 0)
-        """What of its space is kept for reservations; none unless whoever opens it says so."""
+        """The space that is reserved for reservations; none by default."""
 
     def _begin(self, connection: Connection) -> None:
-        """Begin where we want it: drivers, left alone, begin too late or when none is asked for."""
+        """Begin a transaction explicitly: drivers begin it too late, or unasked."""
         statement = connection.get_execution_options().get(_BEGIN, self.begin)
         if statement:
             connection.exec_driver_sql(statement)
 
     def trace(self, round_trip: RoundTrip) -> None:
-        """Tell of each round trip from now on: of each statement, and of each write as a whole."""
+        """Trace each round trip from now on: each statement, and each write as a whole."""
         self._round_trip = round_trip
 
         def begin(*context: Any) -> None:
@@ -116,7 +116,7 @@ class Database(ABC):
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Lend a connection on which each statement sees the latest committed state.
+        """Yield a connection on which each statement sees the latest committed state.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -127,7 +127,7 @@ class Database(ABC):
         self._observer.read(time.perf_counter() - began)
 
     def probe(self) -> AbstractContextManager[Connection]:
-        """Lend a connection as `read` does, to whoever asks for the database's health.
+        """Yield a connection for checks of the database's health.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -136,22 +136,22 @@ class Database(ABC):
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Run a transaction of one's own, that takes as long as it takes.
+        """Run a transaction that is not shared and has no deadline.
 
-        It is durable when the block has been left without an exception, and undone otherwise.
+        It is durable after the block, and rolled back after an exception.
 
         Raises:
-            Unavailable: The database cannot answer now; nothing was done, unless the answer to
-                the very commit was lost.
+            Unavailable: The database cannot answer now; nothing was done, unless the answer to the
+                commit was lost.
         """
         with self._as_unavailable(), self.engine.begin() as connection:
             yield connection
 
     def migration(self) -> AbstractContextManager[Connection]:
-        """Run a transaction that changes tables, when no other does.
+        """Run a transaction that changes tables, exclusively.
 
         Raises:
-            Unavailable: The database cannot answer now, or a table is in use for long.
+            Unavailable: The database cannot answer now, or a table is in use for too long.
         """
         return self.transaction()
 
@@ -161,9 +161,9 @@ class Database(ABC):
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Lend a connection on which every statement sees the same moment, however long it takes.
+        """Yield a connection on which all statements see the same snapshot, without a deadline.
 
-        While it is lent, the database keeps what it would else clean up.
+        While the snapshot is open, the database cannot clean up.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -174,20 +174,20 @@ class Database(ABC):
 
     @abstractmethod
     def write(self, work: Work[Result]) -> Result:
-        """Do `work` in a transaction, perhaps with others', and return once it is durable.
+        """Do `work` in a transaction, perhaps with that of others, and return when it is durable.
 
         Raises:
-            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Unavailable: The database cannot answer now; `work` is done completely or not at all.
             Exception: `work` raised it, and nothing was changed.
         """
 
     def others_write(self) -> bool:
-        """Return whether others write or wait to, where only one can at a time."""
+        """Return whether others write or wait to write; only for engines with a single writer."""
         return False
 
     @abstractmethod
     def space(self) -> Space | None:
-        """Return by how much the database may grow; `None` where nobody knows.
+        """Return by how many bytes the database may grow; `None` if unknown.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -196,28 +196,28 @@ class Database(ABC):
     @property
     @abstractmethod
     def waiting_writes(self) -> int:
-        """How many writes have not begun."""
+        """Number of waiting writes."""
 
     @property
     @abstractmethod
     def connections(self) -> Connections:
-        """The connections that callers share; those that threads keep are not among them."""
+        """The shared connections, without those that threads keep."""
 
     @abstractmethod
     def why_not_ready(self) -> str | None:
-        """Say why calls could not be served now, `None` if they could.
+        """Return why the database is not ready, or `None`.
 
         Raises:
-            Unavailable: The database gives no sign of life.
+            Unavailable: The database does not answer.
         """
 
     def close(self) -> None:
-        """Finish the writes that wait, and close all connections; later use opens new ones."""
+        """Finish the waiting writes, and close all connections; later use opens new ones."""
         self.engine.dispose()
 
     @contextmanager
     def _as_unavailable(self) -> Iterator[None]:
-        """Say `Unavailable` for what passes by itself: a lock, a full disk, a lost connection."""
+        """Convert temporary errors to `Unavailable`: locks, full disks, lost connections."""
         try:
             yield
         except PoolTimeout as error:
@@ -229,4 +229,4 @@ class Database(ABC):
 
     @abstractmethod
     def _is_our_fault(self, error: BaseException | None) -> bool:
-        """Tell what no waiting mends from what passes by itself, or by an operator."""
+        """Return whether an error is a bug, rather than temporary or an operator's concern."""

@@ -1,8 +1,8 @@
-"""What each engine does in its own way, as shared statements ask for it.
+"""The dialect of an engine: what shared statements need from it.
 
-An engine brings one `Dialect`, in its own room. `Database` gives it to every connection, so that
-whoever has a connection has the dialect: see `dialect_of`. What is equal on all engines is not
-here, but in `repositories/`, `imports/` and `jobs/`.
+Each engine has one `Dialect` in its own room. `Database` attaches it to every connection: see
+`dialect_of`. Code that is equal on all engines is not here, but in `repositories/`, `imports/`
+and `jobs/`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,19 @@ OPTION = "discount_dialect"
 
 
 class DatabaseSession(NamedTuple):
-    """A session of a server in which a worker sends codes of a job."""
+    """A server session in which a worker sends codes of a job."""
 
     key: JobKey
     pid: int
 
 
 class Dialect(Protocol):
-    """The statements and rules of one engine."""
+    """Statements and rules of an engine."""
 
     single_writer: bool
-    """Whether only one can write at a time."""
+    """Whether the engine has a single writer."""
     statistics: str | None
-    """The statement that gives the planner fresh statistics of the codes, where it needs them."""
+    """The statement that refreshes the planner's statistics of the codes, if there is one."""
     pool_sums: str
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign."""
@@ -40,36 +40,36 @@ class Dialect(Protocol):
         """Say whether an error is the engine's own for a full disk."""
 
     def texts(self, parameter: str) -> str:
-        """Write a table with a column `value` of a parameter that is a JSON array of texts."""
+        """Return a table expression with a column `value` for a JSON array of texts."""
 
     def rows(self, parameter: str, **columns: str) -> str:
-        """Write a subquery of a parameter that is a JSON array of arrays.
+        """Return a subquery for a JSON array of arrays.
 
         Args:
-            parameter: Its name.
-            columns: The names of the members of each array, in their order, and their types.
+            parameter: The name of the parameter.
+            columns: The columns for the members of each array, in their order, with types.
         """
 
     def first_column(
         self, connection: Connection, statement: str, values: Mapping[str, Any]
     ) -> Sequence[str]:
-        """Return the texts that a statement selects, of which there may be thousands."""
+        """Return the texts that a statement selects, quickly even if there are thousands."""
 
     def lock(self, connection: Connection, number: int) -> None:
-        """Wait for all others who hold the lock of a number, and hold it until the commit."""
+        """Acquire the lock of a number until the commit."""
 
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:
-        """Add to the tally of a campaign how many codes a state has gained or lost."""
+        """Add the changes of states to the tally of a campaign."""
 
     def insert_codes(
         self, connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis
     ) -> Sequence[str]:
-        """Insert codes, to be claimed in an order that tells nothing of them.
+        """Insert codes, which will be claimed in an order that reveals nothing about them.
 
         Returns:
-            Those that the brand did not have.
+            The codes that the brand did not have.
         """
 
     def load_codes(
@@ -82,9 +82,9 @@ class Dialect(Protocol):
         *,
         shuffle: bool,
     ) -> int:
-        """Insert many codes in the fastest way, and return how many the brand did not have.
+        """Insert many codes in the fastest way, and return how many were new to the brand.
 
-        With `shuffle`, they are claimed in another order than they come in.
+        With `shuffle`, they are claimed in another order than that of the list.
         """
 
     def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
@@ -93,10 +93,10 @@ class Dialect(Protocol):
     def codes_after(
         self, connection: Connection, listed: Select[Any], pool: PoolKey, code: str
     ) -> Select[Any] | None:
-        """Let what `codes_in` selects begin behind a code; `None` if it is not there any more."""
+        """Restrict the select of `codes_in` to the codes after one; `None` if that one is gone."""
 
     def bulk_stage(self, connection: Connection, rows: Sequence[tuple[int, str, str, int]]) -> bool:
-        """Insert rows of `import_row` in the fastest way, all or none; `False`: it has no such way.
+        """Insert rows of `import_row` in a fast way, all or none; `False` if that was not possible.
 
         Args:
             connection: In a transaction.
@@ -104,13 +104,13 @@ class Dialect(Protocol):
         """
 
     def ignore_others(self, connection: Connection) -> None:
-        """Let `others_active` speak only of what follows."""
+        """Reset what `others_active` reports."""
 
     def others_active(self, connection: Connection) -> bool:
-        """Return whether others have written since the last look, or reserved just now."""
+        """Return whether others have written since the last check, or have just reserved."""
 
     def sending_sessions(self, connection: Connection) -> Mapping[DatabaseSession, Any]:
-        """Return the sessions whose worker is to send more, each with what changes if it does."""
+        """Return the sessions that wait for a worker's data, with a value that changes with it."""
 
     def end_session(self, connection: Connection, session: DatabaseSession) -> None:
         """End a session whose worker is dead."""

@@ -1,4 +1,4 @@
-"""Which engine a URL names, and what each brings of its own.
+"""The choice of the engine by the URL.
 
 This is the only place that chooses; what PostgreSQL needs is imported only where it is used: it is
 a tenth of what a start on SQLite would take, and 8 MiB.
@@ -33,17 +33,17 @@ def open_database(
     threads: int | None = None,
     signals: Signals | None = None,
 ) -> Database:
-    """Make the database that the settings name; nothing is opened before it is used.
+    """Return the database of the settings; nothing is opened before it is used.
 
     Args:
-        settings: They name it, and say how many threads use it.
-        observer: Is told what it does.
-        threads: How many threads use it, where that is not the settings' number.
-        signals: How callers wait, where not all of them are threads.
+        settings: The URL, and the number of threads.
+        observer: The observer.
+        threads: The number of threads, if it differs from the settings.
+        signals: The signals for waiting callers, if not all callers are threads.
 
     Raises:
-        SettingsError: There is no folder for the file of an SQLite database, or libpq does not
-            take the URL of a PostgreSQL one.
+        SettingsError: The folder of an SQLite file does not exist, or libpq does not accept the
+            URL of a PostgreSQL server.
     """
     engine = engine_of(settings.database_url)
     threads = threads or settings.threads
@@ -53,10 +53,10 @@ def open_database(
 
 
 def reservations_in(database: Database) -> Reservations:
-    """Return the way reservations are made in a database."""
+    """Return the reservations of a database's engine."""
     return engine_of(str(database.engine.url)).reservations(database)
 
 
 def inspection_of(url: str) -> "Inspection":
-    """Return how a database is looked at."""
+    """Return the inspection of a database's engine."""
     return engine_of(url).inspection()

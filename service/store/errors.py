@@ -1,5 +1,5 @@
-"""Why a maintenance command could not do its work; callers over HTTP never see these."""
+"""Errors of maintenance commands, which HTTP callers never see."""
 
 
 class MaintenanceError(Exception):
-    """A command on the database cannot be done; the message is a sentence for its operator."""
+    """A maintenance command failed; the message is a sentence for the operator."""

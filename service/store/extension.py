@@ -1,4 +1,4 @@
-"""Flask-SQLAlchemy over a database that is open already: one engine for both."""
+"""Flask-SQLAlchemy on an existing database: one engine for both."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from service.store.tables import metadata
 
 
 class DatabaseExtension(SQLAlchemy):
-    """Gives an application the engine of a database, and sessions on it.
+    """The extension that gives an application a database's engine and sessions.
 
     Args:
-        database: Whose engine.
+        database: The database.
     """
 
     def __init__(self, database: Database) -> None:

@@ -1,9 +1,9 @@
-"""Group commit: many small calls share one transaction, and so one wait for the disk.
+"""Group commit: many small writes share one transaction, and so one fsync.
 
-Each commit waits for an fsync, and each transaction for its turn. Threads and tasks hand what they
-want done to a writer thread; it takes all that has gathered while it was busy, has it done in one
-transaction, and lets nobody go before the commit has returned
-(DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984).
+Each commit waits for an fsync, and each transaction for the write lock. Threads and tasks submit
+their work to a writer thread, which does everything that has queued up meanwhile in one
+transaction, and wakes the callers after the commit (DeWitt et al., "Implementation Techniques for
+Main Memory Database Systems", SIGMOD 1984).
 """
 
 import threading
@@ -21,15 +21,15 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 MAX_WAITING = 1024
-"""About as many jobs may wait; one more is refused at once, as it would wait too long."""
+"""Most waiting jobs, approximately; further ones are refused, as they would wait too long."""
 MAX_BATCH = 128
-"""Most jobs in one transaction, so that its first does not wait long for its last."""
+"""Most jobs in a transaction, so that the first need not wait long for the last."""
 DEADLINE_S = 4.0
-"""How long a caller waits for its work; the contract's callers hear of a failure within 5 s."""
+"""How long a caller waits for its job; the contract promises an answer within 5 s."""
 
 
 class Waiter(Generic[Job, Result]):
-    """A job, and the caller that sleeps until it is done."""
+    """A job and its waiting caller."""
 
     __slots__ = ("_done", "error", "expires", "job", "result")
 
@@ -41,11 +41,11 @@ class Waiter(Generic[Job, Result]):
         self._done = signal
 
     def wait(self) -> Result:
-        """Return the result once it is durable.
+        """Wait for the result, until it is durable.
 
         Raises:
-            Unavailable: It took too long. A job that has not begun by then never will; one
-                that has is wholly done or not at all.
+            Unavailable: The wait was too long. A job that has not begun by then never will; one
+                that has begun is done completely or not at all.
         """
         if not self._done.wait(self.expires - time.monotonic()):
             raise Unavailable
@@ -54,17 +54,17 @@ class Waiter(Generic[Job, Result]):
         return cast(Result, self.result)
 
     def wake(self) -> None:
-        """Let the caller go on."""
+        """Wake the caller."""
         self._done.set()
 
 
 class GroupCommit(Generic[Job, Result]):
-    """Has jobs from many callers done in few transactions.
+    """A writer that does the jobs of many callers in few transactions.
 
     Args:
-        commit: Does jobs in one transaction, all or none; returns what came of each, once that is
+        commit: Does jobs in one transaction, all or none; returns their results when these are
             durable.
-        signals: How callers wait.
+        signals: The signals for waiting callers.
         is_full: Says of an error of the engine that it is a full disk.
     """
 
@@ -81,16 +81,16 @@ class GroupCommit(Generic[Job, Result]):
 
     @property
     def waiting(self) -> int:
-        """How many jobs have not begun."""
+        """Number of waiting jobs."""
         return self._queue.qsize()
 
     def run(self, job: Job) -> Result:
-        """Have a job done in a transaction, and return its result once that is durable.
+        """Submit a job, and return its result when that is durable.
 
         Raises:
-            Unavailable: Too many are waiting, the database cannot be written now, or it took
+            Unavailable: Too many jobs wait, the database cannot be written now, or the job took
                 longer than `DEADLINE_S`.
-            Exception: Whatever the job raised; then it changed nothing.
+            Exception: The job raised it, and changed nothing.
         """
         if self.waiting >= MAX_WAITING:
             raise Unavailable
@@ -100,7 +100,7 @@ class GroupCommit(Generic[Job, Result]):
         return waiter.wait()
 
     def close(self) -> None:
-        """Finish what waits and stop the writer; a later `run` starts another."""
+        """Finish the waiting jobs and stop the writer; a later `run` starts another one."""
         with self._starting:
             writer, self._writer = self._writer, None
         if writer is not None and writer.is_alive():
@@ -108,7 +108,7 @@ class GroupCommit(Generic[Job, Result]):
             writer.join()
 
     def _have_writer(self) -> None:
-        """Start the writer where there is none: at the first job, also after a fork."""
+        """Start the writer if there is none: at the first job, and after a fork."""
         if self._writer is not None and self._writer.is_alive():
             return
         with self._starting:
@@ -125,7 +125,7 @@ class GroupCommit(Generic[Job, Result]):
                 return
 
     def _gather(self, first: Waiter[Job, Result]) -> tuple[Sequence[Waiter[Job, Result]], bool]:
-        """Take what has gathered, without those whose caller has left; say if it is the last."""
+        """Return the waiting jobs whose callers still wait, and whether the writer has to stop."""
         batch, last = [first], False
         while len(batch) < MAX_BATCH and not last:
             try:
@@ -140,12 +140,12 @@ class GroupCommit(Generic[Job, Result]):
         return [waiter for waiter in batch if waiter.expires > now], last
 
     def _do(self, batch: Sequence[Waiter[Job, Result]]) -> None:
-        """Do a batch in one transaction, or, where a job fails, each in one of its own."""
+        """Do a batch in one transaction; if a job fails, each job in its own."""
         try:
             results = self._commit([waiter.job for waiter in batch])
             for waiter, result in zip(batch, results, strict=True):
                 waiter.result = result
-        except Exception as error:  # noqa: BLE001 - it is handed to the caller whose it is
+        except Exception as error:  # noqa: BLE001 - it is raised in its caller
             # What is too much for a disk may be one of them alone.
             full = was_full(error, self._is_full)
             if len(batch) > 1 and (full or not isinstance(error, Unavailable)):
@@ -159,7 +159,7 @@ class GroupCommit(Generic[Job, Result]):
 
 
 def _own(error: Exception) -> Exception:
-    """Give each of several callers an exception of its own; they raise it in their threads."""
+    """Return a copy of an exception for each caller, since each raises it in its own thread."""
     if isinstance(error, Unavailable):
         own = Unavailable()
         own.__cause__ = error

@@ -1,7 +1,7 @@
-"""Signals: how a caller of the store sleeps until another thread has done what it waits for.
+"""Signals that callers of the store wait for, set by other threads.
 
-Callers are threads, unless whoever opens the database says otherwise: the server answers some calls
-in its event loop, where no call may put the thread to sleep (ADR 11).
+Callers are threads, unless other signals are given: the server answers some calls in its event
+loop, where no call may block the thread (ADR 11).
 """
 
 import threading
@@ -9,27 +9,27 @@ from typing import Protocol
 
 
 class Signal(Protocol):
-    """An event for one caller to wait for, set once by another thread."""
+    """An event that one caller waits for, and another thread sets."""
 
     def wait(self, timeout: float) -> bool:
         """Wait for `timeout` seconds at most, and return whether the signal was set."""
 
     def set(self) -> None:
-        """Let the caller go on; may be called in any thread."""
+        """Wake the caller; may be called in any thread."""
 
 
 class Signals(Protocol):
-    """Makes signals for whatever calls: a thread, or a task of an event loop."""
+    """A factory of signals for callers: threads, or tasks of an event loop."""
 
     def new(self) -> Signal:
-        """Return a signal for the caller to wait for."""
+        """Return a signal for the caller."""
 
     def in_event_loop(self) -> bool:
-        """Return whether the caller shares its thread with others, and so must not block it."""
+        """Return whether the caller runs in an event loop, and so must not block its thread."""
 
 
 class ThreadSignal:
-    """Puts a whole thread to sleep."""
+    """A signal that blocks a whole thread."""
 
     __slots__ = ("_asleep",)
 
@@ -42,17 +42,17 @@ class ThreadSignal:
         return self._asleep.acquire(timeout=max(0.0, timeout))
 
     def set(self) -> None:
-        """Let the thread go on."""
+        """Wake the thread."""
         self._asleep.release()
 
 
 class ThreadSignals:
-    """Signals where every caller is a thread."""
+    """Signals for callers that are all threads."""
 
     def new(self) -> Signal:
         """Return a signal for the calling thread."""
         return ThreadSignal()
 
     def in_event_loop(self) -> bool:
-        """Return that the caller may block its thread."""
+        """Return `False`: the caller may block its thread."""
         return False

@@ -1,4 +1,4 @@
-"""One transaction as use cases see it."""
+"""The implementation of transactions for use cases."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from service.domain import codes
 from service.domain.codes import Mint
-from service.domain.jobs import Job, JobState, Order, new_job_id
+from service.domain.jobs import Job, JobRequest, JobState, new_job_id
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.store.database import Database, Result
 from service.store.dialect import dialect_of
@@ -19,15 +19,15 @@ from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.transaction import JobCursor, StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
-"""The lock of whoever takes a part of a budget of imports: "imports" in ASCII."""
+"""The advisory lock of the budgets of imports: "imports" in ASCII."""
 
 
 class SQLWrites:
     """Implements `service.usecases.ports.transaction.Writes`, which documents the method.
 
     Args:
-        database: Where the transactions are.
-        mint: Makes random codes.
+        database: The database.
+        mint: Returns random codes.
     """
 
     def __init__(self, database: Database, mint: Mint = codes.mint) -> None:
@@ -90,8 +90,8 @@ class SQLTransaction:
     def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
         return jobs.count_open(self._connection, brand_id, lock=lock)
 
-    def insert_job(self, pool: PoolKey, order: Order) -> Job:
-        return jobs.insert_job(self._connection, pool, new_job_id(), order, self.now)
+    def insert_job(self, pool: PoolKey, request: JobRequest) -> Job:
+        return jobs.insert_job(self._connection, pool, new_job_id(), request, self.now)
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
         staging.attach(self._connection, file, *job)

@@ -7,7 +7,7 @@ import math
 import time
 from contextvars import ContextVar
 
-ANSWER_WITHIN_S = 4.5
+ANSWER_TIMEOUT_S = 4.5
 """Seconds after its arrival until a call is given up; the contract promises 5 s."""
 _DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
 """The deadline of the current thread's or task's call, on the clock `time.monotonic`."""
@@ -15,7 +15,7 @@ _DEADLINE: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 def begin(arrived: float) -> None:
     """Set the deadline of a call that arrived at `arrived`."""
-    _DEADLINE.set(arrived + ANSWER_WITHIN_S)
+    _DEADLINE.set(arrived + ANSWER_TIMEOUT_S)
 
 
 def lift() -> None:

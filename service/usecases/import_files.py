@@ -19,7 +19,7 @@ from service.usecases.ports.transaction import Transaction
 
 NO_BRAND = 0
 """The id that stands for a brand that does not exist yet."""
-MAKE_ROOM_WITHIN_S = 0.5
+PURGE_TIMEOUT_S = 0.5
 """How long a caller waits while old files are purged for its list."""
 ORPHANED_AFTER_MS = 60 * 60 * 1000
 """After so long without another block, a file without a job is what a crash left."""
@@ -50,7 +50,7 @@ def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: 
         return tx.insert_file(check(tx), brand, announced)
 
     # A request that will be refused must not block writers.
-    _with_room(files, lambda: files.look(check, now), now)
+    _with_room(files, lambda: files.read(check, now), now)
     return _with_room(files, lambda: files.write(begin, now, grows=True), now)
 
 
@@ -107,7 +107,7 @@ def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: 
 
 def _with_room(files: Files, act: Callable[[], Result], now: Millis) -> Result:
     """Call `act`; if a budget is used up, purge and retry before giving up."""
-    until = time.monotonic() + MAKE_ROOM_WITHIN_S
+    until = time.monotonic() + PURGE_TIMEOUT_S
     while True:
         try:
             return act()

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from service.domain.errors import TooLarge
-from service.domain.jobs import Job, JobKind, Order
+from service.domain.jobs import Job, JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.formats.text_check import TextCheck
 from service.usecases.import_files import begin_file, keep_blocks
@@ -17,12 +17,12 @@ from service.usecases.ports.imports import Imports
 
 BLOCKS_AT_ONCE = 4
 """Blocks that are stored in one step."""
-DROP_WITHIN_S = 1.0
+DROP_TIMEOUT_S = 1.0
 """How long the caller of a refused list waits while it is deleted; workers purge the rest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedFile:
     """A file that was received completely."""
 
     file: FileKey | None
@@ -34,7 +34,7 @@ class Received:
     """SHA-256 of the content."""
 
 
-class Intake:
+class ListChecker:
     """Checks of blocks while they are received, so that unreadable lists are refused early."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -56,13 +56,13 @@ class Intake:
         self._digest.update(block)
         self._text.check(block)
 
-    def received(self, file: FileKey | None) -> Received:
+    def received(self, file: FileKey | None) -> ReceivedFile:
         """Return the received file.
 
         Raises:
             InvalidRequest: The list is empty, or has no lines.
         """
-        return Received(file, self._size, self._text.lines(), self._digest.hexdigest())
+        return ReceivedFile(file, self._size, self._text.lines(), self._digest.hexdigest())
 
 
 def receive(
@@ -74,7 +74,7 @@ def receive(
     clock: Clock = system_clock,
     *,
     announced: int | None = None,
-) -> Received:
+) -> ReceivedFile:
     """Receive and store a list, if there is space for it.
 
     Args:
@@ -92,39 +92,42 @@ def receive(
         ImportBudgetExceeded, InsufficientStorage: There is no space for the list.
         TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
     """
-    intake, file = Intake(max_bytes), begin_file(imports, brand, campaign, clock(), announced or 0)
+    checker, file = (
+        ListChecker(max_bytes),
+        begin_file(imports, brand, campaign, clock(), announced or 0),
+    )
     try:
         number, held = 0, list[bytes]()
         for block in chain(blocks, [None]):
             if block is not None:
-                intake.check(block)
+                checker.check(block)
                 held.append(block)
             if held and (block is None or len(held) == BLOCKS_AT_ONCE):
                 more = sum(map(len, held)) if announced is None else 0
                 keep_blocks(imports, file, number, held, clock(), more)
                 number, held = number + len(held), []
-        return intake.received(file)
+        return checker.received(file)
     except BaseException:
-        imports.drop(file, DROP_WITHIN_S)
+        imports.drop(file, DROP_TIMEOUT_S)
         raise
 
 
-def digest(blocks: Iterable[bytes], max_bytes: int) -> Received:
+def digest(blocks: Iterable[bytes], max_bytes: int) -> ReceivedFile:
     """Read the list of a repeated request without storing it.
 
     Raises:
         TooLarge, InvalidRequest: The list cannot be read.
     """
-    intake = Intake(max_bytes)
+    checker = ListChecker(max_bytes)
     for block in blocks:
-        intake.check(block)
-    return intake.received(None)
+        checker.check(block)
+    return checker.received(None)
 
 
 def import_codes(
     imports: Imports,
-    ask: Callable[[Order], tuple[Job, bool]],
-    received: Received,
+    ask: Callable[[JobRequest], tuple[Job, bool]],
+    received: ReceivedFile,
     *,
     form: ListForm,
     dry_run: bool,
@@ -156,8 +159,8 @@ def import_codes(
         parameters |= {"file": file.id, "file_of": file.brand_id}
     new = False
     try:
-        job, new = ask(Order(JobKind.IMPORT, received.lines, requested_by, parameters))
+        job, new = ask(JobRequest(JobKind.IMPORT, received.lines, requested_by, parameters))
     finally:
         if file is not None and not new:
-            imports.drop(file, DROP_WITHIN_S)
+            imports.drop(file, DROP_TIMEOUT_S)
     return job, new

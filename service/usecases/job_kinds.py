@@ -1,7 +1,7 @@
-"""What each kind of job does in a chunk; the store sees to what is the same for each.
+"""The kinds of jobs: what each does in a chunk, while the store does what all have in common.
 
-A kind does about as many rows as it is told, in the transaction that also keeps its progress. It
-may be run again from the same progress: what a transaction did that was undone never was.
+A kind does about the given number of rows, in the transaction that also stores its progress. After
+a rollback, it runs again from the same progress.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,37 +19,37 @@ from service.usecases.keys import PoolKey
 from service.usecases.ports.chunk import ChunkReader, ChunkTransaction, Part
 
 STATE_VERSION = 1
-"""How `parameters` and `cursor` of a job are written.
+"""The version of the format of a job's `parameters` and `cursor`.
 
-A worker goes on only with jobs of this version and of those before it, and leaves others to newer
-workers. Raise it with every change that workers of the version before would not read rightly; what
-they may ignore needs none, for readers pass over what they do not know.
+A worker only does jobs of this version and of earlier ones, and leaves others to newer workers.
+Raise the version with every change that workers of the previous version would misread; what they
+may ignore needs no new version, since readers ignore unknown members.
 """
 PAUSED = "Paused: the database has hardly any space left. It goes on by itself once there is more."
 """The `detail` of a job that waits for space."""
 
 
 class JobProgress(NamedTuple):
-    """Where a job is."""
+    """The progress of a job."""
 
     pool: PoolKey
     job: Job
     cursor: str | None
-    """What the chunk before said, `None` for the first."""
+    """The cursor of the previous chunk, `None` for the first one."""
 
 
 class Kind(NamedTuple):
-    """What a kind of job does in a chunk."""
+    """A kind of job."""
 
     chunk: Callable[[ChunkTransaction, JobProgress, Any, int], Chunk]
-    """Does about so many rows with what was prepared, and says how many they were."""
+    """Does about so many rows with the preparation, and returns the result."""
     prepare: Callable[[ChunkReader, JobProgress, int], Any] | None = None
-    """Reads and works out what the chunk is to write, before its transaction begins; where there
-    is one writer at a time, all others would wait for that."""
+    """Prepares what the chunk writes, before its transaction begins: with a single writer, all
+    others would wait for the preparation."""
 
 
 def do_chunk(tx: ChunkTransaction, progress: JobProgress, prepared: Any, size: int) -> Chunk:
-    """Do a chunk of a job; its `detail` is what the caller is told from now on."""
+    """Do a chunk of a job; its `detail` becomes that of the job."""
     job = progress.job
     chunk = KINDS[job.kind].chunk(tx, progress, prepared, size)
     before = None if job.detail == PAUSED else job.detail
@@ -57,7 +57,7 @@ def do_chunk(tx: ChunkTransaction, progress: JobProgress, prepared: Any, size: i
 
 
 def load_codes(tx: ChunkTransaction, pool: PoolKey, part: Part, mint: Mint) -> None:
-    """Add exactly as many new codes as a part has, making up for those that the brand has already.
+    """Add exactly the new codes of a part, replacing those that the brand already has.
 
     Raises:
         CodeSpaceExhausted: Nearly all possible codes are taken.
@@ -67,7 +67,7 @@ def load_codes(tx: ChunkTransaction, pool: PoolKey, part: Part, mint: Mint) -> N
 
 
 def _generate(tx: ChunkTransaction, progress: JobProgress, _prepared: None, size: int) -> Chunk:
-    """Make new codes, those of this chunk in its own part of the space of codes."""
+    """Generate the codes of a chunk, in its own part of the space of codes."""
     pool, job = progress.pool, progress.job
     count = min(size, job.left)
     part = Part(job.done, job.total, count)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from service.domain.errors import Conflict, TooManyJobs, Unavailable
-from service.domain.jobs import MAX_OPEN, Job, JobKind, JobState, Order
+from service.domain.jobs import MAX_OPEN, Job, JobKind, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency
 from service.domain.wording import counted
 from service.usecases.codes import campaign_for_codes
@@ -53,21 +53,21 @@ def generate_codes(
         Conflict: The idempotency key was used for another request.
         TooManyJobs: The brand has too many open jobs.
     """
-    order = Order(JobKind.GENERATE, count, requested_by, {})
-    return request_job(jobs, brand, campaign, order, idempotency=idempotency, clock=clock)
+    request = JobRequest(JobKind.GENERATE, count, requested_by, {})
+    return request_job(jobs, brand, campaign, request, idempotency=idempotency, clock=clock)
 
 
 def request_job(
     jobs: Jobs,
     brand: str,
     campaign: str,
-    order: Order,
+    request: JobRequest,
     *,
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
 ) -> tuple[Job, bool]:
     """Store a job of any kind for a worker; see `generate_codes`."""
-    _, job, new = add_job(jobs, brand, campaign, order, idempotency=idempotency, clock=clock)
+    _, job, new = add_job(jobs, brand, campaign, request, idempotency=idempotency, clock=clock)
     return job, new
 
 
@@ -75,7 +75,7 @@ def add_job(
     jobs: Jobs,
     brand: str,
     campaign: str,
-    order: Order,
+    request: JobRequest,
     *,
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
@@ -90,7 +90,7 @@ def add_job(
             return JobKey(pool.brand_id, first.id), first, False
         tx.require_space()
         pool = campaign_for_codes(tx, brand, campaign)
-        added = _add(tx, pool, order)
+        added = _add(tx, pool, request)
         if idempotency:
             tx.remember(pool, idempotency, AnswerKind.JOB, [added.id])
         return JobKey(pool.brand_id, added.id), added, True
@@ -134,20 +134,20 @@ def cancel_job(
     return jobs.write(cancel, clock())
 
 
-def _add(tx: Transaction, pool: PoolKey, order: Order) -> Job:
+def _add(tx: Transaction, pool: PoolKey, request: JobRequest) -> Job:
     require_place(tx.open_jobs(pool.brand_id))
-    if order.kind is not JobKind.IMPORT:
-        return tx.insert_job(pool, _with_total(order))
-    if "file" not in order.parameters:
+    if request.kind is not JobKind.IMPORT:
+        return tx.insert_job(pool, _with_total(request))
+    if "file" not in request.parameters:
         raise Unavailable  # its key was valid when the list came, and has expired
-    added = tx.insert_job(pool, _with_total(order))
-    file = FileKey(order.parameters["file_of"], order.parameters["file"])
+    added = tx.insert_job(pool, _with_total(request))
+    file = FileKey(request.parameters["file_of"], request.parameters["file"])
     tx.attach_file(file, JobKey(pool.brand_id, added.id))
     return added
 
 
-def _with_total(order: Order) -> Order:
-    return replace(order, parameters={**order.parameters, FIRST_TOTAL: order.total})
+def _with_total(request: JobRequest) -> JobRequest:
+    return replace(request, parameters={**request.parameters, FIRST_TOTAL: request.total})
 
 
 def _as_begun(found: Job) -> Job:

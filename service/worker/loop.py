@@ -1,4 +1,4 @@
-"""The loop of a worker: looks for jobs that no worker has, and does them one after the other."""
+"""The loop of a worker, which finds jobs and does them one after the other."""
 
 import signal
 import threading
@@ -12,13 +12,13 @@ from service.worker.reporter import Reporter
 from service.worker.upkeep import Upkeep
 
 POLL_S = 0.4
-"""How often a worker that has nothing to do looks for jobs: a first one begins within 0.5 s."""
+"""The polling interval of an idle worker: a first job begins within 0.5 s."""
 RETRY_S = 1.0
-"""How long a worker rests where the database cannot be had."""
+"""The pause of a worker while the database is down."""
 
 
 class JobLoop:
-    """Does jobs until it is told to stop."""
+    """The loop that does jobs until it is stopped."""
 
     def __init__(self, services: WorkerServices) -> None:
         self._database, self._log = services.storage.database, services.log
@@ -34,7 +34,7 @@ class JobLoop:
         )
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; the chunk in hand is finished."""
+        """Run until SIGTERM or SIGINT; the current chunk is finished."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         try:
@@ -48,7 +48,7 @@ class JobLoop:
         self._stop.set()
 
     def _look(self) -> None:
-        """Do a job, or rest where there is none, or where the database cannot be had."""
+        """Do a job, or pause if there is none, or if the database is down."""
         try:
             if not self._worker.do_due():
                 self._stop.wait(POLL_S)

@@ -1,4 +1,4 @@
-"""The process of a worker, and whether it has what it needs."""
+"""The process of a worker, and the check of its requirements."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -16,7 +16,7 @@ from service.worker.loop import JobLoop
 
 
 def run_worker(settings: Settings) -> None:
-    """Do jobs until SIGTERM or SIGINT; the chunk in hand is finished.
+    """Do jobs until SIGTERM or SIGINT; the current chunk is finished.
 
     Raises:
         SettingsError: A setting cannot be used.
@@ -33,11 +33,11 @@ def run_worker(settings: Settings) -> None:
 def what_is_missing(
     settings: Settings, explain: Callable[[Exception], str | None]
 ) -> Sequence[str]:
-    """Say what a worker needs and has not, a line each.
+    """Return what a worker lacks, one line each.
 
     Args:
-        settings: They say where everything is.
-        explain: Says what an exception means, if it is known.
+        settings: The settings.
+        explain: Returns a sentence about a known exception.
     """
     with closing(build_storage(settings, threads=1).database) as database:
         checks = readiness_checks(database)
@@ -46,7 +46,7 @@ def what_is_missing(
 
 
 def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | None]) -> str | None:
-    """Run a check; what it raises may hold more than may be shown."""
+    """Run a check, whose exceptions may contain secrets."""
     try:
         found = check()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
@@ -55,10 +55,10 @@ def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | N
 
 
 def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:
-    """Show the worker's metrics, if there is a port for them.
+    """Serve the worker's metrics, if there is a port for them.
 
     Raises:
-        SettingsError: The port cannot be had.
+        SettingsError: The port is in use.
     """
     port = settings.worker_metrics_port
     if port is None:

@@ -1,4 +1,4 @@
-"""What a worker logs and counts of its jobs."""
+"""The log and the metrics of a worker's jobs."""
 
 import time
 from typing import Any
@@ -12,10 +12,10 @@ from service.usecases.ports.work import SpaceLow, Step
 
 
 class Reporter:
-    """Writes log lines and metrics of what a worker does.
+    """An observer that logs and counts a worker's jobs.
 
     Args:
-        log: Gets a line where a job begins, waits or ends; never one a chunk.
+        log: Logs when a job begins, waits or ends, but not each chunk.
         metrics: Counts everything.
     """
 
@@ -55,7 +55,7 @@ class Reporter:
         )
 
     def newer(self, key: JobKey) -> None:
-        """Note a job that a newer version has to do, once."""
+        """Note a job that only a newer version can do, once."""
         if key not in self._newer:
             self._newer.add(key)
             self._metrics.left()

@@ -1,4 +1,4 @@
-"""What a worker does beside jobs: purging what is too old."""
+"""Upkeep by workers: purging of old data besides jobs."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from service.domain.errors import Unavailable
 from service.usecases.pacing import POLITE_REST_S
 
 UPKEEP_S = 0.5
-"""How long jobs wait while something is purged."""
+"""How long jobs wait for purging."""
 INTERVAL_S = 1.0
-"""How often a worker looks for something to purge."""
+"""Seconds between two looks for something to purge."""
 
 
 class Upkeep:
-    """Does what is to be done beside jobs: about half of the time while there is much of it.
+    """Maintenance besides jobs, with up to half of the time.
 
     Args:
-        step: Does a little; says whether there may be more.
-        rest: How to rest; says whether the worker is to stop.
-        log: Hears if it cannot be done.
+        step: Does a small step; returns whether there may be more.
+        rest: Pauses; returns whether the worker has to stop.
+        log: Logs failures.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Upkeep:
         self._next = 0.0
 
     def some(self) -> None:
-        """Do a little of it, unless that was done just now."""
+        """Do some steps, unless that was done just now."""
         began = time.monotonic()
         if began < self._next:
             return
@@ -44,7 +44,7 @@ class Upkeep:
         except Unavailable as error:
             self._log.warning("jobs_unavailable", exc_info=error)
             more = False
-        except Exception as error:  # noqa: BLE001 - the job in hand is no worse for it
+        except Exception as error:  # noqa: BLE001 - the current job is not affected
             self._log.error("purge_failed", exc_info=error)
             more = False
         now = time.monotonic()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.observability.probes import READY_WITHIN_S
+from service.observability.probes import CHECK_TIMEOUT_S
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from service.store.postgresql.pool import BORROW_TIMEOUT_S
 from service.usecases.ports.work import LEASE_MS
@@ -55,7 +55,7 @@ def test_a_worker_is_asked_for_its_metrics_and_for_what_it_needs(production):
 
 
 def test_readiness_is_waited_for_longer_than_its_checks_take(overlay):
-    assert overlay.container("api")["readinessProbe"]["timeoutSeconds"] > READY_WITHIN_S
+    assert overlay.container("api")["readinessProbe"]["timeoutSeconds"] > CHECK_TIMEOUT_S
 
 
 def test_a_server_that_heals_itself_is_not_killed(overlay, gunicorn):

@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from service.domain.jobs import JobKind, Order
+from service.domain.jobs import JobKind, JobRequest
 from service.settings import Settings
 from service.store.engines import open_database
 from service.store.jobs.repository import SQLJobs
@@ -39,7 +39,7 @@ def ask(database):
 
     def add(count, brand="brand"):
         jobs = SQLJobs(database)
-        order = Order(JobKind.GENERATE, count, "tests", {})
+        order = JobRequest(JobKind.GENERATE, count, "tests", {})
         key, _, _ = add_job(jobs, brand, "default", order)
         return lambda: jobs.find(brand, "default", key.id)
 

@@ -7,13 +7,17 @@ import re
 from prometheus_client import generate_latest
 
 from service.api.routes import served_operations
-from service.domain.model import Level, Levels, Room
-from service.observability.metrics.database_collector import KeysCollector, StoreCollector, StoreNow
+from service.domain.model import DiskSpace, Level, Levels
+from service.observability.metrics.database_collector import (
+    KeysCollector,
+    StoreCollector,
+    StoreMetrics,
+)
 from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics
 from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
 from service.settings import HOME
-from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.jobs import OpenJobCounts
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
@@ -63,12 +67,12 @@ def test_the_log_catalogue_lists_every_event_and_no_other():
 
 def test_the_metrics_list_has_every_metric_and_no_other():
     metrics = Metrics()
-    now = StoreNow(
+    now = StoreMetrics(
         up=True,
         revision=1,
         levels=Levels([Level("b", "c", 1, 1)], 1, 1, 1),
-        room=Room(1, 1, 1),
-        jobs=JobsNow(0, 0, 0.0, 0.0),
+        room=DiskSpace(1, 1, 1),
+        jobs=OpenJobCounts(0, 0, 0.0, 0.0),
     )
     metrics.registry.register(StoreCollector(lambda: now, 1))
     metrics.registry.register(KeysCollector(lambda: 0.0))

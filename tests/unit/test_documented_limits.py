@@ -13,7 +13,7 @@ from service.auth.token_cache import LEEWAY_S
 from service.domain import codes, names
 from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN
-from service.observability.metrics.database_collector import ASK_WITHIN_S, JOB_WAITS_S
+from service.observability.metrics.database_collector import JOB_WAITS_S, QUERY_TIMEOUT_S
 from service.observability.metrics.instruments import SLOW_S
 from service.observability.slow_log import INTERVAL_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings
@@ -63,9 +63,9 @@ COPIES = [
     ("deploy/k8s/components/monitoring/rules.yaml", r"After # seconds its caller", DEADLINE_S),
     ("docs/logs.md", r"operations took # s or longer", SLOW_S),
     ("docs/logs.md", r"at most every # s from", INTERVAL_S),
-    ("docs/metrics.md", r"waits # s for that", ASK_WITHIN_S),
-    ("docs/runbooks/database-unreachable.md", r"answer within # s", ASK_WITHIN_S),
-    ("docs/runbooks/database-unreachable.md", r"own query has # s", ASK_WITHIN_S),
+    ("docs/metrics.md", r"waits # s for that", QUERY_TIMEOUT_S),
+    ("docs/runbooks/database-unreachable.md", r"answer within # s", QUERY_TIMEOUT_S),
+    ("docs/runbooks/database-unreachable.md", r"own query has # s", QUERY_TIMEOUT_S),
     ("docs/runbooks/clock-skew.md", r"more than # s ahead", LEEWAY_S),
     ("deploy/k8s/components/monitoring/rules.yaml", r"are more than # seconds", LEEWAY_S),
     ("docs/postgresql.md", r"`statement_timeout` \(# s\)", STATEMENT_S),

@@ -1,4 +1,4 @@
-"""The OpenAPI document, written from the operations themselves."""
+"""The OpenAPI document, generated from the operations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,7 +79,7 @@ _LIMIT = ("RateLimit", "RateLimit-Policy")
 
 
 def build_document(app: Flask) -> dict[str, Any]:
-    """Write the document of what `app` serves."""
+    """Return the document of `app`."""
     spec = APISpec(
         title="Discount Service",
         version=__version__,
@@ -166,7 +166,7 @@ def _good(answer: Answer) -> dict[str, Any]:
 
 
 def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:
-    """Describe a list in each of the ways that it is written; the document sees one text."""
+    """Describe a list in each of its media types."""
     rows = [[example[column] for column in answer.columns]]
     return {
         list_type: {
@@ -178,7 +178,7 @@ def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusals(operation: Operation) -> dict[str, Any]:
-    """Describe an operation's problems; several may share a status."""
+    """Describe an operation's problems, of which several may share a status."""
     path = operation.path
     if operation.parameters:
         path = path.format(**example_of(operation.parameters()))
@@ -232,7 +232,7 @@ def _headers(*names: str) -> dict[str, Any]:
 
 
 def example_of(schema: Schema) -> dict[str, Any]:
-    """Put a schema's examples together; members with a default are left out."""
+    """Return an example from those of a schema's members, without members that have a default."""
     return {name: _example(field) for name, field in schema.fields.items() if field.required}
 
 

@@ -1,4 +1,4 @@
-"""What the document says of the probes, which are no operations: anybody may ask them."""
+"""The description of the probes, which are not operations, and need no token."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The OpenAPI document and `/apidocs/`: flasgger serves them with Swagger UI 5."""
+"""The OpenAPI document and `/apidocs/`, which flasgger serves with Swagger UI 5."""
 
 import functools
 from collections.abc import Callable
@@ -19,14 +19,14 @@ PAGE_POLICY = (
     f"{LOCKED_DOWN}; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:"  # the style sheet's own arrows and ticks are data: URLs
 )
-"""Content-Security-Policy of the page: what Swagger UI 5 needs, and nothing inline."""
+"""The Content-Security-Policy of the page: what Swagger UI 5 needs, and nothing inline."""
 
 
 def serve_docs(app: Flask) -> None:
-    """Serve the document of everything that `app` serves.
+    """Serve the document of `app`.
 
-    flasgger brings Swagger UI 3 and pages with inline scripts and foreign fonts; it gets
-    newer files to serve, and a page of ours (`templates/flasgger/index.html`).
+    flasgger has Swagger UI 3, and pages with inline scripts and external fonts; it gets
+    newer files and our own page (`templates/flasgger/index.html`).
     """
     app.register_blueprint(
         Blueprint(
@@ -74,7 +74,7 @@ def serve_docs(app: Flask) -> None:
 
 
 def _document_view(app: Flask) -> Callable[[], Response]:
-    """Make the view of the document, which is written once, when somebody first asks for it."""
+    """Return the view of the document, which is generated on the first request."""
 
     @functools.cache
     def written() -> CachedPage:

@@ -1,1 +1,1 @@
-"""Problems (RFC 9457): what callers read of each error, and the only writer of them."""
+"""Problems (RFC 9457): the representation of errors, and their only writer."""

@@ -1,4 +1,4 @@
-"""Every type of problem, and which one an error is."""
+"""The catalogue of problem types."""
 
 from service.api.problems.faulty_calls import FAULTY_CALLS
 from service.api.problems.limits_and_failures import LIMITS_AND_FAILURES
@@ -6,17 +6,17 @@ from service.api.problems.problem_type import ProblemType
 from service.domain.errors import Forbidden, ImportBudgetExceeded, ServiceError, StorageRefusal
 
 PROBLEM_TYPES = (*FAULTY_CALLS, *LIMITS_AND_FAILURES)
-"""In the order in which the OpenAPI document lists them."""
+"""In the order of the OpenAPI document."""
 _BY_ERROR = {each.error: each for each in PROBLEM_TYPES}
 
 
 def problem_type(error: ServiceError | type[ServiceError]) -> ProblemType:
-    """Return what kind of problem an error is."""
+    """Return the problem type of an error."""
     return _BY_ERROR[error if isinstance(error, type) else type(error)]
 
 
 def detail_of(error: ServiceError) -> str:
-    """Say what is wrong with this very call, or else what is wrong in general."""
+    """Return the detail of an error, or the meaning of its problem type."""
     if isinstance(error, Forbidden):
         return f"This call requires the scope {error.scope}."
     if isinstance(error, ImportBudgetExceeded):

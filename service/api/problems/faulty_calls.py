@@ -1,4 +1,4 @@
-"""Problems of calls that get the same answer whenever they are sent again: something is wrong."""
+"""Problems of faulty calls, which a retry does not help."""
 
 from service.api.problems import http_errors
 from service.api.problems.problem_type import ProblemType

@@ -1,4 +1,4 @@
-"""What Flask does with whatever is raised: it answers with the problem."""
+"""Flask's error handlers, which answer with problems."""
 
 from http import HTTPStatus
 
@@ -18,11 +18,11 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: errors.TooLarge,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: http_errors.UnsupportedMediaType,
 }
-"""What the framework's own refusals become; any other of its 4xx is an invalid request."""
+"""Errors by the status of Flask's own; any other 4xx is an invalid request."""
 
 
 def handle_errors(app: Flask, problems: ProblemWriter) -> None:
-    """Have everything that is raised in `app` answered with a problem."""
+    """Answer every exception in `app` with a problem."""
 
     @app.errorhandler(Exception)
     def answer(error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Problems of calls that may succeed later: the caller, the brand or the service is at a limit."""
+"""Problems of limits and failures, where a later retry may succeed."""
 
 from service.api.problems.problem_type import ProblemType
 from service.domain import errors

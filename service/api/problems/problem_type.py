@@ -1,4 +1,4 @@
-"""A kind of problem (RFC 9457): what a caller reads of an error, and under which status."""
+"""Problem types (RFC 9457): status and texts of errors."""
 
 from typing import NamedTuple
 
@@ -6,20 +6,20 @@ from service.domain.errors import ServiceError
 
 
 class ProblemType(NamedTuple):
-    """How an error leaves the service. The texts never hold what the service keeps secret."""
+    """The type of a problem. Its texts never contain secrets."""
 
     error: type[ServiceError]
     slug: str
-    """Part of the contract: it names the page `/problems/<slug>` that explains it."""
+    """Part of the contract: the page `/problems/<slug>` explains the problem."""
     status: int
     """HTTP status code (RFC 9110, section 15)."""
     title: str
     meaning: str
-    """For the problem's page: when this happens. Also the `detail` of a problem without another."""
+    """For the problem's page: when it occurs. Also the default `detail`."""
     remedy: str
     """For the problem's page: what the caller should do."""
 
     @property
     def uri(self) -> str:
-        """Its `type`, relative to where the service is."""
+        """The `type` of the problem, a relative URI."""
         return f"/problems/{self.slug}"

@@ -1,7 +1,7 @@
-"""The only writer of problems: every failure leaves as one (RFC 9457), whichever way it came.
+"""The only writer of problems: all failures of calls become one (RFC 9457).
 
-No text of a library, a driver or an interpreter gets out: a problem says what its class and
-whoever raised it wrote for the caller.
+No text of a library, a driver or the interpreter is ever sent: a problem has the texts of its type,
+and those written for the caller.
 """
 
 from typing import Any
@@ -18,22 +18,22 @@ from service.observability.metrics.instruments import Metrics
 
 
 class ProblemWriter:
-    """Writes the problem of a call that has failed, and tells operations.
+    """A writer of problems, which also logs and counts failures.
 
     Args:
-        log: Logs what nobody foresaw.
-        metrics: Counts why a caller was refused, and what the database could not do.
+        log: Logs unexpected errors.
+        metrics: Counts refused callers and database errors.
     """
 
     def __init__(self, log: FilteringBoundLogger, metrics: Metrics) -> None:
         self._log, self._metrics = log, metrics
 
     def write(self, error: Exception, path: str) -> Reply:
-        """Write whatever was raised as a problem.
+        """Return the problem of any exception.
 
         Args:
-            error: What was raised.
-            path: That of the call, percent-encoded.
+            error: The exception.
+            path: The path of the call, percent-encoded.
         """
         if not isinstance(error, ServiceError):
             self._report(error)
@@ -59,7 +59,7 @@ class ProblemWriter:
 
 
 def problem(error: ServiceError, path: str, record: RequestRecord) -> Reply:
-    """Reply with the problem that an error is, and note it in the record of the request."""
+    """Return the problem of an error, and record it."""
     kind = problem_type(error)
     record.problem, record.refusal = kind.slug, error.refusal
     content = problem_object(error, path, record.request_id)
@@ -67,7 +67,7 @@ def problem(error: ServiceError, path: str, record: RequestRecord) -> Reply:
 
 
 def problem_object(error: ServiceError, instance: str, request_id: str) -> dict[str, Any]:
-    """Show an error as RFC 9457, section 3 has it."""
+    """Return the object of a problem (RFC 9457, section 3)."""
     problem = problem_type(error)
     content: dict[str, Any] = {
         "type": problem.uri,
@@ -85,7 +85,7 @@ def problem_object(error: ServiceError, instance: str, request_id: str) -> dict[
 
 
 def problem_headers(error: ServiceError) -> dict[str, str]:
-    """Return the header fields that belong to the problem that an error is."""
+    """Return the header fields of an error's problem."""
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

@@ -1,1 +1,1 @@
-"""What comes in and what goes out, as marshmallow schemas."""
+"""marshmallow schemas of requests and answers."""

@@ -1,4 +1,4 @@
-"""The fields of schemas: names, codes and numbers, by the domain's rules."""
+"""Fields of schemas: names, codes and numbers, with the domain's rules."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ class CodeText(fields.String):
     """A code."""
 
     def __init__(self, **options: Any) -> None:
-        """Allow what the domain calls a code."""
+        """Validate with the domain's rule of codes."""
         super().__init__(
             validate=self._check,
             metadata={
@@ -57,7 +57,7 @@ class CodeText(fields.String):
 
 
 class DecimalText(fields.Integer):
-    """A number in a query: decimal digits and nothing else (`int` takes more than it should)."""
+    """A number in a query: decimal digits only (`int` accepts more)."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any

@@ -1,7 +1,7 @@
-"""What comes in, as marshmallow schemas: requests are parsed with them and documented from them.
+"""marshmallow schemas of requests, for parsing and documentation.
 
-Every limit comes from the domain or the use case that owns it. Input schemas refuse what
-they do not know; the numbers in a JSON body must be JSON integers.
+Every limit comes from the domain or the use case that owns it. Input schemas refuse unknown
+members; numbers in a JSON body must be JSON integers.
 """
 
 from marshmallow import RAISE, Schema, fields, validate
@@ -19,7 +19,7 @@ MAX_IDEMPOTENCY_KEY = 255
 
 
 class Input(Schema):
-    """Base of what comes in."""
+    """The base of request schemas."""
 
     class Meta:
         """Refuse unknown members."""
@@ -28,7 +28,7 @@ class Input(Schema):
 
 
 def _nothing() -> None:
-    """Stand for a parameter that is not there; were it `None`, the document would allow null."""
+    """Return the default of a missing parameter, which the document does not show as null."""
 
 
 class BrandPath(Input):
@@ -85,7 +85,7 @@ class FetchPath(UserPath, BrandPath):
 
 
 class FetchQuery(Input):
-    """Which pool to take from."""
+    """The query of a fetch."""
 
     campaign = Name(
         load_default=names.DEFAULT_CAMPAIGN,
@@ -94,7 +94,7 @@ class FetchQuery(Input):
 
 
 class PageQuery(Input):
-    """Which part of a listing."""
+    """The query of a listing."""
 
     limit = DecimalText(
         load_default=DEFAULT_LIMIT,
@@ -109,7 +109,7 @@ class PageQuery(Input):
 
 
 class ExportQuery(Input):
-    """Which codes."""
+    """The query of an export."""
 
     state = fields.Enum(
         State,
@@ -120,7 +120,7 @@ class ExportQuery(Input):
 
 
 class ImportQuery(Input):
-    """Whether it is meant."""
+    """The query of an import."""
 
     dry_run = fields.Boolean(
         truthy={"true"},
@@ -131,11 +131,11 @@ class ImportQuery(Input):
 
 
 class CodesQuery(PageQuery, ExportQuery):
-    """Which codes, and which part of them."""
+    """The query of a listing of codes."""
 
 
 class IdempotencyHeader(Input):
-    """Tells a repeated request from a new one."""
+    """The header field of a repeatable request."""
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
@@ -155,7 +155,7 @@ class IdempotencyHeader(Input):
 
 
 class CreateCodes(Input):
-    """How many codes."""
+    """The body of a creation of codes."""
 
     number_to_create = fields.Integer(
         required=True,
@@ -166,7 +166,7 @@ class CreateCodes(Input):
 
 
 class CreateJob(Input):
-    """What to do, and how much of it."""
+    """The body of a new job."""
 
     kind = fields.String(
         required=True,
@@ -185,7 +185,7 @@ class CreateJob(Input):
 
 
 class CreateDiscount(CreateCodes):
-    """For which brand how many codes."""
+    """The body of a creation of codes for a brand."""
 
     brand = Name(required=True, metadata={"example": "brand1", "description": "Name of a brand."})
     campaign = Name(

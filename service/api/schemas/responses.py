@@ -1,4 +1,4 @@
-"""What goes out, as marshmallow schemas: answers are documented with them, and tested against."""
+"""marshmallow schemas of answers, for documentation and tests."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class Reservation(DiscountCode):
 
 
 class CodeObject(Schema):
-    """A code, without whoever holds it."""
+    """A code, without its holder."""
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
     state = _state(State.AVAILABLE)

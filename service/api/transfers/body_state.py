@@ -1,8 +1,8 @@
-"""What the server and the application tell each other about a request's body.
+"""The state of a request's body, shared between the server and the application.
 
-A request is given to the application as soon as its head is whole, if its body is long: whatever
-the head decides (who calls, the path, the type, the length) is answered before the body is asked
-for, and by the code that answers everything else.
+A request with a long body is dispatched as soon as its head is complete: everything that the head
+decides (caller, path, type, length) is answered before the body is read, and by the same code as
+all other requests.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 STREAM = "discount.stream"
-"""A function; once it was called, `wsgi.input` waits for the client. Only a transfer may."""
+"""A function that makes `wsgi.input` wait for the client, for transfers only."""
 
 
 class BodyAwaited(BaseException):
-    """The application wants the body, which has not arrived; it is asked again when it has."""
+    """The application wants the body, which is incomplete; it is called again with the body."""
 
 
 def stream_body(environ: "WSGIEnvironment") -> None:
-    """Have the body read as it comes, in this thread."""
+    """Stream the body in this thread from now on."""
     begin: Callable[[], None] | None = environ.get(STREAM)
     if begin:
         begin()

@@ -1,1 +1,1 @@
-"""The views: each takes a request apart by its schema, asks a use case, and shows the result."""
+"""Views: each calls a use case with a parsed request, and returns its representation."""

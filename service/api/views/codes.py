@@ -1,4 +1,4 @@
-"""The codes of a campaign: creating them, listing them, showing one."""
+"""The codes of a campaign: creation, listing and lookup."""
 
 from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
@@ -54,7 +54,7 @@ def create(
     key: str | None,
     status: int,
 ) -> Reply:
-    """Create codes, or answer a retry; count and answer."""
+    """Create codes, or replay the answer to a repeated request."""
     idempotency = idempotency_of(key, [brand, campaign, count])
     codes, new = create_codes(store, brand, campaign, count, idempotency=idempotency)
     if new:
@@ -133,7 +133,9 @@ class CodeViews:
             return Reply(code_object(self._store.code(brand, campaign, code)))
         except CodeNotFound:
             self._misses.add(current_caller(), brand)
-            self._misses.require(current_caller(), brand)  # the one too many is told nothing either
+            self._misses.require(
+                current_caller(), brand
+            )  # also for the lookup that exceeds the limit
             raise
 
 

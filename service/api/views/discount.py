@@ -1,4 +1,4 @@
-"""The two calls that must never change."""
+"""The two original calls, which must never change."""
 
 from service.api.operation import Answer, operation
 from service.api.reply import Reply
@@ -12,7 +12,7 @@ from service.usecases.ports.store import Store
 
 
 class DiscountViews:
-    """Their views."""
+    """The views of the original calls."""
 
     tag = "discount"
 

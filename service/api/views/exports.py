@@ -1,4 +1,4 @@
-"""Exports: a campaign's codes as one long answer."""
+"""Exports: a campaign's codes as a streamed answer."""
 
 from contextlib import ExitStack
 

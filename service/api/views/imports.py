@@ -1,4 +1,4 @@
-"""Imports: lists of codes that come as one long body, and the reports of what was refused."""
+"""Imports: lists of codes as a streamed body, and reports of refused lines."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ from service.domain.errors import (
 from service.formats.columns import REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import report_table, written
-from service.usecases.imports import Received, digest, import_codes, receive
+from service.usecases.imports import ReceivedFile, digest, import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.imports import Imports
@@ -51,13 +51,13 @@ class ImportViews:
     imports: Imports
     """A store of import files."""
     jobs: Jobs
-    """Where jobs are kept."""
+    """The store of jobs."""
     transfers: Transfers
-    """How many there may be at once."""
+    """The limits of transfers."""
     max_bytes: int
-    """How long a list may be."""
+    """Longest list in bytes."""
     misses: Misses
-    """Counts the codes that a report tells of."""
+    """Counts the codes that a report reveals."""
 
     @operation(
         "POST",
@@ -151,8 +151,8 @@ class ImportViews:
 
     def _received(
         self, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
-    ) -> Received:
-        """Take a list in; nothing is kept of one that an earlier answer is for."""
+    ) -> ReceivedFile:
+        """Receive a list; that of a repeated request is not stored."""
         idempotency = idempotency_of(key, None)
         if idempotency and self.imports.is_answered(idempotency.key, system_clock()):
             return digest(body, self.max_bytes)

@@ -34,7 +34,7 @@ ACCEPTED = Answer(
 
 
 def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
-    """Show a job."""
+    """Return the representation of a job."""
     return {
         "id": job.id,
         "kind": job.kind,
@@ -53,7 +53,7 @@ def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
 
 
 def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Reply:
-    """Answer that a job is kept, and say where to watch it."""
+    """Return the answer to an accepted job, with its location."""
     current_record().outcome = "created" if new else "replayed"
     names = {"brand": quote(brand, safe=""), "campaign": quote(campaign, safe="")}
     location = ("Location", f"{PATH.format(**names)}/{job.id}")

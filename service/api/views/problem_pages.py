@@ -1,4 +1,4 @@
-"""`/problems/<slug>`: what a problem's `type` points to, for people."""
+"""Pages of problem types, `/problems/<slug>`, for people."""
 
 import functools
 import re
@@ -34,6 +34,6 @@ def _written(slug: str) -> CachedPage:
 
 
 def _marked(text: str) -> Markup:
-    """Turn `code` between backticks into an element."""
+    """Convert `code` between backticks to an element."""
     escaped = str(escape(text))
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704 - escaped above

@@ -18,18 +18,18 @@ PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
 def reserve(
     store: Store, metrics: Metrics, brand: str, campaign: str, user: str
 ) -> tuple[Reservation, bool]:
-    """Reserve a code, and tell operations how it went."""
+    """Reserve a code, and record the outcome."""
 
-    def tell(outcome: str) -> None:
+    def record(outcome: str) -> None:
         metrics.reservation(outcome)
         current_record().outcome = outcome
 
     try:
         reservation, new = reservations.reserve(store, brand, campaign, user)
     except NoCodesLeft:
-        tell("exhausted")
+        record("exhausted")
         raise
-    tell("new" if new else "repeated")
+    record("new" if new else "repeated")
     return reservation, new
 
 

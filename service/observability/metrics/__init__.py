@@ -1,1 +1,1 @@
-"""Metrics: what is counted, by which collector, and where Prometheus scrapes it."""
+"""Metrics: instruments, collectors, and the port for Prometheus."""

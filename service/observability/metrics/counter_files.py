@@ -1,8 +1,8 @@
-"""Where the counters of several processes meet: a folder of files that are mapped to memory.
+"""The folder of the memory-mapped counter files that several processes share.
 
-prometheus-client wants to know the folder before it is imported, so this imports nothing of
-it. The folder's lock is held by the server's processes as long as one of them lives, so that
-the folder of a server that was killed is known for what it is, and taken away by the next.
+prometheus-client needs to know the folder before it is imported, so this module does not import it.
+The server's processes hold the folder's lock as long as one of them lives, so that the next server
+recognises and removes the folder of a killed one.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "discount-metrics-"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there gets a name of its own
 _GRACE_S = 60
-"""Age from which a folder without a lock is nobody's: its owner locks it after making it."""
+"""Age at which an unlocked folder is abandoned: its owner locks it after creating it."""
 
 
 def shared_memory() -> Path:
-    """Return where files are in memory, if there is such a place: they are written to a lot."""
+    """Return a folder in memory, if there is one, for files with frequent writes."""
     in_memory = "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK)
     return _MEMORY if in_memory else Path(tempfile.gettempdir())
 
 
 def make_folder() -> Path:
-    """Make this server's folder, and name it in the environment."""
+    """Create this server's folder, and set its environment variable."""
     mine = f"{PREFIX}{os.getpid()}-"
     _sweep(shared_memory())
     try:
@@ -40,7 +40,7 @@ def make_folder() -> Path:
 
 
 def _sweep(place: Path) -> None:
-    """Take away the folders of servers that are gone."""
+    """Remove the folders of servers that have ended."""
     for folder in place.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > _GRACE_S:

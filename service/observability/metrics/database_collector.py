@@ -1,7 +1,7 @@
-"""What the database says at the moment of a scrape: how it is, what is left, which jobs wait.
+"""Metrics of the database at the time of a scrape: status, levels, space and jobs.
 
-It is asked in a thread of its own, for a limited time: Prometheus gives up on a scrape that takes
-long, and would then lose every other number, too.
+The database is queried in a separate thread with a timeout: Prometheus gives up on a slow scrape,
+and would then lose all other metrics as well.
 """
 
 import math
@@ -17,88 +17,88 @@ from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
 from service.domain.jobs import JobState
-from service.domain.model import Levels, Room
-from service.usecases.ports.jobs import JobsNow
+from service.domain.model import DiskSpace, Levels
+from service.usecases.ports.jobs import OpenJobCounts
 
-ASK_WITHIN_S = 0.7
-"""How long a scrape waits for the database; the whole of it has a second."""
+QUERY_TIMEOUT_S = 0.7
+"""How long a scrape waits for the database; a whole scrape may take a second."""
 FRESH_S = 60.0
-"""How long an answer that came late is good for: until the next scrape, at the usual pace."""
+"""How long a late answer is valid: until the next scrape, at the usual interval."""
 JOB_WAITS_S = 15.0
-"""After so long a job should have a worker: one takes up within this what another left behind."""
+"""Waiting time after which a job should have a worker, even after a worker has died."""
 
 
 class DatabaseStatus(Protocol):
-    """Where the numbers come from."""
+    """The source of the metrics."""
 
     def why_not_ready(self) -> str | None:
-        """Say in a word or two why calls could not be served, `None` if they could."""
+        """Return in a word or two why the database is not ready, or `None`."""
 
     def revision(self) -> int:
-        """Return the revision of the tables, 0 where there are none."""
+        """Return the revision of the tables, 0 if there are none."""
 
     def wanted_revision(self) -> int:
-        """Return the revision that this version wants."""
+        """Return the revision that this version needs."""
 
     def levels(self) -> Levels:
         """Return the levels of campaigns."""
 
-    def room(self) -> Room | None:
-        """Return how much space there is; `None` where nobody knows."""
+    def room(self) -> DiskSpace | None:
+        """Return the available space; `None` if it is unknown."""
 
-    def open_jobs(self) -> JobsNow:
-        """Return the jobs that have not ended."""
+    def open_jobs(self) -> OpenJobCounts:
+        """Return the figures about open jobs."""
 
     def close(self) -> None:
-        """Leave nothing open."""
+        """Close all connections."""
 
 
 @dataclass(slots=True)
-class StoreNow:
-    """What was found out; `None` is what nobody knows."""
+class StoreMetrics:
+    """The metrics of one query; `None` for unknown ones."""
 
     up: bool = False
     revision: int | None = None
     levels: Levels | None = None
-    room: Room | None = None
-    jobs: JobsNow | None = None
+    room: DiskSpace | None = None
+    jobs: OpenJobCounts | None = None
 
 
-class StoreWatch:
-    """Asks the store, one question after the other, and tells the log what is wrong.
+class StoreMonitor:
+    """A monitor that queries the store, and logs what is wrong.
 
     Args:
-        store: Whom to ask; it is closed after each time.
-        log: Gets a line for each time that something was wrong.
-        within_s: How long an answer is waited for.
+        store: The store, which is closed after each query.
+        log: Logs problems.
+        within_s: The timeout of a query.
     """
 
     def __init__(
-        self, store: DatabaseStatus, log: FilteringBoundLogger, within_s: float = ASK_WITHIN_S
+        self, store: DatabaseStatus, log: FilteringBoundLogger, within_s: float = QUERY_TIMEOUT_S
     ) -> None:
         self.busy = threading.Lock()
-        """Held while the store is asked, which may be longer than anybody waits."""
+        """Held during a query, which may last longer than its timeout."""
         self._store = store
         self._log = log
         self._within_s = within_s
         self._done = threading.Event()
-        self._last = StoreNow()
+        self._last = StoreMetrics()
         self._last_at = -math.inf
 
-    def look(self) -> StoreNow:
-        """Return what the store says; if that takes long, what it said the time before.
+    def query(self) -> StoreMetrics:
+        """Return the metrics of the store; after the timeout, those of the previous query.
 
-        So a store that is slow is not taken for one that is gone. Only one caller at a time.
+        So a slow store is not considered down. Only one caller at a time.
         """
         if self.busy.acquire(blocking=False):
             self._done = threading.Event()
             threading.Thread(target=self._ask, args=[self._done], daemon=True).start()
         self._done.wait(self._within_s)
         fresh = time.monotonic() - self._last_at < FRESH_S
-        return self._last if fresh else StoreNow()
+        return self._last if fresh else StoreMetrics()
 
     def _ask(self, done: threading.Event) -> None:
-        found = StoreNow()
+        found = StoreMetrics()
         try:
             with closing(self._store):
                 self._fill(found)
@@ -109,8 +109,8 @@ class StoreWatch:
             done.set()
             self.busy.release()
 
-    def _fill(self, found: StoreNow) -> None:
-        """Ask everything.
+    def _fill(self, found: StoreMetrics) -> None:
+        """Query everything.
 
         Raises:
             Exception: The store cannot answer.
@@ -129,7 +129,7 @@ class StoreWatch:
             found.jobs = self._store.open_jobs()
             self._log_waiting_jobs(found.jobs)
 
-    def _log_waiting_jobs(self, jobs: JobsNow) -> None:
+    def _log_waiting_jobs(self, jobs: OpenJobCounts) -> None:
         if max(jobs.oldest_queued_s, jobs.overdue_s) > JOB_WAITS_S:
             self._log.warning(
                 "jobs_wait",
@@ -141,15 +141,15 @@ class StoreWatch:
 
 
 class StoreCollector(Collector):
-    """Shows what a look at the store finds; what nobody knows is not shown, and goes stale."""
+    """A collector of the store's metrics; unknown ones are omitted, and become stale."""
 
-    def __init__(self, look: Callable[[], StoreNow], wanted_revision: int) -> None:
-        """Take what to show from `look`, and which revision of the tables is wanted."""
+    def __init__(self, look: Callable[[], StoreMetrics], wanted_revision: int) -> None:
+        """Collect the metrics that `look` returns, and the needed revision of the tables."""
         self._look = look
         self._wanted = wanted_revision
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Look, and yield the gauges."""
+        """Query the store, and yield the gauges."""
         now = self._look()
         yield _gauge("discount_database_up", "Whether the database can serve calls.", now.up)
         yield _gauge(
@@ -166,10 +166,10 @@ class StoreCollector(Collector):
 
 
 class KeysCollector(Collector):
-    """Tells for how long the keys have not been what their source has."""
+    """A collector of the time since which the keys could not be refreshed."""
 
     def __init__(self, stale_s: Callable[[], float]) -> None:
-        """Take the seconds from `stale_s`."""
+        """Collect the seconds that `stale_s` returns."""
         self._stale_s = stale_s
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -205,7 +205,7 @@ def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
     )
 
 
-def _show_room(room: Room) -> Iterator[GaugeMetricFamily]:
+def _show_room(room: DiskSpace) -> Iterator[GaugeMetricFamily]:
     yield _gauge("discount_disk_free_bytes", "Free space on the disk of the database.", room.disk)
     yield _gauge(
         "discount_disk_reusable_bytes",
@@ -216,7 +216,7 @@ def _show_room(room: Room) -> Iterator[GaugeMetricFamily]:
     yield _gauge("discount_disk_low", "Whether less than the reserve is free.", room.low)
 
 
-def _show_jobs(jobs: JobsNow) -> Iterator[GaugeMetricFamily]:
+def _show_jobs(jobs: OpenJobCounts) -> Iterator[GaugeMetricFamily]:
     family = GaugeMetricFamily(
         "discount_jobs_open", "Jobs that are queued or running.", labels=["state"]
     )

@@ -1,7 +1,7 @@
-"""Counters of processes that have ended: added up, so that each scrape reads a few files.
+"""Merged counters of ended processes, so that each scrape reads few files.
 
-prometheus-client keeps the files of every process that ever counted, and reads all of them at each
-scrape: of workers that are started anew for weeks, thousands.
+prometheus-client keeps the files of every process that ever counted, and reads all of them in each
+scrape: thousands after weeks of restarted workers.
 """
 
 from collections import defaultdict
@@ -13,16 +13,16 @@ from prometheus_client.mmap_dict import _INITIAL_MMAP_SIZE, MmapedDict
 from service.observability.metrics.reserved_counters import MOST_OF_AN_ENTRY, reserve
 
 _ADDED_UP = ("counter", "histogram")
-"""Kinds of metrics that outlive the process; a gauge tells of one that lives."""
+"""Types of metrics that outlive their process; gauges do not."""
 ENDED = "ended"
-"""What stands in place of a process id."""
+"""The replacement of the process id in file names."""
 
 
 def merge_ended(folder: Path, pid: int) -> None:
-    """Keep the counts of a process that has ended, without its files; no scrape may read meanwhile.
+    """Merge and remove the files of an ended process, while no scrape reads.
 
     Raises:
-        OSError: There is no room to add something up, which is kept as it was.
+        OSError: There is no space for a merged file, and the original stays.
     """
     for file in (*folder.glob(f"gauge_*_{pid}.db"), *folder.glob(f"*_{pid}.new")):
         file.unlink(missing_ok=True)

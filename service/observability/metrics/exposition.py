@@ -1,4 +1,4 @@
-"""`/metrics`, served from threads of gunicorn's master, however busy the workers are.
+"""`/metrics`, served by threads of gunicorn's master, however busy the workers are.
 
 The master forks workers, and a fork must not find a thread here holding a lock or an open
 SQLite connection (https://www.sqlite.org/howtocorrupt.html, section 2.6): so a scrape keeps
@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.metrics.database_collector import StoreWatch
+from service.observability.metrics.database_collector import StoreMonitor
 from service.observability.metrics.ended_counters import merge_ended
 from service.observability.metrics.scrape_messages import Request, Response
 from service.observability.metrics.scrape_server import ScrapeServer
@@ -29,22 +29,22 @@ _READ = {"accept": "HTTP_ACCEPT", "accept-encoding": "HTTP_ACCEPT_ENCODING"}
 
 
 class MetricsServer:
-    """Shows what the workers have counted, and what collectors find at the scrape.
+    """The server of the workers' counters, and of the collectors' metrics.
 
     Args:
-        settings: Where to listen.
-        counters: The folder of what the workers count.
-        watch: Looks at the store, perhaps for longer than a scrape takes.
-        collectors: Find out the rest, and leave nothing open.
-        log: Hears where metrics are.
-        note: Counts what this process has to count, just before it is shown.
+        settings: The address.
+        counters: The folder of the workers' counters.
+        watch: The monitor of the store, whose query may last longer than a scrape.
+        collectors: The other collectors, which leave nothing open.
+        log: Logs the address.
+        note: Updates the counters of this process, just before a scrape.
     """
 
     def __init__(
         self,
         settings: Settings,
         counters: Path,
-        watch: StoreWatch,
+        watch: StoreMonitor,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
         note: Callable[[], object],
@@ -62,7 +62,7 @@ class MetricsServer:
         self._show = answers_of(registry)
 
     def start(self) -> None:
-        """Listen, and serve from threads of its own until the process ends."""
+        """Start the threads that serve until the process ends."""
         # The last registered is the first to wait: nobody begins to ask while a fork is due.
         for lock in (self._watch.busy, self._scraping):
             os.register_at_fork(
@@ -73,7 +73,7 @@ class MetricsServer:
         self._log.info("metrics_listening", port=server.port)
 
     def forget(self, pid: int) -> None:
-        """Keep what a process that has ended has counted, and nothing else of it."""
+        """Merge the counters of an ended process, and remove its files."""
         try:
             with self._scraping:
                 merge_ended(self._counters, pid)
@@ -81,10 +81,10 @@ class MetricsServer:
             self._log.warning("counters_not_merged", exc_info=error)
 
     def _listen(self) -> ScrapeServer:
-        """Bind the port; in development, any port where the default one is taken.
+        """Bind the port; in development, a free one if the default is in use.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The port is in use.
         """
         if self._settings.metrics_port is None and (
             self._settings.worker_metrics_port == DEFAULT_METRICS_PORT
@@ -93,7 +93,7 @@ class MetricsServer:
         try:
             return self._bind(self._settings.metrics_port or DEFAULT_METRICS_PORT)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or self._settings.insists_on_metrics_port:
+            if error.errno != errno.EADDRINUSE or self._settings.requires_metrics_port:
                 raise
             return self._bind(0)
 
@@ -107,7 +107,7 @@ class MetricsServer:
 
 
 def answers_of(registry: CollectorRegistry) -> Callable[[Request], Response]:
-    """Return what shows a registry at `/metrics`, in the format that a scraper asks for."""
+    """Return a handler for `/metrics` of a registry, in the scraper's format."""
     app: Any = make_wsgi_app(registry)
 
     def show(request: Request) -> Response:

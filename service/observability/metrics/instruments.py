@@ -1,7 +1,7 @@
-"""What the application counts.
+"""Instruments of the application.
 
-Every process counts into files of its own below `PROMETHEUS_MULTIPROC_DIR`; whoever is
-scraped adds them up. Labels take a bounded number of values, whatever callers send.
+Every process counts in its own files below `PROMETHEUS_MULTIPROC_DIR`, which a scrape adds up.
+Labels have a bounded number of values, whatever callers send.
 """
 
 from collections.abc import Callable
@@ -14,24 +14,24 @@ from service.observability.log_output import DROPPED
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
-"""The `route` of a request that matches none."""
+"""The `route` of requests without a route."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 SLOW_S = 0.25
-"""From so many seconds on an operation of the database is slow: a call that waits for it misses
+"""Duration of a slow database operation in seconds: a call that waits for it misses
 the objective for latency."""
 LOG_LINES_DROPPED = "Log lines that could not be written, or that nobody read in time."
 FORESEEN_ERRORS = ("SQLITE_FULL", "SQLITE_BUSY", "53100")
-"""Errors of the database that are alerted on; 53100 is PostgreSQL's full disk."""
+"""Database errors with alerts; 53100 is PostgreSQL's full disk."""
 
 
 class Metrics:
-    """The counters of one application.
+    """The metrics of one application.
 
     Args:
-        slow: Hears of an operation of the database that took `SLOW_S` or longer: its name, and
-            how many seconds it took.
+        slow: Called with each slow database operation: its name, and its duration in
+            seconds.
     """
 
     def __init__(self, slow: Callable[[str, float], None] | None = None) -> None:
@@ -145,7 +145,7 @@ class Metrics:
         histogram.observe(seconds)
 
     def _find(self, kind: tuple[str, str | None, int]) -> tuple[Counter, Histogram]:
-        """Return what counts requests of a kind, and keep it: `labels` would look each time."""
+        """Return the instruments for requests of a kind, cached because `labels` is slow."""
         method, route, status = kind
         known = method if method in METHODS else "other"
         labels = (known, route or UNMATCHED)
@@ -163,46 +163,46 @@ class Metrics:
         self._reservations[outcome].inc()
 
     def auth_refusal(self, reason: AuthRefusal) -> None:
-        """Count a call that the guard refused."""
+        """Count a failed authentication or authorization."""
         self._refusals[reason].inc()
 
     def storage_refusal(self, reason: StorageRefusal) -> None:
-        """Count a call by which the database may not grow."""
+        """Count a call that is refused because the database may not grow."""
         self._storage[reason].inc()
 
     def code_misses(self, count: int) -> None:
-        """Count codes that were asked for and are not there."""
+        """Count lookups of unknown codes."""
         self._misses.inc(count)
 
     def database_error(self, name: str) -> None:
-        """Count a call that the database failed."""
+        """Count a call that failed because of the database."""
         self._errors.labels(name).inc()
 
     def accept_failed(self) -> None:
-        """Count a connection that the system refused us."""
+        """Count a connection that the system refused."""
         self._accepts_failed.inc()
 
     def log_lines(self) -> int:
-        """Count the log lines that this process has dropped since the last time."""
+        """Count the log lines that this process has dropped since the last call."""
         dropped = DROPPED.take()
         self._log_lines_dropped.inc(dropped)
         return dropped
 
     def saturation(self, waiting: int, in_use: int, idle: int, most: int) -> None:
-        """Note how many writes wait now, and how many connections there are."""
+        """Set the number of waiting writes, and of connections."""
         self._waiting.set(waiting)
         self._connections.labels("in_use").set(in_use)
         self._connections.labels("idle").set(idle)
         self._connections_max.set(most)
 
     def read(self, seconds: float) -> None:
-        """Note a read of the database."""
+        """Observe a read of the database."""
         self._database["read"].observe(seconds)
         if seconds >= SLOW_S and self._slow:
             self._slow("read", seconds)
 
     def commit(self, writes: int, waiting: int, seconds: float) -> None:
-        """Note how many writes shared a transaction, how many waited, and how long it took."""
+        """Observe a transaction: its writes, the waiting writes, and its duration."""
         self._batches.observe(writes)
         self._waiting.set(waiting)
         self._database["write"].observe(seconds)

@@ -1,4 +1,4 @@
-"""Metrics of jobs: what a worker counts."""
+"""Metrics of jobs."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -8,11 +8,11 @@ from service.usecases.ports.work import Step
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ENDS = (JobState.SUCCEEDED, JobState.FAILED)
-"""How a worker ends a job; it is a caller who cancels one."""
+"""Final states that a worker sets; a caller cancels."""
 
 
 class JobMetrics:
-    """The counters of one worker."""
+    """The metrics of one worker."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -68,7 +68,7 @@ class JobMetrics:
         self._ended.labels(job.kind, job.state).inc()
 
     def given_up(self) -> None:
-        """Count a job that no worker survived."""
+        """Count a job that is given up because workers died of it."""
         self._given_up.inc()
 
     def left(self) -> None:
@@ -76,5 +76,5 @@ class JobMetrics:
         self._left.inc()
 
     def waits(self) -> None:
-        """Count a chunk that has to wait."""
+        """Count a failed chunk that will be retried."""
         self._waits.inc()

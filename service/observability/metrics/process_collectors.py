@@ -1,4 +1,4 @@
-"""What a scrape shows of processes: what runs, how many workers, and lines that were not logged."""
+"""Collectors of processes: version, workers, and dropped log lines."""
 
 import os
 import platform
@@ -16,13 +16,13 @@ from service.observability.metrics.instruments import LOG_LINES_DROPPED
 
 
 class BuildCollector(Collector):
-    """Tells what is running, and since when."""
+    """A collector of the version and the start time."""
 
     def __init__(self) -> None:
         self._started = time.time()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges; the library's own Info does not work with several processes."""
+        """Yield the gauges; the library's Info does not support several processes."""
         build = {"version": __version__, "python": platform.python_version()}
         family = GaugeMetricFamily("discount_build_info", "Running version.", labels=list(build))
         family.add_metric(list(build.values()), 1)
@@ -33,7 +33,7 @@ class BuildCollector(Collector):
 
 
 class LogCollector(Collector):
-    """Tells how many log lines this process has dropped, where it alone is shown."""
+    """A collector of this process's dropped log lines, for a server with a single process."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the counter."""
@@ -43,21 +43,21 @@ class LogCollector(Collector):
 
 
 class WorkerCollector(Collector):
-    """Looks at the worker processes from outside, at the moment of each scrape.
+    """A collector that observes the worker processes from outside, at each scrape.
 
-    So a worker that is busy, or swapped out, is seen all the same. There is no series for each
-    worker: their ids would be new labels after every restart.
+    So a busy or swapped-out worker is visible as well. There is no series for each worker: their
+    ids would be new labels after every restart.
     """
 
     def __init__(
         self, workers: Callable[[], Iterable[int]], ended: Callable[[], int] = lambda: 0
     ) -> None:
-        """Take the process ids of those that are alive, and how many have ended."""
+        """Observe the given process ids, and the number of ended workers."""
         self._workers = workers
         self._ended = ended
 
     def collect(self) -> Iterator[Metric]:
-        """Yield how many there are and, where the system tells, the memory of the largest."""
+        """Yield the number of workers and, if known, the memory of the largest."""
         workers = list(self._workers())
         yield GaugeMetricFamily("discount_workers", "Running worker processes.", value=len(workers))
         yield CounterMetricFamily(
@@ -72,7 +72,7 @@ class WorkerCollector(Collector):
 
 
 def resident_bytes(pid: int) -> int | None:
-    """Return the resident memory of a process, if it is there and the system is Linux."""
+    """Return the resident memory of a process, `None` if it is unknown (not on Linux)."""
     with suppress(OSError):
         pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")

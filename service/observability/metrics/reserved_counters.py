@@ -1,11 +1,11 @@
-"""Counters whose file has its room before anything is written to it.
+"""Counter files whose space is allocated before they are written.
 
-prometheus-client maps files to memory that have a length and no room yet. Where their place is
-full by then, the system ends the process that counts (SIGBUS, mmap(2)). So the room is asked for
-first; what gets none is counted in memory, where no scrape sees it, and nobody is failed by it.
+prometheus-client maps files that have a length, but no allocated space. If the file system is full
+by then, the system kills the process that counts (SIGBUS, mmap(2)). So space is allocated first; a
+counter without space counts in memory, where no scrape sees it, and nothing fails.
 
-A file gets its name once it has its room: each scrape would fail on an empty one, and one that a
-killed process leaves behind stays.
+A file gets its name when it has its space: each scrape would fail on an empty file, and a file of a
+killed process stays.
 """
 
 import os
@@ -16,15 +16,15 @@ from prometheus_client import values
 from prometheus_client.mmap_dict import _INITIAL_MMAP_SIZE, MmapedDict
 
 MOST_OF_AN_ENTRY = 64
-"""Bytes of an entry beside its key, and more."""
+"""An upper bound of the bytes of an entry besides its key."""
 
 
 class ReservedDict(MmapedDict):
-    """The file of one process and kind of metric."""
+    """The file of one process and type of metric."""
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:  # noqa: FBT001, FBT002 - the base's
         self._outside: dict[str, tuple[float, float]] = {}
-        """What has no room in the file."""
+        """Values that have no space in the file."""
         self._f: Any = None
         try:
             _make(Path(filename))
@@ -40,14 +40,14 @@ class ReservedDict(MmapedDict):
         return self._outside.setdefault(key, (0.0, 0.0))
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
-        """Keep a value and its time."""
+        """Store a value and its time."""
         if self._has(key):
             super().write_value(key, value, timestamp)  # type: ignore[no-untyped-call]
         else:
             self._outside[key] = value, timestamp
 
     def _has(self, key: str) -> bool:
-        """Return whether a value is in the file, or can be put there."""
+        """Return whether a value is in the file, or can be stored there."""
         return key in self._positions or (key not in self._outside and self._makes_room(key))
 
     def _makes_room(self, key: str) -> bool:
@@ -64,10 +64,10 @@ class ReservedDict(MmapedDict):
 
 
 def _make(file: Path) -> None:
-    """Make a counter file that a scrape can read, unless there is one.
+    """Create a counter file that a scrape can read, unless it exists.
 
     Raises:
-        OSError: There is no room for it.
+        OSError: There is no space for it.
     """
     if file.exists():
         return
@@ -83,15 +83,15 @@ def _make(file: Path) -> None:
 
 
 def reserve(descriptor: int, size: int) -> None:
-    """Have the system find room for a file of some size.
+    """Allocate space for a file of some size.
 
     Raises:
-        OSError: There is none.
+        OSError: There is no space.
     """
     if os.fstat(descriptor).st_size < size and hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size)
 
 
 def reserve_counters() -> None:
-    """Count this way from now on; before anything counts."""
+    """Install this class in prometheus-client, before the first counter."""
     values.MmapedDict = ReservedDict  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""What a worker process knows of itself, noted every second: a scrape cannot ask it.
+"""Sampling of a worker process's state every second, as a scrape cannot query it.
 
-A number that is noted only when something ends would stand still just when nothing ends any more.
+A number that is only updated when something ends would not change when everything hangs.
 """
 
 import threading
@@ -15,17 +15,17 @@ from service.observability.metrics.instruments import Metrics
 INTERVAL_S = 1.0
 
 Saturation = tuple[int, int, int, int]
-"""Writes that wait; connections in use, idle, and allowed."""
+"""Waiting writes; connections in use, idle, and allowed."""
 
 
 def keep_sampling(
     metrics: Metrics, look: Callable[[], Saturation], log: FilteringBoundLogger
 ) -> None:
-    """Note what `look` sees, from a thread of this process, until the process ends."""
+    """Start a thread that samples what `look` returns, until the process ends."""
 
     def sample() -> None:
         while True:
-            with suppress(Exception):  # what cannot be told now may be told a second later
+            with suppress(Exception):  # a failed sample is retried a second later
                 metrics.saturation(*look())
                 if lines := metrics.log_lines():
                     log.warning("log_lines_dropped", lines=lines)

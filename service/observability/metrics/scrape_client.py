@@ -1,4 +1,4 @@
-"""A connection to the port where metrics are scraped, and what it waits for."""
+"""Connections to the metrics port."""
 
 import socket
 import time
@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 
 class Phase(Enum):
-    """What a connection waits for."""
+    """The phase of a connection."""
 
     HEAD = auto()
     ANSWER = auto()
@@ -18,8 +18,8 @@ class Client:
     """A connection.
 
     Args:
-        sock: Its socket.
-        within_s: How long it may take to send its request.
+        sock: The socket.
+        within_s: The timeout of its request.
     """
 
     def __init__(self, sock: socket.socket, within_s: float) -> None:
@@ -29,6 +29,6 @@ class Client:
         self.head = bytearray()
         self.rest = memoryview(b"")
 
-    def go_on(self, phase: Phase, within_s: float) -> None:
-        """Wait for something else from now on."""
+    def enter(self, phase: Phase, within_s: float) -> None:
+        """Enter the next phase."""
         self.phase, self.ends = phase, time.monotonic() + within_s

@@ -1,4 +1,4 @@
-"""The little of HTTP/1.1 (RFC 9112) that a scrape needs: a request's head, and a whole response."""
+"""The part of HTTP/1.1 (RFC 9112) that scrapes need: request heads, and complete responses."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ END_OF_HEAD = b"\r\n\r\n"
 
 
 class Request(NamedTuple):
-    """What a client has asked for."""
+    """A request."""
 
     method: str
     path: str
@@ -16,7 +16,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What it is answered."""
+    """A response."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -24,7 +24,7 @@ class Response(NamedTuple):
 
 
 def read_request(head: bytes) -> Request | None:
-    """Read the head of a request; `None` if it is none."""
+    """Parse the head of a request; `None` if it is malformed."""
     lines = head.partition(END_OF_HEAD)[0].decode("latin-1").split("\r\n")
     words = lines[0].split(" ")
     if END_OF_HEAD not in head or len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004
@@ -35,7 +35,7 @@ def read_request(head: bytes) -> Request | None:
 
 
 def write_response(response: Response, *, body: bool) -> bytes:
-    """Write a response, after which the connection ends."""
+    """Return the bytes of a response, after which the connection ends."""
     lines = [
         f"HTTP/1.1 {response.status}",
         *(f"{name}: {value}" for name, value in response.headers),

@@ -1,8 +1,8 @@
-"""The port where metrics are scraped: whoever is slow there holds up nobody.
+"""The server of the metrics port, where a slow client does not delay others.
 
-One thread waits for all clients and never for one of them; another makes the answers, one after
-the other, and one for all who ask the same meanwhile. There is room for a few connections: where
-more come, the oldest that has not sent its whole request goes.
+One thread waits for all clients together; another one makes the answers, one after the other, and a
+single one for equal requests. The number of connections is limited: beyond that, the oldest one
+with an incomplete request is closed.
 """
 
 import os
@@ -26,34 +26,34 @@ from service.observability.metrics.scrape_messages import (
     write_response,
 )
 
-HEAD_WITHIN_S = 5.0
-"""How long a client may take to send its request."""
-TAKEN_WITHIN_S = 10.0
-"""How long a client may take to take its answer."""
+HEAD_TIMEOUT_S = 5.0
+"""The timeout of a request."""
+SEND_TIMEOUT_S = 10.0
+"""The timeout of sending an answer."""
 LINGER_S = 1.0
-"""How long a client may take to close, once it has its answer (RFC 9112, section 9.6)."""
+"""How long a connection lingers after its answer (RFC 9112, section 9.6)."""
 MAX_CONNECTIONS = 64
 MAX_HEAD = 8192
 MAX_HELD = 64 * 1024 * 1024
-"""Bytes of answers that are not taken yet; where there are more, the oldest client goes."""
+"""Most bytes of unsent answers; beyond that, the oldest client is disconnected."""
 PAUSE_S = 0.5
-"""How long nobody is accepted after the system has refused a file."""
+"""The pause of accepting after the system has refused a connection."""
 
 
 _GO_FIRST = (Phase.HEAD, Phase.CLOSE, Phase.TAKEN)
 
 
 class ScrapeServer:
-    """Serves GET on a port.
+    """A server of GET requests on a port.
 
     Args:
-        host: Where to listen.
-        port: 0 for any that is free.
-        answer: Makes an answer, in a thread that does nothing else; may raise anything.
-        log: Logs answers that could not be made.
+        host: The address to listen on.
+        port: The port; 0 for a free one.
+        answer: Returns an answer, in a separate thread; may raise anything.
+        log: Logs failed answers.
 
     Raises:
-        OSError: The port cannot be had.
+        OSError: The port is in use.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ScrapeServer:
         self._listener.setblocking(False)  # noqa: FBT003 - the socket's signature
         self.port: int = self._listener.getsockname()[1]
         self._clients: dict[Client, None] = {}
-        """In the order in which they came."""
+        """In the order of their connections."""
         self._asked: SimpleQueue[Client | None] = SimpleQueue()
         self._answered: deque[tuple[Client, bytes]] = deque()
         self._selector = selectors.DefaultSelector()
@@ -82,7 +82,7 @@ class ScrapeServer:
         ]
 
     def start(self) -> None:
-        """Serve until the process ends, or `stop`; a process that is forked keeps nothing open."""
+        """Serve until `stop` or the end of the process; a forked process closes everything."""
         os.register_at_fork(after_in_child=self._close)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -90,7 +90,7 @@ class ScrapeServer:
             thread.start()
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._stopping = True
         self._asked.put(None)
         os.write(self._wake, b"\0")
@@ -99,7 +99,7 @@ class ScrapeServer:
         self._close()
 
     def _close(self) -> None:
-        """Close everything; in a process that was forked, the parent's go on."""
+        """Close everything; in a forked process, the parent's connections continue."""
         for client in list(self._clients):
             client.sock.close()
         self._clients.clear()
@@ -129,7 +129,7 @@ class ScrapeServer:
         return max(0.0, min(ends) - time.monotonic()) if ends else None
 
     def _accept_all(self) -> None:
-        """Accept who has come; look for a while at nobody new where the system has no file left."""
+        """Accept waiting connections; pause if the system refuses one."""
         try:
             for _ in range(MAX_CONNECTIONS):
                 sock, _address = self._listener.accept()
@@ -151,13 +151,13 @@ class ScrapeServer:
             if oldest in self._clients and oldest.phase in _GO_FIRST:
                 self._drop(oldest)
         sock.setblocking(False)  # noqa: FBT003 - the socket's signature
-        client = Client(sock, HEAD_WITHIN_S)
+        client = Client(sock, HEAD_TIMEOUT_S)
         self._clients[client] = None
         self._selector.register(sock, selectors.EVENT_READ, client)
         self._read(client)  # most have sent all by now, and are not half-sent to whoever comes next
 
     def _oldest(self, *phases: Phase) -> Client | None:
-        """Return the oldest in the first of these phases that anybody is in."""
+        """Return the oldest client in the first of these phases that has any."""
         for phase in phases:
             for client in self._clients:
                 if client.phase is phase:
@@ -173,7 +173,7 @@ class ScrapeServer:
             self._read(client)
 
     def _read(self, client: Client) -> None:
-        """Take what has come; who has its answer is only waited for to close."""
+        """Read from a client; one that has its answer is only waited for to close."""
         try:
             part = client.sock.recv(MAX_HEAD)
         except BlockingIOError:
@@ -190,7 +190,7 @@ class ScrapeServer:
                 self._asked.put(client)
 
     def _make_answers(self) -> None:
-        """Answer all who wait, those who ask the same with one answer."""
+        """Answer all waiting clients, equal requests with a single answer."""
         while None not in (asked := self._all_asked()):
             waiting: dict[bytes, list[Client]] = {}
             for client in asked:
@@ -202,7 +202,7 @@ class ScrapeServer:
                 os.write(self._wake, b"\0")
 
     def _all_asked(self) -> list[Client | None]:
-        """Wait for somebody to ask, and return all who have."""
+        """Wait for a request, and return all clients with requests."""
         asked = [self._asked.get()]
         while not self._asked.empty():
             asked.append(self._asked.get())
@@ -235,7 +235,7 @@ class ScrapeServer:
             if oldest is None:
                 break
             self._drop(oldest)
-        client.go_on(Phase.TAKEN, TAKEN_WITHIN_S)
+        client.enter(Phase.TAKEN, SEND_TIMEOUT_S)
         self._selector.register(client.sock, selectors.EVENT_WRITE, client)
         self._send(client)
 
@@ -255,11 +255,11 @@ class ScrapeServer:
         except OSError:
             self._drop(client)
             return
-        client.go_on(Phase.CLOSE, LINGER_S)
+        client.enter(Phase.CLOSE, LINGER_S)
         self._selector.modify(client.sock, selectors.EVENT_READ, client)
 
     def _expire(self) -> None:
-        """Cut those that have taken too long, and accept again after a pause."""
+        """Disconnect clients whose timeout is over, and accept again after a pause."""
         now = time.monotonic()
         late = [c for c in self._clients if c.phase is not Phase.ANSWER and c.ends <= now]
         for client in late:
@@ -269,7 +269,7 @@ class ScrapeServer:
             self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _drop(self, client: Client) -> None:
-        """Close a connection; a child that was forked just now may have it open, too."""
+        """Close a connection, even if a child that was just forked has it open as well."""
         del self._clients[client]
         if client.phase is not Phase.ANSWER:
             self._selector.unregister(client.sock)

@@ -115,4 +115,4 @@ class FastPathCalls:
 
 
 def _deadline_of(call: _Call) -> float:
-    return call.arrived + deadlines.ANSWER_WITHIN_S
+    return call.arrived + deadlines.ANSWER_TIMEOUT_S

@@ -15,7 +15,7 @@ SMALL_BODY = 16 * 1024
 """Bytes of a body that are buffered before the application decides whether it wants the body."""
 MAX_BODY = 1024 * 1024
 """Most bytes of a body that are buffered: a longer one is too large for every call."""
-READ_WITHIN_S = PACE_AFTER_S
+REQUEST_TIMEOUT_S = PACE_AFTER_S
 """How long a client may take to send a request; longer if its body is fast enough."""
 
 _END = b"\r\n\r\n"

@@ -1,1 +1,1 @@
-"""Lists of codes that callers bring: uploaded in blocks, checked row by row, stored all or none."""
+"""Imports: lists of codes, uploaded in blocks, checked by rows, stored all or none."""

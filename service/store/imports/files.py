@@ -1,4 +1,4 @@
-"""Files of imports and the reports of what was refused, as the use cases see them."""
+"""Files of imports, and reports of refused lines."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,17 +27,17 @@ class SQLImports(SQLWrites):
     """Implements `service.usecases.ports.imports.Imports`, which documents the methods."""
 
     def __init__(self, database: Database, budgets: Budgets | None = None) -> None:
-        """Keep everything in `database`, within `budgets` if there are any."""
+        """Use `database`, with `budgets` if there are any."""
         super().__init__(database)
         self.budgets = budgets
         self._scanned: dict[str, str] = {}
-        """How far the rows of the brand of a dead file were looked at."""
+        """The progress of scans for rows of dead files."""
 
     def is_answered(self, key: bytes, now: Millis) -> bool:
         with self._database.read() as connection:
             return stored_answers.is_known(connection, key, now)
 
-    def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
+    def read(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
         with self._database.read() as connection:
             return work(self._transaction(connection, now))
 
@@ -60,7 +60,7 @@ class SQLImports(SQLWrites):
         return dead is not None and self._purge(dead)
 
     def _purge(self, dead: Row[Any]) -> bool:
-        """Delete a little of a file that no open job needs; return whether anything was."""
+        """Delete a part of a file that no open job needs; return whether there was anything."""
         with self._database.read() as connection:
             found = staging.scan(connection, dead, self._scanned.get(dead.id, ""))
         if found is None or found.codes or found.last is None:

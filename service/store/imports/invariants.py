@@ -1,6 +1,6 @@
-"""What must hold of lists on their way in, said as `maintenance/invariants.py` explains.
+"""Invariants of imports, in the form of `maintenance/invariants.py`.
 
-`|| ''`, `coalesce` and lengths of what is kept are there so that no index stands in for a table.
+`|| ''`, `coalesce` and lengths prevent that an index is read instead of its table.
 """
 
 _IDS = "SELECT id || '' FROM {} WHERE coalesce(created_at, 0) IS NOT NULL"
@@ -16,7 +16,7 @@ _OPEN_WITHOUT_LIST = """
 
 
 def _counted(table: str, column: str, condition: str) -> str:
-    """Find rows for which `condition` is true."""
+    """Return a statement that finds rows for which `condition` is true."""
     return _COUNTED.format(table=table, column=column, condition=condition)
 
 
@@ -53,4 +53,4 @@ INVARIANTS = (
     ),
     ("import-list", "each unfinished import has its list", _OPEN_WITHOUT_LIST),
 )
-"""Names, meanings, and statements that find breaches."""
+"""Invariants with their names, meanings and statements."""

@@ -1,8 +1,8 @@
-"""Codes of imports that were checked and are to be stored.
+"""Staged codes: checked codes of imports that will be stored.
 
-Until they are, nobody else may make them: on SQLite, where there is one writer at a time, whoever
-makes codes looks here first, and what was checked stays true. On PostgreSQL many write at once, so
-there the transaction that stores a file has the last word.
+Until then, nobody else may create them. On SQLite, with its single writer, every creation of codes
+checks here first, so the check stays valid. On PostgreSQL, with many writers, the transaction that
+stores a file decides.
 """
 
 import json
@@ -30,14 +30,14 @@ _NEXT = """
 
 
 def taken(connection: Connection, brand_id: int, codes: Sequence[str]) -> set[str]:
-    """Return those of the codes that the brand has."""
+    """Return the codes that the brand already has."""
     values = {"brand_id": brand_id, "codes": json.dumps(codes)}
     statement = text(_TAKEN.format(codes=dialect_of(connection).texts("codes")))
     return set(connection.execute(statement, values).scalars())
 
 
 def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
-    """Keep codes for a file, but for those that another open import has, which are returned."""
+    """Stage codes of a file, and return those that another open import has staged."""
     dialect = dialect_of(connection)
     if dialect.bulk_stage(connection, [(brand_id, code, file.id, line) for code, line in rows]):
         return set()
@@ -63,13 +63,13 @@ def stage(connection: Connection, brand_id: int, file: FileKey, rows: Sequence[R
 def next_staged(
     connection: Connection, brand_id: int, file: FileKey, after: str, limit: int
 ) -> Sequence[str]:
-    """Return a file's next codes, at most `limit`, in their order."""
+    """Return a file's next codes, at most `limit`, in order."""
     values = {"brand_id": brand_id, "file": file.id, "after": after, "most": limit}
     return dialect_of(connection).first_column(connection, _NEXT, values)
 
 
 def clashes(connection: Connection, brand_id: int, file: FileKey) -> Sequence[Row]:
-    """Return those of a file's codes that the brand has after all."""
+    """Return a file's codes that the brand has by now."""
     rows = connection.execute(
         select(import_row.c.code, import_row.c.line)
         .join(code, (code.c.brand_id == import_row.c.brand_id) & (code.c.code == import_row.c.code))

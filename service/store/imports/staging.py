@@ -1,7 +1,7 @@
-"""Files of imports: kept as they came, read by whichever worker has the job, and purged.
+"""Files of imports: stored in blocks, read by the job's worker, and purged.
 
-They are in the database because a worker may run on another machine than the process that took
-them. Nothing here is large at once: a file is many blocks, and is purged a few rows at a time.
+They are in the database because a worker may run on another machine than the process that received
+them. No operation is large: a file has many blocks, and is purged a few rows at a time.
 """
 
 import json
@@ -31,16 +31,16 @@ from service.store.tables import import_block, import_file, import_row, import_r
 from service.usecases.keys import FileKey
 
 ABANDONED = 0
-"""When a file was made that no job may have any more."""
+"""The creation time of an abandoned file."""
 PURGED_AT_ONCE = 4000
-"""Rows; a block counts as many of them."""
+"""Rows; a block counts as several of them."""
 BLOCKS_PURGED_AT_ONCE = 16
 
 
 def begin(
     connection: Connection, brand_id: int, now: Millis, *, brand: str = "", size: int = 0
 ) -> FileKey:
-    """Make a file, with nothing in it, that has so many bytes in the budget of a brand."""
+    """Insert an empty file that uses so many bytes of a brand's budget."""
     file = FileKey(brand_id, secrets.token_hex(16))
     values = {**file._asdict(), "created_at": now, "brand": brand, "bytes": size}
     connection.execute(insert(import_file), values)
@@ -48,10 +48,10 @@ def begin(
 
 
 def grow(connection: Connection, file: FileKey, now: Millis, size: int) -> None:
-    """Say that a file is alive, and has so many more bytes in its budget.
+    """Refresh a file's age, and add so many bytes to its budget.
 
     Raises:
-        Unavailable: It is not.
+        Unavailable: The file is gone.
     """
     values = {"created_at": now, "bytes": import_file.c.bytes + size}
     alive = (*_is(file), import_file.c.created_at != ABANDONED)
@@ -60,12 +60,12 @@ def grow(connection: Connection, file: FileKey, now: Millis, size: int) -> None:
 
 
 def brand_of(connection: Connection, file: FileKey) -> str:
-    """Return the name of the brand whose budget a file is in."""
+    """Return the name of the brand whose budget a file uses."""
     return str(connection.execute(select(import_file.c.brand).where(*_is(file))).scalar())
 
 
 def held(connection: Connection, brand: str) -> tuple[int, int]:
-    """Return how many bytes there are of a brand's files, and of all, also of those not purged."""
+    """Return the bytes of a brand's files, and of all files, including those to be purged."""
     whose = case((import_file.c.brand == brand, import_file.c.bytes), else_=0)
     sums = [func.coalesce(func.sum(each), 0) for each in (whose, import_file.c.bytes)]
     of_brand, of_all = connection.execute(select(*sums)).one()
@@ -82,10 +82,10 @@ def keep(connection: Connection, file: FileKey, first: int, blocks: Sequence[byt
 
 
 def attach(connection: Connection, file: FileKey, job_brand_id: int, job_id: str) -> None:
-    """Let a file live as long as a job is open.
+    """Keep a file as long as a job is open.
 
     Raises:
-        Unavailable: It was taken for abandoned, as a clock went forward, and is being purged.
+        Unavailable: The file seemed abandoned, as a clock was set forward, and is being purged.
     """
     kept = connection.execute(
         update(import_file)
@@ -97,12 +97,12 @@ def attach(connection: Connection, file: FileKey, job_brand_id: int, job_id: str
 
 
 def orphan(connection: Connection, file: FileKey) -> None:
-    """Let a file be purged that no job needs."""
+    """Mark a file for purging."""
     connection.execute(update(import_file).where(*_is(file)).values(created_at=ABANDONED))
 
 
 def block(connection: Connection, file: FileKey, number: int) -> bytes | None:
-    """Return a block, `None` behind the last."""
+    """Return a block, `None` after the last one."""
     statement = select(import_block.c.content).where(
         import_block.c.brand_id == file.brand_id,
         import_block.c.file == file.id,
@@ -124,7 +124,7 @@ def drop_blocks(connection: Connection, file: FileKey, end: int) -> None:
 
 
 def dead(connection: Connection, file: FileKey) -> Row[Any] | None:
-    """Return a file that was dropped; `None` if it is gone, or an open job needs it after all."""
+    """Return a dropped file; `None` if it is gone, or an open job needs it."""
     return connection.execute(_DEAD.where(*_is(file)), {"orphaned": 1}).first()
 
 
@@ -134,18 +134,18 @@ def some_dead(connection: Connection, orphaned: Millis) -> Row[Any] | None:
 
 
 class Scan(NamedTuple):
-    """Rows of a brand that were looked at for those of a dead file."""
+    """The result of a scan for the rows of a dead file."""
 
     codes: Sequence[str]
-    """Those that are the file's."""
+    """The codes of the file."""
     last: str | None
-    """The last one looked at, `None` behind the end."""
+    """The last code scanned, `None` at the end."""
 
 
 def scan(connection: Connection, dead: Row[Any], after: str) -> Scan | None:
-    """Look for what a dead file has staged; `None` while there is other work on it.
+    """Scan for the staged codes of a dead file; `None` while there is other work on it.
 
-    They may be few among millions of another's, so this is no matter for a transaction that writes.
+    They may be few among millions of others, so this must not be part of a write transaction.
     """
     file = FileKey(dead.brand_id, dead.id)
     if _first_block(connection, file) is not None or _some_run(connection, file):
@@ -157,10 +157,10 @@ def scan(connection: Connection, dead: Row[Any], after: str) -> Scan | None:
 
 
 def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
-    """Delete a little of a dead file, and with its last rows the file itself.
+    """Delete a part of a dead file, and after its last rows the file itself.
 
     Returns:
-        `False` if somebody else is at it, and nothing was deleted.
+        `False` if another process purges it, and nothing was deleted.
     """
     file = FileKey(dead.brand_id, dead.id)
     if not _lock(connection, file):
@@ -196,7 +196,7 @@ _DEAD = (
     .limit(1)
 )
 LIVE_FILES = str(select(import_file.c.id).where(_OPEN_JOB))
-"""Selects the ids of files whose job is open."""
+"""A select of the ids of files whose job is open."""
 _DROP_RUNS = text("""
     DELETE FROM import_run WHERE brand_id = :brand_id AND file = :id AND run = (
         SELECT min(run) FROM import_run WHERE brand_id = :brand_id AND file = :id
@@ -220,7 +220,7 @@ def _is(file: FileKey) -> tuple[ColumnElement[bool], ...]:
 
 
 def _lock(connection: Connection, file: FileKey) -> bool:
-    """Keep a file from others that purge; `False` if one of them has it."""
+    """Lock a file for purging; `False` if another process has locked it."""
     statement = select(import_file.c.id).where(*_is(file), ~_OPEN_JOB)
     statement = statement.with_for_update(of=import_file, skip_locked=True)
     return connection.execute(statement).one_or_none() is not None

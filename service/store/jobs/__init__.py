@@ -1,1 +1,1 @@
-"""Jobs: asked for by callers, leased and done by workers."""
+"""Jobs: requested by callers, leased and done by workers."""

@@ -1,4 +1,4 @@
-"""What a chunk of a job reads and writes, on the connections that its worker has for it."""
+"""The reads and writes of a job's chunk, on the worker's connections."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ class SQLChunkReader:
     """Implements `service.usecases.ports.chunk.ChunkReader`, which documents the methods."""
 
     def __init__(self, connection: Connection) -> None:
-        """Read from a connection that sees one moment."""
+        """Read from a connection with a snapshot."""
         self._connection = connection
 
     def block(self, file: FileKey, number: int) -> bytes | None:

@@ -1,8 +1,8 @@
-"""Which jobs a worker may take: those that nobody has, and those of the dead.
+"""Jobs that a worker may take: those without a worker, and those of dead workers.
 
-No clock of the wall is asked: who has a job changes the row's heartbeat with each chunk, and each
-worker judges by its own monotonic clock which heartbeats have stopped. A version before revision 7
-has no heartbeat, but moves `leased_until`; so a heartbeat is both of them, and the lease's token.
+No wall clock is used: a worker changes the heartbeat of its job's row with each chunk, and each
+worker detects stopped heartbeats with its own monotonic clock. A version before revision 7 has no
+heartbeat, but changes `leased_until`; so a heartbeat consists of both, and the lease's token.
 """
 
 import time
@@ -20,16 +20,16 @@ from service.usecases.keys import JobKey
 from service.usecases.ports.work import LEASE_S
 
 LONGEST_GAP_S = 2.0
-"""What counts, at most, of the time between two looks: workers look every second."""
+"""How much of the time between two checks counts at most: workers check every second."""
 SILENT_S = 5
-"""For how long a worker that is taken for dead may be in the middle of sending codes."""
+"""How long a worker that seems dead may be silent while it sends codes."""
 
 OPEN = job.c.finished_at.is_(None)
 UNDERSTOOD = and_(job.c.kind.in_(list(KINDS)), job.c.state_version <= STATE_VERSION)
-"""Whether this version of the service can go on with a job."""
+"""Whether this version of the service can do a job."""
 FREE = or_(job.c.lease.is_(None), job.c.leased_until == 0)
 BEAT = (job.c.lease, job.c.leased_until, job.c.heartbeat)
-"""What changes for as long as a worker lives."""
+"""The heartbeat: it changes as long as a worker lives."""
 
 _KEY = (job.c.brand_id, job.c.id)
 # A worker that is in the middle of a transaction, however long, has the row locked: others pass it
@@ -53,14 +53,14 @@ LAST_TURN = (
     .where(_waiting.c.finished_at.is_(None), _waiting.c.lease.is_(None))
     .scalar_subquery()
 )
-"""The turn of a job that lets all others go first that wait for a worker."""
+"""The turn of a job at the end of the queue."""
 
 
 class DueJobs:
-    """Looks for jobs that may be taken; call it about once a second.
+    """A finder of jobs that may be taken; call it about once a second.
 
     Args:
-        database: Has the jobs.
+        database: The database of the jobs.
         clock: A monotonic clock, in seconds.
     """
 
@@ -70,7 +70,7 @@ class DueJobs:
         self._sessions = HeartbeatMonitor[DatabaseSession](LONGEST_GAP_S, clock)
 
     def find(self, limit: int) -> Sequence[JobKey]:
-        """Name those that have waited longest, the abandoned first."""
+        """Return those that have waited longest, abandoned ones first."""
         with self._database.read() as connection:
             silent = self._observe(connection)
             dead = [key for key, silent_s in silent.items() if silent_s >= LEASE_S]
@@ -81,22 +81,22 @@ class DueJobs:
             return [*dead, *(JobKey(*row) for row in free)]
 
     def newer(self) -> Sequence[JobKey]:
-        """Name those that only a newer version understands."""
+        """Return those that only a newer version can do."""
         with self._database.read() as connection:
             return [JobKey(*row) for row in connection.execute(_NEWER)]
 
     def is_abandoned(self, key: JobKey, beat: Sequence[Any]) -> bool:
-        """Note a heartbeat, and return whether it has stopped."""
+        """Record a heartbeat, and return whether it has stopped."""
         return self._workers.observe(key, tuple(beat)) >= LEASE_S
 
     def _observe(self, connection: Connection) -> Mapping[JobKey, float]:
-        """Return for how long each job's worker has given no sign of life, the longest first."""
+        """Return how long each job's worker has sent no heartbeat, the longest first."""
         rows = connection.execute(_LEASED)
         found = self._workers.observe_all({JobKey(*row[:2]): tuple(row[2:]) for row in rows})
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def _end_silent(self, connection: Connection, dead: Iterable[JobKey]) -> None:
-        """End sessions of dead workers that keep their jobs locked, and send nothing."""
+        """End silent sessions of dead workers that keep their jobs locked."""
         dialect = self._database.dialect
         beats = dialect.sending_sessions(connection)
         abandoned = set(dead)

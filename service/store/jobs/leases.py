@@ -1,9 +1,8 @@
-"""Jobs as workers see them: taking one, doing a chunk, letting go.
+"""Leases of jobs: a worker takes a job, does chunks, and gives it back.
 
 A job belongs to the worker whose token is in its row; `jobs/due.py` says for how long. A chunk and
-its progress are one transaction that begins with a look at the token, under a lock: so what is
-counted is done, what is done is counted, and a worker that was thought dead and comes back changes
-nothing.
+progress are one transaction that begins with a check of the token under a lock: so progress and
+codes always agree, and a worker that seemed dead and comes back changes nothing.
 """
 
 import secrets
@@ -41,7 +40,7 @@ class SQLWork:
     """Implements `service.usecases.ports.work.Work`, which documents the methods."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take jobs from `database`; `clock` never goes back."""
+        """Take jobs from `database`, with a monotonic `clock`."""
         self._database = database
         self._due = DueJobs(database, clock)
 
@@ -100,17 +99,17 @@ class SQLWork:
         return Step(reached, rows, chunk.created, held, others, free)
 
     def _require_space(self) -> None:
-        """Require space for a chunk, which may have some 20 MB.
+        """Require space for a chunk, which may have about 20 MB.
 
         Raises:
-            SpaceLow: What is left is kept for reservations.
+            SpaceLow: The remaining space is reserved for reservations.
         """
         self._database.reserve.forget()
         if self._database.reserve.is_low():
             raise SpaceLow
 
     def _prepare(self, lease: Lease, size: int) -> Any:
-        """Work out what the chunk is to write; only who holds the lease changes what is read."""
+        """Prepare what the chunk writes; only the holder of the lease changes what it reads."""
         prepare = KINDS[lease.kind].prepare
         if prepare is None:
             return None
@@ -139,7 +138,7 @@ def _sign_of_life(now: Millis) -> dict[str, Any]:
 
 
 def _change_held(connection: Connection, held: Lease, **changed: Any) -> None:
-    """Change the job of a worker that is alive; nothing if it is another's by now."""
+    """Change the job of a lease, unless the lease is lost."""
     connection.execute(
         update(job).where(*_KEY, job.c.lease == bindparam("token")).values(attempts=0, **changed),
         {**_of(held.key), "token": held.token},
@@ -156,10 +155,10 @@ def _progress(row: Sequence[Any], lease: Lease) -> JobProgress:
 
 
 def _held(connection: Connection, lease: Lease, *, lock: bool = True) -> Sequence[Any]:
-    """Read the job's row for its worker, and lock it.
+    """Return the job's row for its worker, and lock the row.
 
     Raises:
-        LeaseLost: It is another's by now, or has ended.
+        LeaseLost: The job has ended, or belongs to another worker.
     """
     statement = _HELD.with_for_update() if lock else _HELD
     row = connection.execute(statement, {**_of(lease.key), "token": lease.token}).one_or_none()

@@ -1,4 +1,4 @@
-"""What a scrape says of jobs that have not ended, as this process has seen them wait."""
+"""Figures about open jobs for scrapes, as this process has observed them."""
 
 import time
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from service.store.jobs.due import BEAT, OPEN
 from service.store.tables import job
 from service.usecases.heartbeats import HeartbeatMonitor
 from service.usecases.keys import JobKey
-from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.jobs import OpenJobCounts
 from service.usecases.ports.work import LEASE_S
 
 _OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT).where(OPEN)
 
 
 class OpenJobs:
-    """Measures for how long jobs wait, by the clock of this process alone.
+    """Waiting times of open jobs, by the clock of this process alone.
 
-    Whoever made a job's row may have had another clock, or the same before it was set.
+    The clock of the process that created a job's row may differ.
 
     Args:
-        database: Has the jobs.
+        database: The database of the jobs.
         clock: A monotonic clock, in seconds.
     """
 
@@ -31,8 +31,8 @@ class OpenJobs:
         self._database = database
         self._jobs = HeartbeatMonitor[JobKey](clock=clock)
 
-    def look(self) -> JobsNow:
-        """Count them, and say for how long they have been seen waiting."""
+    def count(self) -> OpenJobCounts:
+        """Return their numbers and waiting times."""
         with self._database.read() as connection:
             rows = {JobKey(*row[:2]): row for row in connection.execute(_OPEN)}
         still = self._jobs.observe_all({key: tuple(row[2:]) for key, row in rows.items()})
@@ -42,4 +42,4 @@ class OpenJobs:
             for key, row in rows.items()
             if row.state != JobState.QUEUED
         ]
-        return JobsNow(len(queued), len(overdue), max([0.0, *queued]), max([0.0, *overdue]))
+        return OpenJobCounts(len(queued), len(overdue), max([0.0, *queued]), max([0.0, *overdue]))

@@ -1,4 +1,4 @@
-"""Jobs as callers see them."""
+"""The jobs of callers."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""Rows of jobs: reading them, adding one, ending one."""
+"""Rows of jobs: reading, inserting and ending."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from service.domain.errors import JobNotFound
-from service.domain.jobs import Job, JobKind, JobState, Order
+from service.domain.jobs import Job, JobKind, JobRequest, JobState
 from service.domain.model import Millis
 from service.store.tables import brand, job
 from service.usecases.keys import JobKey, PoolKey
@@ -18,7 +18,7 @@ COLUMNS = (
     *(job.c.requested_by, job.c.parameters, job.c.detail),
     *(job.c.created_at, job.c.started_at, job.c.finished_at),
 )
-"""What `as_job` reads."""
+"""The columns that `as_job` reads."""
 OF_POOL = (
     job.c.brand_id == bindparam("brand_id"),
     job.c.campaign_id == bindparam("campaign_id"),
@@ -35,7 +35,7 @@ _LOCK_BRAND = (
 
 
 def as_job(row: Sequence[Any]) -> Job:
-    """Make a job of a row of `COLUMNS`."""
+    """Return the job of a row of `COLUMNS`."""
     (id_, kind, state, total, done, failed, requested_by, parameters, *rest) = row
     return Job(
         id_,
@@ -51,7 +51,7 @@ def as_job(row: Sequence[Any]) -> Job:
 
 
 def _kind_of(kind: str) -> str:
-    """Return a kind of job; one that only a newer version knows stays what it is called."""
+    """Return a kind of job, or its name if only a newer version knows it."""
     return JobKind(kind) if kind in set(JobKind) else kind
 
 
@@ -69,19 +69,19 @@ def find_job(connection: Connection, pool: PoolKey, job_id: str, *, lock: bool =
 
 
 def find_cursor(connection: Connection, pool: PoolKey, job_id: str) -> JobCursor:
-    """Return how far a job is."""
+    """Return the progress of a job."""
     return JobCursor(*connection.execute(_CURSOR, {**pool._asdict(), "id": job_id}).one())
 
 
 def count_open(connection: Connection, brand_id: int, *, lock: bool = False) -> int:
-    """Count a brand's open jobs; with `lock`, others that do so wait for the commit."""
+    """Return the number of a brand's open jobs; `lock` makes others that do so wait."""
     if lock:
         connection.execute(_LOCK_BRAND, {"brand_id": brand_id})
     return int(connection.execute(_OPEN, {"brand_id": brand_id}).scalar_one())
 
 
 def insert_job(
-    connection: Connection, pool: PoolKey, job_id: str, order: Order, now: Millis
+    connection: Connection, pool: PoolKey, job_id: str, request: JobRequest, now: Millis
 ) -> Job:
     """Insert a queued job."""
     connection.execute(
@@ -89,11 +89,11 @@ def insert_job(
         {
             **pool._asdict(),
             "id": job_id,
-            "kind": order.kind,
+            "kind": request.kind,
             "state": JobState.QUEUED,
-            "parameters": json.dumps(order.parameters),
-            "requested_by": order.requested_by,
-            "total": order.total,
+            "parameters": json.dumps(request.parameters),
+            "requested_by": request.requested_by,
+            "total": request.total,
             "done": 0,
             "failed": 0,
             "created_at": now,
@@ -106,7 +106,7 @@ def insert_job(
 def finish(
     connection: Connection, key: JobKey, state: JobState, detail: str | None, now: Millis
 ) -> None:
-    """End a job, and take it from whoever has it."""
+    """End a job, and revoke its lease."""
     connection.execute(
         update(job)
         .where(job.c.brand_id == key.brand_id, job.c.id == key.id)

@@ -1,1 +1,1 @@
-"""Looking after a database: what no call runs."""
+"""Maintenance of a database, which no call uses."""

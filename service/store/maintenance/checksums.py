@@ -1,7 +1,7 @@
-"""Checksums of a table that do not depend on the order of its rows, the same on both engines.
+"""Checksums of tables, independent of the order of rows, and equal on both engines.
 
-Each engine writes a row as one text, column by column, and the texts' digests are added up: by the
-server on PostgreSQL, here on SQLite, so that neither takes the other's word.
+Each engine represents a row as one text, and the digests of the texts are added up: by the server
+on PostgreSQL, here on SQLite, so that the two are independent.
 """
 
 from typing import NamedTuple
@@ -11,23 +11,23 @@ from sqlalchemy import Boolean, Column, LargeBinary, Table
 from service.store.tables import belongs_to_all
 
 BYTES = 7
-"""How much of a digest is added up: as much as PostgreSQL takes for a positive integer."""
+"""How many bytes of a digest are added up: those of a positive integer of PostgreSQL."""
 _FIELD = "CASE WHEN {0} IS NULL THEN '-' ELSE length({1}) || ':' || {1} END"
 
 
 class Checksum(NamedTuple):
-    """How many rows there are, and the sum of their digests."""
+    """The number of rows, and the sum of their digests."""
 
     rows: int
     digests: int
 
 
 def row_as_text(table: Table, blob: str) -> str:
-    """Write a row, over all columns that both engines have, as one text.
+    """Return an expression for a row as one text, over the columns of both engines.
 
     Args:
-        table: Whose row.
-        blob: How an engine writes the bytes of a column in hexadecimal digits.
+        table: The table.
+        blob: The engine's expression for a column's bytes in hexadecimal digits.
     """
     return " || ".join(_field(column, blob) for column in shared_columns(table))
 
@@ -38,7 +38,7 @@ def shared_columns(table: Table) -> list[Column[object]]:
 
 
 def _field(column: Column[object], blob: str) -> str:
-    """Write a column so that no two values of it look alike, nor two neighbours like others."""
+    """Return an unambiguous expression for a column, even next to other columns."""
     if isinstance(column.type, LargeBinary):
         value = blob.format(column.name)
     elif isinstance(column.type, Boolean):

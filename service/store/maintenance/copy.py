@@ -1,4 +1,4 @@
-"""Moving a service from an SQLite file to a PostgreSQL server, wholly or not at all."""
+"""Copying an SQLite database to a PostgreSQL server, completely or not at all."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,7 +10,12 @@ from sqlalchemy import Connection, Table, func, select
 from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
 from service.store.migrations.current import current_revision
-from service.store.migrations.revisions import Standing, newest_revision, standing_of, why_unfit
+from service.store.migrations.revisions import (
+    RevisionStatus,
+    newest_revision,
+    revision_status,
+    why_unfit,
+)
 from service.store.postgresql.bulk_load import Report, bulk_load, load, without_keys
 from service.store.postgresql.checksums import checksum as checksum_of_copy
 from service.store.sqlite.checksums import checksum
@@ -19,22 +24,22 @@ from service.store.sqlite.snapshot import file_of, open_file, snapshot
 from service.store.tables import metadata
 
 REPORT_EVERY = 10_000
-"""Rows; only one is in memory at once."""
+"""Rows between two reports of progress."""
 
 
 def copy(source: str, target: str, report: Report, *, restart: bool = False) -> int:
-    """Copy everything, compare it, and return how many rows there are.
+    """Copy all rows, compare them, and return their number.
 
-    The target is one transaction: until the end it is as it was, and then it has everything.
+    The target is one transaction: it has everything at the end, or is as it was.
 
     Args:
-        source: The URL of an SQLite file, which nobody may write meanwhile.
+        source: The URL of an SQLite file, which must not be written meanwhile.
         target: The URL of a PostgreSQL database without rows.
-        report: Hears how it goes.
-        restart: Whether to end an earlier copy that is still at it.
+        report: Called with the progress.
+        restart: Whether to terminate an earlier copy that still runs.
 
     Raises:
-        MaintenanceError: It cannot be done, or the source was written; nothing was copied.
+        MaintenanceError: The copy failed, or the source was written; nothing was copied.
     """
     with _unwritten(source) as require_unwritten, snapshot(source) as old:
         _require_newest(old)
@@ -48,28 +53,28 @@ def copy(source: str, target: str, report: Report, *, restart: bool = False) -> 
 
 
 def _require_newest(old: Connection) -> None:
-    """Require the tables that this code knows.
+    """Require the tables of the newest revision.
 
     Raises:
-        MaintenanceError: It has others.
+        MaintenanceError: The tables are of another revision.
     """
     found, wanted = current_revision(old), newest_revision()
-    standing = standing_of(found)
-    if standing is Standing.NEWER:
+    status = revision_status(found)
+    if status is RevisionStatus.NEWER:
         raise MaintenanceError(
             f"The SQLite file is at revision {found}, newer than {wanted}, and may have data that "
             "this version does not know: copy it with the version that created its tables."
         )
-    if standing is not Standing.SAME:
+    if status is not RevisionStatus.SAME:
         lacks = "" if found else "without tables: "
         raise MaintenanceError(f"The SQLite file is {lacks}{why_unfit(found)}.")
 
 
 @contextmanager
 def _unwritten(source: str) -> Iterator[Callable[[], None]]:
-    """Lend a function that raises MaintenanceError once somebody has written the source.
+    """Yield a function that raises MaintenanceError if the source has been written.
 
-    What is written after the copy began is not in it: whoever was told it would be forgotten.
+    The copy would lack what was written after its beginning.
     """
     with closing(open_file(file_of(source))) as watcher:
 
@@ -89,10 +94,10 @@ def _unwritten(source: str) -> Iterator[Callable[[], None]]:
 
 
 def _rows(old: Connection, table: Table, report: Report) -> Iterator[tuple[Any, ...]]:
-    """Read a table as its rows lie.
+    """Yield the rows of a table in their physical order.
 
     Raises:
-        MaintenanceError: A text is none.
+        MaintenanceError: A text is not valid.
     """
     total = old.execute(select(func.count()).select_from(table)).scalar_one()
     driver = driver_of(old)
@@ -109,7 +114,7 @@ def _rows(old: Connection, table: Table, report: Report) -> Iterator[tuple[Any, 
 
 
 def _compare(old: Connection, new: Connection, table: Table, report: Report) -> int:
-    """Compare a table with its copy, and return how many rows it has.
+    """Compare a table with its copy, and return the number of rows.
 
     Raises:
         MaintenanceError: They differ.

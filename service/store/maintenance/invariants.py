@@ -1,15 +1,15 @@
-"""What must hold in the data, whatever the constraints and indexes of the tables say.
+"""Invariants of the data, checked independently of constraints and indexes.
 
-Each invariant is a statement that finds its breaches: rows of a brand's id, a campaign's id or
-NULL, and how many breaches are there. No row is named, because codes and users are secret.
+Each invariant is a statement that finds violations: rows of a brand's id, a campaign's id or
+NULL, and the number of violations. No row is named, because codes and users are secret.
 
-An index may be what is broken, so the tables themselves are read. PostgreSQL is told so, see its
-`snapshot.py`. On SQLite, `|| ''` or `+ 0` keeps a condition or a grouping from following an index,
-and a look at `created_at`, which no index has, keeps one from standing in for the table. (NOT
-INDEXED is SQLite's alone, and does neither on a table WITHOUT ROWID.) A test reads the plans.
+An index may be damaged, so the tables themselves are read. For PostgreSQL, see its
+`snapshot.py`. On SQLite, `|| ''` or `+ 0` prevents that a condition or a grouping uses an index,
+and reading `created_at`, which no index has, prevents that an index replaces the table. (NOT
+INDEXED is SQLite's alone, and does neither on a table WITHOUT ROWID.) A test checks the plans.
 
 `{legal_name}` and its like are the domain's rules as each engine has them; `{answered}` is a table
-of what stored answers name: a brand's id, the kind of the answer, a code or the id of a job.
+of the names in stored answers: a brand's id, the kind of the answer, a code or the id of a job.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from service.store.imports.invariants import INVARIANTS as OF_IMPORTS
 
 
 class Invariant(NamedTuple):
-    """What holds, and the statement that finds where it does not."""
+    """An invariant, with the statement that finds violations."""
 
     name: str
     meaning: str
@@ -29,9 +29,9 @@ class Invariant(NamedTuple):
 
 
 CLOCK_SKEW: Millis = 60_000
-"""How far the clocks of two machines may be apart."""
+"""The tolerated difference between the clocks of machines."""
 LAST_MOMENT: Millis = 253_402_300_799_999
-"""The end of the year 9999: what comes after, or is no number, is no moment."""
+"""The end of the year 9999: later values are not valid times."""
 
 _ROWS = """
     SELECT {keys}, count(coalesce(created_at, 0)) FROM {table} WHERE {condition} GROUP BY 1, 2
@@ -128,17 +128,17 @@ _HELD = ", ".join(f"'{state}'" for state in HELD)
 
 
 def _rows(table: str, condition: str) -> str:
-    """Find rows for which `condition` is true."""
+    """Return a statement that finds rows for which `condition` is true."""
     return _ROWS.format(keys=_KEYS[table], table=table, condition=condition)
 
 
 def _twins(key: str, twins: str = _SEVERAL, condition: str = "TRUE") -> str:
-    """Find groups of codes that there must not be."""
+    """Return a statement that finds duplicate codes."""
     return _TWINS.format(key=key, twins=twins, condition=condition)
 
 
 def _tally() -> str:
-    """Find campaigns whose tally, the sum of its rows, is not what counting finds."""
+    """Return a statement that finds campaigns whose tally differs from their codes."""
     sums = (f"sum({s}) AS {s}" for s in State)
     counts = (f"count(*) FILTER (WHERE state = '{s}') AS counted_{s}" for s in State)
     differences = (f"{s} IS DISTINCT FROM coalesce(counted_{s}, 0)" for s in State)

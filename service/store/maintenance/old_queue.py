@@ -1,19 +1,19 @@
-"""Removing what the queue of earlier versions has left: tables on PostgreSQL, a file on SQLite."""
+"""Removal of the queue of earlier versions: tables on PostgreSQL, a file on SQLite."""
 
 from service.settings import Settings, sqlite_file
 from service.store.database import Database
 
 TABLES = ("huey_counter", "huey_kv", "huey_schedule", "huey_task")
 SUFFIXES = ("-queue", "-queue-wal", "-queue-shm", "-queue-journal")
-"""Of the files beside an SQLite database."""
+"""Suffixes of the files beside an SQLite database."""
 
 
 def drop_old_queue(database: Database, settings: Settings) -> list[str]:
-    """Remove what is there of it, and return the names of what was removed.
+    """Remove the queue, and return the names of the removed tables and files.
 
     Args:
-        database: Whose queue.
-        settings: They name the file of an SQLite database.
+        database: The database.
+        settings: The settings, which name an SQLite file.
 
     Raises:
         Unavailable: The database cannot be written now.

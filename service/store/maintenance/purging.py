@@ -1,7 +1,7 @@
-"""Deleting, a little at a time, what nobody needs any more: of every brand, called or not.
+"""Purging: incremental deletion of old data of all brands.
 
-What is old is found brand by brand, along the keys that the tables have anyway: an index by age
-alone would cost every call that writes a row.
+Old rows are found brand by brand, with existing keys: an index by age would cost every call that
+writes a row.
 """
 
 import time
@@ -16,13 +16,13 @@ from service.store.imports.files import SQLImports
 from service.usecases.idempotency import KEPT_MS
 
 BRANDS_AT_ONCE = 500
-"""Brands in which one step looks for what is old."""
+"""Brands in which one step searches."""
 KEYS_AT_ONCE = 500
 JOBS_AT_ONCE = 100
 LINES_AT_ONCE = 4000
-"""Rows that one step deletes, at most: lines of reports are short."""
+"""Most rows that one step deletes: lines of reports are short."""
 ROUND_INTERVAL_S = 60.0
-"""How often all brands are looked at."""
+"""Seconds between two rounds over all brands."""
 
 # A walk over the brands of a table: each is one look at an index, however many rows it has.
 _BRANDS = """
@@ -64,7 +64,7 @@ _DROP_JOB = text("""
 
 
 class _Walk(NamedTuple):
-    """Where old rows are, and how they are found."""
+    """The statements that find old rows of a table."""
 
     brands: TextClause
     some: TextClause
@@ -79,7 +79,7 @@ def _walk(table: str, column: str, old: str) -> _Walk:
 
 
 class OldRows:
-    """Finds rows that are too old, going from brand to brand, round after round."""
+    """A search for old rows, brand by brand, in rounds."""
 
     def __init__(self, database: Database, table: str, column: str, old: str) -> None:
         self._database = database
@@ -88,7 +88,7 @@ class OldRows:
         self._rest_until = 0.0
 
     def next(self, until: Millis, most: int) -> Sequence[dict[str, Any]] | None:
-        """Return a few, each as `brand_id` and `row`; `None` at the end of a round."""
+        """Return a few rows as `brand_id` and `row`; `None` at the end of a round."""
         if time.monotonic() < self._rest_until:
             return None
         values = {"until": until, "id_until": f"{until:012x}"}
@@ -100,8 +100,8 @@ class OldRows:
             self._walked_to = walked[-1][0] if len(walked) == BRANDS_AT_ONCE else 0
             return self._some(connection, brands, {**values, "most": most}) if brands else []
 
-    def go_on(self) -> None:
-        """Leave the brands behind in which nothing old is left."""
+    def advance(self) -> None:
+        """Advance past the brands without old rows."""
         self._after = self._walked_to
         if not self._after:
             self._rest_until = time.monotonic() + ROUND_INTERVAL_S
@@ -114,11 +114,11 @@ class OldRows:
 
 
 class Purge:
-    """Deletes what imports have left, old idempotency keys, and old jobs with their reports.
+    """Purging of import files, old idempotency keys, and old jobs with their reports.
 
     Args:
-        database: Has them.
-        job_kept_ms: How long a job is kept after its end.
+        database: The database.
+        job_kept_ms: Retention of jobs after their end.
     """
 
     def __init__(self, database: Database, job_kept_ms: Millis) -> None:
@@ -129,7 +129,7 @@ class Purge:
         self._jobs = OldRows(database, "job", "id", _OLD_JOB)
 
     def step(self, now: Millis) -> bool:
-        """Delete a little of each; return whether there may be more.
+        """Delete some rows of each kind; return whether there may be more.
 
         Raises:
             Unavailable: The database cannot be written.
@@ -145,7 +145,7 @@ class Purge:
             with self._database.transaction() as connection:
                 connection.execute(_FORGET_KEY, [{**row, "until": until} for row in rows])
         if rows is not None and len(rows) < KEYS_AT_ONCE:
-            self._keys.go_on()
+            self._keys.advance()
         return rows is not None
 
     def _purge_jobs(self, now: Millis) -> bool:
@@ -155,12 +155,12 @@ class Purge:
             with self._database.transaction() as connection:
                 dropped = _drop_jobs(connection, rows)
         if rows is not None and len(rows) == dropped < JOBS_AT_ONCE:
-            self._jobs.go_on()
+            self._jobs.advance()
         return rows is not None
 
 
 def _drop_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
-    """Delete jobs, each behind its report, and return how many they were."""
+    """Delete jobs, each after its report, and return their number."""
     lines = LINES_AT_ONCE
     for dropped, row in enumerate(rows):
         lines -= _drop_lines(connection, row, lines)
@@ -172,7 +172,7 @@ def _drop_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
 
 
 def _drop_lines(connection: Connection, row: dict[str, Any], most: int) -> int:
-    """Delete the first lines of a report, and return how many they were."""
+    """Delete the first lines of a report, and return their number."""
     last = connection.execute(_LAST_LINE, {**row, "most": most}).scalar()
     if last is None:
         return 0

@@ -1,4 +1,4 @@
-"""What must hold of the tables as such: revision and keys; each engine adds its own checks."""
+"""Checks of the tables' structure: revision and keys; each engine adds its own."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,17 +24,17 @@ from service.store.migrations.revisions import why_unfit
 from service.store.tables import belongs, metadata
 
 Breach = tuple[str, int]
-"""What is broken, and how often."""
+"""A violation, and how often it occurs."""
 Find = Callable[[Connection], Iterable[Breach]]
-"""Finds where something does not hold."""
+"""Finds violations."""
 
 
 _ADDED = re.compile(r"::\w+|[()]")
-"""What PostgreSQL adds to a condition when it shows it: types and brackets."""
+"""What PostgreSQL adds when it shows a condition: casts and brackets."""
 
 
 class Structure(NamedTuple):
-    """What holds, and the function that finds where it does not."""
+    """A check of the structure, with the function that finds violations."""
 
     name: str
     meaning: str
@@ -42,17 +42,17 @@ class Structure(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """How one engine is looked at."""
+    """The inspection of an engine."""
 
     snapshot: Callable[[str], AbstractContextManager[Connection]]
-    """Lends one unchanging view of the database that a URL names."""
+    """Yields a snapshot of the database at a URL."""
     structure: Sequence[Structure]
     rules: Mapping[str, str]
-    """What the statements of the invariants leave to the engine."""
+    """The engine's rules in the statements of the invariants."""
     is_damage: Callable[[BaseException | None], bool]
-    """Says whether an error shows that tables are not as they should be.
+    """Returns whether an error shows damaged tables.
 
-    A lost connection, a lock, a disk that fails or rights that are missing do not.
+    A lost connection, a lock, a disk error or missing rights do not.
     """
 
 
@@ -62,7 +62,7 @@ def _other_revision(connection: Connection) -> Iterator[Breach]:
 
 
 def missing_keys(engine: str, connection: Connection) -> Iterator[Breach]:
-    """Find the tables, keys, indexes and rules that an engine should have and has not."""
+    """Return the missing tables, keys, indexes and constraints of an engine."""
     found = _found(inspect(connection), engine)
     for table in metadata.sorted_tables:
         if table.name not in found:
@@ -73,7 +73,7 @@ def missing_keys(engine: str, connection: Connection) -> Iterator[Breach]:
 
 
 def _declared(table: Table, engine: str) -> set[str]:
-    """Name the keys and rules that a table should have on an engine."""
+    """Return the keys and constraints that a table should have on an engine."""
     names = {PrimaryKeyConstraint: "primary key", UniqueConstraint: "unique key"}
     keys = {_index(index, engine) for index in table.indexes if belongs(index, engine)}
     for rule in table.constraints:
@@ -94,9 +94,9 @@ def _index(index: Index, engine: str) -> str:
 
 
 def _found(inspector: Inspector, engine: str) -> dict[str, set[str]]:
-    """Name the keys and rules that each table has.
+    """Return the keys and constraints of each table.
 
-    All tables are asked about at once: PostgreSQL takes as long for one as for all.
+    One query is for all tables, as PostgreSQL takes as long for one.
     """
     ours = [*metadata.tables]
     found = {
@@ -131,7 +131,7 @@ def _list(columns: Iterable[str | None]) -> str:
 
 
 def tables_of(engine: str) -> tuple[Structure, ...]:
-    """Say what holds of the tables on an engine, by SQLAlchemy's name."""
+    """Return the check of the tables of an engine, by SQLAlchemy's name."""
     revision = "the tables are at the newest revision, or a newer one"
     keys = "the tables have all their keys, indexes and rules"
     return (
@@ -141,10 +141,10 @@ def tables_of(engine: str) -> tuple[Structure, ...]:
 
 
 def integrity(find: Find) -> Structure:
-    """Say how an engine finds what is unsound in its own eyes."""
+    """Return the engine's own integrity check."""
     return Structure("integrity", "pages and indexes are sound, no rule is broken", find)
 
 
 def references(find: Find) -> Structure:
-    """Say how an engine finds references that lead nowhere."""
+    """Return the engine's check of dangling references."""
     return Structure("references", "every reference leads to a row", find)

@@ -1,4 +1,4 @@
-"""Bringing a database to the tables that this code wants, step by step, with Alembic."""
+"""Upgrades of the tables with Alembic, step by step."""
 
 import time
 
@@ -12,36 +12,36 @@ from service.store.errors import MaintenanceError
 from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import (
     MIGRATIONS,
-    Standing,
+    RevisionStatus,
     newest_revision,
     revision_after,
-    standing_of,
+    revision_status,
     why_unfit,
 )
 
 ATTEMPTS = 5
-"""How often a step is tried that others' locks are in the way of."""
+"""Attempts of a step that others' locks delay."""
 PAUSE_S = 0.2
-"""Between two attempts, for those who waited meanwhile."""
+"""The pause between two attempts, for waiting callers."""
 
 
 def upgrade(database: Database, to: str | None = None) -> str | None:
-    """Run the steps that are missing, and return the revision reached.
+    """Run the missing steps, and return the revision reached.
 
-    Each step is a transaction of its own, done whole or not at all, and the next upgrade goes on
-    where one has ended: so none keeps a table locked while it waits for what another step locks.
-    A new database, which nobody uses yet, gets all its tables in one.
+    Each step is a transaction of its own, and the next upgrade continues where one has ended: so no
+    step keeps a table locked while another one waits for its locks.
+    A new database, which nobody uses yet, gets all its tables in one transaction.
 
-    Several processes may do this at once: each waits for the one before it, then finds
-    nothing to do.
+    Several processes may do this at the same time: each waits for the others, then finds nothing
+    to do.
 
     Args:
         database: The database, perhaps in use.
-        to: The revision to stop at, the newest if not given.
+        to: The target revision, the newest by default.
 
     Raises:
         Unavailable: The database cannot be written.
-        MaintenanceError: It is at a revision that no version of this service has.
+        MaintenanceError: The revision of the tables is unknown.
     """
     wanted = to or newest_revision()
     while True:
@@ -51,10 +51,10 @@ def upgrade(database: Database, to: str | None = None) -> str | None:
 
 
 def _step(database: Database, wanted: str) -> str | None:
-    """Run the next step, or all that a new database needs; try again where others were in the way.
+    """Run the next step, or all steps of a new database, with retries after lock conflicts.
 
     Raises:
-        Unavailable, MaintenanceError: As of `upgrade`.
+        Unavailable, MaintenanceError: As with `upgrade`.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -77,15 +77,15 @@ def _try_step(database: Database, wanted: str) -> str | None:
 
 
 def upgrade_on(connection: Connection, to: str = "head") -> str | None:
-    """Run the steps that are missing inside a transaction, and return the revision reached.
+    """Run the missing steps inside a transaction, and return the revision reached.
 
-    Newer tables stay as they are: a version that was rolled back has nothing to do.
+    Newer tables stay: a version after a roll-back has nothing to do.
 
     Raises:
-        MaintenanceError: The tables are at a revision that no version of this service has.
+        MaintenanceError: The revision of the tables is unknown.
     """
     found = _require_known(connection)
-    if standing_of(found) is Standing.NEWER:
+    if revision_status(found) is RevisionStatus.NEWER:
         return found
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # a template
@@ -99,9 +99,9 @@ def _require_known(connection: Connection) -> str | None:
     """Return the revision of the tables.
 
     Raises:
-        MaintenanceError: No version of this service has it.
+        MaintenanceError: The revision is unknown.
     """
     found = current_revision(connection)
-    if standing_of(found) is Standing.UNKNOWN:
+    if revision_status(found) is RevisionStatus.UNKNOWN:
         raise MaintenanceError(f"The database is {why_unfit(found)}.")
     return found

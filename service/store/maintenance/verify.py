@@ -1,7 +1,7 @@
-"""Checking every promise of the service in a live database, without touching it.
+"""Verification of the guarantees of the service in a live database, read-only.
 
-What is checked stands in two tables: `structure.py` for the tables as such, `invariants.py` for
-what is in them. Each check runs, whatever the others found.
+The checks are in `structure.py` for the structure of the tables, and in `invariants.py` for
+the data. All checks run, whatever the others find.
 """
 
 from collections.abc import Iterator
@@ -17,25 +17,25 @@ from service.store.maintenance.structure import Breach, Find, Inspection
 from service.store.tables import brand, campaign
 
 NAMED = 5
-"""How many places a finding names; the rest is counted."""
+"""How many places a finding names; the others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of a check."""
 
     name: str
     meaning: str
     breaches: int
     where: str
-    """The first brands and campaigns, tables or keys with breaches; never a code or a user."""
+    """The first brands and campaigns, tables or keys with violations; never a code or a user."""
 
 
 def verify(url: str) -> Iterator[Finding]:
-    """Run every check on one snapshot of the database, and tell of each as it ends.
+    """Run all checks on one snapshot of the database, and yield each result.
 
     Args:
-        url: As the settings have it.
+        url: The URL, as in the settings.
 
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
@@ -46,7 +46,7 @@ def verify(url: str) -> Iterator[Finding]:
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:
-    """Run every check inside a transaction, and tell of each as it ends."""
+    """Run all checks inside a transaction, and yield each result."""
     for name, meaning, find in inspection.structure:
         yield _finding(name, meaning, connection, find, inspection)
     for name, meaning, sql in INVARIANTS:
@@ -57,10 +57,10 @@ def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding
 def _finding(
     name: str, meaning: str, connection: Connection, find: Find, inspection: Inspection
 ) -> Finding:
-    """Count breaches and name the first; a check that damage makes fail has found something, too.
+    """Count violations and name the first ones; a failure because of damage is a violation.
 
     Raises:
-        DBAPIError: The database cannot be read, which says nothing of what is in it.
+        DBAPIError: The database cannot be read, which says nothing about the data.
     """
     breaches: list[Breach] = []
     try:
@@ -78,13 +78,13 @@ def _finding(
 
 
 def _breaches(statement: TextClause, connection: Connection) -> Iterator[Breach]:
-    """Run an invariant's statement, and name the pools that it finds."""
+    """Run an invariant's statement, and return the pools that it finds."""
     for number, (brand_id, campaign_id, count) in enumerate(connection.execute(statement)):
         yield _name(connection, brand_id, campaign_id) if number < NAMED else "", count
 
 
 def _name(connection: Connection, brand_id: int, campaign_id: int | None) -> str:
-    """Name a brand or a campaign, by their ids where they have no names."""
+    """Return the name of a brand or a campaign, or the id if there is no name."""
     of_brand = select(brand.c.name).where(brand.c.id == brand_id)
     named = _quoted("brand", brand_id, connection.execute(of_brand).scalar())
     if campaign_id is None:
@@ -97,5 +97,5 @@ def _name(connection: Connection, brand_id: int, campaign_id: int | None) -> str
 
 
 def _quoted(kind: str, key: int, name: object) -> str:
-    """Show a name that may hold anything on one line of a terminal."""
+    """Return a name with arbitrary characters on one line for a terminal."""
     return f"{kind} {key} without a row" if name is None else f"{kind} {name!r:.80}"

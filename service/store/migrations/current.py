@@ -1,4 +1,4 @@
-"""Which tables a database has, and which this code wants; `maintenance/upgrade.py` makes them."""
+"""The tables of a database, and those that this code needs; `maintenance/upgrade.py` makes them."""
 
 from sqlalchemy import Connection, inspect
 
@@ -7,7 +7,7 @@ from service.store.migrations.revisions import VERSION_TABLE, why_unfit
 
 
 def current_revision(connection: Connection) -> str | None:
-    """Return the revision that a database is at, `None` if it has no tables yet."""
+    """Return the revision of a database, `None` if it has no tables yet."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
@@ -16,7 +16,7 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def why_not_ready(database: Database) -> str | None:
-    """Say what is wrong with the tables, `None` if nothing is.
+    """Return what is wrong with the tables, or `None`.
 
     Raises:
         Unavailable: The database cannot be read.

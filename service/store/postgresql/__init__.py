@@ -1,1 +1,1 @@
-"""What is PostgreSQL's alone: a server somewhere, and many who write at once."""
+"""PostgreSQL: a server with many concurrent writers."""

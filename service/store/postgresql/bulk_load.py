@@ -16,14 +16,19 @@ from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
 from service.store.maintenance.upgrade import upgrade_on
 from service.store.migrations.current import current_revision
-from service.store.migrations.revisions import VERSION_TABLE, Standing, newest_revision, standing_of
+from service.store.migrations.revisions import (
+    VERSION_TABLE,
+    RevisionStatus,
+    newest_revision,
+    revision_status,
+)
 from service.store.postgresql.database import MIGRATION_LOCK
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
 from service.store.tables import metadata
 
 Report = Callable[[str, int, int], None]
-"""Takes what is being done, how much of it is done, and of how much."""
+"""Called with the current activity, the amount done, and the total."""
 APPLICATION_NAME = "discount db copy"
 """How the server lists the connection of a bulk load."""
 _SETTINGS = {
@@ -66,12 +71,12 @@ _SEQUENCE = text("SELECT pg_get_serial_sequence(:table, :column)")
 
 @contextmanager
 def bulk_load(url: str, *, restart: bool) -> Iterator[Connection]:
-    """Lend a connection to empty tables that nobody else uses.
+    """Yield a connection to empty tables that nobody else uses.
 
     The block is one transaction: an exception or a kill leaves the database as it was.
 
     Args:
-        url: The database; tables are made where there are none.
+        url: The database; missing tables are created.
         restart: Whether to terminate another bulk load, such as a server process whose client
             was killed.
 
@@ -162,7 +167,7 @@ def _make_empty_tables(connection: Connection) -> None:
         MaintenanceError: The tables have rows, or belong to a later version.
     """
     found = current_revision(connection)
-    if standing_of(found) is Standing.NEWER:
+    if revision_status(found) is RevisionStatus.NEWER:
         wanted = newest_revision()
         raise MaintenanceError(f"The database is at revision {found}, later than {wanted}.")
     upgrade_on(connection)

@@ -1,4 +1,4 @@
-"""Checksums of tables, added up by the server."""
+"""Checksums of tables, computed by the server."""
 
 from sqlalchemy import Connection, Table, text
 
@@ -12,7 +12,7 @@ _SUM = f"""
 
 
 def checksum(connection: Connection, table: Table) -> Checksum:
-    """Add up a table, over all columns that both engines have."""
+    """Return the checksum of a table over the columns of both engines."""
     row = row_as_text(table, "upper(encode({0}, 'hex'))")
     statement = text(_SUM.format(row=row, table=table.name))
     rows, digests = connection.execute(statement).one()

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that keeps to a deadline, doubts what it should, and keeps secrets."""
+"""Connections to PostgreSQL with deadlines, safe commits and errors without values."""
 
 import math
 import threading
@@ -17,65 +17,65 @@ from psycopg_pool import ConnectionPool
 T = TypeVar("T")
 Row = tuple[Any, ...]
 STATEMENT_S = 2.5
-"""How long the server works on a statement, unless it is told otherwise."""
+"""The default statement timeout of the server."""
 STALE = {
     "25006",  # read-only: a standby now; another connection may find the primary
     "0A000",  # a prepared plan that a migration made useless
 }
-"""SQLSTATEs of what comes again on the same connection, and may not on another."""
+"""SQLSTATEs of errors that repeat on the same connection, and perhaps not on another one."""
 _WAIT_FOR_STANDBY = "SyncRepWaitForLSN"
-"""The function of PostgreSQL that warns, in whatever language, that a commit is not safe yet."""
+"""The function in PostgreSQL's source that warns, in any language, of an unsafe commit."""
 _VALUES_IN_TEXT = ("22", "23")
-"""Classes of SQLSTATE whose messages may quote values: data exceptions, broken constraints."""
+"""Classes of SQLSTATE whose messages may quote values: data exceptions, constraints."""
 
 
-class Asked(NamedTuple):
-    """What one caller wants of the server."""
+class PendingStatement(NamedTuple):
+    """A statement of one caller."""
 
     statement: str
     values: Mapping[str, Any]
     wrote: Callable[[Row], bool]
-    """Tells from the first row whether anything was written."""
+    """Returns whether the first row shows a write."""
 
 
 class UnsafeCommit(errors.OperationalError):
-    """A commit that the loss of the primary may undo: nobody may build on it, by trying again."""
+    """A commit that a loss of the primary may undo, and that must not be retried."""
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """Whatever the server or the network does, no call on it outlasts `deadline`."""
+    """A connection on which no call lasts longer than `deadline`."""
 
     deadline: float = math.inf
-    """When to give up, on the clock `time.monotonic`, in seconds."""
+    """The deadline on the clock `time.monotonic`, in seconds."""
     stale = False
-    """Whether what went wrong would go wrong again on this connection."""
+    """Whether an error would repeat on this connection."""
     lent_by: "ConnectionPool[Connection] | None" = None
-    """The pool that it goes back to."""
+    """The pool of the connection."""
     _doubtful = False
     _busy_until = 0.0
-    """Until when, on the same clock, the server may be at what was given up."""
+    """Until when, on the same clock, the server may still work on an abandoned statement."""
 
     def __init__(self, pgconn: psycopg.pq.abc.PGconn) -> None:
         super().__init__(pgconn)
         super().add_notice_handler(self._hear)
 
-    def first_rows(self, asked: Sequence[Asked]) -> list[Row | None]:
+    def first_rows(self, statements: Sequence[PendingStatement]) -> list[Row | None]:
         """Run statements in one transaction and one round trip; return the first row of each.
 
         Raises:
-            psycopg.Error: One failed, so none was done.
+            psycopg.Error: A statement failed, so none has an effect.
         """
         # Up to its end, a pipeline in autocommit mode is one transaction:
         # https://www.postgresql.org/docs/current/libpq-pipeline-mode.html
-        with self.pipeline() if len(asked) > 1 else nullcontext():
-            cursors = [self.execute(one.statement, one.values, prepare=True) for one in asked]
+        with self.pipeline() if len(statements) > 1 else nullcontext():
+            cursors = [self.execute(one.statement, one.values, prepare=True) for one in statements]
         return [cursor.fetchone() for cursor in cursors]
 
     def close(self) -> None:
-        """Go back into the pool, lost or not: psycopg's own would not give a lost one back.
+        """Return to the pool, even if the connection is lost, unlike psycopg's own method.
 
-        What was given up keeps its place until the server has ended it, too: callers who come
-        again would else have ever more sessions wait, say, behind a locked table.
+        An abandoned statement keeps its place until the server has ended it as well: otherwise,
+        retries would pile up sessions, for example behind a locked table.
         """
         pool, self.lent_by = self.lent_by, None
         seconds = self._busy_until - time.monotonic()
@@ -89,26 +89,26 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             super().close()
 
     def add_notice_handler(self, callback: Callable[[Diagnostic], None]) -> None:
-        """Refuse: SQLAlchemy adds its own each time it is lent a connection, for ever more."""
+        """Ignore handlers: SQLAlchemy adds one with each checkout, and never removes any."""
 
     def _hear(self, notice: Diagnostic) -> None:
-        """Take note when a commit is no longer waiting for the standby that should have it.
+        """Note a commit that stopped waiting for its synchronous standby.
 
-        Whoever cancels such a wait is told by a mere warning that the commit is not safe yet:
+        After a cancelled wait, only a warning says that the commit is not safe yet:
         https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION
         """
         if notice.source_function == _WAIT_FOR_STANDBY:
             self._doubtful = True
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Wait for the server, until the deadline and no longer.
+        """Wait for the server until the deadline.
 
-        Nothing is cancelled: a cancelled commit would look like a good one. The connection is
-        closed, and the server undoes what was not committed.
+        Nothing is cancelled, as a cancelled commit would look successful. The connection is
+        closed, and the server rolls back what was not committed.
 
         Raises:
-            OperationalError: It took too long.
-            UnsafeCommit: The server no longer waits for the standby.
+            OperationalError: The deadline is over.
+            UnsafeCommit: The server does not wait for the standby any more.
         """
         if self.deadline < math.inf:
             timeout = max(0.0, self.deadline - time.monotonic())
@@ -128,7 +128,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def _without_values(error: psycopg.Error) -> str:
-    """Say what is wrong without the codes and users that PostgreSQL would quote."""
+    """Return an error without the codes and users that PostgreSQL would quote."""
     if error.sqlstate is None:
         return str(error) or "no answer in time"
     if error.sqlstate.startswith(_VALUES_IN_TEXT):
@@ -139,10 +139,10 @@ def _without_values(error: psycopg.Error) -> str:
 def is_useless(connection: Connection) -> bool:
     """Return whether an idle connection is stale, or closed by the server.
 
-    It asks the system, not the server: nothing but an end is to be read from an idle connection.
+    The system knows, without a round trip: an idle connection is only readable at its end.
     """
     if connection.stale or connection.closed:
         return True
-    asked = poll()
-    asked.register(connection.pgconn.socket, POLLIN)
-    return bool(asked.poll(0))
+    poller = poll()
+    poller.register(connection.pgconn.socket, POLLIN)
+    return bool(poller.poll(0))

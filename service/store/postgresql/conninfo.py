@@ -11,7 +11,7 @@ from service.settings import Settings, SettingsError
 from service.store.postgresql.connection import STATEMENT_S
 
 CONNECT_S = 2
-"""How long one attempt to connect may take, for each host of the URL."""
+"""The timeout of one attempt to connect, for each host of the URL."""
 
 SERVER_SETTINGS = {
     # Less than the timeout of a borrower, so that the server ends it and the connection lives on.
@@ -28,17 +28,17 @@ SERVER_SETTINGS = {
     # compiling it first seems cheap: a second and a half for a scrape of 100,000 campaigns.
     "jit": "off",
 }
-"""What each session of the service asks of the server. A pooler may drop it; docs/postgresql.md."""
+"""Server settings of each session. A pooler may drop them; see docs/postgresql.md."""
 
 
 def conninfo_of(url: str) -> str:
-    """Complete a PostgreSQL URL by what it leaves open.
+    """Return a PostgreSQL URL with our defaults.
 
     Args:
-        url: As libpq takes it; what it says about TLS, hosts and time-outs stays.
+        url: A libpq URL; its own parameters take precedence.
 
     Raises:
-        SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
+        SettingsError: libpq does not accept the URL. It may contain a password, so it
             is not repeated.
     """
     given = parameters_of(url, "DISCOUNT_DATABASE_URL")
@@ -55,14 +55,14 @@ def conninfo_of(url: str) -> str:
 
 
 def parameters_of(url: str, origin: str) -> ConnDict:
-    """Read a PostgreSQL URL.
+    """Return the parameters of a PostgreSQL URL.
 
     Args:
-        url: As libpq takes it.
-        origin: The setting or argument that it comes from.
+        url: A libpq URL.
+        origin: The setting or argument with the URL.
 
     Raises:
-        SettingsError: libpq does not take it, or could not use it. It may hold a password, so it
+        SettingsError: libpq does not accept the URL. It may contain a password, so it
             is not repeated.
     """
     try:
@@ -82,7 +82,7 @@ def parameters_of(url: str, origin: str) -> ConnDict:
 
 
 def conninfo_of_settings(settings: Settings) -> Callable[[], str]:
-    """Tell where to connect; a file that holds it is read for each connection, as it may change."""
+    """Return a function that returns the connection string, read anew if it is in a file."""
 
     def now() -> str:
         return conninfo_of(_url_in(settings.database_url_file) or settings.database_url)

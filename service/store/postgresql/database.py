@@ -1,4 +1,4 @@
-"""How PostgreSQL is used: who commits when, what is tried again, and what its errors mean."""
+"""The database on PostgreSQL: transactions, retries and errors."""
 
 import math
 import time
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from service.domain.errors import Unavailable
 from service.store.database import Connections, Database, Observer, Result, Work
 from service.store.group_commit import GroupCommit
-from service.store.postgresql.connection import Asked, Row
+from service.store.postgresql.connection import PendingStatement, Row
 from service.store.postgresql.dialect import PostgreSQLDialect
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.error_meaning import (
@@ -31,27 +31,27 @@ from service.store.space import Space
 DRIVER = "postgresql+psycopg://"
 _SIZE = text("SELECT pg_database_size(current_database())")
 PROBE_S = 0.8
-"""How long a look at the database's health may take: two must be told of within 1 s."""
+"""The timeout of a health check: two must end within 1 s."""
 MIGRATION_LOCK = 0x646973636F756E74
-"""The advisory lock of whoever changes tables: "discount" in ASCII."""
+"""The advisory lock of migrations: "discount" in ASCII."""
 MIGRATION_LOCK_MS = 500
-"""How long a migration waits for a table before its next attempt.
+"""The lock timeout of a migration before its next attempt.
 
-It is less than PostgreSQL's `deadlock_timeout` of 1 s: where a call and a migration wait for each
+It is less than PostgreSQL's `deadlock_timeout` of 1 s: if a call and a migration wait for each
 other's tables, the migration gives up.
 """
 
 
 class PostgreSQLDatabase(Database):
-    """A server. Each write is a transaction of its own; many happen at once.
+    """A PostgreSQL server. Each write is a transaction of its own; many are concurrent.
 
     Args:
-        conninfo: Tells where to connect and as whom, asked anew for each connection.
-        threads: How many threads use it at once; each gets a connection.
-        observer: Is told what the database does.
-        signals: How callers wait.
-        prepared: Whether the server keeps prepared statements for a connection.
-        capacity: How many bytes the database may have; `None` if nobody knows.
+        conninfo: Returns the connection string, called for each connection.
+        threads: The number of threads; each gets a connection.
+        observer: The observer.
+        signals: The signals for waiting callers.
+        prepared: Whether connections can have prepared statements.
+        capacity: The capacity in bytes; `None` if unknown.
     """
 
     dialect = PostgreSQLDialect()
@@ -83,36 +83,38 @@ class PostgreSQLDatabase(Database):
         values: Mapping[str, Any],
         wrote: Callable[[tuple[Any, ...]], bool] = lambda _row: False,
     ) -> tuple[Any, ...] | None:
-        """Run one statement, past SQLAlchemy; return its first row, once that is durable.
+        """Run one statement without SQLAlchemy; return its first row when that is durable.
 
         Args:
-            statement: One that may be run again when nobody knows whether it was done.
+            statement: An idempotent statement, which may be repeated.
             values: Its parameters.
-            wrote: Tells from the row whether anything was written.
+            wrote: Returns whether the row shows a write.
 
         Raises:
             Unavailable: The database cannot answer now.
-            psycopg.IntegrityError: A key stands against it; it did nothing.
+            psycopg.IntegrityError: A key is violated; nothing was changed.
         """
         began = time.perf_counter()
-        row = self._group_commit.run(Asked(statement, values, wrote))
+        row = self._group_commit.run(PendingStatement(statement, values, wrote))
         if self._round_trip:
             self._round_trip(statement.split(maxsplit=1)[0], time.perf_counter() - began)
         return row
 
-    def _together(self, asked: Sequence[Asked]) -> list[Row | None]:
+    def _together(self, statements: Sequence[PendingStatement]) -> list[Row | None]:
         """Run statements in one transaction and one round trip, and return the first row of each.
 
         Raises:
-            Unavailable, psycopg.IntegrityError: As of `one`.
+            Unavailable, psycopg.IntegrityError: As with `one`.
         """
         began = time.perf_counter()
         # In one order everywhere: two transactions must not wait for each other's keys.
-        order = sorted(range(len(asked)), key=lambda n: [*map(str, asked[n].values.values())])
+        order = sorted(
+            range(len(statements)), key=lambda n: [*map(str, statements[n].values.values())]
+        )
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._as_unavailable(), self._pool.lend() as connection:
-                    found = connection.first_rows([asked[n] for n in order])
+                    found = connection.first_rows([statements[n] for n in order])
                 break
             except Unavailable as unavailable:
                 if not is_undone_or_lost(unavailable.__cause__) or not may_retry(attempt, began):
@@ -120,7 +122,8 @@ class PostgreSQLDatabase(Database):
         seconds = time.perf_counter() - began
         rows = [row for _, row in sorted(zip(order, found, strict=True), key=itemgetter(0))]
         writes = sum(
-            row is not None and one.wrote(row) is True for one, row in zip(asked, rows, strict=True)
+            row is not None and one.wrote(row) is True
+            for one, row in zip(statements, rows, strict=True)
         )
         if writes:
             self._observer.commit(writes, self.waiting_writes, seconds)
@@ -129,13 +132,13 @@ class PostgreSQLDatabase(Database):
         return rows
 
     def write(self, work: Work[Result]) -> Result:
-        """Do `work` in a transaction, and return once it is durable.
+        """Do `work` in a transaction, and return when it is durable.
 
-        It is tried again only where the server says that nothing was done, or where it was lost
-        before anything began.
+        It is retried only if the server says that nothing was done, or if the connection was lost
+        before the beginning.
 
         Raises:
-            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Unavailable: The database cannot answer now; `work` is done completely or not at all.
             Exception: `work` raised it, and nothing was changed.
         """
         began = time.perf_counter()
@@ -159,11 +162,11 @@ class PostgreSQLDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Run a transaction of one's own, that takes as long as it takes.
+        """Run a transaction that is not shared and has no deadline.
 
         Raises:
-            Unavailable: The database cannot answer now; nothing was done, unless the answer to
-                the very commit was lost.
+            Unavailable: The database cannot answer now; nothing was done, unless the answer to the
+                commit was lost.
         """
         with super().transaction() as connection:
             driver_of(connection).deadline = math.inf
@@ -172,7 +175,7 @@ class PostgreSQLDatabase(Database):
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Lend a connection on which every statement sees the same moment, however long it takes.
+        """Yield a connection on which all statements see the same snapshot, without a deadline.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -186,13 +189,13 @@ class PostgreSQLDatabase(Database):
 
     @contextmanager
     def migration(self) -> Iterator[Connection]:
-        """Run a transaction that changes tables, when no other does.
+        """Run a transaction that changes tables, exclusively.
 
-        It waits long for another migration, and shortly for whoever uses the tables: behind a
-        waiting ALTER TABLE, everybody else would wait, too.
+        It waits long for other migrations, but only briefly for other users of the tables: behind a
+        waiting ALTER TABLE, everybody else would wait as well.
 
         Raises:
-            Unavailable: The database cannot answer now, or a table is in use for long.
+            Unavailable: The database cannot answer now, or a table is in use for too long.
         """
         with self.transaction() as connection:
             connection.execute(text("SET LOCAL lock_timeout = 0"))
@@ -206,7 +209,7 @@ class PostgreSQLDatabase(Database):
 
     @contextmanager
     def probe(self) -> Iterator[Connection]:
-        """Lend a connection that no caller uses, to whoever asks for the database's health.
+        """Yield a connection for health checks, which callers do not use.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -215,9 +218,9 @@ class PostgreSQLDatabase(Database):
             yield connection
 
     def space(self) -> Space | None:
-        """Return how far the database is from what it may have.
+        """Return the space up to the database's capacity.
 
-        The server's disk cannot be seen by its clients.
+        Clients cannot see the server's disk.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -230,19 +233,19 @@ class PostgreSQLDatabase(Database):
 
     @property
     def waiting_writes(self) -> int:
-        """How many statements have not begun, and how many threads wait for a connection."""
+        """Number of threads that wait for a connection."""
         return self._group_commit.waiting + self._pool.waiting
 
     @property
     def connections(self) -> Connections:
-        """The connections that callers share."""
+        """The shared connections."""
         return self._pool.connections
 
     def why_not_ready(self) -> str | None:
         """Return whether the server takes writes.
 
         Raises:
-            Unavailable: It gives no sign of life.
+            Unavailable: The server does not answer.
         """
         with self.probe() as connection:
             if connection.execute(text("SHOW transaction_read_only")).scalar() == "on":

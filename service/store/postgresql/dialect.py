@@ -1,4 +1,4 @@
-"""Statements as PostgreSQL has them: many write at a time, codes are claimed by a random probe."""
+"""The dialect of PostgreSQL: many writers, and claims at random probes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.chunk import Part
 
 RESERVE_BEGINS = "WITH pool AS MATERIALIZED ("
-"""How the statement of a reservation begins, which tells what a session did last."""
+"""The beginning of a reservation's statement, which identifies sessions that reserve."""
 RESERVING_S = 1.0
-"""For how long sessions that have reserved are taken to go on with it."""
+"""How long a session that has reserved is considered active."""
 _LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
 # https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 # What lies ahead is from before the server's clock was set back.
@@ -74,7 +74,7 @@ class PostgreSQLDialect:
     def first_column(
         self, connection: Connection, statement: str, values: Mapping[str, Any]
     ) -> Sequence[str]:
-        """Read one array: that is much faster than a thousand rows."""
+        """Read one array, which is much faster than a thousand rows."""
         return list(connection.execute(text(f"SELECT ARRAY({statement})"), values).scalar_one())
 
     def lock(self, connection: Connection, number: int) -> None:
@@ -83,7 +83,7 @@ class PostgreSQLDialect:
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:
-        """Insert a row for every change: writers that share one wait for each other's commits."""
+        """Insert a row for every change: writers of one row would wait for each other."""
         begin_tally(connection, pool, changes, now)
 
     def insert_codes(
@@ -104,7 +104,7 @@ class PostgreSQLDialect:
         return loading.load_codes(connection, pool, part, codes, now, shuffle=shuffle)
 
     def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
-        """Select codes in their own order."""
+        """Select codes in their alphabetical order."""
         return select_codes(pool, state, "code", "code")
 
     def codes_after(
@@ -128,10 +128,10 @@ class PostgreSQLDialect:
         return True
 
     def ignore_others(self, connection: Connection) -> None:
-        """Do nothing: the server tells what is going on now."""
+        """Do nothing: the server shows current activity."""
 
     def others_active(self, connection: Connection) -> bool:
-        """Return whether somebody reserves, or did as the last thing on a connection just now."""
+        """Return whether a session reserves, or has just done so as its last statement."""
         just_now = {"reserve": RESERVE_BEGINS, "seconds": RESERVING_S}
         return bool(connection.execute(_RESERVING, just_now).scalar_one())
 

@@ -1,4 +1,4 @@
-"""From SQLAlchemy's connection to the driver's own."""
+"""Access to the driver's connection."""
 
 from sqlalchemy import Connection
 
@@ -6,7 +6,7 @@ from service.store.postgresql.connection import Connection as PostgreSQLConnecti
 
 
 def driver_of(connection: Connection) -> PostgreSQLConnection:
-    """Return the driver's own connection, inside the same transaction."""
+    """Return the driver's connection, in the same transaction."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, PostgreSQLConnection)  # noqa: S101 - for the type checker
     return driver

@@ -8,23 +8,23 @@ from sqlalchemy.exc import DBAPIError
 from service.store.postgresql.connection import STALE, UnsafeCommit
 
 ATTEMPTS = 2
-"""How often a statement or a transaction is tried that the server has undone."""
+"""Attempts of a statement or transaction that the server has rolled back."""
 RETRY_WITHIN_S = 1.0
-"""After this long, another try would take longer than callers wait."""
+"""No retry begins later than this, as callers would not wait for it."""
 _LOST_TO_OTHERS = {"55P03", "40P01"}  # lock timeout, deadlock
 _UNDONE = {"40001", "40P01", *STALE}  # serialization failure, deadlock
-"""SQLSTATEs by which the server says that nothing was done, and that may not come again."""
+"""SQLSTATEs of temporary errors without any effect."""
 _NOT_OUR_FAULT = {
     "42P01",  # no such table, no such column: not migrated yet
     "42703",
     "42501",  # not allowed: for an operator
 }
 _OUR_FAULTS = ("22", "23", "42")
-"""Classes of SQLSTATE that no waiting mends: data, constraints, syntax."""
+"""Classes of SQLSTATE of permanent errors: data, constraints, syntax."""
 
 
 def is_our_fault(error: BaseException | None) -> bool:
-    """Tell what no waiting mends from what passes by itself, or by an operator."""
+    """Return whether an error is a bug, rather than temporary or an operator's concern."""
     state = _state(error)
     if state is None:  # the driver's own: a value that it cannot send, or a lost connection
         return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
@@ -52,5 +52,5 @@ def may_retry(attempt: int, began: float) -> bool:
 
 
 def _state(error: BaseException | None) -> str | None:
-    """Return the SQLSTATE of an error, `None` where it is not the server that speaks."""
+    """Return the SQLSTATE of an error, `None` if it is not the server's."""
     return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)

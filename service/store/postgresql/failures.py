@@ -1,26 +1,26 @@
-"""Why a PostgreSQL server cannot be reached, in a sentence without a password."""
+"""Messages about unreachable PostgreSQL servers, without passwords."""
 
 import re
 
 from psycopg.conninfo import conninfo_to_dict
 
 _INTRODUCTION = re.compile(r".*(?:FATAL:\s+|failed: |to address: |\[Errno -?\d+\] )")
-"""What libpq and psycopg put in front of a reason, once for each host and address."""
+"""The prefixes of libpq and psycopg before a reason, for each host and address."""
 
 
 def unreachable(conninfo: str, error: BaseException | None, origin: str) -> str:
-    """Say which server cannot be reached, and why.
+    """Return a sentence about an unreachable server.
 
     Args:
-        conninfo: Where it is, as libpq takes it.
-        error: What libpq or psycopg says.
-        origin: The setting or argument that names it.
+        conninfo: The connection string.
+        error: The error of libpq or psycopg.
+        origin: The setting or argument with the URL.
     """
     return f"The database cannot be reached: {server(conninfo, origin)}: {_reason(error)}."
 
 
 def server(conninfo: str, origin: str) -> str:
-    """Say which server it is."""
+    """Return the name of a server for messages."""
     parameters = conninfo_to_dict(conninfo)
     hosts = str(parameters.get("host") or parameters.get("hostaddr") or "its local socket")
     ports = str(parameters.get("port") or "").split(",")

@@ -1,4 +1,4 @@
-"""Codes on their way into PostgreSQL: a few by a statement, many by COPY, each with a probe."""
+"""Insertion of codes into PostgreSQL: few with a statement, many with COPY, with probes."""
 
 import os
 from array import array
@@ -24,11 +24,11 @@ _INSERT_AND_COUNT = text(_INSERT)
 _INSERT_AND_RETURN = text(f"{_INSERT} RETURNING code")
 _COPY = "COPY code (brand_id, campaign_id, code, state, created_at, probe) FROM STDIN"
 _AT_ONCE = 1_000
-"""Rows that are sent at once."""
+"""Rows in one batch."""
 
 _TILE_BITS = 10
 _TILES = [int(f"{tile:0{_TILE_BITS}b}"[::-1], 2) for tile in range(1 << _TILE_BITS)]
-"""Parts of the numbers that a probe can be, in an order that leaves no large gap for long."""
+"""Ranges of probes, in an order that soon leaves no large gap."""
 
 
 def insert_codes(
@@ -36,8 +36,8 @@ def insert_codes(
 ) -> Sequence[str]:
     """Insert codes with random probes, and return those that the brand did not have.
 
-    They are sorted, so that neighbours in the batch are neighbours in the index, and two who
-    insert the same codes wait for each other in the same order.
+    They are sorted, so that neighbours in the batch are neighbours in the index, and two callers
+    with the same codes wait for each other in the same order.
     """
     ordered = sorted(codes)
     places = array("i", os.urandom(4 * len(ordered))).tolist()
@@ -68,11 +68,11 @@ def load_codes(
 
 
 def probes(part: Part) -> list[int]:
-    """Return numbers of 32 bits at which claims may begin.
+    """Return 32-bit numbers at which claims may begin.
 
-    All parts together cover all numbers evenly. A part has but few places among them, so that an
-    index has few pages to write for it; and the parts are far from each other, so that claims are
-    spread before the last is there (van der Corput's sequence).
+    All parts together cover the numbers evenly. Each part has only few places, so that an index has
+    few pages to write for it; and the parts are far apart, so that claims are spread before the
+    last part exists (van der Corput's sequence).
     """
     width = 2**32 >> _TILE_BITS
     places: list[int] = []
@@ -93,10 +93,10 @@ def _values(
 def _copy(
     connection: Connection, pool: PoolKey, codes: Sequence[str], places: Sequence[int], now: Millis
 ) -> None:
-    """Add codes in the way that is fastest by far, and that takes all of them or none.
+    """Add codes in the fastest way, all or none.
 
     Raises:
-        UniqueViolation: The brand has one of them.
+        UniqueViolation: The brand has one of the codes.
     """
     keys = f"{pool.brand_id}\t{pool.campaign_id}\t"
     rest = f"\tavailable\t{now}\t"

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL, made in the background, so that no caller waits for a connect.
+"""A pool of connections to PostgreSQL, made in the background.
 
-While the server does not answer, callers are told so soon: otherwise each would hold its thread
-for the whole of its timeout, and those behind it would wait longer than anybody should.
+While the server does not answer, callers fail fast: otherwise each would hold its thread for its
+whole timeout, and those behind it would wait too long.
 """
 
 import logging
@@ -18,11 +18,11 @@ from service.store.postgresql.connection import Connection, is_useless
 from service.usecases import deadlines
 
 BORROW_TIMEOUT_S = 3.0
-"""How long a caller has for all that it does; callers over HTTP hear of a failure within 5 s."""
+"""The timeout of a borrower, shorter than the 5 s that the contract promises to callers."""
 FAIL_FAST_TIMEOUT_S = 0.25
-"""The same, while the server does not answer."""
+"""The timeout of a borrower while the server does not answer."""
 LOST_AFTER = 3
-"""How many failures in a row mean that the server does not answer."""
+"""Failures in a row after which the server is considered down."""
 
 _REASONS = {
     "refused": "connection refused",
@@ -36,11 +36,11 @@ _REASONS = {
     "does not exist": "no such database or role",
     "SSL": "TLS",
 }
-"""What stands in libpq's message, which has no code, and what is said of it."""
+"""Reasons by parts of libpq's messages, which have no codes."""
 
 
 class NoConnection(PoolTimeout):
-    """No connection could be had in time; `pool_reason` says why in a few words."""
+    """There was no connection in time; `pool_reason` says why in a few words."""
 
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
@@ -50,13 +50,13 @@ class NoConnection(PoolTimeout):
 
 
 class PostgreSQLPool:
-    """Lends connections, each to one thread at a time; none is opened before it is needed.
+    """A pool that lends connections to threads; none is opened before it is needed.
 
     Args:
-        conninfo: Tells where to connect and as whom, asked anew for each connection.
+        conninfo: Returns the connection string, called for each connection.
         size: Most connections.
-        prepared: Whether the server keeps prepared statements for a connection.
-        timeout_s: How long each borrower has, half of it to get a connection, in seconds.
+        prepared: Whether connections can have prepared statements.
+        timeout_s: The timeout of a borrower in seconds, half of it for getting a connection.
     """
 
     def __init__(
@@ -75,29 +75,29 @@ class PostgreSQLPool:
         self._pool: ConnectionPool[Connection] | None = None
         self._failures = 0
         self._waiting: set[int] = set()
-        """Threads; psycopg's own count keeps those that have given up."""
+        """Waiting threads; psycopg's own count includes those that have given up."""
         self._trouble: psycopg.Error | None = None
         # Its news is in the errors of those who wait; as plain text it would spoil the log.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for a connection."""
+        """Number of threads that wait for a connection."""
         return len(self._waiting)
 
     @property
     def connections(self) -> Connections:
-        """How many connections are lent, idle, and allowed."""
+        """The connections in use, idle, and allowed."""
         found = self._pool.get_stats() if self._pool else {}
         idle = found.get("pool_available", 0)
         return Connections(found.get("pool_size", 0) - idle, idle, self._size)
 
     @contextmanager
     def lend(self) -> Iterator[Connection]:
-        """Lend a connection on which each statement is a transaction of its own.
+        """Yield a connection in autocommit mode.
 
         Raises:
-            psycopg.Error: There is none to be had now.
+            psycopg.Error: There is none now.
         """
         connection = self.take()
         try:
@@ -106,10 +106,10 @@ class PostgreSQLPool:
             connection.close()  # back into the pool
 
     def take(self) -> Connection:
-        """Take a connection; its `close` gives it back.
+        """Take a connection, whose `close` returns it.
 
         Raises:
-            psycopg.Error: There is none to be had now.
+            psycopg.Error: There is none now.
         """
         timeout = self._timeout_s if self._failures < LOST_AFTER else FAIL_FAST_TIMEOUT_S
         deadline = deadlines.until(timeout)
@@ -124,7 +124,7 @@ class PostgreSQLPool:
             connection.close()  # the pool makes another
 
     def _wait(self, pool: ConnectionPool[Connection], seconds: float) -> Connection:
-        """Take a connection of the pool; be seen to wait for it.
+        """Take a connection of the pool, and be counted as waiting.
 
         Raises:
             NoConnection: There is none in time.
@@ -139,7 +139,7 @@ class PostgreSQLPool:
             self._waiting.discard(thread)
 
     def note(self, *, answered: bool) -> None:
-        """Learn whether the server did what it was asked, or was lost, locked, or too slow."""
+        """Record whether the server answered, or was lost, locked or too slow."""
         self._failures = 0 if answered else self._failures + 1
 
     def close(self) -> None:
@@ -166,10 +166,10 @@ class PostgreSQLPool:
             return self._pool
 
     def _connection_class(self) -> type[Connection]:
-        """Make a class that tells this pool why it cannot connect."""
+        """Return a connection class that reports failed connects to this pool."""
         pool = self
 
-        class Told(Connection):
+        class ReportingConnection(Connection):
             @classmethod
             def connect(cls, conninfo: str = "", **options: Any) -> Self:
                 try:
@@ -180,4 +180,4 @@ class PostgreSQLPool:
                 pool._trouble = None
                 return connection
 
-        return Told
+        return ReportingConnection

@@ -1,4 +1,4 @@
-"""Reservations on PostgreSQL: one statement, and so one round trip, finds or claims a code."""
+"""Reservations on PostgreSQL: one statement in one round trip finds or claims a code."""
 
 import random
 import re
@@ -20,16 +20,16 @@ from service.usecases.keys import PoolKey
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""
 MOST_PLACES = 4096
-"""Pools of which a process remembers where it was."""
+"""Most pools whose place a process remembers."""
 FOLD_EVERY = 256
-"""One claim in so many adds up the tally's rows."""
-CONFIRM_WITHIN_S = 2.0
-"""How long to wait for others' claims on the last codes to end one way or the other."""
+"""One claim in so many folds the tally's rows into one."""
+CONFIRM_TIMEOUT_S = 2.0
+"""How long to wait for the outcome of others' claims on the last codes."""
 _PAUSE_S = 0.01
 
 
 def _psycopg(statement: str) -> str:
-    """Write a statement's parameters, `:name` to SQLite, as psycopg has them."""
+    """Return a statement with psycopg's form of its parameters."""
     return re.sub(r":(\w+)", r"%(\1)s", statement)
 
 
@@ -66,7 +66,7 @@ RESERVE = _psycopg(f"""{RESERVE_BEGINS}
     SELECT brand_id, campaign_id, code, state, reserved_at, expires_at, probe
     FROM pool LEFT JOIN answer ON TRUE
 """)  # noqa: S608 - constants
-"""Finds or claims, and tells what is there: the keys, the code and its state, a new one's probe."""
+"""Finds or claims a code; returns keys, the code, its state, and a new one's probe."""
 _FIND = _psycopg(HELD)
 _ANY_LEFT = _psycopg("""
     SELECT 1 FROM code
@@ -91,14 +91,14 @@ _FOLD = _psycopg(f"""
 """)  # noqa: S608 - constants
 
 
-class Places:
-    """Where the next claim in each pool begins: behind one of this process's last batch.
+class ClaimPlaces:
+    """Places of the next claims in pools: after a claim of this process's last batch.
 
-    Neighbours by probe are neighbours on disk, as far as they were loaded together, so claims go
+    Neighbours by probe are neighbours on disk if they were loaded together, so claims go
     through a large pool page by page, and each page is read and logged whole (after a checkpoint,
     see `full_page_writes`) for many claims instead of one. Where processes meet, they skip what
-    the others have locked; now and then each goes elsewhere. What is remembered here is of no
-    importance: whoever forgets it begins anywhere.
+    the others have locked; now and then each jumps elsewhere. This memory is not essential:
+    a process without it begins anywhere.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Places:
         return self._last.get((brand, campaign), random.getrandbits(32) - 2**31)
 
     def claimed(self, brand: str, campaign: str, probe: int) -> None:
-        """Take note of the probe of a code that was claimed."""
+        """Record the probe of a claimed code."""
         if len(self._last) >= MOST_PLACES and (brand, campaign) not in self._last:
             self._last.clear()
         self._last[brand, campaign] = probe
@@ -126,10 +126,10 @@ class PostgreSQLReservations:
 
     def __init__(self, database: PostgreSQLDatabase) -> None:
         self._database = database
-        self._places = Places()
+        self._places = ClaimPlaces()
 
     def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        """Return what the user holds."""
+        """Return the user's reservation, if there is one."""
         row = self._database.one(_FIND, {"brand": brand, "campaign": campaign, "user": user})
         keys_of(row)
         return as_reservation(row[2:]) if row else None
@@ -137,9 +137,9 @@ class PostgreSQLReservations:
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation | None, bool]:
-        """Return what the user holds, else give them a free code, if there is one."""
+        """Return the user's reservation, made now if there is a free code."""
         values = {"brand": brand, "campaign": campaign, "user": user, "now": now}
-        deadline = time.monotonic() + CONFIRM_WITHIN_S
+        deadline = time.monotonic() + CONFIRM_TIMEOUT_S
         while time.monotonic() < deadline:
             begin = self._places.next(brand, campaign)
             # Where the same user's other call came first, the next try finds what it got.
@@ -157,10 +157,10 @@ class PostgreSQLReservations:
         raise Unavailable
 
     def _any_left(self, pool: PoolKey) -> bool:
-        """Return whether a code is free, be it claimed by somebody who has not committed yet."""
+        """Return whether a code is available, perhaps with an uncommitted claim."""
         return self._database.one(_ANY_LEFT, pool._asdict()) is not None
 
     def _fold(self, pool: PoolKey) -> None:
-        """Add up the tally; where that cannot be done now, a later claim will."""
+        """Fold the tally's rows into one, if that is possible now."""
         with suppress(Unavailable):
             self._database.one(_FOLD, pool._asdict())

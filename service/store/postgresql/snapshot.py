@@ -1,8 +1,8 @@
-"""One unchanging view of a live database, for whoever looks at all of it.
+"""A snapshot of a live database for maintenance.
 
-It is apart from `database.py` because it promises the opposite: it takes as long as it takes, sees
-one moment, writes nothing, and believes no index. Nobody waits for it; but as long as it lasts,
-vacuum keeps what was deleted since it began, in the whole database.
+It differs from `database.py`: it has no deadline, sees one snapshot, writes nothing, and trusts no
+index. Nobody waits for it; but as long as it is open, vacuum keeps what was deleted since, in the
+whole database.
 """
 
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ _SET = text("""
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Connection]:
-    """Lend a connection on which every statement sees the same moment, and none can change it.
+    """Yield a read-only connection on which all statements see the same snapshot.
 
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
@@ -65,17 +65,17 @@ def snapshot(url: str) -> Iterator[Connection]:
 
 
 def maintenance_engine(url: str, origin: str = "DISCOUNT_DATABASE_URL", **options: Any) -> Engine:
-    """Make an engine for maintenance, with what SQLAlchemy's `create_engine` is told beside it.
+    """Return an engine for maintenance.
 
-    Its connections have what the URL says, and none of the haste of the service.
+    Its connections have the URL's parameters, and none of the service's timeouts.
 
     Args:
-        url: As libpq takes it.
-        origin: The setting or argument that it comes from.
-        options: What SQLAlchemy's `create_engine` takes.
+        url: A libpq URL.
+        origin: The setting or argument with the URL.
+        options: Further arguments of SQLAlchemy's `create_engine`.
 
     Raises:
-        MaintenanceError: On connecting: the server cannot be reached, or does not let us in.
+        MaintenanceError: On connecting: the server cannot be reached, or refuses us.
     """
     return create_engine(
         "postgresql+psycopg://",
@@ -88,7 +88,7 @@ def maintenance_engine(url: str, origin: str = "DISCOUNT_DATABASE_URL", **option
 
 
 def set_locally(connection: Connection, settings: Mapping[str, str]) -> None:
-    """Set what the server knows of some settings, until the end of the transaction."""
+    """Set those settings that the server knows, until the end of the transaction."""
     values = {"names": list(settings), "settings": list(settings.values())}
     connection.execute(_SET, values)
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of its own tables, and the domain's rules in its SQL."""
+"""The inspection of PostgreSQL, and the domain's rules in its SQL."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from service.store.repositories.stored_answers import ANSWER
 from service.store.tables import belongs, metadata
 
 _DAMAGE = ("21", "22", "23", "42", "XX")
-"""Classes of SQLSTATE: no such table, a value that is no number, an index that is corrupt."""
+"""Classes of SQLSTATE of damage: missing tables, invalid values, corrupt indexes."""
 _NO_RIGHT = "42501"
 # A text of a UTF-8 database holds no U+0000 and no surrogates, so no rule need name them.
 _NAME = r"""(
@@ -35,7 +35,7 @@ RULES = {
         ) AS name FROM idempotency
     """,  # noqa: S608 - a constant
 }
-"""What the invariants leave to the engine."""
+"""The engine's rules in the statements of the invariants."""
 
 _OURS = "(SELECT oid FROM pg_class WHERE relname = ANY (:tables) AND pg_table_is_visible(oid))"
 _UNSOUND = {
@@ -51,7 +51,7 @@ _UNSOUND = {
         WHERE tgrelid IN {ours} AND tgenabled NOT IN ('O', 'A')
     """,
 }
-"""What makes a rule one in name only."""
+"""Conditions under which a constraint has no effect."""
 
 _AMCHECK = text("""
     SELECT format('%I.%I', nspname, proname)
@@ -66,7 +66,7 @@ _INDEXES = text(f"""
 
 
 def _unsound(connection: Connection) -> Iterator[Breach]:
-    """Read the catalogue, and every index where the extension `amcheck` is there and allowed."""
+    """Check the catalogue, and every index if the extension `amcheck` is available."""
     ours = {"tables": list(metadata.tables)}
     for meaning, sql in _UNSOUND.items():
         for (name,) in connection.execute(text(sql.format(ours=_OURS)), ours).all():
@@ -94,7 +94,7 @@ def _dangling(connection: Connection) -> Iterator[Breach]:
 
 
 def _without_parent(reference: ForeignKeyConstraint) -> Select[int]:
-    """Count the rows whose whole reference is there, but not what it refers to."""
+    """Return a statement that counts dangling references."""
     child = [element.parent for element in reference.elements]
     pairs = [element.parent == element.column for element in reference.elements]
     return (

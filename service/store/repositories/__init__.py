@@ -1,1 +1,1 @@
-"""What the use cases ask of the database, by what is asked for."""
+"""Repositories: the use cases' queries, one module per resource."""

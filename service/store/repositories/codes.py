@@ -1,4 +1,4 @@
-"""Codes in a pool: adding them, and looking one up."""
+"""Codes of a pool: lookup of one code."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,6 +35,6 @@ def find_code(connection: Connection, pool: PoolKey, text: str) -> Code:
 
 
 def as_code(row: Sequence[Any]) -> Code:
-    """Make a code of a row of `COLUMNS`."""
+    """Return the code of a row of `COLUMNS`."""
     text, state, created_at, reserved_at, expires_at = row
     return Code(text, State(state), created_at, reserved_at, expires_at)

@@ -1,4 +1,4 @@
-"""Exports: one long read of one moment, of which no more than a part is in memory."""
+"""Exports: one long read of a snapshot, with one part in memory at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ class SQLExports:
 
     @contextmanager
     def codes(self, brand: str, campaign: str, state: State | None) -> Iterator[tuple[int, Rows]]:
-        """Lend a campaign's codes."""
+        """Yield a campaign's codes."""
         with self._database.snapshot() as connection:
             _, counts = pools.campaign_with_counts(connection, brand, campaign)
             pool = pools.find_pool(connection, brand, campaign)

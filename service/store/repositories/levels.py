@@ -1,9 +1,9 @@
-"""Which campaigns a scrape shows, where there are too many to show them all.
+"""Levels: which campaigns a scrape shows if there are too many for all.
 
-Those that are about to run dry, in whichever way that shows: the next to be empty at the speed at
-which codes are taken; those that have just become empty; and those with the fewest codes left.
-One statement walks through the sums of all campaigns, and returns no more rows than are shown, so
-a hundred thousand campaigns cost some hundredths of a second and no memory.
+Those that will run out of codes soon: the next to be empty at the current speed of reservations;
+those that have just become empty; and those with the fewest codes left.
+One statement scans the sums of all campaigns, and returns only the rows that are shown: a hundred
+thousand campaigns cost a few hundredths of a second and no memory.
 """
 
 import heapq
@@ -22,7 +22,7 @@ from service.usecases.keys import PoolKey
 LATELY_MS = 24 * 60 * 60 * 1000
 """A campaign that was neither asked nor has moved for so long comes behind all that were."""
 MOVING_MS = 15 * 60 * 1000
-"""For so long a campaign that has moved is taken to go on with it."""
+"""How long a campaign that has changed is considered active."""
 MOST_MOVING = 5_000
 """Campaigns whose speed is known, those that have moved last.
 
@@ -32,7 +32,7 @@ SHARE = 4
 """One place in so many is for each: those that became empty last, those that were shown until they
 did, and the fastest."""
 MEMORY_S = 300.0
-"""For about how long a speed is remembered."""
+"""The approximate memory of a speed, in seconds."""
 
 _PICK = "SELECT * FROM (SELECT '{0}' AS kind, level.* FROM level WHERE {1} LIMIT :{0}_most) AS {0}"
 _KINDS = {
@@ -78,14 +78,14 @@ class _Row(NamedTuple):
 
 
 class _Speed(NamedTuple):
-    """How fast a campaign's codes are taken."""
+    """The speed at which a campaign's codes are taken."""
 
     taken: int
     at: Millis
     per_s: float = 0.0
 
     def next(self, taken: int, at: Millis) -> "_Speed":
-        """Learn from another look; what is older counts less and less."""
+        """Return the speed after another observation; older ones count less and less."""
         seconds = (at - self.at) / 1000
         if seconds <= 0:
             return self
@@ -95,20 +95,20 @@ class _Speed(NamedTuple):
 
 
 class PoolLevels:
-    """Looks at the levels of all campaigns, time after time.
+    """Repeated observation of the levels of all campaigns.
 
     Args:
-        most: How many to show.
+        most: Most campaigns to show.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._speeds: Mapping[PoolKey, _Speed] = {}
         self._seen: dict[PoolKey, Millis] = {}
-        """When campaigns were last shown with codes: those are not left out when they have none."""
+        """When campaigns were last shown with codes: those stay when they become empty."""
 
-    def look(self, connection: Connection, now: Millis) -> Levels:
-        """Return the levels that matter most."""
+    def observe(self, connection: Connection, now: Millis) -> Levels:
+        """Return the most relevant levels."""
         whole, by_kind = self._rows(connection, now)
         moving = by_kind["moving"]
         self._speeds = {
@@ -120,7 +120,7 @@ class PoolLevels:
         return Levels(_named(connection, chosen), whole.brand_id, whole.available, whole.taken)
 
     def _rows(self, connection: Connection, now: Millis) -> tuple[_Row, dict[str, list[_Row]]]:
-        """Ask for the sums of all, and the first rows of each kind."""
+        """Query the sums of all campaigns, and the first rows of each kind."""
         values = {"moving": now - MOVING_MS, "lately": now - LATELY_MS}
         most = {f"{kind}_most": self._most for kind in _KINDS} | {"moving_most": MOST_MOVING}
         by_kind: dict[str, list[_Row]] = {kind: [] for kind in ("all", *_KINDS)}
@@ -134,7 +134,7 @@ class PoolLevels:
         return whole, by_kind
 
     def _choose(self, by_kind: Mapping[str, Sequence[_Row]]) -> Sequence[_Row]:
-        """Take as many as are to be shown, each once."""
+        """Choose the campaigns to show, each once."""
         share = max(1, self._most // SHARE)
         empty = by_kind["empty"]
         order = chain(
@@ -151,7 +151,7 @@ class PoolLevels:
         return list(chosen.values())
 
     def _fastest(self, moving: Sequence[_Row], most: int) -> Sequence[_Row]:
-        """Return those that will be empty first, if all goes on as it does."""
+        """Return those that will be empty first at their current speed."""
 
         def left_s(row: _Row) -> float:
             return row.available / self._speeds[row.pool].per_s
@@ -160,14 +160,14 @@ class PoolLevels:
         return heapq.nsmallest(most, going, key=left_s)
 
     def _remember(self, chosen: Sequence[_Row], now: Millis) -> None:
-        """Note what is shown with codes, and forget what was not for a day."""
+        """Record the campaigns that are shown with codes, and forget those not shown for a day."""
         self._seen.update({row.pool: now for row in chosen if row.available > 0})
         until = now - LATELY_MS
         self._seen = {pool: at for pool, at in self._seen.items() if at > until}
 
 
 def _named(connection: Connection, rows: Sequence[_Row]) -> Sequence[Level]:
-    """Find the names of campaigns."""
+    """Return the names of campaigns."""
     names = dict(_names(connection, [row.pool for row in rows]))
     return [Level(*names[row.pool], row.available, row.taken) for row in rows if row.pool in names]
 

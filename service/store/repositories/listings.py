@@ -1,4 +1,4 @@
-"""Listings, a page at a time, by keyset: each page is one index range, however deep it is.
+"""Keyset pagination of listings: each page is one index range, however deep it is.
 
 https://use-the-index-luke.com/no-offset
 """
@@ -50,7 +50,7 @@ def codes(
     """List a campaign's codes, in the order of the engine.
 
     Raises:
-        UnknownPosition: There is no code `after`, and it would say where the page begins.
+        UnknownPosition: The code `after` does not exist, and the order depends on it.
     """
     dialect = dialect_of(connection)
     listed = dialect.codes_in(pool, state)
@@ -63,7 +63,7 @@ def codes(
 
 
 def select_codes(pool: PoolKey, state: State | None, source: str, order: str) -> Select[Any]:
-    """Select a campaign's codes, those in `state` (`None`: all), from a source and in an order."""
+    """Return a select of a campaign's codes in `state` (`None`: all) from a source."""
     statement = (
         select(*COLUMNS)
         .select_from(text(source))
@@ -83,6 +83,6 @@ def _page(
     limit: int,
     as_item: Callable[[Sequence[Any]], Item],
 ) -> Page[Item]:
-    """Read one row more than asked, which tells whether another page follows."""
+    """Read a page, and one row more, which shows whether another page follows."""
     rows = connection.execute(statement.limit(limit + 1)).all()
     return Page([as_item(row) for row in rows[:limit]], more=len(rows) > limit)

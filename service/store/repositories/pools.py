@@ -1,4 +1,4 @@
-"""Pools: from names to keys, the first codes of a brand, and the tally of states."""
+"""Pools: keys of names, creation of campaigns, and tallies of states."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from service.store.tables import brand, campaign, tally
 from service.usecases.keys import PoolKey
 
 TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
-"""How many codes of a campaign are not available any more, by its tally."""
+"""The number of a campaign's codes that are not available any more, by its tally."""
 
-# A brand beside its campaign, or beside nothing: tells which of the two is missing.
+# A brand with its campaign, or with nulls: shows which of the two is missing.
 _FIND = (
     select(brand.c.id, campaign.c.id)
     .select_from(
@@ -54,10 +54,10 @@ _ADD_CAMPAIGN = text("""
 
 
 def keys_of(row: Sequence[Any] | None) -> PoolKey:
-    """Read the keys at the head of a row: a brand's, and its campaign's or null.
+    """Return the key in the first columns of a row: the brand's id, and the campaign's or null.
 
     Raises:
-        BrandNotFound, CampaignNotFound: The row says that there is none.
+        BrandNotFound, CampaignNotFound: There is no such brand or campaign.
     """
     if row is None:
         raise BrandNotFound
@@ -68,20 +68,20 @@ def keys_of(row: Sequence[Any] | None) -> PoolKey:
 
 
 def find_pool(connection: Connection, brand_name: str, campaign_name: str) -> PoolKey:
-    """Return the keys of a campaign.
+    """Return the key of a campaign.
 
     Raises:
-        BrandNotFound, CampaignNotFound: There is none of this name.
+        BrandNotFound, CampaignNotFound: There is no such campaign.
     """
     names = {"brand": brand_name, "campaign": campaign_name}
     return keys_of(connection.execute(_FIND, names).one_or_none())
 
 
 def find_brand(connection: Connection, brand_name: str) -> int:
-    """Return the key of a brand.
+    """Return the id of a brand.
 
     Raises:
-        BrandNotFound: There is none of this name.
+        BrandNotFound: There is no such brand.
     """
     key: int | None = connection.execute(
         select(brand.c.id).where(brand.c.name == brand_name)
@@ -92,7 +92,7 @@ def find_brand(connection: Connection, brand_name: str) -> int:
 
 
 def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: Millis) -> PoolKey:
-    """Return the keys of a campaign, making it and its brand if needed."""
+    """Return the key of a campaign, which is created with its brand if needed."""
     try:
         return find_pool(connection, brand_name, campaign_name)
     except (BrandNotFound, CampaignNotFound):
@@ -115,7 +115,7 @@ def begin_tally(
 
 
 def total(column: str, name: str) -> str:
-    """Write the sum of a column, as a number of 64 bits."""
+    """Return the expression for the sum of a column, as a 64-bit integer."""
     return f"CAST(coalesce(sum({column}), 0) AS BIGINT) AS {name}"
 
 
@@ -123,7 +123,7 @@ def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, C
     """Return a brand and the sum of its campaigns' tallies.
 
     Raises:
-        BrandNotFound: There is none of this name.
+        BrandNotFound: There is no such brand.
     """
     row = connection.execute(_BRAND, {"brand": brand_name}).one_or_none()
     if row is None:
@@ -137,7 +137,7 @@ def campaign_with_counts(
     """Return a campaign and its tally.
 
     Raises:
-        BrandNotFound, CampaignNotFound: There is none of this name.
+        BrandNotFound, CampaignNotFound: There is no such campaign.
     """
     pool = find_pool(connection, brand_name, campaign_name)
     row = connection.execute(_CAMPAIGN, pool._asdict()).one()

@@ -1,7 +1,7 @@
-"""Reservations, whichever engine makes them: finding what a user holds, and claiming a free code.
+"""Reservations: finding a user's code, and claiming a free one, with either engine.
 
-This is the hot path, so the engines' own modules speak to their drivers: SQLAlchemy's share of a
-statement would be most of its cost.
+This is the hot path, so the engines' modules call their drivers: SQLAlchemy would be most of the
+cost of a statement.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ HELD = """
         AND code.user_id = :user
     WHERE brand.name = :brand
 """
-"""A brand beside its campaign beside the user's code: what is missing is null."""
+"""Columns of a brand, its campaign and the user's code, with nulls for missing ones."""
 
 
 class Reservations(Protocol):
-    """How an engine keeps the promise that a user gets one code, and a code one user.
+    """Reservations of an engine, which guarantee one code per user and one user per code.
 
     Raises:
         BrandNotFound, CampaignNotFound: What a name refers to does not exist.
@@ -29,12 +29,12 @@ class Reservations(Protocol):
     """
 
     def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        """Return what the user holds."""
+        """Return the user's reservation, if there is one."""
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation | None, bool]:
-        """Return what the user holds, else give them a free code, if there is one.
+        """Return the user's reservation, made now if there is a free code.
 
         Returns:
             The reservation, and whether it is new.
@@ -42,6 +42,6 @@ class Reservations(Protocol):
 
 
 def as_reservation(row: Sequence[Any]) -> Reservation | None:
-    """Make a reservation of a row's code, state and moments; no code means none."""
+    """Return the reservation of a row's columns; `None` if they have no code."""
     code, state, reserved_at, expires_at = row
     return None if code is None else Reservation(code, State(state), reserved_at, expires_at)

@@ -1,6 +1,6 @@
-"""What a scrape asks of the database."""
+"""Status of the database for scrapes."""
 
-from service.domain.model import Levels, Room
+from service.domain.model import DiskSpace, Levels
 from service.settings import DEFAULT_METRICS_POOLS
 from service.store.database import Database
 from service.store.jobs.open import OpenJobs
@@ -8,14 +8,14 @@ from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import newest_revision
 from service.store.repositories.levels import PoolLevels
 from service.usecases.ports.clock import system_clock
-from service.usecases.ports.jobs import JobsNow
+from service.usecases.ports.jobs import OpenJobCounts
 
 
 class SQLStatus:
     """Implements `metrics.database_collector.Store`, which documents the methods."""
 
     def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
-        """Ask `database`; of the levels of campaigns show so many."""
+        """Query `database`, and show the levels of so many campaigns."""
         self._database = database
         self._levels = PoolLevels(pools)
         self._open_jobs = OpenJobs(database)
@@ -33,13 +33,13 @@ class SQLStatus:
 
     def levels(self) -> Levels:
         with self._database.read() as connection:
-            return self._levels.look(connection, system_clock())
+            return self._levels.observe(connection, system_clock())
 
-    def room(self) -> Room | None:
-        return self._database.reserve.look()
+    def room(self) -> DiskSpace | None:
+        return self._database.reserve.measure()
 
-    def open_jobs(self) -> JobsNow:
-        return self._open_jobs.look()
+    def open_jobs(self) -> OpenJobCounts:
+        return self._open_jobs.count()
 
     def close(self) -> None:
         self._database.close()

@@ -1,4 +1,4 @@
-"""The store as the use cases see it: each method is one read or one transaction."""
+"""The implementation of the store: each method is one read or one transaction."""
 
 from collections.abc import Collection
 
@@ -16,7 +16,7 @@ class SQLStore(SQLWrites):
     """Implements `service.usecases.ports.store.Store`, which documents the methods."""
 
     def __init__(self, database: Database, reservations: Reservations, mint: Mint = mint) -> None:
-        """Keep everything in `database`, and make reservations as its engine does."""
+        """Use `database`, and the reservations of its engine."""
         super().__init__(database, mint)
         self._reservations = reservations
         self.exhausted_pools = ExhaustedPools(database)
@@ -34,7 +34,7 @@ class SQLStore(SQLWrites):
         return reservation, new
 
     def close(self) -> None:
-        """Close what is open; later calls open it again."""
+        """Close the database; later calls open it again."""
         self._database.close()
 
     def brand(self, brand: str) -> tuple[Brand, Counts]:

@@ -1,7 +1,7 @@
-"""Idempotency keys: the answer to a request is remembered in the transaction of its effect.
+"""Stored answers of idempotency keys, written in the transaction of the request's effect.
 
-So a retry finds either both or neither, whatever was killed in between. Keys that are too
-old are purged a few at a time, by the requests of the same brand that come after them.
+So a retry finds either both or neither, whatever was killed in between. Expired keys are purged a
+few at a time, by later requests of the same brand.
 """
 
 import json
@@ -16,9 +16,9 @@ from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.transaction import StoredAnswer
 
 ANSWER = r'\["[A-Za-z0-9-]+"(, ?"[A-Za-z0-9-]+")*\]'
-"""What a stored answer looks like, as a regular expression: an array of codes, or of one job."""
+"""The form of a stored answer, as a regular expression: an array of codes, or of one job."""
 PURGED_AT_ONCE = 10
-"""More than a request adds, so that a brand's old keys come to an end."""
+"""More than a request adds, so that expired keys disappear."""
 
 _FIND = select(idempotency.c.content, idempotency.c.answer, idempotency.c.created_at).where(
     idempotency.c.key == bindparam("key")
@@ -37,7 +37,7 @@ _OLD = (
 
 
 def find(connection: Connection, key: bytes) -> StoredAnswer | None:
-    """Return what the request with a key was answered; those with the same key wait."""
+    """Return the answer stored with a key; other requests with the key wait."""
     number = int.from_bytes(key[:8], "big", signed=True)
     dialect_of(connection).lock(connection, number)
     row = connection.execute(_FIND, {"key": key}).one_or_none()
@@ -45,12 +45,12 @@ def find(connection: Connection, key: bytes) -> StoredAnswer | None:
 
 
 def forget(connection: Connection, key: bytes) -> None:
-    """Delete the answer to the request with a key."""
+    """Delete the answer stored with a key."""
     connection.execute(_FORGET, {"old_key": key})
 
 
 def is_known(connection: Connection, key: bytes, now: Millis) -> bool:
-    """Return whether a request with a key has been answered lately."""
+    """Return whether a recent request with the key has been answered."""
     row = connection.execute(_FIND, {"key": key}).one_or_none()
     return row is not None and row.created_at > now - KEPT_MS
 
@@ -63,7 +63,7 @@ def remember(
     answer: Sequence[str],
     now: Millis,
 ) -> None:
-    """Keep the answer for a retry, and purge a few of the brand's keys that are too old."""
+    """Store an answer, and purge a few expired keys of the brand."""
     old = connection.execute(_OLD, {"brand_id": brand_id, "until": now - KEPT_MS}).mappings().all()
     if old:
         connection.execute(_FORGET, [dict(row) for row in old])

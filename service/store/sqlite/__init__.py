@@ -1,1 +1,1 @@
-"""What is SQLite's alone: one file, one writer at a time."""
+"""SQLite: one file with a single writer at a time."""

@@ -1,9 +1,9 @@
-"""A copy of a live SQLite database: one file, of one moment, durable before it has its name.
+"""Backups of a live SQLite database: one file with one snapshot, durable before it has its name.
 
-SQLite's backup API copies the pages as they are. `VACUUM INTO` was the other choice: it writes
-a smaller file, but takes twice as long, and rebuilds what it reads, so that a damaged page
-stops it where this copies what there is. The pages are read from one snapshot: without it, every
-write of the service would make the copy start again, and under load it would never end.
+SQLite's backup API copies pages unchanged. `VACUUM INTO`, the alternative, writes a smaller file,
+but takes twice as long, and rebuilds the data, so that it fails at a damaged page that the API
+copies. The pages are read from one snapshot: otherwise, every write of the service would restart
+the copy, which would never end under load.
 """
 
 import os
@@ -19,14 +19,14 @@ from service.store.sqlite.connections import driver_of
 from service.store.sqlite.snapshot import file_of, snapshot
 
 PAGES_PER_STEP = 1000
-"""4 MB: between two steps the command can be interrupted."""
+"""4 MB: the command can be interrupted between two steps."""
 
 
 def backup(url: str, target: Path) -> int:
     """Copy the database to a new file `target`, and return its size in bytes.
 
     Raises:
-        MaintenanceError: It cannot be done; nothing was made.
+        MaintenanceError: The backup failed; there is no file.
     """
     target = target.absolute()
     file_of(url)
@@ -46,7 +46,7 @@ def backup(url: str, target: Path) -> int:
 
 
 def _require_free(target: Path) -> None:
-    """Make sure that a file can be made without overwriting one.
+    """Require that a file can be created without overwriting one.
 
     Raises:
         MaintenanceError: It cannot.
@@ -59,7 +59,7 @@ def _require_free(target: Path) -> None:
 
 @contextmanager
 def _partial_beside(target: Path) -> Iterator[Path]:
-    """Make an empty file, readable by its owner alone, that is gone afterwards if not renamed."""
+    """Create an empty private file, which is removed at the end unless it was renamed."""
     descriptor, name = tempfile.mkstemp(".partial", f".{target.name}.", target.parent)
     os.close(descriptor)
     try:
@@ -69,7 +69,7 @@ def _partial_beside(target: Path) -> Iterator[Path]:
 
 
 def _copy(url: str, partial: Path) -> None:
-    """Copy every page, and leave a file that needs none beside it."""
+    """Copy all pages into a file without a write-ahead log."""
     with snapshot(url) as connection, closing(sqlite3.connect(partial)) as copy:
         if current_revision(connection) is None:
             raise MaintenanceError(f"{file_of(url)} has no tables: there is nothing to back up.")
@@ -80,7 +80,7 @@ def _copy(url: str, partial: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
+    """Sync a file, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

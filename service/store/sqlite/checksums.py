@@ -1,4 +1,4 @@
-"""Checksums of tables, added up here, row by row."""
+"""Checksums of tables, computed here row by row."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from service.store.sqlite.connections import driver_of
 
 
 def checksum(connection: Connection, table: Table) -> Checksum:
-    """Add up a table, over all columns that both engines have."""
+    """Return the checksum of a table over the columns of both engines."""
     rows = digests = 0
     row = row_as_text(table, "hex({0})")
     query = f"SELECT CAST({row} AS BLOB) FROM {table.name}"  # noqa: S608 - names of our tables

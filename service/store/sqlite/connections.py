@@ -14,12 +14,12 @@ from service.usecases import deadlines
 BUSY_TIMEOUT_S = 3
 """How long SQLite waits for another process's write."""
 IN_LOOP_S = 0.2
-"""The same for reads in the event loop, where everybody else waits, too."""
+"""The same for reads in the event loop, where all other calls would wait as well."""
 RETRY_S = 0.005
 CACHE_KIB = 1024
-"""Pages that each connection keeps, half of SQLite's default; the system keeps them all once."""
+"""The page cache of a connection, half of SQLite's default: the system caches the file."""
 _WAITS = "discount_waits"
-"""Where a connection's record has for how long it waits for a lock, if not `BUSY_TIMEOUT_S`."""
+"""The key of a connection's lock timeout, if it is not `BUSY_TIMEOUT_S`."""
 
 
 class OwnConnections:
@@ -50,7 +50,7 @@ class OwnConnections:
         return own
 
     def discard(self) -> None:
-        """Close this thread's own connection."""
+        """Close this thread's connection."""
         self._own.era = None
         self._all.remove(self._own.lent)
         self._own.lent.close()
@@ -63,7 +63,7 @@ class OwnConnections:
 
 
 def set_up(longest_wait: Callable[[], float], connection: sqlite3.Connection, _record: Any) -> None:
-    """Prepare a new connection, and keep the driver from beginning transactions itself.
+    """Prepare a new connection, and prevent that the driver begins transactions.
 
     https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#pysqlite-serializable
     """
@@ -81,7 +81,7 @@ def longest_wait(*, in_event_loop: bool) -> float:
 
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's own connection, inside the same transaction."""
+    """Return the driver's connection, in the same transaction."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
     return driver
@@ -95,7 +95,7 @@ def let_wait(connection: sqlite3.Connection, seconds: float) -> None:
 def keep_to_the_deadline(
     connection: sqlite3.Connection, record: ConnectionPoolEntry, _lent: PoolProxiedConnection
 ) -> None:
-    """Let no call wait for a lock beyond its deadline; most are far from it."""
+    """Limit the lock timeout to the call's deadline."""
     seconds = deadlines.left(BUSY_TIMEOUT_S)
     if seconds != record.info.get(_WAITS, BUSY_TIMEOUT_S):
         let_wait(connection, seconds)
@@ -103,10 +103,10 @@ def keep_to_the_deadline(
 
 
 def _keep_a_write_ahead_log(connection: sqlite3.Connection, within_s: float) -> None:
-    """Let readers and the writer not block each other, from the first connection to a file on.
+    """Set WAL mode, in which readers and the writer do not block each other.
 
-    SQLite's own wait for a lock does not cover this switch: of several processes that open a new
-    file at once, all but one are refused immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
+    SQLite's lock timeout does not apply to this switch: of several processes that open a new
+    file at the same time, all but one fail immediately. https://www.sqlite.org/pragma.html#pragma_journal_mode
 
     Raises:
         sqlite3.OperationalError: The file stayed locked, or cannot be opened.

@@ -1,4 +1,4 @@
-"""How SQLite is opened, how its transactions begin, and what its errors mean."""
+"""The database on SQLite: connections, transactions and errors."""
 
 import sqlite3
 import time
@@ -29,26 +29,26 @@ from service.store.sqlite.write_lock import WriteLock
 
 POOL_TIMEOUT_S = 2
 EXTRA = 3
-"""Connections beyond one for each thread."""
+"""Connections in addition to one for each thread."""
 _OUR_FAULTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
 
 
 class SQLiteDatabase(Database):
-    """One file. Readers do not wait; writers share transactions, one at a time.
+    """An SQLite file. Readers do not wait; writers share transactions, one at a time.
 
     Args:
-        url: As the settings have it, with an absolute path.
-        threads: How many threads use it at once; each gets a connection.
-        observer: Is told what the database does.
-        signals: How callers wait.
+        url: The URL, as in the settings, with an absolute path.
+        threads: The number of threads; each gets a connection.
+        observer: The observer.
+        signals: The signals for waiting callers.
 
     Raises:
-        SettingsError: The folder of the file is not there.
+        SettingsError: The folder of the file does not exist.
     """
 
     dialect = SQLiteDialect()
     begin = "BEGIN IMMEDIATE"
-    """With the write lock from the beginning, so that nothing read before a write is stale."""
+    """Takes the write lock at the beginning, so that reads before a write are not stale."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class SQLiteDatabase(Database):
         )
 
     def row(self, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """Read one row, past SQLAlchemy, on a connection that this thread keeps for it.
+        """Read one row without SQLAlchemy, on a connection of this thread.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -98,11 +98,11 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Run a transaction of one's own, that takes as long as it takes, and be seen to.
+        """Run a transaction without a deadline, visible to others that wait to write.
 
         Raises:
             Unavailable: The database cannot answer now, and nothing was done; or its files were
-                taken away, and nobody will find what was done.
+                removed, and the result is lost.
         """
         with self._as_unavailable():
             self._files.require_main()
@@ -113,7 +113,7 @@ class SQLiteDatabase(Database):
 
     @contextmanager
     def migration(self) -> Iterator[Connection]:
-        """Run a transaction that changes tables, in a file that is made if there is none.
+        """Run a transaction that changes tables, in a file that is created if there is none.
 
         Raises:
             Unavailable: The database cannot be written now.
@@ -123,14 +123,14 @@ class SQLiteDatabase(Database):
             yield connection
 
     def others_write(self) -> bool:
-        """Return whether anybody writes or waits to; never asked within a transaction."""
+        """Return whether others write or wait to write; must not be called in a transaction."""
         return self._write_lock.contended()
 
     def write(self, work: Work[Result]) -> Result:
-        """Do `work` in a transaction with others', and return once it is durable.
+        """Do `work` in a transaction with that of others, and return when it is durable.
 
         Raises:
-            Unavailable: The database cannot answer now; `work` is wholly done or not at all.
+            Unavailable: The database cannot answer now; `work` is done completely or not at all.
             Exception: `work` raised it, and nothing was changed.
         """
         began = time.perf_counter()
@@ -142,7 +142,7 @@ class SQLiteDatabase(Database):
                 self._round_trip("transaction", time.perf_counter() - began)
 
     def _together(self, works: Sequence[Work[Any]]) -> list[Any]:
-        """Do works in one transaction."""
+        """Do several works in one transaction."""
         began = time.perf_counter()
         try:
             with self.transaction() as connection:
@@ -156,7 +156,7 @@ class SQLiteDatabase(Database):
         return longest_wait(in_event_loop=self.signals.in_event_loop())
 
     def space(self) -> Space | None:
-        """Look at the disk of the file, of which the write-ahead log is a neighbour.
+        """Return the free space on the disk, and the reusable space in the file and its log.
 
         Raises:
             Unavailable: The database cannot answer now.
@@ -166,21 +166,21 @@ class SQLiteDatabase(Database):
 
     @property
     def waiting_writes(self) -> int:
-        """How many writes have not begun."""
+        """Number of waiting writes."""
         return self._group_commit.waiting
 
     @property
     def connections(self) -> Connections:
-        """The connections that callers share; those that threads keep are not among them."""
+        """The shared connections, without those that threads keep."""
         pool = self.engine.pool
         assert isinstance(pool, QueuePool)  # noqa: S101 - for the type checker
         return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
-        """Ask for a sign of life, and look whether the files are those that were opened.
+        """Check that the database answers, and that its files are those that were opened.
 
         Raises:
-            Unavailable: There is none.
+            Unavailable: The database does not answer.
         """
         if why := self._files.why_moved():
             return why
@@ -193,7 +193,7 @@ class SQLiteDatabase(Database):
         return None
 
     def close(self) -> None:
-        """Finish the writes that wait, and close all connections; later use opens new ones."""
+        """Finish the waiting writes, and close all connections; later use opens new ones."""
         self._group_commit.close()
         self._own.close()
         super().close()
@@ -213,10 +213,10 @@ class SQLiteDatabase(Database):
 
 
 def _file_in_a_folder(url: str) -> Path:
-    """Return the file of a URL; insist on its folder, which SQLite itself does not make.
+    """Return the file of a URL, whose folder must exist.
 
     Raises:
-        SettingsError: It is not: a slip of the pen must not make a new, empty database.
+        SettingsError: It does not: a typing error must not create a new, empty database.
     """
     path = path_of(url)
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Statements as SQLite has them: one writer at a time, codes in the order of their rows."""
+"""The dialect of SQLite: a single writer, and codes in the order of their rows."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class SQLiteDialect:
         return connection.execute(text(statement), values).scalars().all()
 
     def lock(self, connection: Connection, number: int) -> None:
-        """Do nothing: whoever writes has the lock of the database."""
+        """Do nothing: a writer has the lock of the database."""
 
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
@@ -79,9 +79,9 @@ class SQLiteDialect:
     def insert_codes(
         self, connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis
     ) -> Sequence[str]:
-        """Insert codes in a random order, because they are claimed as they were inserted.
+        """Insert codes in random order, as they are claimed in the order of insertion.
 
-        Otherwise whoever knows two codes would know that those claimed between lie between.
+        Otherwise two codes would reveal the range of those that were claimed in between.
         """
         mixed = shuffled(codes)
         added = _insert(connection, pool, mixed, now)
@@ -102,14 +102,14 @@ class SQLiteDialect:
         return _insert(connection, pool, shuffled(codes) if shuffle else codes, now)
 
     def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
-        """Select codes in the order in which they were made."""
+        """Select codes in the order of their creation."""
         index = _INDEXES.get(state, "code_taken")
         return select_codes(pool, state, f"code INDEXED BY {index}", "rowid")
 
     def codes_after(
         self, connection: Connection, listed: Select[Any], pool: PoolKey, code: str
     ) -> Select[Any] | None:
-        """Look where a code lies, which a backup may have been restored without."""
+        """Find the row of a code, which may be missing after a restore."""
         values = {"brand_id": pool.brand_id, "code": code}
         place: int | None = connection.execute(_PLACE, values).scalar()
         return None if place is None else listed.where(column("rowid") > place)
@@ -123,7 +123,7 @@ class SQLiteDialect:
         self.others_active(connection)
 
     def others_active(self, connection: Connection) -> bool:
-        """Return whether others have written since this connection last looked."""
+        """Return whether others have written since the last check of this connection."""
         version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
         seen = connection.info.get("data_version", version)
         connection.info["data_version"] = version
@@ -133,10 +133,10 @@ class SQLiteDialect:
         return {}
 
     def end_session(self, connection: Connection, session: DatabaseSession) -> None:
-        """Do nothing: there are no sessions of a server."""
+        """Do nothing: there are no server sessions."""
 
 
 def _insert(connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis) -> int:
-    """Insert codes, and return how many of them the brand did not have: the table's last rows."""
+    """Insert codes, and return how many the brand did not have: the table's last rows."""
     values = {**pool._asdict(), "now": now, "codes": orjson.dumps(codes).decode()}
     return connection.execute(_INSERT, values).rowcount

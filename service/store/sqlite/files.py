@@ -1,7 +1,7 @@
-"""The files of an SQLite database: opening those that are there, and noticing when they go away.
+"""The files of an SQLite database: opening existing ones, and detecting their removal.
 
-SQLite goes on with a file that was moved or deleted under it, and what is written there is found
-by nobody. In WAL mode it does not look, so we do: https://www.sqlite.org/howtocorrupt.html, 4.
+SQLite continues with a file that was moved or deleted, and later writes are lost. In WAL mode it
+does not check, so we do: https://www.sqlite.org/howtocorrupt.html, section 4.
 """
 
 import os
@@ -13,7 +13,7 @@ from service.settings import Settings, sqlite_file
 from service.store.errors import MaintenanceError
 
 BESIDE = ("-wal", "-shm")
-"""What lies beside the file for as long as anybody has it open, and holds the latest commits."""
+"""The suffix of the file with the latest commits, which exists while the database is open."""
 _SEEN = "discount_files"
 
 Identity = tuple[int, int]
@@ -21,15 +21,15 @@ Identity = tuple[int, int]
 
 
 class FileMovedError(sqlite3.OperationalError):
-    """The file is not where it was when it was opened, or another one is."""
+    """The file has been moved, deleted or replaced since it was opened."""
 
     sqlite_errorname = "SQLITE_READONLY_DBMOVED"
-    """SQLite's own word for it, outside WAL mode."""
+    """SQLite's name of this error outside of WAL mode."""
     sqlite_errorcode = 1032
 
 
 def identity(path: Path | str) -> Identity | None:
-    """Return what tells a file from all others, `None` if there is none."""
+    """Return the identity of a file, `None` if it does not exist."""
     try:
         found = os.stat(path)  # noqa: PTH116 - before each commit: a Path takes three times as long
     except OSError:
@@ -38,10 +38,10 @@ def identity(path: Path | str) -> Identity | None:
 
 
 def require_file(settings: Settings) -> None:
-    """Require the file of an SQLite database, before anything is opened.
+    """Require the file of an SQLite database before it is opened.
 
     Raises:
-        MaintenanceError: There is none.
+        MaintenanceError: The file does not exist.
     """
     if not settings.on_postgresql:
         require_database_file(path_of(settings.database_url))
@@ -51,7 +51,7 @@ def require_database_file(path: Path) -> None:
     """Require a file.
 
     Raises:
-        MaintenanceError: There is none.
+        MaintenanceError: The file does not exist.
     """
     if not path.is_file():
         raise MaintenanceError(
@@ -61,17 +61,17 @@ def require_database_file(path: Path) -> None:
 
 
 def path_of(url: str) -> Path:
-    """Return the file that a URL of SQLite names."""
+    """Return the file of an SQLite URL."""
     path = sqlite_file(url)
     assert path  # noqa: S101 - the settings have looked
     return path.absolute()
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file, readable by its owner alone, where there is none.
+    """Create an empty private file, unless it exists.
 
     Raises:
-        MaintenanceError: It cannot be made.
+        MaintenanceError: The file cannot be created.
     """
     try:
         # One that is there is not opened: to close it would end this process's locks on it
@@ -84,19 +84,19 @@ def make_file(path: Path) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a file that is there.
+    """Open an existing file.
 
     Raises:
-        sqlite3.OperationalError: It is not, or cannot be opened.
+        sqlite3.OperationalError: The file does not exist, or cannot be opened.
     """
     return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, check_same_thread=False)
 
 
 class DatabaseFiles:
-    """The files of a database, as they were first seen.
+    """The identities of a database's files, as they were first seen.
 
     Args:
-        path: Of the main file; those beside it are called after it.
+        path: The main file; the names of the others derive from it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -104,13 +104,13 @@ class DatabaseFiles:
         self._main = str(path)
         self._beside = tuple(f"{path}{suffix}" for suffix in BESIDE)
         self._opened = identity(self._main)
-        """Known before the first connection, and by every process that is forked from this one."""
+        """Known before the first connection, and to all processes forked later."""
 
     def connect(self) -> sqlite3.Connection:
-        """Open the file, which must be the one that was there first.
+        """Open the file, which must be the one that was seen first.
 
         Raises:
-            sqlite3.OperationalError: It is not there, cannot be opened, or is another one.
+            sqlite3.OperationalError: The file does not exist, cannot be opened, or was replaced.
         """
         self.require_main()
         connection = connect(self.path)
@@ -118,7 +118,7 @@ class DatabaseFiles:
         return connection
 
     def why_moved(self) -> str | None:
-        """Say what is wrong with the main file, `None` if nothing is."""
+        """Return what is wrong with the main file, or `None`."""
         found = identity(self._main)
         if found is None:
             return "the file is gone" if self._opened else "there is no file"
@@ -130,7 +130,7 @@ class DatabaseFiles:
         """Require the main file.
 
         Raises:
-            FileMovedError: It is not there, or another one is.
+            FileMovedError: The file is gone or was replaced.
         """
         if why := self.why_moved():
             raise FileMovedError(why)
@@ -138,13 +138,13 @@ class DatabaseFiles:
     def require_all(self, seen: dict[Any, Any]) -> None:
         """Require all files, while a connection is in a transaction.
 
-        As long as a connection is open, nobody has a reason to take any away.
+        As long as a connection is open, nobody has a reason to remove one.
 
         Args:
-            seen: What was found on this connection before.
+            seen: The identities that this connection has seen before.
 
         Raises:
-            FileMovedError: One is gone, or another one is in its place.
+            FileMovedError: A file is gone or was replaced.
         """
         self.require_main()
         found = tuple(map(identity, self._beside))

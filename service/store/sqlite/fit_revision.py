@@ -1,6 +1,6 @@
 """A quick look at the revision of a database, without SQLAlchemy.
 
-To import that, and Alembic, is most of what the upgrade of a database that needs none would take.
+The import of SQLAlchemy and Alembic would take most of the time of an unnecessary upgrade.
 """
 
 import sqlite3
@@ -12,10 +12,10 @@ from service.store.sqlite.files import connect, path_of
 
 
 def fit_revision(settings: Settings) -> str | None:
-    """Return the revision of a database whose upgrade would find nothing to do.
+    """Return the revision of a database that needs no upgrade.
 
-    `None` may also mean that this cannot be told here: of PostgreSQL, or because the file cannot
-    be read. Whoever upgrades then finds out, and says what is wrong.
+    `None` may also mean that this is unknown: with PostgreSQL, or an unreadable file. The upgrade
+    itself then reports the error.
     """
     if settings.on_postgresql:
         return None

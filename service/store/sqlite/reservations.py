@@ -1,4 +1,4 @@
-"""Reservations on SQLite: a read finds what is held; a claim shares a transaction with others'."""
+"""Reservations on SQLite: a read finds a user's code; claims share transactions."""
 
 from sqlite3 import IntegrityError
 
@@ -40,20 +40,20 @@ class SQLiteReservations:
         self._database = database
 
     def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        """Return what the user holds."""
+        """Return the user's reservation, if there is one."""
         return self._find(brand, campaign, user)[1]
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> tuple[Reservation | None, bool]:
-        """Return what the user holds, else give them a free code, if there is one."""
+        """Return the user's reservation, made now if there is a free code."""
         pool, held = self._find(brand, campaign, user)
         if held:
             return held, False
         return self._database.write(lambda connection: claim(connection, pool, user, now))
 
     def _find(self, brand: str, campaign: str, user: str) -> tuple[PoolKey, Reservation | None]:
-        """Return the keys of a campaign and what the user holds of it, in one statement."""
+        """Return the key of a campaign and the user's reservation, in one statement."""
         values = {"brand": brand, "campaign": campaign, "user": user}
         row = self._database.row(HELD, values)
         pool = keys_of(row)
@@ -63,9 +63,9 @@ class SQLiteReservations:
 def claim(
     connection: Connection, pool: PoolKey, user: str, now: Millis
 ) -> tuple[Reservation | None, bool]:
-    """Give the user the pool's first free code, if there is one, and return whether it is new.
+    """Claim the pool's first free code for a user, if there is one; return whether it is new.
 
-    Whoever already holds a code, by a claim that came between, is found out by the unique key.
+    A user who got a code by a concurrent claim is detected by the unique key.
     """
     execute = driver_of(connection).execute
     values = {**pool._asdict(), "user": user, "now": now}

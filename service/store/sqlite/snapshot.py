@@ -1,8 +1,8 @@
-"""One unchanging view of a live database, for whoever looks at all of it.
+"""A snapshot of a live database for maintenance.
 
-It is apart from `database.py` because it promises the opposite: it makes no file, sets no
-mode, takes no write lock, and sees one moment however long it looks. In SQLite's WAL mode
-neither side waits for the other; but the write-ahead log grows as long as the view is open.
+It differs from `database.py`: it creates no file, sets no mode, takes no write lock, and sees one
+snapshot for any time. In SQLite's WAL mode
+neither side waits for the other; but the write-ahead log grows as long as the snapshot is open.
 """
 
 import re
@@ -26,7 +26,7 @@ def file_of(url: str) -> Path:
     """Return the file of an SQLite database.
 
     Raises:
-        MaintenanceError: There is no such file, or the database is of another kind.
+        MaintenanceError: The file does not exist, or is not an SQLite database.
     """
     path = sqlite_file(url)
     if path is None:
@@ -37,7 +37,7 @@ def file_of(url: str) -> Path:
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Connection]:
-    """Lend a connection on which every statement sees the same moment, and none can change it.
+    """Yield a read-only connection on which all statements see the same snapshot.
 
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
@@ -59,7 +59,7 @@ def snapshot(url: str) -> Iterator[Connection]:
 
 
 def _why_unreadable(path: Path) -> str | None:
-    """Ask the system why a file cannot be opened; SQLite does not tell."""
+    """Return why a file cannot be opened, which SQLite does not say."""
     try:
         path.open("rb").close()
     except OSError as error:
@@ -68,10 +68,10 @@ def _why_unreadable(path: Path) -> str | None:
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """Open an existing file, with the rules of the domain as functions of its SQL.
+    """Open an existing file, with the domain's rules as SQL functions.
 
-    It is opened for writing because what a crash left in the write-ahead log must be put in
-    order before anything can be read; `query_only` keeps everything else away.
+    It is opened for writing because a write-ahead log after a crash must be recovered before reads;
+    `query_only` prevents all other writes.
     """
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
@@ -89,5 +89,5 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def _on_bytes(rule: Callable[[str], bool]) -> Callable[[bytes], bool]:
-    """Apply a rule to a text as SQLite stores it, which may be no text at all."""
+    """Apply a rule to a value of SQLite, which may not be a text."""
     return lambda raw: rule(raw.decode("utf-8", "surrogateescape"))

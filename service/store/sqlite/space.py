@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from service.store.space import Space
 
 CHECKPOINTED_BYTES = 1000 * 4096
-"""After so much the write-ahead log is checkpointed, unless a reader keeps it
+"""The size of the write-ahead log at which it is checkpointed, unless a reader prevents that
 (https://www.sqlite.org/wal.html#automatic_checkpoint)."""
 
 

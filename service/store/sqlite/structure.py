@@ -1,4 +1,4 @@
-"""What SQLite says of its own tables, and the domain's rules in its SQL."""
+"""The inspection of SQLite, and the domain's rules in its SQL."""
 
 import sqlite3
 from collections import Counter
@@ -24,11 +24,11 @@ RULES = {
     "answered": "SELECT brand_id, kind, value AS name FROM idempotency, json_each("  # noqa: S608
     f"CASE WHEN {_LEGAL.format('answer', 'answer')} THEN answer ELSE '[]' END)",
 }
-"""What the invariants leave to the engine; `snapshot.py` lends its SQL the functions."""
+"""The engine's rules in the statements of the invariants, with functions of `snapshot.py`."""
 
 
 def _corrupt(connection: Connection) -> Iterator[Breach]:
-    """SQLite's own report names tables, indexes, pages and row numbers, and no content."""
+    """SQLite's report names tables, indexes, pages and row numbers, but no content."""
     for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
         if line != "ok":
             yield line, 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SHARE_WITHIN_S = 0.1
+SHARE_TIMEOUT_S = 0.1
 """How long a writer tries to take its share; it writes without one as well."""
 
 
@@ -62,7 +62,7 @@ class WriteLock:
 
 def _share(descriptor: int) -> None:
     """Take a share, unless the lock stays exclusive: `contended` has it for an instant only."""
-    ends = time.monotonic() + SHARE_WITHIN_S
+    ends = time.monotonic() + SHARE_TIMEOUT_S
     while time.monotonic() < ends:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

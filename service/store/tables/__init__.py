@@ -1,13 +1,13 @@
-"""The tables as statements see them. Migrations make them; a test holds the two together.
+"""The tables, as used by statements. Migrations create them; a test compares the two.
 
 Every key begins with the brand's integer id, so that the data can be split by brand. One
-row of `code` is a code and, once a user holds it, that user's reservation: the two promises
-of the service are two unique keys of one table, which no race gets around.
+row of `code` is a code and, if a user holds it, that user's reservation: the two guarantees
+of the service are two unique keys of one table, which no race can violate.
 
-What only one engine has says so in its `info`, see `belongs`. Texts are compared code point by
-code point, as SQLite does it; PostgreSQL must be told.
+Items of a single engine are marked in their `info`, see `belongs`. Texts are compared by
+code points, which SQLite does by default, and PostgreSQL on request.
 
-Moments are integers, milliseconds since 1970-01-01T00:00:00Z.
+Times are integers: milliseconds since 1970-01-01T00:00:00Z.
 """
 
 from service.store.tables.codes import brand, campaign, code, tally

@@ -59,7 +59,7 @@ tally = Table(
     ),
     sqlite_with_rowid=False,
 )
-"""How many codes of a campaign are in each state, so that nobody counts rows.
+"""The number of a campaign's codes in each state, so that no rows are counted.
 
 On PostgreSQL a campaign's counts are the sum of its rows, see `pools.move`. `touched_at` says when
 codes were last added or taken, or asked for when there were none; the newest row has it.

@@ -16,7 +16,7 @@ import_file = Table(
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "id"),
 )
-"""A list of codes on its way in. Where the brand is not there yet, `brand_id` is 0; so it is in
+"""A list of codes of an import. If the brand does not exist yet, `brand_id` is 0; so it is in
 the two tables that follow; `brand` is its name all the same. `bytes` is what it has in the budget
 of open imports: what was announced, or has come. What belongs to a file is purged when its job has
 ended."""
@@ -30,7 +30,7 @@ import_block = Table(
     Column("content", LargeBinary, nullable=False),
     PrimaryKeyConstraint("brand_id", "file", "number"),
 )
-"""The list as it came, until it has been read."""
+"""Blocks of the list, until they have been read."""
 
 import_run = Table(
     "import_run",
@@ -54,7 +54,7 @@ import_row = Table(
     PrimaryKeyConstraint("brand_id", "code"),
     sqlite_with_rowid=False,
 )
-"""Codes that were checked and are to be stored. The brand makes none of them meanwhile."""
+"""Checked codes that will be stored. The brand creates none of them meanwhile."""
 
 import_refusal = Table(
     "import_refusal",
@@ -66,4 +66,4 @@ import_refusal = Table(
     PrimaryKeyConstraint("brand_id", "job_id", "line"),
     sqlite_with_rowid=False,
 )
-"""Lines that were refused, for the report of the job."""
+"""Refused lines, for the report of the job."""

@@ -50,8 +50,7 @@ job = Table(
         name="job_finished",
     ),
 )
-"""Long work: how far it is, which worker may go on with it, and how many workers have taken it
-since one of them got any further.
+"""Jobs: their progress, their lease, and how many workers have taken them since the last progress.
 
 A worker that lives changes `heartbeat`, see `jobs/due.py`; `leased_until` is for versions before
 revision 7. Where no worker has the job, `leased_until` is its turn among those that wait, 0 being

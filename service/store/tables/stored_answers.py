@@ -27,7 +27,7 @@ idempotency = Table(
     PrimaryKeyConstraint("brand_id", "key"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
 )
-"""What requests with an Idempotency-Key were answered: a JSON array of codes, or of the id of a
+"""Answers to requests with an Idempotency-Key: a JSON array of codes, or of the id of a
 job, as `kind` says; versions before revision 9 write none."""
 
 # Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where

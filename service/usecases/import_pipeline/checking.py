@@ -1,4 +1,4 @@
-"""The second phase: runs are merged, and codes that nobody has are staged."""
+"""The second phase: runs are merged, and new codes are staged."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from service.usecases.ports.chunk import ChunkReader, ChunkTransaction, Row
 
 
 def merge(reader: ChunkReader, task: ImportTask, size: int) -> Prepared:
-    """Take the next entries of all runs in their order, and sort out what comes twice."""
+    """Merge the next entries of all runs, without duplicates."""
     parts, after = list(task.cursor.parts), task.cursor.after
     runs = (_entries(reader, task.file, run, parts, after) for run in range(len(parts)))
     taken = list(islice(heapq.merge(*runs), max(size, PART_ROWS)))
@@ -32,7 +32,7 @@ def merge(reader: ChunkReader, task: ImportTask, size: int) -> Prepared:
 
 
 def keep_checked(tx: ChunkTransaction, task: ImportTask, prepared: Prepared) -> Chunk:
-    """Stage the codes that nobody has, unless nothing is to be stored, and refuse the others."""
+    """Stage the new codes, unless it is a dry run, and refuse the others."""
     brand_id = task.pool.brand_id
     rows = [(e[: -LINE_DIGITS - 1], int(e[-LINE_DIGITS:])) for e in prepared.entries]
     refused = list(prepared.refused)
@@ -49,7 +49,7 @@ def keep_checked(tx: ChunkTransaction, task: ImportTask, prepared: Prepared) -> 
 def _entries(
     reader: ChunkReader, file: FileKey, run: int, parts: list[int], after: str
 ) -> Iterator[str]:
-    """Read a run on from an entry, and keep in `parts` where that is."""
+    """Yield the entries of a run from one on, and update `parts`."""
     while content := reader.run_part(file, run, parts[run]):
         for entry in content.split("\n"):
             if entry > after:
@@ -60,7 +60,7 @@ def _entries(
 def _sift(
     rows: Sequence[Row], bad: set[str], reason: Reason, refused: list[Refusal]
 ) -> Sequence[Row]:
-    """Return the rows that are not bad, and add the others to the refused."""
+    """Return the good rows, and add the others to the refused ones."""
     if not bad:
         return rows
     refused += [Refusal(line, reason) for code, line in rows if code in bad]

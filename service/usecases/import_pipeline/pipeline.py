@@ -1,4 +1,4 @@
-"""Which phase of an import a chunk belongs to."""
+"""Dispatch of an import's chunks to its phases."""
 
 from service.domain.jobs import Chunk
 from service.usecases.import_pipeline.checking import keep_checked, merge
@@ -9,14 +9,14 @@ from service.usecases.ports.chunk import ChunkReader, ChunkTransaction
 
 
 def prepare(reader: ChunkReader, task: ImportTask, size: int) -> Prepared | None:
-    """Read and work out what a chunk is to write."""
+    """Prepare what a chunk writes."""
     if task.cursor.phase == READ:
         return read_run(reader, task)
     return merge(reader, task, size) if task.cursor.phase == CHECK else None
 
 
 def do_chunk(tx: ChunkTransaction, task: ImportTask, prepared: Prepared | None, size: int) -> Chunk:
-    """Write it."""
+    """Write a prepared chunk."""
     if prepared is None:
         return store_some(tx, task, size) if tx.single_writer else store_all(tx, task)
     tx.insert_refusals(task.key, prepared.refused)

@@ -16,16 +16,16 @@ from service.usecases.import_pipeline.verdict import lines_read, unreadable
 from service.usecases.ports.chunk import ChunkReader, ChunkTransaction
 
 RUN_ROWS = 100_000
-"""Codes in a run, and so in memory while it is sorted; a hundred runs hold what may be imported."""
+"""Codes in a run, which is sorted in memory; a hundred runs suffice for the longest list."""
 PART_ROWS = 1000
-"""Codes in a part of a run; while runs are merged, a part of each is in memory."""
+"""Codes in a part of a run; a part of each run is in memory during a merge."""
 REFUSED_AT_ONCE = 10_000
 LINE_DIGITS = 8
-"""An entry of a run is a code, a space, and so many digits of its line."""
+"""An entry of a run is a code, a space, and its line in so many digits."""
 
 
 def read_run(reader: ChunkReader, task: ImportTask) -> Prepared:
-    """Read the next run, and sort it."""
+    """Return the next run, sorted."""
     form = ListForm(task.job.parameters["form"])
     position = Position.from_object(task.cursor.position, task.cursor.after or None)
     entries: list[str] = []
@@ -48,7 +48,7 @@ def read_run(reader: ChunkReader, task: ImportTask) -> Prepared:
 
 
 def keep_run(tx: ChunkTransaction, task: ImportTask, prepared: Prepared) -> Chunk:
-    """Keep a run, and delete the blocks that it came from."""
+    """Store a run, and delete its blocks."""
     cursor, entries = prepared.cursor, prepared.entries
     failed = len(prepared.refused)
     if prepared.fault:

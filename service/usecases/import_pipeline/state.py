@@ -1,4 +1,4 @@
-"""An import as its chunks see it: what was asked for, and how far it is."""
+"""The state of an import: its request and its progress."""
 
 import json
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ READ, CHECK, STORE = "read", "check", "store"
 
 @dataclass(slots=True)
 class Cursor:
-    """How far an import is."""
+    """The progress of an import."""
 
     phase: str = READ
     block: int = 0
     """The next block to read."""
     position: PositionObject = field(default_factory=lambda: Position().as_object())
     parts: list[int] = field(default_factory=list)
-    """For each run, the part where merging goes on."""
+    """For each run, the part where merging continues."""
     rows: int = 0
-    """How many codes of a legal form there are so far."""
+    """The number of valid codes so far."""
     after: str = ""
     """The last entry merged, or the last code stored; while reading, the header of the column.
 
@@ -33,7 +33,7 @@ class Cursor:
 
 
 class ImportTask(NamedTuple):
-    """An import, as its chunks need it."""
+    """An import in progress."""
 
     pool: PoolKey
     job: Job
@@ -47,35 +47,35 @@ class ImportTask(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What was worked out before the transaction, so that no writer waits for it."""
+    """The preparation of a chunk, made before the transaction, so that no writer waits for it."""
 
     cursor: Cursor
     entries: Sequence[str]
-    """A sorted run, each a code and its line; or the good codes of a merge."""
+    """A sorted run of codes and lines, or the good codes of a merge."""
     refused: Sequence[Refusal]
     ended: bool
-    """Whether the phase ends with it."""
+    """Whether the phase ends."""
     fault: Refusal | None = None
     """Why the rest of the file cannot be read."""
 
 
 def task_of(pool: PoolKey, found: Job, cursor: str | None) -> ImportTask:
-    """Read what is written about an import."""
+    """Return the task of an import's job."""
     file = FileKey(found.parameters["file_of"], found.parameters["file"])
     return ImportTask(pool, found, file, read(cursor) if cursor else Cursor())
 
 
 def is_storing(cursor: str | None) -> bool:
-    """Return whether an import has come so far that it ends well, sooner or later."""
+    """Return whether an import is certain to succeed."""
     return cursor is not None and json.loads(cursor).get("phase") == STORE
 
 
 def read(cursor: str) -> Cursor:
-    """Read what `written` wrote, or a later version of it; what is not known may be ignored."""
+    """Return the cursor that `written` returned; unknown members of later versions are ignored."""
     known = {field.name for field in fields(Cursor)}
     return Cursor(**{name: value for name, value in json.loads(cursor).items() if name in known})
 
 
 def written(cursor: Cursor) -> str:
-    """Write a cursor for the job's row."""
+    """Return a cursor as a text for the job's row."""
     return json.dumps(asdict(cursor))

@@ -1,7 +1,7 @@
-"""The last phase: the codes of an import whose every row is good become the brand's.
+"""The last phase: the codes of an import without refused rows are stored.
 
-Where one writes at a time that is done in chunks, of which nothing can refuse one; where many do,
-in one transaction, which has the last word. ADR 8 explains why.
+With a single writer, this is done in chunks, none of which can fail; with many writers, in one
+transaction, which decides. ADR 8 explains why.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from service.usecases.import_pipeline.verdict import stored, verdict
 from service.usecases.ports.chunk import ChunkTransaction, Part
 
 STORED_AT_ONCE = 10_000
-"""Codes in one statement; PostgreSQL remembers each until the statement ends."""
+"""Codes in one statement; PostgreSQL keeps each in memory until its end."""
 
 
 class _ClashError(RuntimeError):
-    """Somebody else has made a code that was staged."""
+    """Another transaction has created a staged code."""
 
 
 def store_some(tx: ChunkTransaction, task: ImportTask, size: int) -> Chunk:
-    """Store some of the codes; nothing can be in the way of the rest."""
+    """Store some of the codes; the rest cannot fail."""
     codes = _store_next(tx, task, 0, task.cursor.after, size)
     _count(tx, task, len(codes))
     if len(codes) < size:
@@ -31,7 +31,7 @@ def store_some(tx: ChunkTransaction, task: ImportTask, size: int) -> Chunk:
 
 
 def store_all(tx: ChunkTransaction, task: ImportTask) -> Chunk:
-    """Store all the codes, or, where somebody else has made one of them meanwhile, none."""
+    """Store all codes, or none if another transaction has created one of them."""
     count, after = 0, ""
     try:
         with tx.savepoint():
@@ -58,7 +58,7 @@ def _store_next(
     """Store the next codes, the first of which is number `at` of all, and return them.
 
     Raises:
-        _ClashError: The brand has one of them.
+        _ClashError: The brand has one of the codes.
     """
     codes = tx.next_staged(task.pool.brand_id, task.file, after, limit)
     if not codes:

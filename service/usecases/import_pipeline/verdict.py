@@ -1,4 +1,4 @@
-"""What follows of what was found in a list, and the sentences that its caller reads."""
+"""The verdict on a list, with the sentences for its caller."""
 
 from service.domain.jobs import Chunk, JobState
 from service.domain.wording import counted
@@ -7,20 +7,20 @@ from service.usecases.import_pipeline.state import STORE, Cursor, ImportTask, wr
 
 
 def unreadable(fault: Refusal, failed: int) -> Chunk:
-    """End an import of which nothing can be said about the rows from one on."""
+    """End an import whose rows cannot be read from one on."""
     why = Reason.text_of(fault.reason)
     detail = f"Line {fault.line}: {why} Nothing was stored."
     return Chunk(failed=failed + 1, ends=JobState.FAILED, detail=detail)
 
 
 def lines_read(lines: int) -> str:
-    """Say how far reading has come."""
+    """Return the progress of reading."""
     read = counted(lines, "line was read, and is", "lines were read, and are")
     return f"{read} to be checked."
 
 
 def verdict(task: ImportTask, last: Chunk) -> Chunk:
-    """Say what follows when every row has been checked."""
+    """Return the result of the check of all rows."""
     done, failed = task.job.done + last.done, task.job.failed + last.failed
     good = counted(done, "row is", "rows are")
     found = f"{good} good, {counted(failed, 'was', 'were')} refused."

@@ -1,1 +1,1 @@
-"""What use cases need from the outside, a port a module: store and worker implement them."""
+"""Ports of the use cases, one per module, which the store and the worker implement."""

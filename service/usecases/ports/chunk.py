@@ -1,7 +1,7 @@
-"""What a chunk of a job may do: read before its transaction, and write in it.
+"""Ports of a job's chunk: reads before its transaction, and writes in it.
 
-The job's row is locked meanwhile, and its progress is kept in the same transaction. What was undone
-is done again from the same progress, so only what is read and written here may decide anything.
+The job's row is locked, and its progress is stored in the same transaction. After a rollback, the
+chunk runs again from the same progress, so it must only depend on what is read and written here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Row = tuple[str, int]
 
 
 class Part(NamedTuple):
-    """Codes from number `at` on, of `total` that are made in parts."""
+    """A part of `total` codes, which begins at number `at`."""
 
     at: int
     total: int
@@ -25,40 +25,40 @@ class Part(NamedTuple):
 
 
 class ChunkReader(Protocol):
-    """What there is before the transaction, all of one moment; it may take long."""
+    """Reads of a snapshot before the transaction, without a deadline."""
 
     def block(self, file: FileKey, number: int) -> bytes | None:
-        """Return a block of a list, `None` behind the last."""
+        """Return a block of a list, `None` after the last one."""
 
     def run_part(self, file: FileKey, run: int, part: int) -> str | None:
-        """Return a part of a run, `None` behind the last."""
+        """Return a part of a run, `None` after the last one."""
 
 
 class ChunkTransaction(Protocol):
     """The transaction of one chunk."""
 
     now: Millis
-    """The moment of the chunk."""
+    """The time of the chunk."""
     single_writer: bool
-    """Whether nobody else can write meanwhile, so that what was checked stays true."""
+    """Whether there is a single writer, so that checks stay valid."""
 
     def savepoint(self) -> AbstractContextManager[object]:
-        """Undo what its block has done, and no more, if the block raises."""
+        """Run a block in a savepoint, which is rolled back if the block raises."""
 
     def mint_part(self, pool: PoolKey, part: Part, count: int) -> Sequence[str]:
-        """Make at most `count` codes of a part, none of which an import is to store."""
+        """Return at most `count` codes of a part, without those that open imports will store."""
 
     def load_codes(self, pool: PoolKey, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
-        """Insert many free codes, and return how many the brand did not have.
+        """Insert many available codes, and return how many were new to the brand.
 
-        With `shuffle`, they are claimed in another order than they come in.
+        With `shuffle`, they are claimed in another order than that of the list.
         """
 
     def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         """Add to the counts of a campaign's codes."""
 
     def set_total(self, key: JobKey, total: int) -> None:
-        """Change how many rows a job has."""
+        """Set the number of a job's rows."""
 
     def insert_run(self, file: FileKey, run: int, parts: Sequence[str]) -> None:
         """Insert a sorted run of a list, in parts."""
@@ -70,13 +70,13 @@ class ChunkTransaction(Protocol):
         """Insert lines into the report of a job."""
 
     def taken(self, brand_id: int, codes: Sequence[str]) -> set[str]:
-        """Return those of the codes that the brand has."""
+        """Return the codes that the brand already has."""
 
     def stage(self, brand_id: int, file: FileKey, rows: Sequence[Row]) -> set[str]:
-        """Keep codes for a list, but for those that another open import has, which are returned."""
+        """Stage codes of a list, and return those that another open import has staged."""
 
     def next_staged(self, brand_id: int, file: FileKey, after: str, limit: int) -> Sequence[str]:
-        """Return the next codes that were staged for a list, at most `limit`, in their order."""
+        """Return the next staged codes of a list, at most `limit`, in order."""
 
     def clashes(self, brand_id: int, file: FileKey) -> Sequence[Row]:
-        """Return the codes staged for a list that the brand has after all."""
+        """Return the staged codes of a list that the brand has by now."""

@@ -1,4 +1,4 @@
-"""Lists of codes on their way in, and what was refused of them."""
+"""The port of import files and refused lines."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,11 +25,11 @@ class Files(Writes, Protocol):
     budgets: Budgets | None
     """`None`: no limits."""
 
-    def look(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
+    def read(self, work: Callable[[Transaction], Result], now: Millis) -> Result:
         """Run `work`, which only reads, without blocking writers."""
 
     def require_fresh_space(self) -> None:
-        """Look anew for space, and require it.
+        """Measure the free space, and require enough of it.
 
         Raises:
             InsufficientStorage: The remaining space is reserved for reservations.
@@ -51,7 +51,7 @@ class Imports(Files, Protocol):
         """Return whether a request with this idempotency key has been answered."""
 
     def drop(self, file: FileKey, within_s: float) -> None:
-        """Say that no job will need a file, and delete what can be in so many seconds."""
+        """Drop a file that no job needs, and delete as much as possible in so many seconds."""
 
     def refusals(
         self, brand: str, campaign: str, job_id: str

@@ -1,4 +1,4 @@
-"""What hears how jobs get on."""
+"""The port of observers of jobs."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Jobs as callers see them. Each method is one atomic step, as with `ports.store.Store`."""
+"""The port of callers' jobs. Each method is one atomic step, as with `ports.store.Store`."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,7 +7,7 @@ from service.domain.model import Page
 from service.usecases.ports.transaction import Writes
 
 
-class JobsNow(NamedTuple):
+class OpenJobCounts(NamedTuple):
     """Figures about the open jobs."""
 
     queued: int

@@ -1,6 +1,6 @@
-"""Brands, campaigns, codes and reservations, as use cases and views ask for them.
+"""The port of brands, campaigns, codes and reservations.
 
-Each method is one atomic step: it is wholly done and durable when it returns, or it raised and
+Each method is one atomic step: it is complete and durable when it returns, or it raised and
 changed nothing.
 """
 
@@ -12,7 +12,7 @@ from service.usecases.ports.transaction import Writes
 
 
 class UnknownPosition(Exception):  # noqa: N818 - it is no fault of the store
-    """What a page was to begin behind is not there any more."""
+    """The item before a page does not exist any more."""
 
 
 class Store(Writes, Protocol):
@@ -24,7 +24,7 @@ class Store(Writes, Protocol):
     """
 
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        """Return what the user holds."""
+        """Return the user's reservation, if there is one."""
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
@@ -62,5 +62,5 @@ class Store(Writes, Protocol):
         The store decides on their order, which is stable: new codes may appear anywhere.
 
         Raises:
-            UnknownPosition: There is no code `after`, where the order depends on it.
+            UnknownPosition: The code `after` does not exist, and the order depends on it.
         """

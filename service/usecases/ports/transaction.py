@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from service.domain.jobs import Job, JobState, Order
+from service.domain.jobs import Job, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.usecases.keys import FileKey, JobKey, PoolKey
 
@@ -22,12 +22,12 @@ class StoredAnswer(NamedTuple):
 
 
 class JobCursor(NamedTuple):
-    """How far a job is."""
+    """The progress of a job."""
 
     version: int
-    """How `content` is written."""
+    """The version of the format of `content`."""
     content: str | None
-    """What its last chunk said, in the words of its kind; `None` before the first."""
+    """The cursor of the last chunk, in a format of the kind; `None` before the first one."""
 
 
 class Transaction(Protocol):
@@ -77,7 +77,7 @@ class Transaction(Protocol):
     def open_jobs(self, brand_id: int, *, lock: bool = True) -> int:
         """Return the number of a brand's open jobs; `lock` makes others that add one wait."""
 
-    def insert_job(self, pool: PoolKey, order: Order) -> Job:
+    def insert_job(self, pool: PoolKey, request: JobRequest) -> Job:
         """Insert a queued job with a new id."""
 
     def attach_file(self, file: FileKey, job: JobKey) -> None:
@@ -105,7 +105,7 @@ class Transaction(Protocol):
         """Return a job; `lock` makes its worker wait for the commit."""
 
     def job_cursor(self, pool: PoolKey, job_id: str) -> JobCursor:
-        """Return how far a job is."""
+        """Return the progress of a job."""
 
     def end_job(self, key: JobKey, state: JobState, detail: str | None) -> None:
         """End a job, and revoke its lease."""

@@ -1,4 +1,4 @@
-"""Jobs as workers take them. Each method is one atomic step, as with `ports.store.Store`."""
+"""The port of workers' jobs. Each method is one atomic step, as with `ports.store.Store`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class Work(Protocol):
         """
 
     def pause(self, lease: Lease, detail: str, now: Millis) -> None:
-        """Give a sign of life of a worker that waits for space; `detail` tells the caller so."""
+        """Send the heartbeat of a worker that waits for space, and set the job's `detail`."""
 
     def renew(self, lease: Lease, now: Millis) -> None:
         """Send the heartbeat of a worker that cannot continue; a lost lease is ignored."""

@@ -260,7 +260,7 @@ def _limit_pages(database):
 
 
 def test_a_dropped_list_that_takes_long_is_left_to_workers(send, kept, database, monkeypatch):
-    monkeypatch.setattr("service.usecases.imports.DROP_WITHIN_S", 0)
+    monkeypatch.setattr("service.usecases.imports.DROP_TIMEOUT_S", 0)
     assert 400 == send(b"SUMMER\0\n").status_code
     do_all(database)
     assert [0, 0, 0, 0] == kept()

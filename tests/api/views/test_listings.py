@@ -225,7 +225,7 @@ class TestPagesAtOnce:
 
     def test_one_that_would_wait_for_too_long_is_refused(self, client, auth, refused, codes, path):
         def call():
-            deadlines.begin(time.monotonic() - deadlines.ANSWER_WITHIN_S + LEFT_S)
+            deadlines.begin(time.monotonic() - deadlines.ANSWER_TIMEOUT_S + LEFT_S)
             return client.get(path, headers=auth)
 
         refused(copy_context().run(call), 503, "unavailable")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from service.domain.jobs import JobKind, Order
+from service.domain.jobs import JobKind, JobRequest
 from service.store.jobs.repository import SQLJobs
 from service.usecases.jobs import add_job
 from tests.support.engines import on_sqlite
@@ -112,7 +112,7 @@ def slowest_of(service, calls):
 @pytest.mark.own_database
 def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path, settings, database):
     jobs = SQLJobs(database)
-    order = Order(JobKind.GENERATE, 50, "tests", {})
+    order = JobRequest(JobKind.GENERATE, 50, "tests", {})
     key, _, _ = add_job(jobs, "b", "default", order)
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=settings.database_url)
     with open("/dev/full", "wb") as full:  # noqa: PTH123

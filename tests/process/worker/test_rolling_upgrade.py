@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from service.domain.jobs import JobKind, Order
+from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.settings import HOME, Settings
 from service.store.engines import open_database
@@ -107,7 +107,7 @@ def small_chunks(monkeypatch):
 
 
 def generate(database):
-    order = Order(JobKind.GENERATE, 2000, "tests", {})
+    order = JobRequest(JobKind.GENERATE, 2000, "tests", {})
     return add_job(SQLJobs(database), *POOL, order)[0]
 
 

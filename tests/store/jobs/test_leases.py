@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
-from service.domain.jobs import JobKind, Order
+from service.domain.jobs import JobKind, JobRequest
 from service.store.engines import open_database
 from service.store.jobs.due import SILENT_S
 from service.store.jobs.leases import SQLWork
@@ -47,7 +47,7 @@ def ask(jobs):
     """Ask for codes; return the job's key."""
 
     def add(count=1000, brand="brand"):
-        order = Order(JobKind.GENERATE, count, "tests", {})
+        order = JobRequest(JobKind.GENERATE, count, "tests", {})
         return add_job(jobs, brand, "default", order, clock=lambda: NOW)[0]
 
     return add
@@ -238,12 +238,12 @@ def test_who_was_stopped_while_sending_codes_keeps_its_job_from_nobody(ask, work
 
 def test_open_jobs_are_counted_and_the_oldest_ones_age_known(ask, work, database, clock):
     open_jobs = OpenJobs(database, clock)
-    assert (0, 0, 0.0, 0.0) == open_jobs.look()
+    assert (0, 0, 0.0, 0.0) == open_jobs.count()
     take(work, ask())
     ask()
-    assert (1, 1, 0.0, 0.0) == open_jobs.look()
+    assert (1, 1, 0.0, 0.0) == open_jobs.count()
     clock.now += 2.5
-    assert (1, 1, 2.5, 0.0) == open_jobs.look()
+    assert (1, 1, 2.5, 0.0) == open_jobs.count()
 
 
 @pytest.mark.parametrize("ahead_ms", [-HOUR_MS, 0, HOUR_MS], ids=["behind", "right", "ahead"])
@@ -254,20 +254,20 @@ def test_a_running_job_is_overdue_once_its_heartbeat_has_stopped(
     key = ask()
     lease = take(work, key, NOW + ahead_ms)
     for _ in range(3):
-        assert 0.0 == open_jobs.look().overdue_s
+        assert 0.0 == open_jobs.count().overdue_s
         work.step(lease, 1, NOW + ahead_ms)
         clock.now += LEASE_S + 1.5
-    open_jobs.look()
+    open_jobs.count()
     clock.now += LEASE_S + 1.5
-    assert 1.5 == open_jobs.look().overdue_s
+    assert 1.5 == open_jobs.count().overdue_s
 
 
 def test_a_job_that_was_given_back_and_that_nobody_takes_is_overdue(ask, work, database, clock):
     open_jobs = OpenJobs(database, clock)
     work.give_back(take(work, ask()))
-    open_jobs.look()
+    open_jobs.count()
     clock.now += 1.5
-    assert (0, 1, 0.0, 1.5) == open_jobs.look()
+    assert (0, 1, 0.0, 1.5) == open_jobs.count()
 
 
 class Killed(BaseException):

@@ -8,7 +8,7 @@ from service.cli import main
 from service.store.errors import MaintenanceError
 from service.store.maintenance.upgrade import upgrade
 from service.store.migrations.current import why_not_ready
-from service.store.migrations.revisions import Standing, newest_revision, standing_of
+from service.store.migrations.revisions import RevisionStatus, newest_revision, revision_status
 from service.worker.process import what_is_missing
 from tests.support.engines import on_sqlite
 from tests.support.postgresql import fresh_database, migrated
@@ -30,18 +30,18 @@ def put_at(database, revision):
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (None, Standing.NO_TABLES),
-        ("0001", Standing.OLDER),
-        (newest_revision(), Standing.SAME),
-        ("9999", Standing.NEWER),
-        ("0000", Standing.UNKNOWN),
-        ("abcdef012345", Standing.UNKNOWN),
-        ("", Standing.UNKNOWN),
-        ("10000", Standing.UNKNOWN),
+        (None, RevisionStatus.NO_TABLES),
+        ("0001", RevisionStatus.OLDER),
+        (newest_revision(), RevisionStatus.SAME),
+        ("9999", RevisionStatus.NEWER),
+        ("0000", RevisionStatus.UNKNOWN),
+        ("abcdef012345", RevisionStatus.UNKNOWN),
+        ("", RevisionStatus.UNKNOWN),
+        ("10000", RevisionStatus.UNKNOWN),
     ],
 )
 def test_what_a_revision_means(found, expected):
-    assert expected is standing_of(found)
+    assert expected is revision_status(found)
 
 
 def test_newer_tables_serve_and_need_nothing(database, settings):

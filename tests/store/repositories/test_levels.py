@@ -59,7 +59,7 @@ def look(database):
 
         def names(now=NOW):
             with database.read() as connection:
-                return [level.brand for level in levels.look(connection, now).shown]
+                return [level.brand for level in levels.observe(connection, now).shown]
 
         return names
 
@@ -72,7 +72,7 @@ def test_all_are_shown_where_there_is_room_and_the_sums_are_of_all(database, sto
         connection.execute(text("INSERT INTO brand (id, name, created_at) VALUES (9, 'new', 5)"))
         connection.execute(text("INSERT INTO campaign VALUES (9, 1, 'c', 5)"))
     with database.read() as connection:
-        levels = PoolLevels(3).look(connection, NOW)
+        levels = PoolLevels(3).observe(connection, NOW)
     assert {("a", "c", 3, 7), ("b", "c", 0, 5), ("new", "c", 0, 0)} == set(levels.shown)
     assert (3, 3, 12, 0) == (levels.pools, levels.available, levels.taken, levels.left_out)
 
@@ -80,7 +80,7 @@ def test_all_are_shown_where_there_is_room_and_the_sums_are_of_all(database, sto
 def test_the_sums_are_of_those_too_that_are_left_out(database, stock):
     stock({f"b{number}": (number, 1, NOW) for number in range(1, 11)})
     with database.read() as connection:
-        levels = PoolLevels(4).look(connection, NOW)
+        levels = PoolLevels(4).observe(connection, NOW)
     assert ["b1", "b2", "b3", "b4"] == [level.brand for level in levels.shown]
     assert (10, 6, 55, 10) == (levels.pools, levels.left_out, levels.available, levels.taken)
 
@@ -98,7 +98,7 @@ def test_many_rows_of_a_campaign_are_one_level(database, stock, engine):
                 {"at": NOW},
             )
     with database.read() as connection:
-        ((_, _, free, taken),) = PoolLevels(3).look(connection, NOW).shown
+        ((_, _, free, taken),) = PoolLevels(3).observe(connection, NOW).shown
     assert ((2, 8) if engine == "postgresql" else (3, 7)) == (free, taken)
 
 

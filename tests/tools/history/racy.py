@@ -34,7 +34,7 @@ class RacyReservations:
         self._right = reservations_in(database)
 
     def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        """Return what the user holds."""
+        """Return the user's reservation, if there is one."""
         return self._right.find(brand, campaign, user)
 
     def reserve(

@@ -18,7 +18,7 @@ from tests.support.running import free_port
 from tests.tools.monitoring import rules
 
 CONFIG = HOME / "config/prometheus"
-READY_WITHIN_S = 30
+CHECK_TIMEOUT_S = 30
 
 
 class Target(NamedTuple):
@@ -117,13 +117,13 @@ def monitoring(
             log = stack.enter_context((folder / f"{command[0]}.log").open("wb"))
             process = subprocess.Popen(listen, cwd=folder, stdout=log, stderr=log)
             stack.callback(process.kill)
-            stack.callback(process.wait, READY_WITHIN_S)
+            stack.callback(process.wait, CHECK_TIMEOUT_S)
             stack.callback(process.terminate)
             until(partial(_is_ready, url), f"{command[0]}: see {log.name}")
         yield Stack(*urls)
 
 
-def until(condition: Callable[[], object], what: str, within_s: float = READY_WITHIN_S) -> None:
+def until(condition: Callable[[], object], what: str, within_s: float = CHECK_TIMEOUT_S) -> None:
     """Wait for something to become true.
 
     Raises:

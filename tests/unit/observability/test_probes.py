@@ -27,7 +27,7 @@ def readiness(log):
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch):
     monkeypatch.setattr(probes, "INTERVAL_S", 0.02)
-    monkeypatch.setattr(probes, "READY_WITHIN_S", 0.1)
+    monkeypatch.setattr(probes, "CHECK_TIMEOUT_S", 0.1)
     monkeypatch.setattr(probes, "_STALE_S", 0.5)
     monkeypatch.setattr(probes, "_REST_S", 0.01)
 

@@ -42,8 +42,8 @@ def test_who_waits_for_too_long_is_refused_and_who_has_a_thread_is_not(
     queue.put("second")
     queue.expire()
     assert [] == outcomes
-    assert 4 < queue.poll_timeout(100) < deadlines.ANSWER_WITHIN_S
-    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0)
+    assert 4 < queue.poll_timeout(100) < deadlines.ANSWER_TIMEOUT_S
+    monkeypatch.setattr(deadlines, "ANSWER_TIMEOUT_S", 0)
     queue.put("third")
     monkeypatch.setattr("time.monotonic", lambda: float("inf"))
     queue.expire()

@@ -76,10 +76,10 @@ class Memory:
     def open_jobs(self, _brand_id):
         return sum(job.finished_at is None for job in self.jobs.values())
 
-    def insert_job(self, _pool, order):
+    def insert_job(self, _pool, request):
         id_ = f"job-{len(self.jobs)}"
-        state, parameters = JobState.QUEUED, order.parameters
-        asked = (order.kind, state, order.total, 0, 0, order.requested_by, parameters)
+        state, parameters = JobState.QUEUED, request.parameters
+        asked = (request.kind, state, request.total, 0, 0, request.requested_by, parameters)
         self.jobs[id_] = Job(id_, *asked, None, self.now, None, None)
         return self.jobs[id_]
 

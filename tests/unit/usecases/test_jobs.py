@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from service.domain.errors import Conflict, TooManyJobs, Unavailable
-from service.domain.jobs import MAX_OPEN, JobKind, JobState, Order
+from service.domain.jobs import MAX_OPEN, JobKind, JobRequest, JobState
 from service.usecases.jobs import add_job, cancel_job, generate_codes
 from service.usecases.keys import FileKey
 from tests.unit.usecases.memory import KEY, NOW, POOL
 
 
 def ask(memory, idempotency=None, kind=JobKind.GENERATE, **parameters):
-    order = Order(kind, 100, "me", parameters)
-    return add_job(memory, *POOL, order, idempotency=idempotency, clock=lambda: NOW)
+    request = JobRequest(kind, 100, "me", parameters)
+    return add_job(memory, *POOL, request, idempotency=idempotency, clock=lambda: NOW)
 
 
 class TestJobs:

@@ -5,12 +5,12 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from service.domain.model import Level, Levels, Room
-from service.observability.metrics.database_collector import StoreCollector, StoreWatch
-from service.usecases.ports.jobs import JobsNow
+from service.domain.model import DiskSpace, Level, Levels
+from service.observability.metrics.database_collector import StoreCollector, StoreMonitor
+from service.usecases.ports.jobs import OpenJobCounts
 
 LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)
-ROOM = Room(disk=1000, reusable=20, reserve=300)
+ROOM = DiskSpace(disk=1000, reusable=20, reserve=300)
 
 
 class Log:
@@ -34,7 +34,7 @@ class Store:
         self.unready = None
         self.failure = None
         self.at = 4
-        self.jobs = JobsNow(0, 0, 0.0, 0.0)
+        self.jobs = OpenJobCounts(0, 0, 0.0, 0.0)
 
     def why_not_ready(self):
         self.asked += 1
@@ -75,12 +75,12 @@ def log():
 @pytest.fixture
 def watch(store, log):
     """One that waits as long as a busy machine needs."""
-    return StoreWatch(store, log, within_s=20)
+    return StoreMonitor(store, log, within_s=20)
 
 
 def scrape(watch):
     registry = CollectorRegistry()
-    registry.register(StoreCollector(watch.look, 4))
+    registry.register(StoreCollector(watch.query, 4))
     text = generate_latest(registry).decode()
     return [line for line in text.splitlines() if not line.startswith("#")]
 
@@ -99,7 +99,7 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
 
 
 def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log):
-    watch = StoreWatch(store, log, within_s=0.01)
+    watch = StoreMonitor(store, log, within_s=0.01)
     store.may_answer.clear()
     assert "discount_database_up 0.0" in scrape(watch)
     assert not [line for line in scrape(watch) if line.startswith("discount_codes")]
@@ -111,14 +111,14 @@ def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log)
 
 def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
     """A store that is slow is not gone."""
-    watch = StoreWatch(store, log, within_s=0.01)
+    watch = StoreMonitor(store, log, within_s=0.01)
     store.may_answer.clear()
-    assert not watch.look().up
+    assert not watch.query().up
     store.may_answer.set()
     with watch.busy:
         store.may_answer.clear()
-    assert watch.look().up
-    assert LEVELS == watch.look().levels
+    assert watch.query().up
+    assert LEVELS == watch.query().levels
     store.may_answer.set()
     with watch.busy:
         assert 2 == store.asked
@@ -126,7 +126,7 @@ def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
 
 def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
     store.failure = ValueError("row 7")
-    now = watch.look()
+    now = watch.query()
     assert (True, 4, None, None) == (now.up, now.revision, now.levels, now.jobs)
     assert [("database_unavailable", {"reason": None, "exc_info": store.failure})] == log.lines
     assert 1 == store.closed
@@ -134,21 +134,25 @@ def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
 
 def test_a_standby_is_not_up_and_says_why(watch, store, log):
     store.unready = "read-only"
-    assert not watch.look().up
+    assert not watch.query().up
     assert [("database_unavailable", {"reason": "read-only"})] == log.lines
 
 
 def test_a_missing_migration_is_told_of(watch, store, log):
     store.at = 3
-    assert LEVELS == watch.look().levels
+    assert LEVELS == watch.query().levels
     store.at = 0
-    assert watch.look().levels is None
+    assert watch.query().levels is None
     assert [3, 0] == [fields["revision"] for _, fields in log.lines]
     assert {"migration_missing"} == set(log.names())
 
 
 def test_jobs_that_wait_for_a_worker_are_told_of(watch, store, log):
-    for jobs in (JobsNow(1, 0, 15.0, 0.0), JobsNow(1, 0, 15.1, 0.0), JobsNow(0, 1, 0.0, 15.1)):
+    for jobs in (
+        OpenJobCounts(1, 0, 15.0, 0.0),
+        OpenJobCounts(1, 0, 15.1, 0.0),
+        OpenJobCounts(0, 1, 0.0, 15.1),
+    ):
         store.jobs = jobs
-        watch.look()
+        watch.query()
     assert ["jobs_wait", "jobs_wait"] == log.names()

@@ -115,14 +115,14 @@ def test_many_that_send_half_a_head_hold_up_nobody(server):
 
 
 def test_a_head_that_is_not_whole_in_time_is_cut(server, monkeypatch):
-    monkeypatch.setattr(scrape_server, "HEAD_WITHIN_S", 0.2)
+    monkeypatch.setattr(scrape_server, "HEAD_TIMEOUT_S", 0.2)
     with connect(server) as client:
         client.sendall(b"GET /met")
         assert b"" == read(client)
 
 
 def test_who_takes_no_answer_holds_up_nobody_and_is_cut(server, answers, monkeypatch):
-    monkeypatch.setattr(scrape_server, "TAKEN_WITHIN_S", 0.5)
+    monkeypatch.setattr(scrape_server, "SEND_TIMEOUT_S", 0.5)
     monkeypatch.setattr(scrape_server, "MAX_HELD", 20_000_000)
     answers[0] = lambda _request: Response("200 OK", [], b"x" * 8_000_000)
     with ExitStack() as stack:

@@ -123,7 +123,7 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
 def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(
     calls, worker, client, monkeypatch
 ):
-    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0)
+    monkeypatch.setattr(deadlines, "ANSWER_TIMEOUT_S", 0)
     calls.take(client.conn, HEAD)
     assert 0 == calls.poll_timeout(1)
     calls.run_pending()
@@ -134,7 +134,7 @@ def test_behind_as_many_as_may_begin_the_loop_wakes_in_time_to_refuse(
     calls, worker, client, monkeypatch
 ):
     monkeypatch.setattr(fast_path_calls, "MAX_RUNNING", 0)
-    monkeypatch.setattr(deadlines, "ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr(deadlines, "ANSWER_TIMEOUT_S", 0.05)
     calls.take(client.conn, HEAD)
     calls.run_pending()
     assert [] == worker.outcomes

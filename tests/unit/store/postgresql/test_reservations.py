@@ -1,12 +1,12 @@
 """Where a process begins its next claim on PostgreSQL."""
 
 from service.store.postgresql import reservations
-from service.store.postgresql.reservations import Places
+from service.store.postgresql.reservations import ClaimPlaces
 
 
 def test_now_and_then_a_claim_begins_elsewhere(monkeypatch):
     monkeypatch.setattr(reservations, "MOVE_EVERY", 2)
-    places = Places()
+    places = ClaimPlaces()
     begun = set()
     for _ in range(100):
         places.claimed("brand", "default", 7)
@@ -18,7 +18,7 @@ def test_now_and_then_a_claim_begins_elsewhere(monkeypatch):
 def test_a_pool_has_its_own_place_and_few_are_remembered(monkeypatch):
     monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
     monkeypatch.setattr(reservations, "MOST_PLACES", 3)
-    places = Places()
+    places = ClaimPlaces()
     for number in range(10):
         places.claimed("brand", f"c{number}", number)
         assert number == places.next("brand", f"c{number}")
