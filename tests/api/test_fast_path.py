@@ -1,4 +1,4 @@
-"""Fast-path calls have a shorter way, which nobody can tell from Flask's."""
+"""The fast path and Flask give the same answers, log lines and metrics."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def served(tmp_path_factory):
 
 
 def ask(served: tuple[Flask, Lines], by: str, **request):
-    """Ask by one of the ways; return all that the caller and operations are told."""
+    """Call by one of the ways; return the answer and the log line."""
     app, log = served
     log.forget()
     fast_path = app.wsgi_app

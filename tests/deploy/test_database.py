@@ -1,4 +1,4 @@
-"""The PostgreSQL of production: what CloudNativePG is told is what the service needs."""
+"""The PostgreSQL of production: the settings of CloudNativePG match the service's needs."""
 
 import re
 

@@ -63,7 +63,7 @@ def fetch(service, user, session=requests):
 
 @contextmanager
 def hammered(service):
-    """Let clients reserve and create, hardly with a pause; lend what they were told, by user."""
+    """Let clients reserve and create almost without pauses; yield their answers by user."""
     answered: dict[str, str] = {}
     stop = threading.Event()
 

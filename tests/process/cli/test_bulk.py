@@ -1,4 +1,4 @@
-"""`discount codes`: data on standard output, all else on standard error, and exits that tell."""
+"""`discount codes`: data on standard output, all else on standard error, and exit statuses."""
 
 import os
 import pty

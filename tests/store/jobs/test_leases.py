@@ -54,7 +54,7 @@ def ask(jobs):
 
 
 def take(work, key, at=NOW):
-    """Take a job that can be had."""
+    """Take an available job."""
     lease, _ = work.take(key, at)
     return lease
 

@@ -1,4 +1,4 @@
-"""Whether an upgrade would find nothing to do, told without SQLAlchemy."""
+"""Whether an upgrade is unnecessary, found without SQLAlchemy."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What callers are told of a job, without an application."""
+"""Representations of jobs, without an application."""
 
 import pytest
 

@@ -25,7 +25,7 @@ class Log:
 
 
 class Store:
-    """Answers, unless it is told to hang or to fail."""
+    """A store that answers, hangs or fails."""
 
     def __init__(self):
         self.may_answer = threading.Event()

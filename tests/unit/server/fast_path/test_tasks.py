@@ -1,4 +1,4 @@
-"""TaskScheduler: whoever waits is woken once, and holds up no other."""
+"""The scheduler wakes each waiting task once, and no task delays others."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is wrong with the URL of a PostgreSQL server is told when the service starts."""
+"""An invalid URL of a PostgreSQL server stops the start with its reason."""
 
 import pytest
 
