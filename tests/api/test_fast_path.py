@@ -154,7 +154,7 @@ def test_whatever_the_name_both_ways_say_the_same(served, place, name):
 
 @pytest.mark.parametrize("who", TOKENS)
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
+def test_both_ways_answer_the_same_for_all_callers(served, method, path, who):
     request = {
         "method": method,
         "path": path.format(brand="brand1", campaign="default", user="user1"),

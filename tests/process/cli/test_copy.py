@@ -323,7 +323,7 @@ class TestRefusals:
             (b"", "without tables: no tables yet"),
         ],
     )
-    def test_what_is_wrong_with_the_source_is_not_said_of_another(
+    def test_an_error_of_the_source_does_not_name_another_database(
         self, content, reason, target, tmp_path
     ):
         file = tmp_path / "old.db"
@@ -359,7 +359,7 @@ class TestRefusals:
         status, output = run(source[0], "postgresql://127.0.0.1:1/nowhere")
         assert (1, True) == (status, "Error: The database cannot be reached: " in output)
 
-    def test_a_user_without_the_right_is_told(self, source, target):
+    def test_a_user_without_the_right_is_reported(self, source, target):
         guest = f"guest_{uuid4().hex}"
         with psycopg.connect(target, autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {guest} LOGIN")
