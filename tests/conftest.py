@@ -82,7 +82,7 @@ def pytest_runtest_makereport():
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch):
-    """Hide the settings of whoever runs the tests."""
+    """Hide the settings of the developer's environment."""
     for name in list(os.environ):
         if name.startswith(("DISCOUNT_", "WEB_")) or name in {"HOST", "PORT", "METRICS_PORT"}:
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""What strangers may ask for is written once, and not sent to whoever has it."""
+"""Public pages are rendered once, and not sent to clients that have them."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def fetch(client, auth, codes):
 
 @pytest.fixture
 def statements(database, fetch):
-    """What SQLite is told from now on, each by its first two words."""
+    """The statements of SQLite from now on, each by its first two words."""
     statements: list[str] = []
     database.close()  # connections that are open already would not tell
 

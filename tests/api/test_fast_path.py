@@ -1,4 +1,4 @@
-"""Fast-path calls have a shorter way, which nobody can tell from Flask's."""
+"""The fast path and Flask give the same answers, log lines and metrics."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def served(tmp_path_factory):
 
 
 def ask(served: tuple[Flask, Lines], by: str, **request):
-    """Ask by one of the ways; return all that the caller and operations are told."""
+    """Call by one of the ways; return the answer and the log line."""
     app, log = served
     log.forget()
     fast_path = app.wsgi_app
@@ -154,7 +154,7 @@ def test_whatever_the_name_both_ways_say_the_same(served, place, name):
 
 @pytest.mark.parametrize("who", TOKENS)
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_whoever_asks_both_ways_say_the_same(served, method, path, who):
+def test_both_ways_answer_the_same_for_all_callers(served, method, path, who):
     request = {
         "method": method,
         "path": path.format(brand="brand1", campaign="default", user="user1"),

@@ -76,5 +76,5 @@ def test_the_docs_may_load_our_own_files_and_run_nothing_inline(client, path):
     }
 
 
-def test_a_promise_about_tls_is_left_to_whoever_ends_it(client):
+def test_hsts_is_left_to_the_end_of_tls(client):
     assert "Strict-Transport-Security" not in client.get("/livez").headers

@@ -66,7 +66,7 @@ def test_no_other_page(client, refused):
 
 @pytest.fixture
 def failing(monkeypatch, store):
-    """Make the store fail as told when a brand is shown."""
+    """Make the store fail when a brand is shown."""
 
     def fail(error):
         def raise_it(*_):

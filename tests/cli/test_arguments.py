@@ -1,4 +1,4 @@
-"""What may be written on a command line, and what is said of the rest."""
+"""Arguments of commands, and the messages about invalid ones."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is said where a command ends for a reason that nobody has foreseen."""
+"""Messages of commands that fail for unforeseen reasons."""
 
 import errno
 import os

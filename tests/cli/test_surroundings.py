@@ -103,7 +103,7 @@ def test_an_empty_database_lacks_its_tables(words, folder, discount):
 
 
 @all_of({name: COMMANDS[name] for name in ("export", "generate", "import")})
-def test_no_word_of_callers_and_tokens_is_said_of_an_unknown_brand(words, discount, tables):
+def test_the_message_about_an_unknown_brand_names_no_caller_and_no_token(words, discount, tables):
     output = complaint(discount(*words, "--brand", "nobody", "--campaign", "none"))
     assert "brand 'nobody'" in output
     assert "token" not in output

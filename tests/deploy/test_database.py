@@ -1,4 +1,4 @@
-"""The PostgreSQL of production: what CloudNativePG is told is what the service needs."""
+"""The PostgreSQL of production: the settings of CloudNativePG match the service's needs."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_sessions_get_from_the_database_what_the_pooler_drops(cluster):
     assert SERVER_SETTINGS == set_there
 
 
-def test_the_pooler_is_used_as_the_service_was_told(pooler, production):
+def test_the_pooler_is_used_as_the_service_is_configured(pooler, production):
     assert pooler["pgbouncer"]["poolMode"] == "transaction"
     assert production.settings["DISCOUNT_PREPARED_STATEMENTS"] == "false"
 

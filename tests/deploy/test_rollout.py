@@ -83,7 +83,7 @@ def test_a_container_gets_as_long_from_make(gunicorn):
 
 
 def test_a_worker_may_end_its_chunk(production):
-    """Longer than it may hold a job for: whoever takes that up finds nobody at work."""
+    """Longer than the lease of a job, so that its next worker is alone."""
     assert production.templates["worker"]["spec"]["terminationGracePeriodSeconds"] > LEASE_MS / 1000
 
 

@@ -1,4 +1,4 @@
-"""What the service is made of: every part by its hash, and all of them told."""
+"""The supply chain: every part has a hash, and the bill of materials lists all parts."""
 
 import json
 import os

@@ -100,7 +100,7 @@ class TestAnnotations:
         assert "jq " in text
 
     def test_a_runbook_without_an_alert_says_that_it_is_none(self):
-        """What is done by plan and not at night; the index tells the two apart."""
+        """Planned maintenance, unlike that at night; the index distinguishes the two."""
         index = (HOME / "docs/runbooks/README.md").read_text()
         pages = {path.name for path in (HOME / "docs/runbooks").glob("*.md")} - {"README.md"}
         listed = set(re.findall(r"\]\(([a-z-]+\.md)\)", index))

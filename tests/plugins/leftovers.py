@@ -25,7 +25,7 @@ from tests.support import forked, postgresql
 Finder = Callable[[], Sequence[str]]
 """Returns what is left, by name."""
 SETTLED_WITHIN_S = 10.0
-"""What was told to end may take as long."""
+"""How long terminated processes may take to end."""
 PR_SET_CHILD_SUBREAPER = 36
 OF_AN_APPLICATION = ("readyz", "writer", "pool-")
 """Threads that an application starts when they are first needed. One that all tests share keeps

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 NAMED = os.environ.get("DISCOUNT_TEST_POSTGRESQL_URL")
-"""Read at once, as tests run without the settings of whoever runs them."""
+"""Read at import, as tests hide the settings of the developer's environment."""
 _QUICK = ("fsync", "full_page_writes", "synchronous_commit")
 """What a server that may lose everything can do without."""
 
@@ -69,7 +69,7 @@ def url_of(name: str) -> str:
 
 @contextmanager
 def fresh_database(template: str = "template0") -> Iterator[str]:
-    """Make a database of one's own, and drop it afterwards, whoever still uses it."""
+    """Create a separate database, and drop it afterwards, even if it is in use."""
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")

@@ -33,7 +33,7 @@ take a port before the service that it is meant for."""
 
 
 _taken: set[int] = set()
-"""What was returned already: whoever asked may not listen yet."""
+"""Ports that were returned before: their users may not listen yet."""
 
 
 def free_port() -> int:

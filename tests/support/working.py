@@ -71,7 +71,7 @@ def watch(work: SQLWork, clock: FakeClock, seconds: float = LEASE_S) -> None:
 def worker(
     database: Database, heard: Heard | None = None, waits: Iterable[bool] | None = None
 ) -> Worker:
-    """Make a worker that rests never; `waits` tells it after which rests to stop."""
+    """Make a worker without pauses; `waits` returns when it has to stop."""
     answers = iter(waits or ())
     return Worker(
         SQLWork(database),

@@ -101,7 +101,7 @@ def figures(text, phrase):
     return [float(re.sub("[,_]", "", each)) for each in re.findall(pattern, text)]
 
 
-def test_gunicorns_time_outs_are_what_is_told_of_them():
+def test_gunicorns_timeouts_are_as_documented():
     source = (HOME / "service/server/configuration.py").read_text()
     (hung,) = figures(source, r"\ntimeout = #")
     (accepted,) = figures(source, r"\ngraceful_timeout = #")

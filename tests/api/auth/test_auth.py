@@ -58,7 +58,7 @@ def test_the_open_list_is_the_contracts():
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/nothing", "/metrics", "/admin", "/static/x"])
-def test_unknown_paths_tell_a_stranger_nothing(client, auth, refused, path):
+def test_unknown_paths_reveal_nothing_without_a_token(client, auth, refused, path):
     refused(client.get(path), 401, "unauthenticated")
     refused(client.get(path, headers=auth), 404, "not-found")
 
@@ -114,7 +114,7 @@ def test_a_brand_that_the_token_does_not_name_does_not_exist(
     assert before == changes()
 
 
-def test_a_bad_body_tells_nothing_of_a_brand_either(client, refused, codes):
+def test_an_invalid_body_reveals_no_brand_either(client, refused, codes):
     body = {"brand": "brand1", "number_to_create": "all", "more": 1}
     answer = client.post("/v1/discount/create", json=body, headers=bearer(brands=["brand2"]))
     refused(answer, 404, "brand-not-found")

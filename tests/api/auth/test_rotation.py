@@ -49,7 +49,7 @@ def client_of(monkeypatch, tmp_path, log):
 
 
 def accepts(client, headers):
-    """Return whether a token is believed: a stranger is not told that the path is unknown."""
+    """Return whether a token is accepted: without one, an unknown path is a 401."""
     status = client.get("/v1/nothing", headers=headers).status_code
     assert status in {401, 404}
     return status == 404

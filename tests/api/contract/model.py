@@ -136,7 +136,7 @@ class Model:
         return True
 
     def note_answer(self, brand: str, pool: Pool, user: str, code: str) -> None:
-        """Take over that `user` was told `code`."""
+        """Record the answer of `code` to `user`."""
         self.codes_of.setdefault((brand, user), []).append(code)
         if user not in pool.held:
             assert code in pool.holders
@@ -146,7 +146,7 @@ class Model:
         assert code == pool.held[user]
 
     def note_moment(self, *what: str, moment: str) -> None:
-        """Take over when something was; it is never told otherwise."""
+        """Record the time of something, which must never change."""
         assert moment == self.moments.setdefault(what, moment)
 
     def brands(self, caller: Caller) -> list[str]:

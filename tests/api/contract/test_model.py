@@ -259,7 +259,7 @@ class Calls(Compared):
         self.model.check_what_always_holds()
 
     def teardown(self):
-        """End all walks, ask once more for everything that was ever told, and for what is rare."""
+        """End all walks, repeat all calls with answers, and make the rare calls."""
         for brand, created in self.model.created.items():
             assert created == self.model.pool(brand).codes(None)
             self.set_out_through_codes(brand, DEFAULT, None, 2, EVERYTHING)

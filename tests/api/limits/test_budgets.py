@@ -81,7 +81,7 @@ def counted(app):
 
 @pytest.fixture
 def space(database, monkeypatch):
-    """Have less free space than is kept for reservations, until it is said that there is more."""
+    """Have less free space than the reserve, until more is set."""
 
     def change(*, low):
         monkeypatch.setattr(database.reserve, "_bytes", PLENTY if low else 1)

@@ -57,7 +57,7 @@ def until_refused(client):
 
 
 class TestCaller:
-    def test_it_is_told_where_it_stands(self, client, auth):
+    def test_it_learns_its_remaining_calls(self, client, auth):
         answers = [client.get("/v1/brands", headers=auth) for _ in range(3)]
         assert [2, 1, 0] == [left(answer) for answer in answers]
         for answer in answers:
@@ -245,7 +245,7 @@ class TestRedis:
             assert 0 < connection.ttl(key) <= 2
 
     @pytest.mark.parametrize("failure", ["killed", "hanging"])
-    def test_an_outage_is_survived_and_told_once(self, shared, redis, log, failure, monkeypatch):
+    def test_an_outage_is_survived_and_logged_once(self, shared, redis, log, failure, monkeypatch):
         """Calls go on, none waits long, and each process counts for itself until it is over."""
         monkeypatch.setattr(limits, "RETRY_INTERVAL_S", 0.5)
         with fresh(shared, log) as client:

@@ -126,7 +126,7 @@ def test_an_export_that_nobody_takes_lets_go_of_everything(client, auth, export,
     assert 0 < cut["sent_bytes"] < whole["sent_bytes"]
 
 
-def test_those_who_find_no_place_are_told_to_come_again(client, auth, export, refused):
+def test_callers_without_a_place_are_told_when_to_retry(client, auth, export, refused):
     first = client.get(EXPORT, headers=auth, buffered=False)
     refused(export(), 503, "too-many-transfers")
     assert 200 == client.get(f"{C}/codes", headers=auth).status_code

@@ -63,7 +63,7 @@ def fetch(service, user, session=requests):
 
 @contextmanager
 def hammered(service):
-    """Let clients reserve and create, hardly with a pause; lend what they were told, by user."""
+    """Let clients reserve and create almost without pauses; yield their answers by user."""
     answered: dict[str, str] = {}
     stop = threading.Event()
 
@@ -185,7 +185,7 @@ class TestRefusals:
         status, output = self.refused(env, f"{tmp_path}/no/backup")
         assert (1, f"Error: There is no folder {tmp_path}/no.\n") == (status, output)
 
-    def test_a_disk_that_takes_no_more_is_said_and_nothing_stays(self, env, tmp_path):
+    def test_a_full_disk_is_reported_and_nothing_stays(self, env, tmp_path):
         limited = f"ulimit -f 64; exec {DISCOUNT} db backup {tmp_path}/to/backup"
         done = subprocess.run(
             ["/bin/bash", "-c", limited], env=env, capture_output=True, text=True, check=False

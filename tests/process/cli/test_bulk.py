@@ -1,4 +1,4 @@
-"""`discount codes`: data on standard output, all else on standard error, and exits that tell."""
+"""`discount codes`: data on standard output, all else on standard error, and exit statuses."""
 
 import os
 import pty
@@ -75,7 +75,7 @@ def test_refused_lines_are_the_output_of_an_import(codes):
 
 
 @on_sqlite
-def test_mistakes_are_told_in_a_sentence(codes, tmp_path):
+def test_mistakes_are_reported_in_a_sentence(codes, tmp_path):
     there = tmp_path / "there"
     there.write_text("mine")
     for words, output in (

@@ -66,7 +66,7 @@ BY_HAND = """
 
 
 class Answers:
-    """What callers are told, by what they asked."""
+    """The answers to callers, by request."""
 
     def __init__(self, app):
         self.client = app.test_client()
@@ -91,7 +91,7 @@ def key_for(brand):
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory):
-    """A file with every state, in use until just now; beside it, what callers were told."""
+    """A file with every state, recently in use, and the answers to callers."""
     file = tmp_path_factory.mktemp("used") / "discount.db"
     env = environment(file.parent)
     make_tables(env)
@@ -258,7 +258,7 @@ class TestTheCopy:
 
 
 def test_the_runbook_moves_a_service(tmp_path):
-    """Its own commands, on real services: each user is told what they were told before."""
+    """The documented commands, on real services: each user gets the same answer as before."""
     users = ["user1", "user2"]
     with running(tmp_path) as service:
         post(service, "/v1/discount/create", {"brand": "b1", "number_to_create": 10})
@@ -323,7 +323,7 @@ class TestRefusals:
             (b"", "without tables: no tables yet"),
         ],
     )
-    def test_what_is_wrong_with_the_source_is_not_said_of_another(
+    def test_an_error_of_the_source_does_not_name_another_database(
         self, content, reason, target, tmp_path
     ):
         file = tmp_path / "old.db"
@@ -359,7 +359,7 @@ class TestRefusals:
         status, output = run(source[0], "postgresql://127.0.0.1:1/nowhere")
         assert (1, True) == (status, "Error: The database cannot be reached: " in output)
 
-    def test_a_user_without_the_right_is_told(self, source, target):
+    def test_a_user_without_the_right_is_reported(self, source, target):
         guest = f"guest_{uuid4().hex}"
         with psycopg.connect(target, autocommit=True) as connection:
             connection.execute(f"CREATE ROLE {guest} LOGIN")
@@ -399,7 +399,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("moment", ["copy code", "compare tally"])
     def test_a_file_that_is_written_meanwhile_is_not_copied(self, source, target, moment):
-        """What its users are told now would be forgotten."""
+        """Answers to users at this time would be lost."""
         url, *_ = source
 
         def write(what, done, _total):

@@ -133,7 +133,7 @@ def test_what_cannot_be_upgraded_is_not_served(tmp_path):
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_before_they_have_begun_they_end_with_status_0(tmp_path, signum):
+def test_children_stopped_before_they_have_begun_end_with_status_0(tmp_path, signum):
     with supervised(tmp_path) as (process, _):
         wait_until(lambda: len(children(process.pid)) == 2)
         started = children(process.pid).values()

@@ -46,7 +46,7 @@ def shell(env, tmp_path):
     return run
 
 
-def test_a_full_disk_is_told(shell):
+def test_a_full_disk_is_reported_as_such(shell):
     for command in (TOKEN, EXPORT, f"{DISCOUNT} token --help"):
         assert (1, "", FULL) == shell(f"{command} > /dev/full")
     assert 1 == shell(f"{TOKEN} > /dev/full 2> /dev/full")[0]
@@ -55,17 +55,17 @@ def test_a_full_disk_is_told(shell):
 @pytest.mark.parametrize(
     "command", ["db upgrade", "codes generate --brand b1 --count 1", "db backup copy.db"]
 )
-def test_what_was_done_is_done_though_it_cannot_be_said(command, shell):
+def test_work_is_done_though_its_message_cannot_be_printed(command, shell):
     assert 0 == shell(f"{DISCOUNT} {command} 2> /dev/full")[0]
 
 
-def test_whoever_reads_no_more_is_told_nothing(shell):
+def test_a_reader_that_has_gone_gets_no_message(shell):
     status, line, output = shell(f"{EXPORT} | head -1")
     assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, output)
     assert "" == shell(f"{TOKEN} | true")[2]
 
 
-def test_a_closed_stream_is_told(shell):
+def test_a_closed_stream_is_reported(shell):
     assert "Standard output cannot be written: it is closed" in shell(f"{TOKEN} >&-")[2]
     taken = shell(f"{DISCOUNT} codes import - --brand b1 <&-")
     assert (1, "Error: Standard input cannot be read: it is closed.\n") == (taken[0], taken[2])

@@ -208,7 +208,7 @@ def test_one_request_has_one_answer(service, sent, statuses):
     [LIVEZ * 2000, create_head("Transfer-Encoding: chunked") + b"1\r\n \r\n" * 13_000],
     ids=["pipelined probes", "chunks of a byte"],
 )
-def test_whoever_sends_much_at_once_delays_no_probe(service, sent):
+def test_a_client_that_sends_much_at_once_delays_no_probe(service, sent):
     """What others have sent takes many turns of the loop; each of them sees to newcomers."""
     assert any(is_probed_promptly(service, sent) for _ in range(3)), "not even once in three"
 

@@ -239,7 +239,7 @@ def test_a_body_that_is_no_list_is_refused(service, head, begun, status):
 
 
 def test_a_trickle_is_ended(service):
-    """However long a body is said to be, a byte now and then does not keep its thread."""
+    """Whatever its Content-Length, a body that trickles does not keep its thread."""
     with connect(service) as client:
         client.sendall(upload_head("Content-Length: 1000000"))
         began = time.monotonic()

@@ -28,13 +28,13 @@ PAUSE_S = 0.02
 SOON_S = 5.0
 BACK_WITHIN_S = 10.0
 NOISE_S = 8.0
-"""The most that a busy machine may add; how much it does, calls that need no database tell."""
+"""The longest delay by a busy machine, which calls without the database measure."""
 BRAND = "brand1"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a caller was told, and how long it took."""
+    """The answer to a caller, and its duration."""
 
     status: int
     seconds: float

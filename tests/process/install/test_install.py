@@ -38,7 +38,7 @@ def write_wheel(folder, name, version, content):
 
 
 def builder(version):
-    """Return a build backend (PEP 517, PEP 660) that says who it is in what it builds."""
+    """Return a build backend (PEP 517, PEP 660) that marks what it builds."""
     return f"""
 import zipfile
 from pathlib import Path

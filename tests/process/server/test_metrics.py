@@ -54,7 +54,7 @@ def test_each_worker_notes_its_connections(service):
     wait_until(lambda: 0 == metric(service, 'discount_database_connections{state="in_use"}'))
 
 
-def test_what_is_running_is_told(service):
+def test_the_running_version_is_shown(service):
     build = f'discount_build_info{{python="{platform.python_version()}",version="{__version__}"}}'
     assert 1 == metric(service, build)
     assert 3 == metric(service, "discount_workers ")

@@ -79,7 +79,7 @@ class TestStart:
 
 class TestLog:
     def test_gunicorn_and_the_application_log_alike(self, service):
-        """Every line is JSON with the same head, whoever wrote it."""
+        """Every line is JSON with the same first fields, whatever its source."""
         requests.get(f"{service.url}/livez", timeout=30)
         lines = service.lines
         assert all(list(line)[:3] == ["timestamp", "level", "event"] for line in lines)

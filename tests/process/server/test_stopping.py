@@ -1,4 +1,4 @@
-"""A real gunicorn, told to stop: it finishes what it has accepted, and drains first."""
+"""Stopping a real gunicorn: it drains, and finishes what it has accepted."""
 
 import os
 import signal

@@ -194,7 +194,7 @@ def test_the_span_of_a_refused_call_says_why(traced):
     )
 
 
-def test_a_create_is_told_as_a_transaction(traced):
+def test_a_create_is_traced_as_a_transaction(traced):
     trips = [trip.name for trip in traced.receiver.below(traced.receiver.of("create"))]
     assert "transaction" == trips[-1]
     if traced.engine == "postgresql":  # on SQLite, its statements run among others'

@@ -76,7 +76,7 @@ class Earlier:
         return json.loads(self._process.stdout.readline())
 
     def do(self, url, key, how="chunk"):
-        """Do a chunk of a job in a database; return whether the job could be had."""
+        """Do a chunk of a job in a database; return whether the job could be taken."""
         assert self._process.stdin
         self._process.stdin.write(f"{url} {key.brand_id} {key.id} {how}\n")
         self._process.stdin.flush()

@@ -265,7 +265,7 @@ def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
 
 
 @on_sqlite
-def test_on_sqlite_a_chunk_stores_as_many_rows_as_it_is_told(ask, step, store):
+def test_on_sqlite_a_chunk_stores_the_given_number_of_rows(ask, step, store):
     ask()
     until(STORE, step)
     step(100)

@@ -54,7 +54,7 @@ def ask(jobs):
 
 
 def take(work, key, at=NOW):
-    """Take a job that can be had."""
+    """Take an available job."""
     lease, _ = work.take(key, at)
     return lease
 
@@ -382,9 +382,7 @@ def test_codes_of_a_job_are_spread_over_the_whole_space(ask, database):
     assert 32 == len({code[0] for code in codes})
 
 
-def test_a_worker_that_is_told_to_stop_finishes_its_chunk_and_gives_the_job_back(
-    ask, work, database, there
-):
+def test_a_worker_that_stops_finishes_its_chunk_and_gives_the_job_back(ask, work, database, there):
     key = ask(1_000_000)
     heard = Heard()
     assert worker(database, heard, waits=[False, True]).do(key)

@@ -210,7 +210,7 @@ def test_a_paused_job_can_be_cancelled(database, monkeypatch):
 
 
 @on_sqlite
-def test_a_worker_that_is_told_to_stop_leaves_a_paused_job(database, monkeypatch):
+def test_a_worker_that_stops_leaves_a_paused_job(database, monkeypatch):
     generate_codes(SQLJobs(database), "brand0", "default", 3, requested_by="me")
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
     assert worker(database, Heard(), [True]).do_due()

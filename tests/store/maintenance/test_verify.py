@@ -133,7 +133,7 @@ def test_damage_is_found_and_named(findings_after, engine, name):
 
 @pytest.mark.parametrize("name", [*COMMITTED, "a user holds two codes, the index is gone"])
 def test_the_command_finds_it_and_names_it(url, engine, name):
-    """On both engines, for good, and as the command tells of it."""
+    """On both engines, permanently, and as the command reports it."""
     sql, expected, named = DAMAGES[engine][name]
     damage(url, sql)
     status, counts, complaint = run(url)

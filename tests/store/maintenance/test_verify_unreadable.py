@@ -13,7 +13,7 @@ ROLE = "discount_nobody"
 
 
 @on_postgresql
-def test_whoever_may_not_read_is_told_so(database, database_url):
+def test_a_caller_without_the_read_scope_is_forbidden(database, database_url):
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(f"CREATE ROLE {ROLE} LOGIN")
         try:

@@ -137,7 +137,7 @@ BEFORE_6 = {
         AND state = 'reserved' AND state <> 'available' ORDER BY code
     """,
 }
-"""What the version before revision 6 said, word for word, where its tables were others."""
+"""The statements of the version before revision 6, verbatim, for tables that have changed."""
 
 
 @on_sqlite

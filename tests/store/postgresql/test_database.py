@@ -1,4 +1,4 @@
-"""What PostgreSQL alone can do to a call, told by its own error codes."""
+"""Errors that only PostgreSQL has, by its error codes."""
 
 import threading
 import time
@@ -150,7 +150,7 @@ def no_standby(database):
 @pytest.mark.own_database
 @pytest.mark.parametrize("call", ["reserve", "create"])
 def test_a_commit_that_no_longer_waits_for_the_standby_is_no_commit(calls, call, no_standby):
-    """PostgreSQL itself says no more than a warning to whoever was told to stop waiting."""
+    """PostgreSQL only sends a warning after a cancelled wait."""
     waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     with ThreadPoolExecutor(1) as pool:
         called = pool.submit(calls[call])

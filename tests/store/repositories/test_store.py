@@ -74,7 +74,7 @@ class TestAddingCodes:
         assert ["CCCC", "DDDD", "EEEE"] == sorted(added)
         assert 5 == count_rows(database)[State.AVAILABLE]
 
-    def test_calls_that_share_a_transaction_are_each_told_their_own(self, store, database):
+    def test_calls_that_share_a_transaction_each_get_their_own_error(self, store, database):
         add(store, "AAAA")
         add(store, "AAAA", brand="other")
         with database.transaction() as connection:

@@ -181,7 +181,7 @@ def test_a_file_that_goes_away_while_it_is_written_is_not_answered(file, store, 
         write_while_it_is_moved()
 
 
-def test_whoever_closes_everything_finds_the_files_again(file, store, database):
+def test_files_are_found_again_after_closing_everything(file, store, database):
     """The last to close takes the log away; that is no damage."""
     for _ in range(2):
         database.close()

@@ -1,4 +1,4 @@
-"""Whether an upgrade would find nothing to do, told without SQLAlchemy."""
+"""Whether an upgrade is unnecessary, found without SQLAlchemy."""
 
 import pytest
 
@@ -35,5 +35,5 @@ def test_a_file_without_tables_is_not(tmp_path, content):
     assert not fit_revision(Settings(database_url=f"sqlite:///{file}"))
 
 
-def test_of_postgresql_this_is_not_told():
+def test_for_postgresql_this_is_unknown():
     assert not fit_revision(Settings(database_url="postgresql://nobody.invalid/discount"))

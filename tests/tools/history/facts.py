@@ -48,7 +48,7 @@ class Facts:
         self.denied: defaultdict[Holder, list[Call]] = defaultdict(list)
         self.asked: dict[Holder, float] = {}
         self.known: dict[Holder, float] = {}
-        """When an answer had first told somebody what the user holds."""
+        """The time of the first answer with the user's code."""
         self.created: list[tuple[list[str], Call]] = []
         self.born: dict[BrandCode, float] = {}
         self.maybe_created: defaultdict[Pool, list[Call]] = defaultdict(list)
@@ -89,7 +89,7 @@ class Facts:
         return self.asked.get(row.holder, 0.0) if row.user is not None else inf
 
     def holders(self) -> Iterator[tuple[Holder, str]]:
-        """Return who holds what, as anybody was told and as the database has it."""
+        """Return the holders of codes, by answers and by the database."""
         for holder, answers in self.answered.items():
             for code, _ in answers:
                 yield holder, code

@@ -79,7 +79,7 @@ class Call:
 
     @property
     def unknown(self) -> bool:
-        """It may have been done, or still be: there is no answer, or one that does not tell."""
+        """Whether the effect is unknown: there is no answer, or an inconclusive one."""
         return self.failure in {CallFailure.CUT, CallFailure.TIMEOUT} or self.status >= 500
 
     @property

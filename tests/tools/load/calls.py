@@ -1,4 +1,4 @@
-"""The calls of one server that are measured, and what each user was told."""
+"""The measured calls of one server, and the answers to users."""
 
 import json
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ class Calls:
 
     server: Server
     answered: dict[str, dict[str, str]] = field(default_factory=dict)
-    """The code that each user was told, by brand."""
+    """The code that each user got, by brand."""
     created: dict[str, set[str]] = field(default_factory=dict)
-    """The codes of each brand that an answer said were created."""
+    """The codes of each brand in answers to creations."""
     answered_twice: list[str] = field(default_factory=list)
-    """Users who were told two codes."""
+    """Users who got two codes."""
     _heads: list[str] = field(default_factory=lambda: tokens(CONNECTIONS))
 
     def new(self, name: str, brand: str, most: int) -> Load:
@@ -91,7 +91,7 @@ class Calls:
         return Load(name, self.server, lambda _: cycle(asked), check)
 
     def take(self, took: Slice) -> None:
-        """Note what users were told; nobody may be told two things."""
+        """Record the answers to users, each of whom must always get the same code."""
         for about, body in took.answers:
             brand, user = about.split("/")
             code = json.loads(body)["discount_code"]

@@ -208,5 +208,5 @@ def compare(calls: Calls, url: str) -> None:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits what is going on."""
+    """Print the progress."""
     click.echo(text, err=True)

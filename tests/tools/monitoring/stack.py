@@ -54,7 +54,7 @@ class Stack:
         return found
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that Alertmanager would tell of."""
+        """Return the alerts that Alertmanager would send."""
         wanted = {"active": "true", "inhibited": "false"}
         answer = requests.get(f"{self.alertmanager}/api/v2/alerts", wanted, timeout=20)
         found: list[dict[str, Any]] = answer.json()

@@ -1,4 +1,4 @@
-"""Calls of the service: one after the other, or without a pause while it is told to stop."""
+"""Calls of the service: one after the other, or without a pause while it stops."""
 
 import threading
 import time

@@ -99,7 +99,7 @@ class Pooler:
         return f"{url}?hostaddr=127.0.0.1"
 
     def stop(self) -> None:
-        """Stop it; whoever is connected loses the connection."""
+        """Stop it; its clients lose their connections."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(20)

@@ -84,7 +84,7 @@ def test_a_caller_is_authenticated_once():
         (Call("//v1/acme"), {}, NotFound, ["authenticate"]),
     ],
 )
-def test_what_is_wrong_first_is_told(call, options, refusal, steps):
+def test_the_first_error_is_reported(call, options, refusal, steps):
     with pytest.raises(refusal):
         call.perform(**options)
     assert steps == call.steps

@@ -1,4 +1,4 @@
-"""Verified tokens: kept within bounds, and never good for a moment longer than PyJWT says."""
+"""Verified tokens: a bounded cache, in which tokens expire exactly as with PyJWT."""
 
 import threading
 import time

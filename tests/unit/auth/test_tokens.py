@@ -137,7 +137,7 @@ NAMES = st.sampled_from(["iss", "aud", "sub", "iat", "exp", "nbf", "scope", "bra
 
 @given(st.integers(0, len(GOOD) - 1), st.characters())
 def test_no_character_of_a_good_token_can_be_another(place, character):
-    """However it is encoded: one token has one text, also for whoever bans or caches it."""
+    """Each token has only one encoding, which caches and deny lists depend on."""
     changed = GOOD[:place] + character + GOOD[place + 1 :]
     if changed == GOOD:
         VERIFIER.verify(changed)

@@ -63,7 +63,7 @@ def test_an_unknown_total_is_left_out(terminal):
     assert line.endswith("] 65536  65,536/s")
 
 
-def test_how_long_it_will_take_is_told(terminal, monkeypatch):
+def test_the_remaining_time_is_shown(terminal, monkeypatch):
     moments = iter(range(100))
     monkeypatch.setattr("time.time", lambda: float(next(moments)))
     with Progress() as shown:

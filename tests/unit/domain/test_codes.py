@@ -136,7 +136,7 @@ def test_parts_fill_every_cell_of_the_space_alike():
     assert total == len(set(made))
 
 
-def test_a_part_tells_no_order_within_a_cell():
+def test_a_part_reveals_no_order_within_a_cell():
     """Who holds the codes before and after another must not know what it lies between."""
     assert sorted(mint_part(0, 40, 40)) != mint_part(0, 40, 40)
 

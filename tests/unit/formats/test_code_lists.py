@@ -268,7 +268,7 @@ def test_a_list_that_nobody_can_read_on_is_refused_from_there(content, refusal):
         assert refusal == read_csv(*blocks)[1][-1]
 
 
-def test_what_was_refused_before_a_list_becomes_unreadable_is_told():
+def test_rows_refused_before_a_list_becomes_unreadable_are_reported():
     content = b"code\nAAAA\nno\n" + b"," * MAX_ROW_BYTES + b",\nBBBB"
     refused = [Refusal(3, Reason.LENGTH), Refusal(4, Reason.ROW_TOO_LONG)]
     assert ([("AAAA", 2)], refused) == read_csv(content)

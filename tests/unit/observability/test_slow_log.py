@@ -14,7 +14,7 @@ class Log:
         self.lines.append((event, fields))
 
 
-def test_the_first_is_told_and_then_the_slowest_of_many():
+def test_the_first_is_logged_and_then_the_slowest_of_many():
     log: Any = Log()
     now = 0.0
     slow_log = SlowLog(log, clock=lambda: now)
@@ -29,7 +29,7 @@ def test_the_first_is_told_and_then_the_slowest_of_many():
     ]
 
 
-def test_only_what_is_slow_is_told():
+def test_only_slow_operations_are_reported():
     heard = []
     metrics = Metrics(lambda *slow: heard.append(slow))
     metrics.read(SLOW_S - 0.001)

@@ -1,4 +1,4 @@
-"""Parts that come from the system: one list has them all, and its command is what is told."""
+"""Parts that come from the system: one list has them all, and messages name its command."""
 
 import re
 import subprocess

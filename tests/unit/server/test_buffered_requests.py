@@ -1,4 +1,4 @@
-"""Who goes first when there is no room: whoever has sent no whole request for longest."""
+"""The order of eviction: the oldest incomplete request goes first."""
 
 from gunicorn.config import Config
 

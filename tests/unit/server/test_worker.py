@@ -136,7 +136,7 @@ def test_who_got_the_descriptor_of_somebody_ended_is_not_called_for_him(worker):
     assert 1 == len(called)
 
 
-def test_where_everybody_has_half_a_head_the_oldest_is_told_and_gone_at_once(worker, connect):
+def test_where_all_heads_are_incomplete_the_oldest_is_refused_immediately(worker, connect):
     """Its place is free for the next: `nr_conns` at the limit would stop accepting."""
     clients = [connect(HALF_HEAD) for _ in range(3 * ROOM)]
     assert worker.nr_conns < ROOM
@@ -147,7 +147,7 @@ def test_where_everybody_has_half_a_head_the_oldest_is_told_and_gone_at_once(wor
     assert not any(map(is_answered, clients[1 - ROOM :]))
 
 
-def test_farewells_go_before_whoever_still_wants_something(worker, connect):
+def test_lingering_connections_are_closed_before_active_ones(worker, connect):
     leaving = [connect(b"\n") for _ in range(ROOM - 2)]
     waits = connect(HALF_HEAD)
     connect(HALF_HEAD)
@@ -164,7 +164,7 @@ def test_listeners_that_are_closed_already_are_let_be(worker):
     assert -1 == worker.sockets[0].fileno()
 
 
-def test_a_body_that_does_not_come_is_told_by_the_record_that_was_begun(worker):
+def test_a_missing_body_is_logged_with_the_record_that_was_begun(worker):
     """So the answer has the request id of before, and the span of before ends."""
     incoming = BufferedRequest(0.0)
     incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")

@@ -41,7 +41,7 @@ class TestJobs:
 
 
 class TestCancelling:
-    def test_what_stays_is_said(self, memory):
+    def test_the_detail_says_what_remains(self, memory):
         key, job, _ = ask(memory)
         memory.jobs[key.id] = replace(job, done=1)
         ended = cancel_job(memory, *POOL, key.id)

@@ -73,7 +73,7 @@ def what_was_created_is_found(facts: Facts) -> Violations:
 
 
 def shown_codes_are_not_behind(facts: Facts) -> Violations:
-    """A code is shown as reserved once its holder was told, and not before they asked."""
+    """A code is shown as reserved after the answer to its holder, and not before the request."""
     known: dict[BrandCode, float] = {}
     for holder, answers in facts.answered.items():
         for code, _ in answers:

@@ -28,7 +28,7 @@ def fill_naive(settings: Mapping[str, str], pools: Mapping[str, Sequence[int]]) 
 
 
 def given_twice(answered: Mapping[str, Mapping[str, str]]) -> str:
-    """Say how many codes more than one user was told."""
+    """Return how many codes were answered to more than one user."""
     users: dict[str, int] = {}
     for answers in answered.values():
         for code in answers.values():

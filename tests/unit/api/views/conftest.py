@@ -14,7 +14,7 @@ BILLING = Caller("issuer", "billing", frozenset(), frozenset({"acme"}))
 
 @pytest.fixture
 def call():
-    """Call a view as the pipeline does; return its reply, and the outcome that the log tells."""
+    """Call a view as the pipeline does; return its reply, and the logged outcome."""
 
     def call(view, path="/", caller=BILLING, **arguments):
         record = RequestRecord({}, Pseudonyms(lambda: b""))

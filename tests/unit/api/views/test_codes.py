@@ -51,7 +51,7 @@ def test_a_code_is_shown(call, views_of, metrics):
     assert (200, 0) == (reply.status, metrics.misses)
 
 
-def test_the_caller_of_many_codes_that_there_are_not_is_told_nothing_more(call, views_of, metrics):
+def test_a_caller_with_many_misses_learns_nothing_more(call, views_of, metrics):
     """Not even of the miss that is one too many, nor of a code that there is."""
     view = views_of("CODE1").show_code
     missing = CODE | {"code": "CODE2"}

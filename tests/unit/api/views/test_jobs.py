@@ -1,4 +1,4 @@
-"""What callers are told of a job, without an application."""
+"""Representations of jobs, without an application."""
 
 import pytest
 
@@ -18,7 +18,7 @@ LOCATION = ("Location", "/v1/brands/a%3Fb/campaigns/c/jobs/1f")
         (False, "replayed", (("Idempotent-Replayed", "true"), LOCATION)),
     ],
 )
-def test_a_job_is_accepted_and_its_caller_told_where_to_watch_it(call, new, outcome, headers):
+def test_an_accepted_job_has_a_location(call, new, outcome, headers):
     reply, logged = call(accept, brand="a?b", campaign="c", job=JOB, new=new)
     assert (202, "1f", "a?b") == (reply.status, reply.content["id"], reply.content["brand"])
     assert (outcome, headers) == (logged, reply.headers)

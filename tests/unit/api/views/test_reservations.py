@@ -77,7 +77,7 @@ def test_a_reservation_is_new_once_and_then_repeated(views_of, metrics):
     assert (Reply(SHOWN), None) == called(views.show_reservation)
 
 
-def test_where_no_code_is_left_it_is_counted_and_said(views_of, metrics):
+def test_an_exhausted_pool_is_counted_and_logged(views_of, metrics):
     with pytest.raises(NoCodesLeft):
         called(views_of(free=False).put_reservation)
     assert ["exhausted"] == metrics.outcomes

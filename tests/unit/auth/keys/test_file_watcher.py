@@ -116,7 +116,7 @@ def test_how_long_a_content_is_bad_is_known_to_all_processes(watched, file):
     assert 0.0 == watched.failing_since.elapsed_s()
 
 
-def test_a_bad_content_is_told_of_once_and_the_last_good_one_stays(watched, file, log):
+def test_invalid_content_is_logged_once_and_the_last_valid_one_stays(watched, file, log):
     by_renaming(file, "bad")
     assert ["one"] * 3 == [watched() for _ in range(3)]
     file.unlink()
@@ -132,7 +132,7 @@ def test_a_bad_content_is_told_of_once_and_the_last_good_one_stays(watched, file
     ] == log.lines
 
 
-def test_files_are_looked_at_no_more_often_than_is_said(file, log):
+def test_files_are_checked_no_more_often_than_documented(file, log):
     watched = WatchedFiles(file.read_text, {"NAME": file}, log, every_s=60)
     by_renaming(file, "two")
     assert "one" == watched()

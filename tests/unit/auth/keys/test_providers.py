@@ -113,9 +113,7 @@ class TestRenewal:
         time.sleep(0.1)
         assert 0 == issuer.fetches
 
-    def test_the_first_who_asks_is_told_that_there_are_none_yet_and_does_not_wait(
-        self, ring_of, issuer
-    ):
+    def test_the_first_caller_gets_no_keys_and_does_not_wait(self, ring_of, issuer):
         release = threading.Event()
         issuer.say = lambda handler: release.wait(10) and issuer.publish(handler)
         ring = ring_of(FAST)

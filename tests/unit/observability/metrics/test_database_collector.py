@@ -25,7 +25,7 @@ class Log:
 
 
 class Store:
-    """Answers, unless it is told to hang or to fail."""
+    """A store that answers, hangs or fails."""
 
     def __init__(self):
         self.may_answer = threading.Event()
@@ -124,7 +124,7 @@ def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
         assert 2 == store.asked
 
 
-def test_what_fails_is_told_of_and_hides_nothing_else(watch, store, log):
+def test_a_failure_is_logged_and_hides_nothing_else(watch, store, log):
     store.failure = ValueError("row 7")
     now = watch.query()
     assert (True, 4, None, None) == (now.up, now.revision, now.levels, now.jobs)
@@ -138,7 +138,7 @@ def test_a_standby_is_not_up_and_says_why(watch, store, log):
     assert [("database_unavailable", {"reason": "read-only"})] == log.lines
 
 
-def test_a_missing_migration_is_told_of(watch, store, log):
+def test_a_missing_migration_is_reported(watch, store, log):
     store.at = 3
     assert LEVELS == watch.query().levels
     store.at = 0
@@ -147,7 +147,7 @@ def test_a_missing_migration_is_told_of(watch, store, log):
     assert {"migration_missing"} == set(log.names())
 
 
-def test_jobs_that_wait_for_a_worker_are_told_of(watch, store, log):
+def test_jobs_that_wait_for_a_worker_are_logged(watch, store, log):
     for jobs in (
         OpenJobCounts(1, 0, 15.0, 0.0),
         OpenJobCounts(1, 0, 15.1, 0.0),

@@ -156,7 +156,7 @@ def test_what_is_no_scrape_is_refused(server, sent, status):
         assert read(client).startswith(b"HTTP/1.1 " + status)
 
 
-def test_an_answer_that_cannot_be_made_is_told_to_the_log(server, answers, log):
+def test_an_answer_that_fails_is_logged(server, answers, log):
     answers[0] = lambda _request: 1 / 0
     assert 500 == scrape(server).status_code
     assert "scrape_failed" in log.text

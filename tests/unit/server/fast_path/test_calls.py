@@ -81,7 +81,7 @@ def test_a_connection_that_may_not_be_kept_is_left(calls, worker, client):
     assert [("leave", client.conn)] == worker.outcomes
 
 
-def test_what_fails_outside_the_application_is_told(calls, worker, client):
+def test_a_failure_outside_the_application_is_reported(calls, worker, client):
     worker.wsgi = lambda _environ, _start_response: 1 / 0
     calls.take(client.conn, HEAD)
     calls.run_pending()

@@ -1,4 +1,4 @@
-"""TaskScheduler: whoever waits is woken once, and holds up no other."""
+"""The scheduler wakes each waiting task once, and no task delays others."""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def loop():
     return Loop()
 
 
-def test_a_thread_sleeps_until_it_is_told():
+def test_a_thread_waits_until_it_is_signalled():
     signal = SIGNALS.new()
     assert isinstance(signal, ThreadSignal)
     threading.Thread(target=signal.set).start()
@@ -52,7 +52,7 @@ def test_a_thread_sleeps_no_longer_than_it_wants():
     assert not SIGNALS.new().wait(0.01)
 
 
-def test_tasks_wait_beside_each_other_and_go_on_as_they_are_told(loop):
+def test_tasks_wait_side_by_side_and_resume_as_signalled(loop):
     for name in "abc":
         loop.start(name)
     assert ([], 3) == (loop.done, loop.tasks.running)
@@ -63,7 +63,7 @@ def test_tasks_wait_beside_each_other_and_go_on_as_they_are_told(loop):
     assert 0 == loop.tasks.running
 
 
-def test_one_call_of_the_loop_wakes_all_who_were_told_meanwhile(loop):
+def test_one_callback_wakes_all_tasks_signalled_meanwhile(loop):
     for name in "abc":
         loop.start(name)
     for signal in loop.signals.values():

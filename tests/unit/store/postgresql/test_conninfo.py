@@ -1,4 +1,4 @@
-"""What is wrong with the URL of a PostgreSQL server is told when the service starts."""
+"""An invalid URL of a PostgreSQL server stops the start with its reason."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from service.store.postgresql.conninfo import conninfo_of
 
 
 @pytest.mark.parametrize("ports", ["port", "0", "65536", "5432,x", "-1", "²"])
-def test_a_port_that_is_none_is_told_at_once_and_not_repeated(ports):
+def test_an_invalid_port_is_refused_early_and_not_repeated(ports):
     hosts = ",".join(f"host:{port}" for port in ports.split(","))
     with pytest.raises(SettingsError, match="a port is no number") as refused:
         conninfo_of(f"postgresql://me:secret@{hosts}/db")

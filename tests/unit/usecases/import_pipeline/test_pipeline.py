@@ -198,7 +198,7 @@ def test_where_many_write_a_code_made_meanwhile_refuses_all(begun):
     assert [Refusal(2, Reason.IN_BRAND)] == its.memory.refused
 
 
-def test_a_job_that_goes_on_is_not_said_to_be_paused(begun):
+def test_a_job_that_continues_is_not_shown_as_paused(begun):
     its = begun(b"AAAA\n")
     its.job = replace(its.job, detail=PAUSED)
     its.step()
