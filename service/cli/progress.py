@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RENDER_EVERY_S = 0.1
 
 
-class Progress:
+class ProgressBar:
     """A progress bar on standard error, if that is a terminal.
 
     As a context manager, it restores the terminal in any case.
@@ -90,10 +90,10 @@ def _rate(bar: "ProgressBar[Any]") -> float:
     return bar.pos / max(time.time() - bar.start, 1.0)
 
 
-class TableProgress:
+class TableProgressBar:
     """The progress of work on tables, one after the other."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ProgressBar) -> None:
         self._progress = progress
         self._label = ""
 
@@ -105,10 +105,10 @@ class TableProgress:
         self._progress.show(label, done, total)
 
 
-class JobProgress:
+class JobProgressBar:
     """An observer that shows the progress of a job."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ProgressBar) -> None:
         self._progress = progress
         self._reason: str | None = None
         self._shown = 0, 0
