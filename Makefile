@@ -29,30 +29,30 @@ IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reo
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: ## Install into .venv what runs, tests and lints
+install: ## Install into .venv everything to run, test and lint
 	@$(PYTHON) .ci/install.py
 
 install-runtime: # what is there for tests and lint stays
 	@$(PYTHON) .ci/install.py run
 
-system-packages: ## Install what tests need beside Python packages (Debian, as root or by sudo)
+system-packages: ## Install the system packages that tests need (Debian, as root or with sudo)
 	@.ci/system-packages
 
-run: install-runtime ## Serve and do jobs on 127.0.0.1:5000 (PORT=), with a development key and var/discount.db
+run: install-runtime ## Run a server on 127.0.0.1:5000 (PORT=) and a job worker, with a development key and var/discount.db
 	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
 	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
 	@exec $(VENV)/discount run --upgrade
 
-check: install ## Style, types, imports and unit tests, in seconds: before each commit
+check: install ## Check style, types and imports, and run the unit tests, in seconds: before each commit
 	@$(SIDE_BY_SIDE) test-unit-waiting test-unit lint-types lint-imports lint-style
 
 test: install ## Run every test (TESTS='tests/store -k sqlite')
 	$(VENV)/pytest $(IN_PARALLEL) --durations=20 $(TESTS)
 
-test-long: install ## Run the tests that take long, one after the other (TESTS=)
+test-long: install ## Run the long tests, one after the other (TESTS=)
 	$(VENV)/pytest -m long --durations=20 $(TESTS)
 
-test-random: install ## Run every test, in an order that the first line tells (SEED= repeats one)
+test-random: install ## Run every test in random order (SEED= repeats an order)
 	$(VENV)/pytest $(IN_PARALLEL) --random-order $(if $(SEED),--random-order-seed=$(SEED)) $(TESTS)
 
 # In two parts, as some wait more than they work, and pytest-xdist would import everything thrice.
@@ -65,7 +65,7 @@ test-unit:
 test-unit-waiting:
 	$(UNIT_TEST) $(WAITING)
 
-coverage: install ## Run every test, and say which lines and branches none reaches; takes long (TESTS=)
+coverage: install ## Run every test, and list uncovered lines and branches; takes long (TESTS=)
 	TEST_WORKERS=$(TEST_WORKERS) .ci/coverage $(TESTS)
 
 lint: install ## Check style, types, imports, the Dockerfile, workflows and manifests
@@ -90,20 +90,20 @@ lint-workflows:
 lint-manifests:
 	.ci/checkov
 
-format: install ## Rewrite the code as the linter wants it
+format: install ## Format the code, and fix what the linter can fix
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-drill: install ## Break things and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
+drill: install ## Inject faults and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
 	$(VENV)/python -m tests.tools.history.drill
 
-bench: install-bench ## Measure beside what others would build; most of an hour (ROUNDS=, SECONDS=)
+bench: install-bench ## Benchmark the service and its alternatives; most of an hour (ROUNDS=, SECONDS=)
 	$(VENV)/python -m tests.tools.load --rounds $(or $(ROUNDS),9) --seconds $(or $(SECONDS),4)
 
-bench-quick: install-bench ## The same in three minutes, with smaller pools
+bench-quick: install-bench ## Run the benchmark in three minutes, with smaller pools
 	$(VENV)/python -m tests.tools.load --quick --rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),0.6)
 
-bench-growth: install-bench ## What calls of the store cost in pools of up to 10 M codes (LARGEST=)
+bench-growth: install-bench ## Measure the store's calls in pools of up to 10 M codes (LARGEST=)
 	$(VENV)/python -m tests.tools.load.growth --largest $(or $(LARGEST),10000000)
 
 install-bench: install
@@ -111,22 +111,22 @@ install-bench: install
 		--no-build-isolation --requirement config/requirements-bench.txt || \
 		echo "Not everything could be installed: the table will say what was not measured." >&2
 
-bench-bulk: install ## Measure bulk work beside the limit of each engine (COUNT=1000000)
+bench-bulk: install ## Measure bulk work against the limit of each engine (COUNT=1000000)
 	$(VENV)/python -m tests.tools.load.bulk --count $(or $(COUNT),1000000)
 
-monitor: install ## Watch the service on this machine with Prometheus and Alertmanager
+monitor: install ## Monitor the service on this machine with Prometheus and Alertmanager
 	$(VENV)/python -m tests.tools.monitoring.stack
 
-alert-drill: install ## Cause every fault and wait for its alert, as long as that takes (DRILL_FACTOR=1)
+alert-drill: install ## Cause every fault and wait for its alert; 20 minutes (DRILL_FACTOR=1)
 	$(VENV)/python -m tests.tools.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
 
 attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed
 	$(VENV)/python -m tests.tools.attack --seconds $(or $(SECONDS),4)
 
-run-tests-api: install ## Black-box tests against a running service (URL=, TOKEN=)
+run-tests-api: install ## Run black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox
 
-lock: ## Renew the locks (needs uv)
+lock: ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header pyproject.toml --extra tracing --output-file config/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -143,16 +143,16 @@ lock: ## Renew the locks (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --group sbom --output-file config/requirements-sbom.txt
 
-smoke: install ## Run what deploy/k8s renders, by podman (as root, on Debian)
+smoke: install ## Run what deploy/k8s renders with podman (as root, on Debian)
 	PATH="$$PATH:/usr/sbin" $(VENV)/python -m tests.tools.smoke.run
 
-sbom: ## Write what the service is made of to build/sbom.cdx.json (CycloneDX)
+sbom: ## Write the bill of materials to build/sbom.cdx.json (CycloneDX)
 	@$(PYTHON) .ci/install.py sbom
 	@mkdir -p $(dir $(SBOM))
 	@.venv-sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file $(SBOM) config/requirements.txt
 
-clean: ## Remove what was installed and made, but not var/
+clean: ## Remove everything installed and generated, except var/
 	rm -rf .venv* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -183,7 +183,7 @@ container-keys:
 container-tables: container-keys
 	@$(ONE_OFF) $(IMAGE) db upgrade
 
-start: container-tables ## Serve from a container on 127.0.0.1:5000 (PORT=, METRICS_PORT=)
+start: container-tables ## Run the service in a container on 127.0.0.1:5000 (PORT=, METRICS_PORT=)
 	@$(DOCKER) rm $(CONTAINER) >/dev/null 2>&1 || true # what an earlier boot left
 	@$(SERVICE) --detach --restart unless-stopped $(IMAGE) >/dev/null
 	@n=0; until $(DOCKER) exec $(CONTAINER) python -c '$(READY)' >/dev/null 2>&1; do sleep 1; \
@@ -191,15 +191,15 @@ start: container-tables ## Serve from a container on 127.0.0.1:5000 (PORT=, METR
 	@echo "A token:  $(DOCKER) exec $(CONTAINER) discount token --subject me --brand '*'"
 	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
 
-stop: ## Stop the container; its data stay
+stop: ## Stop the container, and keep its data
 	@! $(DOCKER) container inspect $(CONTAINER) >/dev/null 2>&1 || \
 		{ $(DOCKER) stop $(CONTAINER) && $(DOCKER) rm $(CONTAINER); } >/dev/null
 
 restart: stop ## Stop and start the container
 	@$(MAKE) --no-print-directory start
 
-start-interactive: container-tables ## Serve from a container in the foreground
+start-interactive: container-tables ## Run the service in a container in the foreground
 	@$(SERVICE) --rm --interactive --tty $(IMAGE)
 
-run-shell: container-keys ## A shell in a container beside the service, with its data and keys
+run-shell: container-keys ## Open a shell in a container with the service's data and keys
 	@$(ONE_OFF) --interactive --tty --entrypoint sh $(IMAGE)

@@ -57,7 +57,7 @@ def _views(services: Services) -> Iterable[Views]:
         DiscountViews(storage.store, metrics),
         ReservationViews(storage.store, metrics),
         CodeViews(storage.store, metrics, cursors, services.misses),
-        JobViews(storage.jobs, cursors),
+        JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),
         ExportViews(storage.exports, services.transfers),
         ImportViews(

@@ -12,10 +12,9 @@ from typing import Any, Protocol, TypeVar
 from flask import Response
 from marshmallow import Schema
 
-from service.api.pagination import page_slot
 from service.api.problems.http_errors import UnsupportedMediaType
 from service.api.reply import Reply
-from service.api.schemas.requests import Input, PageQuery
+from service.api.schemas.requests import Input
 from service.auth.caller import Scope
 from service.domain.errors import (
     Forbidden,
@@ -137,5 +136,5 @@ def operations_of(views: Views) -> Iterator[Operation]:
                 tag=views.tag,
                 id=name,
                 description=inspect.getdoc(view) or "",
-                view=page_slot()(view) if issubclass(described.query, PageQuery) else view,
+                view=view,
             )

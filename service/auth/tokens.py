@@ -197,7 +197,7 @@ def issue_token(
     key = next(iter(keys.values()), None)
     if key is None or not key.secret:
         raise SettingsError(
-            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL has public keys alone, "
+            "DISCOUNT_JWT_KEYS_FILE or DISCOUNT_JWT_JWKS_URL has only public keys, "
             "which cannot sign."
         )
     now = int(time.time())

@@ -65,7 +65,7 @@ def back_up(file: Path) -> None:
     settings = load_settings()
     require_no_other_file(settings)
     size = counted(backup(settings.database_url, file), "byte")
-    streams.report(f"{file} has the database as it was when this began, {size}.")
+    streams.report(f"{file} is a backup of the database as of the start of this command, {size}.")
 
 
 @db.command("copy")
@@ -115,4 +115,4 @@ def verify() -> None:
             broken.append(f"{found.name}: {found.where}")
         streams.write_line(line)
     if broken:
-        raise click.ClickException("\n".join(["this is broken:", *broken]))
+        raise click.ClickException("\n".join(["broken guarantees:", *broken]))

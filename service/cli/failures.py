@@ -17,9 +17,9 @@ _HEADER = b"SQLite format 3\0"
 _SQLITE = {
     "SQLITE_BUSY": "is locked by another program",
     "SQLITE_LOCKED": "is locked by another program",
-    "SQLITE_READONLY": "cannot be written: the file or its folder is read-only",
+    "SQLITE_READONLY": "cannot be written: the file or its directory is read-only",
     "SQLITE_FULL": "cannot be written: the disk is full",
-    "SQLITE_CORRUPT": "is damaged; docs/runbooks/restore.md says what to do",
+    "SQLITE_CORRUPT": "is damaged; see docs/runbooks/restore.md",
     "SQLITE_NOTADB": "is not an SQLite database",
     "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
     "SQLITE_CANTOPEN": "cannot be opened",
@@ -27,10 +27,10 @@ _SQLITE = {
 """Errors of files, by the beginning of SQLite's error name."""
 _POSTGRESQL = {
     "25006": "is read-only",
-    "42501": "does not allow this user what is needed",
+    "42501": "does not grant this user the necessary rights",
     "53100": "has no space left on its disk",
     "53300": "has too many connections",
-    "55P03": "has a table that somebody else uses",
+    "55P03": "has a table that another session has locked",
     "57014": "took too long",
 }
 """Errors of servers, by SQLSTATE."""
@@ -164,15 +164,15 @@ def _content_of(path: Path) -> str | None:
         start = file.read(len(_HEADER))
     if start and start != _HEADER:
         return "is not an SQLite database"
-    return None if os.access(path.parent, os.W_OK) else "cannot be used in a read-only folder"
+    return None if os.access(path.parent, os.W_OK) else "cannot be used in a read-only directory"
 
 
 def _absence_of(path: Path) -> str:
     if path.is_symlink():
         return f"is a symbolic link to {path.readlink()}, which does not exist"
     if not path.parent.is_dir():
-        return f"does not exist, and neither does the folder {path.parent}"
-    return "does not exist; `discount db upgrade` makes it"
+        return f"does not exist, and neither does the directory {path.parent}"
+    return "does not exist; `discount db upgrade` creates it"
 
 
 def _of_postgresql(settings: Settings, error: BaseException, reason: str) -> str:

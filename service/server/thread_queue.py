@@ -36,10 +36,10 @@ class ThreadQueue:
         self._waiting: dict[Future[Any], tuple[TConn, float]] = {}
         """Connections and deadlines, in the order of arrival."""
 
-    def put(self, conn: TConn) -> None:
-        """Queue a request that has just arrived."""
+    def put(self, conn: TConn, threads: Executor | None = None) -> None:
+        """Queue a request that has just arrived, for `threads` if they are given."""
         arrived = time.monotonic()
-        future = self._threads.submit(self._begin, conn, arrived)
+        future = (threads or self._threads).submit(self._begin, conn, arrived)
         self._waiting[future] = conn, arrived + deadlines.ANSWER_TIMEOUT_S
         future.add_done_callback(lambda done: self._finish(conn, done))
 

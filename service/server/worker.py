@@ -1,7 +1,8 @@
 """The service's gunicorn worker: how it receives, answers and stops (ADR 5)."""
 
 import time
-from concurrent.futures import Executor, Future
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from selectors import EVENT_READ
 from socket import socket
@@ -21,6 +22,7 @@ from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
 from service.server.http.receiving import REQUEST_TIMEOUT_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
+from service.server.page_calls import PAGES_AT_ONCE, page_calls
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_environ, refusal
 from service.server.thread_queue import ThreadQueue
@@ -42,6 +44,7 @@ class ServiceWorker(ConnectionWorker):
         super().__init__(*args, **options)
         self._buffered = BufferedRequests()
         self._fast_path: FastPathCalls | None = None
+        self._asks_for_page: Callable[[Any], bool] = lambda _: False
 
     def get_thread_pool(self) -> Executor:
         """Return the threads, and make their queue."""
@@ -52,7 +55,13 @@ class ServiceWorker(ConnectionWorker):
             lambda conn, done: self.method_queue.defer(self._answered, conn, done),
             self._refuse_expired,
         )
+        self._page_threads = ThreadPoolExecutor(PAGES_AT_ONCE)
         return threads
+
+    def load_wsgi(self) -> None:
+        """Load the application, and learn which of its calls read pages."""
+        super().load_wsgi()
+        self._asks_for_page = page_calls(self.wsgi)
 
     def open_fast_path(self) -> None:
         """Answer fast-path calls in the event loop from now on, if the settings allow that."""
@@ -192,7 +201,8 @@ class ServiceWorker(ConnectionWorker):
             self._buffered.release(incoming)
         else:
             conn.incoming = incoming
-            self._queue.put(conn)
+            pages = self._page_threads if self._asks_for_page(incoming.request) else None
+            self._queue.put(conn, pages)
 
     def _answer(self, conn: TConn) -> Outcome:
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)

@@ -49,19 +49,19 @@ def require_consistent(settings: Settings) -> None:
         )
     if url and urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
         raise SettingsError(
-            "DISCOUNT_JWT_JWKS_URL must be https in production: whoever can change the answer on "
-            "its way makes callers."
+            "DISCOUNT_JWT_JWKS_URL must be https in production: anyone who can change the answer "
+            "in transit can create tokens."
         )
     if not settings.pseudonym_key:
-        raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production needs it.")
+        raise SettingsError("DISCOUNT_PSEUDONYM_KEY is not set; production requires it.")
     for name, secret in (
         ("DISCOUNT_JWT_SECRET", settings.jwt_secret),
         ("DISCOUNT_PSEUDONYM_KEY", settings.pseudonym_key),
     ):
         if secret and secret.startswith(DEVELOPMENT_KEY):
-            raise SettingsError(f"{name} is a development key; production needs its own.")
+            raise SettingsError(f"{name} is a development key; production requires its own.")
     if os.environ.get("FLASK_DEBUG", "0").lower() not in {"", "0", "false", "no"}:
-        raise SettingsError("FLASK_DEBUG is set; production shows nobody its insides.")
+        raise SettingsError("FLASK_DEBUG is set; production must not expose its internals.")
 
 
 def _require_known_space(settings: Settings) -> None:
@@ -73,11 +73,11 @@ def _require_known_space(settings: Settings) -> None:
     capacity = settings.database_capacity_bytes
     if capacity and not settings.on_postgresql:
         raise SettingsError(
-            "DISCOUNT_DATABASE_CAPACITY_BYTES is for PostgreSQL alone: the disk of an SQLite file "
-            "is looked at."
+            "DISCOUNT_DATABASE_CAPACITY_BYTES is only for PostgreSQL: the free space of an SQLite "
+            "file's disk is measured."
         )
     if settings.on_postgresql and settings.disk_reserve_bytes and not capacity:
         raise SettingsError(
             "DISCOUNT_DISK_RESERVE_BYTES needs DISCOUNT_DATABASE_CAPACITY_BYTES on PostgreSQL: "
-            "the disk of its server cannot be seen from here."
+            "the disk of its server is not visible to the service."
         )

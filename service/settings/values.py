@@ -51,7 +51,7 @@ def is_web_url(url: str) -> None:
     if not whole or parts.scheme not in {"http", "https"} or not _VISIBLE.fullmatch(url):
         raise ValidationError("Not of the form https://host/path.")
     if parts.username is not None or parts.fragment:
-        raise ValidationError("A URL with a user or a fragment is not fetched.")
+        raise ValidationError("The URL must not have a user or a fragment.")
 
 
 def is_loopback(host: str) -> bool:
@@ -69,7 +69,7 @@ def is_redis(url: str) -> None:
         ValidationError: It is something else.
     """
     if not url.startswith(_REDIS):
-        raise ValidationError(f"Begins with none of {', '.join(_REDIS)}.")
+        raise ValidationError(f"Must begin with one of {', '.join(_REDIS)}.")
 
 
 def is_rate(text: str) -> None:
@@ -101,9 +101,7 @@ def as_database_url(url: str, name: str = "DISCOUNT_DATABASE_URL") -> str:
         SettingsError: It is neither. The message does not repeat it, as it may contain a password.
     """
     if url == f"{SQLITE}:memory:":
-        raise SettingsError(
-            f"{name}: a database in memory is nobody's after a restart; name a file."
-        )
+        raise SettingsError(f"{name}: a database in memory is lost at a restart; name a file.")
     if url.startswith(SQLITE) and url != SQLITE:
         return SQLITE + str(Path(url.removeprefix(SQLITE)).absolute())
     if _POSTGRESQL.match(url):

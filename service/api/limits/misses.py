@@ -9,9 +9,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
+from service.domain.jobs import Job
 from service.formats.refusals import Reason, Refusal
 from service.observability.metrics.instruments import Metrics
 
@@ -24,6 +27,17 @@ _REVEALING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT}
 
 Key = tuple[str, str, str]
 """Issuer, subject, brand."""
+
+
+Refusals = Callable[[], AbstractContextManager[Iterator[Sequence[Refusal]]]]
+"""Lends the refused rows of an import."""
+
+
+class Counted(NamedTuple):
+    """What a caller was shown of an import, and what has been counted for it."""
+
+    failed: int
+    revealed: int
 
 
 class Misses:
@@ -43,6 +57,8 @@ class Misses:
         self._clock = clock
         self._lock = threading.Lock()
         self._windows: OrderedDict[Key, tuple[float, int]] = OrderedDict()
+        self._jobs: OrderedDict[tuple[Key, str], Counted] = OrderedDict()
+        """What callers were shown of imports."""
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -70,15 +86,41 @@ class Misses:
         if self._limit:
             self._count(_key(caller, brand), count)
 
+    def count_job(self, caller: Caller, brand: str, job: Job, refusals: Refusals) -> None:
+        """Count what the numbers of an import reveal, before they are sent.
+
+        Whoever sends one guess at a time needs no report. Each refused row counts once for each
+        caller that is shown the job.
+        """
+        key = _key(caller, brand), job.id
+        before = self._jobs.get(key, Counted(0, 0))
+        if not self._limit or job.failed <= before.failed:
+            return
+        revealed = 0
+        with refusals() as parts:
+            for part in parts:
+                revealed += _revealed(part)
+                if revealed > self._limit:
+                    break
+        with self._lock:
+            self._jobs[key] = Counted(job.failed, max(revealed, before.revealed))
+            while len(self._jobs) > MOST:
+                self._jobs.popitem(last=False)
+        self.add(caller, brand, max(0, revealed - before.revealed))
+
     def counting(
-        self, caller: Caller, brand: str, parts: Iterator[Sequence[Refusal]]
+        self, caller: Caller, brand: str, job_id: str, parts: Iterator[Sequence[Refusal]]
     ) -> Iterator[Sequence[Refusal]]:
         """Count the rows of a report that reveal a code of the brand, before they are sent.
 
-        Codes of another open import count as well: the brand will soon have them.
+        Codes of another open import count as well: the brand will soon have them. What the job's
+        numbers have revealed before does not count again.
         """
+        _, credit = self._jobs.get((_key(caller, brand), job_id), Counted(0, 0))
         for part in parts:
-            self.add(caller, brand, sum(refusal.reason in _REVEALING for refusal in part))
+            revealed = _revealed(part)
+            self.add(caller, brand, max(0, revealed - credit))
+            credit = max(0, credit - revealed)
             yield part
 
     def _count(self, key: Key, count: int) -> None:
@@ -91,6 +133,10 @@ class Misses:
             self._windows[key] = ends, before + count
             while len(self._windows) > MOST:
                 self._windows.popitem(last=False)
+
+
+def _revealed(part: Sequence[Refusal]) -> int:
+    return sum(refusal.reason in _REVEALING for refusal in part)
 
 
 def _key(caller: Caller, brand: str) -> Key:

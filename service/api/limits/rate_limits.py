@@ -77,7 +77,9 @@ def build_limits(settings: Settings, log: FilteringBoundLogger) -> RateLimits | 
         counts = RedisCallCounter(settings.rate_limit_storage_url, settings.rate_limit.seconds, log)
     except ValueError as error:
         # The text of the error may contain a part of a password that was parsed as the port.
-        raise SettingsError("DISCOUNT_RATE_LIMIT_STORAGE_URL is no URL of a Redis.") from error
+        raise SettingsError(
+            "DISCOUNT_RATE_LIMIT_STORAGE_URL is not the URL of a Redis server."
+        ) from error
     return RateLimits(settings.rate_limit, counts)
 
 

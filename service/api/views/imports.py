@@ -145,7 +145,7 @@ class ImportViews:
         with ExitStack() as stack:
             speed = stack.enter_context(self.transfers.place(brand, current_caller()))
             refusals = stack.enter_context(self.imports.refusals(brand, campaign, job))
-            counted = self.misses.counting(caller, brand, refusals)
+            counted = self.misses.counting(caller, brand, job, refusals)
             lines = written(REPORT_COLUMNS, report_table(counted), list_type)
             return stream_list(lines, speed, list_type, stack.pop_all().close)
 

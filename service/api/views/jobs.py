@@ -1,10 +1,12 @@
 """Jobs: work on a campaign that takes longer than a call may."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
+from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
 from service.api.reply import Reply
@@ -19,13 +21,18 @@ from service.domain.errors import (
     JobNotFound,
     TooManyJobs,
 )
-from service.domain.jobs import Job
+from service.domain.jobs import Job, JobKind
 from service.formats.timestamps import timestamp
 from service.observability.exchange import current_record
 from service.usecases.jobs import cancel_job, generate_codes
+from service.usecases.ports.clock import system_clock
+from service.usecases.ports.imports import Imports
 from service.usecases.ports.jobs import Jobs
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
+NEWS_MS = 60 * 60 * 1000
+"""For so long after its end the numbers of an import count as misses: whoever guesses cannot wait
+for that after each list, and whoever looks at old jobs is not taken for one who guesses."""
 ACCEPTED = Answer(
     "The job is accepted, and runs soon. `Location` is its URL.",
     responses.JobObject,
@@ -65,8 +72,9 @@ class JobViews:
 
     tag = "jobs"
 
-    def __init__(self, jobs: Jobs, cursors: Cursors) -> None:
+    def __init__(self, jobs: Jobs, cursors: Cursors, imports: Imports, misses: Misses) -> None:
         self._jobs, self._cursors = jobs, cursors
+        self._imports, self._misses = imports, misses
 
     @operation(
         "POST",
@@ -116,7 +124,7 @@ class JobViews:
             listing,
             page,
             lambda job: job.id,
-            lambda job: job_object(brand, campaign, job),
+            lambda job: self._shown(brand, campaign, job),
         )
 
     @operation(
@@ -130,7 +138,7 @@ class JobViews:
     )
     def show_job(self, brand: str, campaign: str, job: str) -> Reply:
         """Returns the progress of a job. Codes that it counts as done are stored for good."""
-        return Reply(job_object(brand, campaign, self._jobs.find(brand, campaign, job)))
+        return Reply(self._shown(brand, campaign, self._jobs.find(brand, campaign, job)))
 
     @operation(
         "DELETE",
@@ -145,4 +153,12 @@ class JobViews:
     )
     def delete_job(self, brand: str, campaign: str, job: str) -> Reply:
         """Stops a job. A job that has ended in another way is a conflict."""
-        return Reply(job_object(brand, campaign, cancel_job(self._jobs, brand, campaign, job)))
+        return Reply(self._shown(brand, campaign, cancel_job(self._jobs, brand, campaign, job)))
+
+    def _shown(self, brand: str, campaign: str, job: Job) -> dict[str, Any]:
+        """Show a job, and count what an import reveals of the brand's codes."""
+        ended_at = job.finished_at or system_clock()
+        if job.kind == JobKind.IMPORT and system_clock() - ended_at < NEWS_MS:
+            refusals = partial(self._imports.refusals, brand, campaign, job.id)
+            self._misses.count_job(current_caller(), brand, job, refusals)
+        return job_object(brand, campaign, job)

@@ -49,8 +49,8 @@ def load_keys(settings: Settings, report: ReportIgnored = ignore) -> KeySet:
         keys = dict(by_kid([*all_keys(keys), own]))
     if len({key.secret for key in all_keys(keys)}) > 1:
         raise SettingsError(
-            "There are secrets and public keys among DISCOUNT_JWT_SECRET and "
-            "DISCOUNT_JWT_KEYS_FILE; use one kind."
+            "DISCOUNT_JWT_SECRET and DISCOUNT_JWT_KEYS_FILE contain both secrets and public keys; "
+            "use one kind."
         )
     return MappingProxyType(keys)
 
@@ -84,7 +84,7 @@ def read_keys_file(path: Path, report: ReportIgnored = ignore) -> KeySet:
     except (OSError, KeysRefused) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(
-            f"DISCOUNT_JWT_KEYS_FILE: {path} is no JWK Set with a key of a supported kind "
+            f"DISCOUNT_JWT_KEYS_FILE: {path} is not a JWK Set with a key of a supported kind "
             f"({', '.join(ALGORITHMS.values())}): {reason}"
         ) from error
 
@@ -118,7 +118,7 @@ def development_secret(folder: Path) -> str:
             f"{path} cannot be made or read: {error.strerror}."
         ) from error
     if len(secret) < MIN_SECRET_BYTES:
-        raise SettingsError(f"{path} holds no key; remove it, and another is made.")
+        raise SettingsError(f"{path} contains no key; remove the file, and a new one is generated.")
     return secret
 
 

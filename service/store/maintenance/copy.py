@@ -62,8 +62,8 @@ def _require_newest(old: Connection) -> None:
     status = revision_status(found)
     if status is RevisionStatus.NEWER:
         raise MaintenanceError(
-            f"The SQLite file is at revision {found}, newer than {wanted}, and may hold what this "
-            "version does not know: copy it with the version that made its tables."
+            f"The SQLite file is at revision {found}, newer than {wanted}, and may have data that "
+            "this version does not know: copy it with the version that created its tables."
         )
     if status is not RevisionStatus.SAME:
         lacks = "" if found else "without tables: "
@@ -123,6 +123,6 @@ def _compare(old: Connection, new: Connection, table: Table, report: Report) -> 
     report(f"compare {table.name}", 0, ours.rows)
     theirs = checksum_of_copy(new, table)
     if ours != theirs:
-        raise MaintenanceError(f"The copy of {table.name} is not the same, so nothing was copied.")
+        raise MaintenanceError(f"The copy of {table.name} differs, so nothing was copied.")
     report(f"compare {table.name}", ours.rows, ours.rows)
     return ours.rows

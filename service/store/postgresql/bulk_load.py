@@ -95,7 +95,7 @@ def bulk_load(url: str, *, restart: bool) -> Iterator[Connection]:
             _set_sequences(connection)
             connection.exec_driver_sql(f"ANALYZE {', '.join(metadata.tables)}")
     except DBAPIError as error:
-        raise MaintenanceError(f"The database says: {error.orig}") from error
+        raise MaintenanceError(f"The database reports: {error.orig}") from error
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def _lock_out_others(connection: Connection, *, restart: bool) -> None:
             raise
         raise MaintenanceError(
             "Somebody copies into this database or migrates it. If it is a copy that was "
-            "interrupted, --restart ends what the server still does for it."
+            "interrupted, --restart terminates it on the server."
         ) from error
 
 

@@ -69,7 +69,7 @@ def parameters_of(url: str, origin: str) -> ConnDict:
         parameters = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise SettingsError(
-            f"{origin} is no connection URI of PostgreSQL, see "
+            f"{origin} is not a connection URI of PostgreSQL, see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
         ) from None  # its text repeats parts of the URL
     hosts = str(parameters.get("host") or "").split(",")

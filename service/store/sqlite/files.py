@@ -56,7 +56,7 @@ def require_database_file(path: Path) -> None:
     if not path.is_file():
         raise MaintenanceError(
             f"There is no database file {path}: see DISCOUNT_DATABASE_URL; "
-            "`discount db upgrade` makes a new one."
+            "`discount db upgrade` creates a new one."
         )
 
 

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from service.api.limits import misses
 from service.api.limits.misses import MOST, WINDOW_S, Misses
+from service.api.views.jobs import NEWS_MS
 from service.app import services_of
 from service.auth.caller import Caller
 from service.domain.errors import TooManyMisses
@@ -87,11 +89,44 @@ def test_what_a_dry_run_says_the_brand_has_counts(look_up, codes, client, auth, 
     assert 429 == dry_run("NONE-1").status_code
 
 
+@pytest.mark.parametrize("asked", ["job", "jobs"])
+@pytest.mark.parametrize("query", ["?dry_run=true", ""])
+def test_the_numbers_of_an_import_count_once_as_its_report_does(
+    look_up, codes, client, auth, database, asked, query
+):
+    """One guess in each list, and how many rows were refused says which were right."""
+
+    def guess(*lines):
+        headers = auth | {"Content-Type": "text/csv"}
+        job = client.post(f"{C}/imports{query}", data="\n".join(lines), headers=headers)
+        do_all(database)
+        path = job.headers["Location"] if asked == "job" else f"{C}/jobs"
+        for _ in range(3):
+            assert 200 == client.get(path, headers=auth).status_code
+        return client.get(f"{job.headers['Location']}/report", headers=auth)
+
+    assert LIMIT - 1 == guess(*codes[: LIMIT - 1], "NOT-THERE", "x").text.count("in-brand")
+    assert 200 == guess(codes[LIMIT]).status_code
+    assert [200] == statuses(look_up(codes[0]))
+    assert 429 == guess(codes[LIMIT]).status_code
+    assert [429] == statuses(look_up(codes[0]))
+
+
+def test_the_numbers_of_an_old_import_do_not_count(look_up, codes, client, auth, database):
+    headers = auth | {"Content-Type": "text/csv"}
+    client.post(f"{C}/imports", data="\n".join(codes[: LIMIT + 1]), headers=headers)
+    do_all(database)
+    with database.transaction() as connection:
+        connection.execute(text(f"UPDATE job SET finished_at = finished_at - {NEWS_MS}"))
+    assert LIMIT + 1 == client.get(f"{C}/jobs", headers=auth).json["items"][0]["failed"]
+    assert [200] == statuses(look_up(codes[0]))
+
+
 def test_what_a_report_says_of_codes_that_another_import_is_bringing_counts():
     """Whoever guesses one of them has it as soon as it is stored."""
     counter, caller = Misses(1, Metrics()), Caller("i", "s", frozenset(), None)
     rows = [[Refusal(line, Reason.IN_OTHER_IMPORT) for line in (1, 2)]]
-    assert rows == list(counter.counting(caller, "b", iter(rows)))
+    assert rows == list(counter.counting(caller, "b", "job", iter(rows)))
     with pytest.raises(TooManyMisses):
         counter.require(caller, "b")
 

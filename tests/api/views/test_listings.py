@@ -1,25 +1,20 @@
 """Brands, campaigns and codes: shown one by one and in pages."""
 
-import time
 from base64 import urlsafe_b64decode
-from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from service.api.cursors import Cursors
-from service.api.pagination import PAGES_AT_ONCE, page_slot
 from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
+from service.server.page_calls import page_calls
 from service.settings import Settings
-from service.usecases import deadlines
 from tests.api.conftest import C
 from tests.support.engines import on_sqlite
 from tests.support.tokens import SECRET, bearer
 
-LEFT_S = 0.2
-"""Of the time of a call that waits for its turn: without one it would be answered in less."""
 COUNTS = {"available": 10, "reserved": 0, "redeemed": 0, "expired": 0, "disabled": 0}
 
 
@@ -209,28 +204,23 @@ class TestCursors:
         assert key == self.cursors.decode("codes", self.cursors.encode("codes", key))
 
 
+@on_sqlite
 @pytest.mark.parametrize(
-    "path", ["/v1/brands", "/v1/brands/brand1/campaigns", f"{C}/codes", f"{C}/jobs"]
+    ("method", "path", "asks"),
+    [
+        ("GET", "/v1/brands", True),
+        ("HEAD", "/v1/brands/a%2Fb/campaigns", True),
+        ("GET", f"{C}/codes", True),
+        ("GET", f"{C}/jobs", True),
+        ("POST", f"{C}/jobs", False),
+        ("POST", f"{C}/codes", False),
+        ("GET", f"{C}/codes/SUMMER-1", False),
+        ("GET", "/v1/brands/codes", False),
+        ("GET", f"{C}/export", False),
+        ("GET", "*", False),
+    ],
 )
-class TestPagesAtOnce:
-    """Pages are read a few at a time; others wait, and hold up neither probes nor reservations."""
-
-    @pytest.fixture(autouse=True)
-    def others(self):
-        """Have as many pages read as may be."""
-        with ExitStack() as stack:
-            for _ in range(PAGES_AT_ONCE):
-                stack.enter_context(page_slot())
-            yield stack
-
-    def test_one_that_would_wait_for_too_long_is_refused(self, client, auth, refused, codes, path):
-        def call():
-            deadlines.begin(time.monotonic() - deadlines.ANSWER_TIMEOUT_S + LEFT_S)
-            return client.get(path, headers=auth)
-
-        refused(copy_context().run(call), 503, "unavailable")
-        assert 200 == client.get(f"{C}/codes/{codes[0]}", headers=auth).status_code
-
-    def test_one_is_read_once_another_has_been(self, client, auth, codes, others, path):
-        others.close()
-        assert 200 == client.get(path, headers=auth).status_code
+def test_the_server_knows_who_asks_for_a_page(client, method, path, asks):
+    """They have threads of their own."""
+    request = SimpleNamespace(method=method, path=path)
+    assert asks == page_calls(client.application)(request)

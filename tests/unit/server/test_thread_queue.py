@@ -73,3 +73,16 @@ def test_where_there_is_no_room_who_waits_for_longest_is_refused(queue, outcomes
     assert queue.refuse_oldest()
     assert not queue.refuse_oldest(), "the first has a thread"
     assert ("refused", "third") == outcomes[-1]
+
+
+def test_some_have_threads_of_their_own(queue, outcomes, may_answer):
+    """Who waits for those is refused with the others, and waits for none of them."""
+    with ThreadPoolExecutor(1) as own:
+        queue.put("first")
+        queue.put("page", own)
+        queue.put("another page", own)
+        queue.put("second")
+        assert queue.refuse_oldest()
+        assert ("refused", "another page") == outcomes[-1]
+        may_answer.set()
+    assert ("handled", "page", True) in outcomes

@@ -29,7 +29,7 @@ def test_a_page_of_jobs_is_asked_for_by_the_cursor_of_its_own_campaign(call):
         def page(self, _brand, _campaign, after, _limit):
             return Page([JOB], more=after is None)
 
-    views = JobViews(Jobs(), Cursors(b"key"))  # type: ignore[arg-type]
+    views = JobViews(Jobs(), Cursors(b"key"), None, None)  # type: ignore[arg-type]
     where = {"brand": "b", "campaign": "c", "limit": 1}
     first, _ = call(views.list_jobs, cursor=None, **where)
     last, _ = call(views.list_jobs, cursor=first.content["next_cursor"], **where)
