@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RENDER_EVERY_S = 0.1
 
 
-class ProgressBar:
+class Progress:
     """A progress bar on standard error, if that is a terminal.
 
     As a context manager, it restores the terminal in any case.
@@ -93,7 +93,7 @@ def _rate(bar: "ProgressBar[Any]") -> float:
 class TableProgressBar:
     """The progress of work on tables, one after the other."""
 
-    def __init__(self, progress: ProgressBar) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._label = ""
 
@@ -108,7 +108,7 @@ class TableProgressBar:
 class JobProgressBar:
     """An observer that shows the progress of a job."""
 
-    def __init__(self, progress: ProgressBar) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._reason: str | None = None
         self._shown = 0, 0

@@ -14,7 +14,7 @@ import click
 from service.cli import streams
 from service.cli.failures import database_name, require_database
 from service.cli.group import Terminated
-from service.cli.progress import JobProgressBar, ProgressBar
+from service.cli.progress import JobProgressBar, Progress
 from service.container.storage import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobRequest
@@ -47,7 +47,7 @@ class Session:
         self._key: JobKey
         self._interrupted = threading.Event()
         self._signal: signal.Signals | None = None
-        self._progress = ProgressBar()
+        self._progress = Progress()
 
     def __enter__(self) -> Self:
         """Begin.

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.cli import progress, streams
-from service.cli.progress import ProgressBar, TableProgressBar
+from service.cli.progress import Progress, TableProgressBar
 
 SHOW_CURSOR = "\x1b[?25h\n"
 
@@ -39,13 +39,13 @@ def test_nothing_is_written_where_there_is_no_terminal(monkeypatch):
     for stderr, term in ((io.StringIO(), "xterm"), (Terminal(), "dumb")):
         monkeypatch.setenv("TERM", term)
         monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stderr))
-        with ProgressBar() as shown:
+        with Progress() as shown:
             shown.show("exporting", 1, 10)
         assert "" == stderr.getvalue()
 
 
 def test_a_bar_has_what_is_done_of_how_much_and_how_fast(terminal):
-    with ProgressBar() as shown:
+    with Progress() as shown:
         shown.show("queued", 0, 10)
         shown.show("running", 5, 10)
     (line,) = lines(terminal)
@@ -56,7 +56,7 @@ def test_a_bar_has_what_is_done_of_how_much_and_how_fast(terminal):
 
 
 def test_an_unknown_total_is_left_out(terminal):
-    with ProgressBar() as shown:
+    with Progress() as shown:
         shown.show("sending bytes", 65536, None)
     (line,) = lines(terminal)
     assert line.startswith("sending bytes [")
@@ -66,7 +66,7 @@ def test_an_unknown_total_is_left_out(terminal):
 def test_the_remaining_time_is_shown(terminal, monkeypatch):
     moments = iter(range(100))
     monkeypatch.setattr("time.time", lambda: float(next(moments)))
-    with ProgressBar() as shown:
+    with Progress() as shown:
         shown.show("running", 1, 1000)
         shown.show("running", 2, 1000)
         assert "  00:" in lines(terminal)[-1]
@@ -74,7 +74,7 @@ def test_the_remaining_time_is_shown(terminal, monkeypatch):
 
 def test_an_interrupted_command_leaves_the_terminal_as_it_was(terminal):
     def work():
-        with ProgressBar() as shown:
+        with Progress() as shown:
             shown.show("running", 1, 10)
             raise KeyboardInterrupt
 
@@ -89,13 +89,13 @@ def test_a_terminal_that_is_gone_stops_nothing(terminal):
         raise OSError
 
     terminal.write = refuse
-    with ProgressBar() as shown:
+    with Progress() as shown:
         for done in range(2):
             shown.show("running", done, 10)
 
 
 def test_a_sentence_has_a_line_of_its_own(terminal):
-    with ProgressBar() as shown:
+    with Progress() as shown:
         shown.show("running", 1, 10)
         shown.write("The job waits.")
         shown.show("running", 2, 10)
@@ -105,7 +105,7 @@ def test_a_sentence_has_a_line_of_its_own(terminal):
 
 
 def test_each_table_has_a_line(terminal):
-    with ProgressBar() as shown:
+    with Progress() as shown:
         tables = TableProgressBar(shown)
         for table in ("brand", "code"):
             tables(f"copy {table}", 0, 2)
@@ -117,7 +117,7 @@ def test_each_table_has_a_line(terminal):
 
 def test_what_is_shown_often_is_rendered_seldom(terminal, monkeypatch):
     monkeypatch.setattr(progress, "RENDER_EVERY_S", 3600)
-    with ProgressBar() as shown:
+    with Progress() as shown:
         for done in range(1000):
             shown.show("running", done, 1000)
     assert terminal.getvalue().count("\r") <= 3
