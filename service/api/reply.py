@@ -1,7 +1,8 @@
 """Replies of views, independent of Flask and of the fast path."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -15,7 +16,8 @@ Fields = list[tuple[str, str]]
 """The header fields of an answer."""
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """A JSON answer that must not be cached."""
 
     content: Any
