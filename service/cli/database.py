@@ -79,14 +79,14 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     the copy fails. TO must have no rows; missing tables are created. The copy is one transaction:
     TO is unchanged until the end, and an interrupted copy leaves nothing behind.
     """
-    from service.cli.progress import Progress, TableProgress
+    from service.cli.progress import Progress, TableProgressBar
     from service.store.maintenance.copy import copy
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
     require_source(urls[0])
     try:
         with Progress() as progress:
-            rows = copy(*urls, TableProgress(progress), restart=restart)
+            rows = copy(*urls, TableProgressBar(progress), restart=restart)
     except MaintenanceError:
         raise
     except Exception as error:

@@ -90,7 +90,7 @@ def _rate(bar: "ProgressBar[Any]") -> float:
     return bar.pos / max(time.time() - bar.start, 1.0)
 
 
-class TableProgress:
+class TableProgressBar:
     """The progress of work on tables, one after the other."""
 
     def __init__(self, progress: Progress) -> None:
@@ -105,7 +105,7 @@ class TableProgress:
         self._progress.show(label, done, total)
 
 
-class JobProgress:
+class JobProgressBar:
     """An observer that shows the progress of a job."""
 
     def __init__(self, progress: Progress) -> None:

@@ -14,7 +14,7 @@ import click
 from service.cli import streams
 from service.cli.failures import database_name, require_database
 from service.cli.group import Terminated
-from service.cli.progress import JobProgress, Progress
+from service.cli.progress import JobProgressBar, Progress
 from service.container.storage import build_storage
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobRequest
@@ -118,7 +118,7 @@ class Session:
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return the job."""
         find = partial(self._storage.jobs.find, self.brand, self.campaign, job.id)
-        progress = JobProgress(self._progress)
+        progress = JobProgressBar(self._progress)
         worker = Worker(self._storage.work, progress, self._interrupted.wait)
         with self._progress:
             while (job := find()).finished_at is None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.cli import progress, streams
-from service.cli.progress import Progress, TableProgress
+from service.cli.progress import Progress, TableProgressBar
 
 SHOW_CURSOR = "\x1b[?25h\n"
 
@@ -106,7 +106,7 @@ def test_a_sentence_has_a_line_of_its_own(terminal):
 
 def test_each_table_has_a_line(terminal):
     with Progress() as shown:
-        tables = TableProgress(shown)
+        tables = TableProgressBar(shown)
         for table in ("brand", "code"):
             tables(f"copy {table}", 0, 2)
             tables(f"copy {table}", 2, 2)
