@@ -57,6 +57,18 @@ class ConnectionWorker(ThreadWorker):
         """The services of the application that is served."""
         return services_of(self.wsgi)
 
+    def may_keep(self) -> bool:
+        """Return whether a connection may stay open after its answer.
+
+        While draining, the answer asks the client to open another connection: otherwise the client
+        might send a call while this one is being closed.
+        """
+        return (
+            self.alive
+            and len(self.keepalived_conns) < self.max_keepalived
+            and not self.services.drain.begun
+        )
+
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and call their handlers, listeners and threads first.
 

@@ -5,7 +5,7 @@ waits for others who list, and holds no thread meanwhile that somebody else need
 """
 
 import re
-from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from flask import Flask
@@ -24,12 +24,19 @@ _METHODS = {"GET", "HEAD"}
 _PARAMETER = re.compile(r"\{\w+\}")
 
 
-def page_calls(app: Flask) -> Callable[[Any], bool]:
-    """Return what says whether a request, as gunicorn has parsed it, asks for a page."""
-    listings = [each for each in served_operations(app) if issubclass(each.query, PageQuery)]
-    paths = re.compile("|".join(_PARAMETER.sub("[^/]+", each.path) for each in listings))
+class PageThreads:
+    """The threads for requests that read a page.
 
-    def asks_for_page(request: Any) -> bool:
-        return request.method in _METHODS and paths.fullmatch(request.path) is not None
+    Args:
+        app: The application; its operations name the paths.
+    """
 
-    return asks_for_page
+    def __init__(self, app: Flask) -> None:
+        listings = [each for each in served_operations(app) if issubclass(each.query, PageQuery)]
+        self._paths = re.compile("|".join(_PARAMETER.sub("[^/]+", each.path) for each in listings))
+        self._threads = ThreadPoolExecutor(PAGES_AT_ONCE)
+
+    def for_request(self, request: Any) -> Executor | None:
+        """Return the threads for a request, as gunicorn has parsed it, if it asks for a page."""
+        pages = request.method in _METHODS and self._paths.fullmatch(request.path) is not None
+        return self._threads if pages else None

@@ -1,8 +1,7 @@
 """The service's gunicorn worker: how it receives, answers and stops (ADR 5)."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 from selectors import EVENT_READ
 from socket import socket
@@ -22,7 +21,7 @@ from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
 from service.server.http.receiving import REQUEST_TIMEOUT_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
-from service.server.page_calls import PAGES_AT_ONCE, page_calls
+from service.server.page_calls import PageThreads
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_environ, refusal
 from service.server.thread_queue import ThreadQueue
@@ -40,11 +39,12 @@ class ServiceWorker(ConnectionWorker):
     must not wait for.
     """
 
+    _pages: PageThreads
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._buffered = BufferedRequests()
         self._fast_path: FastPathCalls | None = None
-        self._asks_for_page: Callable[[Any], bool] = lambda _: False
 
     def get_thread_pool(self) -> Executor:
         """Return the threads, and make their queue."""
@@ -55,13 +55,12 @@ class ServiceWorker(ConnectionWorker):
             lambda conn, done: self.method_queue.defer(self._answered, conn, done),
             self._refuse_expired,
         )
-        self._page_threads = ThreadPoolExecutor(PAGES_AT_ONCE)
         return threads
 
     def load_wsgi(self) -> None:
-        """Load the application, and learn which of its calls read pages."""
+        """Load the application."""
         super().load_wsgi()
-        self._asks_for_page = page_calls(self.wsgi)
+        self._pages = PageThreads(self.wsgi)
 
     def open_fast_path(self) -> None:
         """Answer fast-path calls in the event loop from now on, if the settings allow that."""
@@ -201,8 +200,7 @@ class ServiceWorker(ConnectionWorker):
             self._buffered.release(incoming)
         else:
             conn.incoming = incoming
-            pages = self._page_threads if self._asks_for_page(incoming.request) else None
-            self._queue.put(conn, pages)
+            self._queue.put(conn, self._pages.for_request(incoming.request))
 
     def _answer(self, conn: TConn) -> Outcome:
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)
@@ -249,18 +247,6 @@ class ServiceWorker(ConnectionWorker):
             self.refuse(conn, ends_too_soon(), known_environ(incoming))  # so that it is logged
         else:
             self._await(conn, incoming)
-
-    def may_keep(self) -> bool:
-        """Return whether a connection may stay open after its answer.
-
-        While draining, the answer asks the client to open another connection: otherwise the client
-        might send a call while this one is being closed.
-        """
-        return (
-            self.alive
-            and len(self.keepalived_conns) < self.max_keepalived
-            and not self.services.drain.begun
-        )
 
     def murder_pending(self) -> None:
         """End connections whose request, answer or close takes too long."""

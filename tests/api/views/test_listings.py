@@ -9,7 +9,7 @@ import pytest
 from service.api.cursors import Cursors
 from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
-from service.server.page_calls import page_calls
+from service.server.page_calls import PageThreads
 from service.settings import Settings
 from tests.api.conftest import C
 from tests.support.engines import on_sqlite
@@ -223,4 +223,5 @@ class TestCursors:
 def test_the_server_knows_who_asks_for_a_page(client, method, path, asks):
     """They have threads of their own."""
     request = SimpleNamespace(method=method, path=path)
-    assert asks == page_calls(client.application)(request)
+    found = PageThreads(client.application).for_request(request)
+    assert asks == (found is not None)
