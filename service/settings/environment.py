@@ -33,6 +33,9 @@ class Environment(FileAwareEnv):
 
     def _get_value(self, env_key: str, default: Any) -> Any:
         try:
+            file = _file_of(env_key)
+            if file and file.is_fifo():  # reading would wait, perhaps for good
+                raise SettingsError(f"{env_key}_FILE: {file} is a named pipe, not a file.")
             return super()._get_value(env_key, default)
         except UnicodeDecodeError as error:
             raise SettingsError(f"{env_key}_FILE names a file that is not UTF-8 text.") from error
@@ -40,8 +43,9 @@ class Environment(FileAwareEnv):
             cause = error if isinstance(error, OSError) else error.__cause__
             if not isinstance(cause, OSError):
                 raise
-            file = f"{env_key}_FILE: {cause.filename}"
-            raise SettingsError(f"{file} cannot be read: {cause.strerror}.") from error
+            raise SettingsError(
+                f"{env_key}_FILE: {cause.filename} cannot be read: {cause.strerror}."
+            ) from error
 
 
 def load_settings() -> Settings:

@@ -1,5 +1,6 @@
 """Settings: typed, complete, and each documented where people look."""
 
+import os
 import re
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def test_a_secrets_file_that_is_no_text_is_named(monkeypatch, tmp_path):
     file.write_bytes(b"\xff" * 40)
     monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(file))
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET_FILE"):
+        load_settings()
+
+
+def test_a_secret_is_not_read_from_a_pipe(monkeypatch, tmp_path):
+    """Nobody may ever write into it, and it could not be read again."""
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(tmp_path / "pipe"))
+    with pytest.raises(SettingsError, match=r"DISCOUNT_JWT_SECRET_FILE: .*/pipe is a named pipe"):
         load_settings()
 
 
