@@ -37,8 +37,7 @@ MIGRATION_LOCK = 0x646973636F756E74
 MIGRATION_LOCK_MS = 500
 """The lock timeout of a migration before its next attempt.
 
-It is less than PostgreSQL's `deadlock_timeout` of 1 s: if a call and a migration wait for each
-other's tables, the migration gives up.
+It is less than PostgreSQL's `deadlock_timeout` of 1 s, so that a migration gives up before a call.
 """
 
 
@@ -73,7 +72,7 @@ class PostgreSQLDatabase(Database):
         options = {"poolclass": NullPool, "creator": self._pool.take, "use_native_hstore": False}
         super().__init__(DRIVER, options, observer, signals)
         self._group_commit = GroupCommit(self._together, self.signals, self.dialect.is_full)
-        # Health must not be judged by how long callers queue, or by what befell their connections.
+        # Health must not be judged by how long callers queue, or by faults of their connections.
         self._health = PostgreSQLPool(conninfo, 1, prepared=prepared, timeout_s=PROBE_S)
         self._prober = create_engine(DRIVER, **options | {"creator": self._health.take})
 

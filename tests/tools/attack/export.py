@@ -102,7 +102,7 @@ def looks_whole(url: str, cause: Callable[[], None] | None) -> bool:
         cause: The fault to inject after the beginning, if any.
 
     Raises:
-        AssertionError: Nothing befell it, and rows are missing.
+        AssertionError: Rows are missing, although the export was not cut.
     """
     answer = requests.get(url + EXPORT, headers=bearer(), stream=True, timeout=WITHIN_S)
     answer.raise_for_status()
