@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from types import FrameType
@@ -28,6 +27,7 @@ from service.usecases.jobs import add_job, cancel_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
+from service.worker.signal_event import SignalEvent
 
 POLL_INTERVAL_S = 0.2
 """Seconds between two looks at a job that another worker does."""
@@ -45,7 +45,7 @@ class Session:
         self._storage = build_storage(self.settings, threads=2)
         self.imports = self._storage.imports
         self._key: JobKey
-        self._interrupted = threading.Event()
+        self._interrupted = SignalEvent()
         self._signal: signal.Signals | None = None
         self._progress = Progress()
 
@@ -74,6 +74,7 @@ class Session:
         """
         self._progress.end_line()
         self._restore_signals()
+        self._interrupted.close()
         self._storage.database.close()
         if isinstance(error, BrandNotFound):
             raise click.ClickException(f"There is no brand {self.brand!r}.") from error

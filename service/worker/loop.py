@@ -1,7 +1,6 @@
 """The loop of a worker, which finds jobs and does them one after the other."""
 
 import signal
-import threading
 from types import FrameType
 
 from service.container.worker import WorkerServices
@@ -9,6 +8,7 @@ from service.domain.errors import Unavailable
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
 from service.worker.reporter import Reporter
+from service.worker.signal_event import SignalEvent
 from service.worker.upkeep import Upkeep
 
 POLL_S = 0.4
@@ -22,7 +22,7 @@ class JobLoop:
 
     def __init__(self, services: WorkerServices) -> None:
         self._database, self._log = services.storage.database, services.log
-        self._stop = threading.Event()
+        self._stop = SignalEvent()
         self._upkeep = Upkeep(
             lambda: services.purge.step(system_clock()), self._stop.wait, self._log
         )
@@ -42,6 +42,7 @@ class JobLoop:
                 self._look()
                 self._upkeep.some()
         finally:
+            self._stop.close()
             self._database.close()
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
