@@ -112,7 +112,7 @@ class FastPath:
     ) -> Iterable[bytes]:
         operation, arguments = environ[_CALL]
         try:
-            # No view of a plain call streams.
+            # No view of a fast-path call streams.
             reply: Reply = self._perform(  # type: ignore[assignment]
                 operation, environ, arguments["brand"], lambda: arguments
             )
