@@ -28,7 +28,7 @@ def reserve(
         reservation, new = reservations.reserve(store, brand, campaign, user)
     except NoCodesLeft:
         record("exhausted")
-        metrics.exhausted_pools.add(brand, campaign)
+        metrics.pool_exhausted(brand, campaign)
         raise
     record("new" if new else "repeated")
     return reservation, new

@@ -46,7 +46,7 @@ class Metrics:
         self, slow: Callable[[str, float], None] | None = None, most_pools: int = 2000
     ) -> None:
         self._slow = slow
-        self.exhausted_pools = ExhaustedPools(most_pools)
+        self._exhausted_pools = ExhaustedPools(most_pools)
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "discount_http_requests",
@@ -221,10 +221,14 @@ class Metrics:
         """Count a reservation by its outcome, one of `OUTCOMES`."""
         self._reservations[outcome].inc()
 
+    def pool_exhausted(self, brand: str, campaign: str) -> None:
+        """Count a reservation that found no code, by its campaign."""
+        self._exhausted_pools.add(brand, campaign)
+
     def write_exhausted_pools(self) -> None:
         """Write the counts of exhausted pools beside the shared files of prometheus-client."""
         if folder := os.environ.get(VARIABLE):
-            self.exhausted_pools.write(Path(folder), os.getpid())
+            self._exhausted_pools.write(Path(folder), os.getpid())
 
     def auth_refusal(self, reason: AuthRefusal) -> None:
         """Count a failed authentication or authorization."""
