@@ -23,7 +23,7 @@ from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.migrations.current import why_not_ready
-from service.usecases.jobs import add_job, cancel_job
+from service.usecases.jobs import RequestedJob, cancel_job, request_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
@@ -111,10 +111,11 @@ class Session:
             self.end_if_terminated()
             raise KeyboardInterrupt
 
-    def ask(self, request: JobRequest) -> tuple[Job, bool]:
+    def ask(self, request: JobRequest) -> RequestedJob:
         """Request a job for `do`; another worker may take it first."""
-        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, request)
-        return job, new
+        requested = request_job(self._storage.jobs, self.brand, self.campaign, request)
+        self._key = requested.key
+        return requested
 
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return the job."""

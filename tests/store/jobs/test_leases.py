@@ -16,7 +16,7 @@ from service.store.jobs.leases import SQLWork
 from service.store.jobs.open import OpenJobs
 from service.store.jobs.repository import SQLJobs
 from service.store.postgresql import reservations
-from service.usecases.jobs import add_job, cancel_job
+from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.work import LEASE_S, LeaseLost
 from service.usecases.working import MAX_ATTEMPTS
@@ -48,15 +48,14 @@ def ask(jobs):
 
     def add(count=1000, brand="brand"):
         order = JobRequest(JobKind.GENERATE, count, "tests", {})
-        return add_job(jobs, brand, "default", order, clock=lambda: NOW)[0]
+        return request_job(jobs, brand, "default", order, clock=lambda: NOW).key
 
     return add
 
 
 def take(work, key, at=NOW):
     """Take an available job."""
-    lease, _ = work.take(key, at)
-    return lease
+    return work.take(key, at).lease
 
 
 @pytest.fixture

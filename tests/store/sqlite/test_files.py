@@ -125,7 +125,7 @@ def test_a_file_that_was_moved_takes_no_writes(file, store, database, client, tm
     for path in away.iterdir():
         shutil.move(path, tmp_path)
     assert client.get("/readyz").status_code == 200
-    assert store.reserve("b", "default", "user2", 1)[1]
+    assert store.reserve("b", "default", "user2", 1).new
 
 
 @pytest.mark.parametrize("with_log", [True, False])
