@@ -11,7 +11,7 @@ from typing import IO, Self
 import click
 
 from service.cli import streams
-from service.cli.failures import database_name, require_database
+from service.cli.failures import failures_of
 from service.cli.group import Terminated
 from service.cli.progress import JobProgressBar, Progress
 from service.container.storage import build_storage
@@ -40,7 +40,8 @@ class Session:
 
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
-        require_database(self.settings)
+        self._failures = failures_of(self.settings)
+        self._failures.require_database()
         self.brand, self.campaign = brand, campaign
         self._storage = build_storage(self.settings, threads=2)
         self.imports = self._storage.imports
@@ -62,7 +63,7 @@ class Session:
             raise
         if why:
             self._storage.database.close()
-            raise click.ClickException(f"{database_name(self.settings)}: {why}.")
+            raise click.ClickException(f"{self._failures.name}: {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
         return self
 

@@ -26,6 +26,7 @@ from service.observability.request_log import RequestLog
 from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
+from service.store.engines import engine_of
 from service.store.signals import Signals
 from service.usecases.ports.imports import Budgets
 
@@ -145,6 +146,6 @@ def _tracing(settings: Settings, database: Database) -> "Tracing | None":
         raise SettingsError(
             "DISCOUNT_OTLP_ENDPOINT needs OpenTelemetry: pip install 'discount-service[tracing]'."
         ) from error
-    tracing = Tracing(settings.otlp_endpoint, "postgresql" if settings.on_postgresql else "sqlite")
+    tracing = Tracing(settings.otlp_endpoint, engine_of(settings.database_url).name)
     database.trace(tracing.round_trip)
     return tracing

@@ -6,8 +6,8 @@ import pytest
 
 from service.domain.jobs import JobKind, JobRequest
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.jobs.repository import SQLJobs
+from service.store.opening import open_database
 from service.usecases.jobs import request_job
 from tests.support.running import environment, running_worker
 

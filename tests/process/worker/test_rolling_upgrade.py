@@ -16,11 +16,11 @@ from sqlalchemy import text
 from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.settings import HOME, Settings
-from service.store.engines import open_database
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 from service.usecases.import_pipeline import checking, reading, storing
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job

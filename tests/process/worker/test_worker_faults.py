@@ -15,9 +15,9 @@ from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.imports.files import SQLImports
 from service.store.jobs.repository import SQLJobs
+from service.store.opening import open_database
 from service.usecases.import_pipeline.state import CHECK, STORE
 from service.usecases.imports import import_codes, receive
 from service.usecases.jobs import request_job

@@ -10,11 +10,11 @@ import pytest
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, JobRequest
-from service.store.engines import open_database
 from service.store.jobs.due import SILENT_S
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.open import OpenJobs
 from service.store.jobs.repository import SQLJobs
+from service.store.opening import open_database
 from service.store.postgresql import reservations
 from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports.clock import system_clock

@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.domain.errors import NoCodesLeft, Unavailable
 from service.domain.model import Idempotency, State
-from service.store.engines import open_database, reservations_in
 from service.store.maintenance.upgrade import upgrade
 from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import MIGRATIONS, newest_revision
+from service.store.opening import open_database, reservations_in
 from service.store.repositories.store import SQLStore
 from tests.support.creating import add_codes
 from tests.support.engines import on_postgresql, on_sqlite

@@ -14,7 +14,7 @@ from service.domain.errors import InsufficientStorage, NoCodesLeft, Unavailable
 from service.domain.model import Idempotency
 from service.observability.logging import database_error
 from service.settings import Settings
-from service.store.engines import open_database
+from service.store.opening import open_database
 from service.store.postgresql import reservations
 from service.store.postgresql.conninfo import conninfo_of
 from service.store.postgresql.driver import driver_of

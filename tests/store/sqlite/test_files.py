@@ -17,8 +17,8 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 from service.store.repositories.status import SQLStatus
 from tests.support.creating import add_codes
 from tests.support.running import is_alive, running

@@ -13,7 +13,7 @@ from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.server.fast_path.entry import TaskSignals, install
 from service.settings import load_settings
 from service.store.database import Database
-from service.store.engines import reservations_in
+from service.store.opening import reservations_in
 
 _FREE = text(
     "SELECT code.brand_id, code.campaign_id, code.code"
