@@ -13,6 +13,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
+from service.observability.metrics.worker_vitals import SharedVitals
 from service.server.accepting import AcceptingWorker
 from service.server.http.keep_alive import IdleConnections
 from service.server.http.lingering import LingeringConnections
@@ -27,6 +28,8 @@ class ConnectionWorker(AcceptingWorker):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.vitals = SharedVitals()
+        self.tmp.notify()  # else a worker that hangs before its first heartbeat would seem alive
         self.keepalived_conns = IdleConnections()
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
         """The receive buffer, one for all, as there may be thousands of connections."""

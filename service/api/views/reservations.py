@@ -28,6 +28,7 @@ def reserve(
         result = reservations.reserve(store, brand, campaign, user)
     except NoCodesLeft:
         record("exhausted")
+        metrics.pool_exhausted(brand, campaign)
         raise
     record("new" if result.new else "repeated")
     return result
