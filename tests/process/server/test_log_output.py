@@ -12,7 +12,7 @@ import requests
 
 from service.domain.jobs import JobKind, JobRequest
 from service.store.jobs.repository import SQLJobs
-from service.usecases.jobs import add_job
+from service.usecases.jobs import request_job
 from tests.support.engines import on_sqlite
 from tests.support.forked import Forked
 from tests.support.running import Running, end, environment, wait_until_ready
@@ -113,7 +113,7 @@ def slowest_of(service, calls):
 def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path, settings, database):
     jobs = SQLJobs(database)
     order = JobRequest(JobKind.GENERATE, 50, "tests", {})
-    key, _, _ = add_job(jobs, "b", "default", order)
+    key = request_job(jobs, "b", "default", order).key
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=settings.database_url)
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         process = Forked(["worker"], env, full, full)
