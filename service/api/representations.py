@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from service.domain.model import Brand, Campaign, Code, Counts, Reservation
+from service.domain.campaigns import Campaign
+from service.domain.model import Brand, Code, Counts, Reservation
 from service.formats.columns import CODE_COLUMNS
 from service.formats.timestamps import timestamp
 

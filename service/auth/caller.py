@@ -13,6 +13,7 @@ class Scope(StrEnum):
     RESERVE = "discounts:reserve"
     READ = "discounts:read"
     EXPORT = "discounts:export"
+    MANAGE = "discounts:manage"
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,27 @@ class Conflict(ServiceError):
     """The call contradicts an earlier one."""
 
 
+class TermsFixed(ServiceError):
+    """Users have been promised other terms."""
+
+    def __init__(self, members: Sequence[str]) -> None:
+        """Name the members of the rules that may not change like this any more."""
+        super().__init__(f"Claims are open, so this may not change: {', '.join(members)}.")
+        self.members = tuple(members)
+
+
+class Guessable(ServiceError):
+    """The codes of a campaign would be too easy to guess."""
+
+    def __init__(self, detail: str) -> None:
+        """Say how easy."""
+        super().__init__(detail)
+
+
+class PreconditionFailed(ServiceError):
+    """The resource is not what the caller expects."""
+
+
 class CodeSpaceExhausted(ServiceError):
     """Nearly all possible codes are taken."""
 

@@ -34,26 +34,10 @@ class Brand:
     created_at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """A pool of codes of one brand."""
-
-    brand: str
-    name: str
-    created_at: Millis
-
-
 class BrandWithCounts(NamedTuple):
     """A brand, and the number of its codes in each state."""
 
     brand: Brand
-    counts: Counts
-
-
-class CampaignWithCounts(NamedTuple):
-    """A campaign, and the number of its codes in each state."""
-
-    campaign: Campaign
     counts: Counts
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.domain.campaign_rules import OnLapse, earlier
+from service.domain.campaigns import OnLapse, earlier
 from service.domain.model import Millis, State
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.domain.campaign_rules import OnLapse, OnRelease, RedeemBy, Rules
+from service.domain.campaigns import OnLapse, OnRelease, RedeemBy, Rules
 from service.domain.errors import InputError
 from service.domain.model import Millis
 

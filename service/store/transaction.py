@@ -1,19 +1,21 @@
 """The implementation of transactions for use cases."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from sqlalchemy import Connection
 
 from service.domain import codes
+from service.domain.campaigns import CampaignWithCounts, Rules
 from service.domain.codes import Mint
+from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobRequest, JobState, new_job_id
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.store.database import Database, Result
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
 from service.store.jobs import rows as jobs
-from service.store.repositories import pools, stored_answers
+from service.store.repositories import campaign_rules, pools, stored_answers
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.transaction import HeldBytes, JobCursor, StoredAnswer, Transaction
@@ -77,6 +79,20 @@ class SQLTransaction:
 
     def make_campaign(self, brand: str, campaign: str) -> PoolKey:
         return pools.make_pool(self._connection, brand, campaign, self.now)
+
+    def insert_campaign(self, brand: str, campaign: str) -> PoolKey | None:
+        return pools.insert_pool(self._connection, brand, campaign, self.now)
+
+    def lock_campaign(self, brand: str, campaign: str) -> CampaignWithCounts | None:
+        with suppress(BrandNotFound, CampaignNotFound):
+            return pools.campaign_with_counts(self._connection, brand, campaign, lock=True)
+        return None
+
+    def set_rules(self, pool: PoolKey, rules: Rules) -> None:
+        campaign_rules.set_rules(self._connection, pool, rules)
+
+    def open_jobs_of(self, pool: PoolKey) -> Sequence[str]:
+        return jobs.open_of_pool(self._connection, pool)
 
     def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
         return staged_codes.excluding(self._connection, pool.brand_id, self._mint)(count)

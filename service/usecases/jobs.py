@@ -1,6 +1,7 @@
 """Requesting and cancelling jobs; `working.py` does them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -110,21 +111,27 @@ def cancel_job(
         BrandNotFound, CampaignNotFound, JobNotFound: There is no such job.
         Conflict: It has succeeded or failed, or its codes are being stored.
     """
+    return jobs.write(lambda tx: _cancel(tx, tx.campaign(brand, campaign), job_id), clock())
 
-    def cancel(tx: Transaction) -> Job:
-        pool = tx.campaign(brand, campaign)
-        # On PostgreSQL all codes are stored in one transaction, which has the row locked.
-        _refuse_storing(tx, pool, tx.job(pool, job_id))
-        found = tx.job(pool, job_id, lock=True)
-        if found.state is JobState.CANCELLED:
-            return found
-        if found.finished_at is not None:
-            raise Conflict(f"The job has already {found.state}.")
-        _refuse_storing(tx, pool, found)
-        tx.end_job(JobKey(pool.brand_id, job_id), JobState.CANCELLED, _what_stays(found))
-        return tx.job(pool, job_id)
 
-    return jobs.write(cancel, clock())
+def cancel_open_jobs(tx: Transaction, pool: PoolKey) -> None:
+    """Cancel the jobs that make codes for a campaign; codes that are being stored stay."""
+    for job_id in tx.open_jobs_of(pool):
+        with suppress(Conflict):
+            _cancel(tx, pool, job_id)
+
+
+def _cancel(tx: Transaction, pool: PoolKey, job_id: str) -> Job:
+    # On PostgreSQL all codes are stored in one transaction, which has the row locked.
+    _refuse_storing(tx, pool, tx.job(pool, job_id))
+    found = tx.job(pool, job_id, lock=True)
+    if found.state is JobState.CANCELLED:
+        return found
+    if found.finished_at is not None:
+        raise Conflict(f"The job has already {found.state}.")
+    _refuse_storing(tx, pool, found)
+    tx.end_job(JobKey(pool.brand_id, job_id), JobState.CANCELLED, _what_stays(found))
+    return tx.job(pool, job_id)
 
 
 def _add(tx: Transaction, pool: PoolKey, request: JobRequest) -> Job:

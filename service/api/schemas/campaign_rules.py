@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, post_load, pre_load, validate, 
 
 from service.api.schemas.requests import Input
 from service.domain import codes
-from service.domain.campaign_rules import OnLapse, OnRelease, RedeemBy, Rules
+from service.domain.campaigns import OnLapse, OnRelease, RedeemBy, Rules
 from service.domain.code_formats import MAX_ALPHABET, MIN_ALPHABET, CodeFormat
 from service.domain.errors import InputError
 from service.domain.model import Millis

@@ -8,8 +8,9 @@ from service.api.representations import brand_object, campaign_object, with_coun
 from service.api.schemas import requests, responses
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
+from service.domain.campaigns import Campaign
 from service.domain.errors import BrandNotFound, CampaignNotFound
-from service.domain.model import Brand, Campaign
+from service.domain.model import Brand
 from service.usecases.ports.store import Store
 
 

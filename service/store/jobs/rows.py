@@ -28,6 +28,7 @@ _CURSOR = select(job.c.state_version, job.c.cursor).where(*OF_POOL, job.c.id == 
 _OPEN = select(func.count()).where(
     job.c.brand_id == bindparam("brand_id"), job.c.finished_at.is_(None)
 )
+_OPEN_OF_POOL = select(job.c.id).where(*OF_POOL, job.c.finished_at.is_(None))
 # Two that ask at once count one after the other; the lock keeps no code or campaign waiting.
 _LOCK_BRAND = (
     select(brand.c.id).where(brand.c.id == bindparam("brand_id")).with_for_update(key_share=True)
@@ -78,6 +79,11 @@ def count_open(connection: Connection, brand_id: int, *, lock: bool = False) -> 
     if lock:
         connection.execute(_LOCK_BRAND, {"brand_id": brand_id})
     return int(connection.execute(_OPEN, {"brand_id": brand_id}).scalar_one())
+
+
+def open_of_pool(connection: Connection, pool: PoolKey) -> Sequence[str]:
+    """Return the ids of a campaign's open jobs."""
+    return connection.execute(_OPEN_OF_POOL, pool._asdict()).scalars().all()
 
 
 def insert_job(

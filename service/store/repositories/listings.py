@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, column, select, text
 
-from service.domain.model import Brand, Campaign, Code, Page, State
+from service.domain.campaigns import Campaign
+from service.domain.model import Brand, Code, Page, State
 from service.store.dialect import dialect_of
 from service.store.repositories.codes import COLUMNS, as_code
 from service.store.tables import brand, campaign
@@ -35,7 +36,7 @@ def campaigns(
 ) -> Page[Campaign]:
     """List a brand's campaigns by name."""
     statement = (
-        select(campaign.c.name, campaign.c.created_at)
+        select(campaign.c.name, campaign.c.created_at, campaign.c.archived)
         .where(campaign.c.brand_id == brand_id)
         .order_by(campaign.c.name)
     )

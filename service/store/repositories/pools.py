@@ -5,17 +5,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text
 
+from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.errors import BrandNotFound, CampaignNotFound
-from service.domain.model import (
-    Brand,
-    BrandWithCounts,
-    Campaign,
-    CampaignWithCounts,
-    Counts,
-    Millis,
-    State,
-)
+from service.domain.model import Brand, BrandWithCounts, Counts, Millis, State
 from service.store.dialect import dialect_of
+from service.store.repositories.campaign_rules import find_rules
 from service.store.tables import brand, campaign, tally
 from service.usecases.keys import PoolKey
 
@@ -104,14 +98,24 @@ def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: 
     try:
         return find_pool(connection, brand_name, campaign_name)
     except (BrandNotFound, CampaignNotFound):
-        connection.execute(_ADD_BRAND, {"name": brand_name, "created_at": now})
-        brand_id = find_brand(connection, brand_name)
-        connection.execute(
-            _ADD_CAMPAIGN, {"brand_id": brand_id, "name": campaign_name, "created_at": now}
-        )
-        pool = find_pool(connection, brand_name, campaign_name)
-        dialect_of(connection).adjust_counts(connection, pool, {State.AVAILABLE: 0}, now)
-        return pool
+        insert_pool(connection, brand_name, campaign_name, now)
+        return find_pool(connection, brand_name, campaign_name)
+
+
+def insert_pool(
+    connection: Connection, brand_name: str, campaign_name: str, now: Millis
+) -> PoolKey | None:
+    """Create a campaign, with its brand if needed; `None` if it exists."""
+    connection.execute(_ADD_BRAND, {"name": brand_name, "created_at": now})
+    brand_id = find_brand(connection, brand_name)
+    added = connection.execute(
+        _ADD_CAMPAIGN, {"brand_id": brand_id, "name": campaign_name, "created_at": now}
+    )
+    if not added.rowcount:
+        return None
+    pool = find_pool(connection, brand_name, campaign_name)
+    dialect_of(connection).adjust_counts(connection, pool, {State.AVAILABLE: 0}, now)
+    return pool
 
 
 def begin_tally(
@@ -140,16 +144,18 @@ def brand_with_counts(connection: Connection, brand_name: str) -> BrandWithCount
 
 
 def campaign_with_counts(
-    connection: Connection, brand_name: str, campaign_name: str
+    connection: Connection, brand_name: str, campaign_name: str, *, lock: bool = False
 ) -> CampaignWithCounts:
-    """Return a campaign and its tally.
+    """Return a campaign, its rules and its tally; `lock` makes others that change rules wait.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
     """
     pool = find_pool(connection, brand_name, campaign_name)
+    rules = find_rules(connection, pool, lock=lock)
     row = connection.execute(_CAMPAIGN, pool._asdict()).one()
-    return CampaignWithCounts(Campaign(brand_name, campaign_name, row[0]), _counts(row))
+    found = Campaign(brand_name, campaign_name, row[0], rules.archived)
+    return CampaignWithCounts(found, rules, _counts(row))
 
 
 def _counts(row: Sequence[int]) -> Counts:

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 
+from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.codes import Mint, mint
 from service.domain.errors import NoCodesLeft
 from service.domain.model import (
     Brand,
     BrandWithCounts,
-    Campaign,
-    CampaignWithCounts,
     Code,
     Millis,
     Page,

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -35,6 +37,20 @@ campaign = Table(
     Column("id", Integer, nullable=False),
     Column("name", PlainText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("discount", PlainText),
+    Column("claims_from", BigInteger),
+    Column("starts_at", BigInteger),
+    Column("ends_at", BigInteger),
+    Column("reservation_ttl_s", Integer),
+    Column("on_lapse", PlainText, nullable=False, server_default=text("'expire'")),
+    Column("on_release", PlainText, nullable=False, server_default=text("'retire'")),
+    Column("redeem_by", PlainText, nullable=False, server_default=text("'holder'")),
+    Column("code_format", PlainText),
+    Column("low_at", PlainText, nullable=False, server_default=text("'[]'")),
+    Column("reserved_events", Boolean, nullable=False, server_default=false()),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    Column("metadata", PlainText, nullable=False, server_default=text("'{}'")),
     PrimaryKeyConstraint("brand_id", "id"),
     UniqueConstraint("brand_id", "name"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),

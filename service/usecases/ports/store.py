@@ -7,11 +7,10 @@ changed nothing.
 from collections.abc import Collection
 from typing import Protocol
 
+from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.model import (
     Brand,
     BrandWithCounts,
-    Campaign,
-    CampaignWithCounts,
     Code,
     Millis,
     Page,

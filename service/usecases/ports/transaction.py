@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from service.domain.campaigns import CampaignWithCounts, Rules
 from service.domain.jobs import Job, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.usecases.keys import FileKey, JobKey, PoolKey
@@ -72,6 +73,18 @@ class Transaction(Protocol):
 
     def make_campaign(self, brand: str, campaign: str) -> PoolKey:
         """Return the key of a campaign, which is created with its brand if needed."""
+
+    def insert_campaign(self, brand: str, campaign: str) -> PoolKey | None:
+        """Make a campaign, with its brand if needed; `None` if it exists."""
+
+    def lock_campaign(self, brand: str, campaign: str) -> CampaignWithCounts | None:
+        """Return a campaign, if it exists; others that change its rules wait for the commit."""
+
+    def set_rules(self, pool: PoolKey, rules: Rules) -> None:
+        """Replace the rules of a campaign."""
+
+    def open_jobs_of(self, pool: PoolKey) -> Sequence[str]:
+        """Return the ids of a campaign's open jobs."""
 
     def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
         """Return at most `count` random codes, without those that open imports will store."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from service.api.schemas.campaign_rules import RulesBody, rules_object
-from service.domain.campaign_rules import Rules
+from service.domain.campaigns import Rules
 
 PERCENT = {"type": "percent", "value": "15"}
 FULL = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.campaign_rules import OnLapse
+from service.domain.campaigns import OnLapse
 from service.domain.model import State
 from service.domain.states import DisabledBy, Hold, StoredCode
 

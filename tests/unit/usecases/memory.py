@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from service.domain.campaigns import Campaign, CampaignWithCounts, Rules
 from service.domain.errors import BrandNotFound, CampaignNotFound, InsufficientStorage
 from service.domain.jobs import Job, JobState
 from service.domain.model import Idempotency, State
@@ -32,6 +33,7 @@ class Memory:
     answers: dict[bytes, StoredAnswer] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     files: dict[FileKey, JobKey] = field(default_factory=dict)
+    rules: dict[PoolKey, Rules] = field(default_factory=dict)
     grew: list[bool] = field(default_factory=list)
 
     def write(self, work, now, *, grows=False):
@@ -59,6 +61,20 @@ class Memory:
 
     def make_campaign(self, brand, campaign):
         return self.pools.setdefault((brand, campaign), PoolKey(1, len(self.pools) + 1))
+
+    def insert_campaign(self, brand, campaign):
+        return None if (brand, campaign) in self.pools else self.make_campaign(brand, campaign)
+
+    def lock_campaign(self, brand, campaign):
+        pool = self.pools.get((brand, campaign))
+        found = Campaign(brand, campaign, NOW)
+        return pool and CampaignWithCounts(found, self.rules.get(pool, Rules()), self.counts)
+
+    def set_rules(self, pool, rules):
+        self.rules[pool] = rules
+
+    def open_jobs_of(self, _pool):
+        return [job.id for job in self.jobs.values() if job.finished_at is None]
 
     def mint(self, _pool, count):
         made, self.supply = self.supply[:count], self.supply[count:]

@@ -1,12 +1,12 @@
-"""The rules of a campaign: what may be done with its codes, and when."""
+"""Campaigns, and their rules: what may be done with their codes, and when."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.domain.code_formats import CodeFormat
-from service.domain.model import Millis
+from service.domain.model import Counts, Millis
 
 
 class OnLapse(StrEnum):
@@ -98,6 +98,24 @@ class Rules:
         if self.reservation_ttl_s is None:
             return None
         return now + self.reservation_ttl_s * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A pool of codes of one brand."""
+
+    brand: str
+    name: str
+    created_at: Millis
+    archived: bool = False
+
+
+class CampaignWithCounts(NamedTuple):
+    """A campaign with its rules, and the number of its codes in each state."""
+
+    campaign: Campaign
+    rules: Rules
+    counts: Counts
 
 
 def earlier(*ends: Millis | None) -> Millis | None:

@@ -1,0 +1,55 @@
+"""The rules of campaigns, in columns."""
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, RowMapping, select, update
+
+from service.domain.campaigns import OnLapse, OnRelease, RedeemBy, Rules
+from service.domain.code_formats import CodeFormat
+from service.store.tables import campaign
+from service.usecases.keys import PoolKey
+
+_RULES = [campaign.c[each.name] for each in fields(Rules)]
+_JSON = ("discount", "code_format", "low_at", "metadata")
+
+
+def find_rules(connection: Connection, pool: PoolKey, *, lock: bool = False) -> Rules:
+    """Return the rules of a campaign; `lock` makes others that change them wait."""
+    own = (campaign.c.brand_id == pool.brand_id) & (campaign.c.id == pool.campaign_id)
+    statement = select(*_RULES).where(own)
+    statement = statement.with_for_update() if lock else statement
+    return rules_of(connection.execute(statement).mappings().one())
+
+
+def set_rules(connection: Connection, pool: PoolKey, rules: Rules) -> None:
+    """Replace the rules of a campaign."""
+    own = (campaign.c.brand_id == pool.brand_id) & (campaign.c.id == pool.campaign_id)
+    connection.execute(update(campaign).where(own).values(_columns_of(rules)))
+
+
+def rules_of(row: RowMapping) -> Rules:
+    """Return the rules in the columns of a campaign."""
+    values: dict[str, Any] = {each.name: row[each.name] for each in fields(Rules)}
+    values |= {name: orjson.loads(values[name] or "null") for name in _JSON}
+    form = values["code_format"]
+    return Rules(
+        **values
+        | {
+            "on_lapse": OnLapse(values["on_lapse"]),
+            "on_release": OnRelease(values["on_release"]),
+            "redeem_by": RedeemBy(values["redeem_by"]),
+            "code_format": form and CodeFormat(**form),
+            "low_at": tuple(values["low_at"]),
+        }
+    )
+
+
+def _columns_of(rules: Rules) -> dict[str, Any]:
+    values = asdict(rules)
+    values |= {name: orjson.dumps(values[name]).decode() for name in _JSON}
+    for name in ("discount", "code_format"):
+        if values[name] == "null":
+            values[name] = None
+    return values
