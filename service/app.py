@@ -11,6 +11,7 @@ from service.api.problems.handlers import handle_errors
 from service.api.request_logging import RequestLogging
 from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
+from service.api.views.campaigns import CampaignViews
 from service.api.views.codes import CodeViews
 from service.api.views.discount import DiscountViews
 from service.api.views.exports import ExportViews
@@ -71,6 +72,7 @@ def _views(services: Services) -> Iterable[Views]:
         CodeViews(storage.store, metrics, cursors, services.misses),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),
+        CampaignViews(storage.store, cursors),
         ExportViews(storage.exports, services.transfers),
         ImportViews(
             imports=storage.imports,

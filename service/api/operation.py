@@ -59,7 +59,8 @@ class Answer:
     """A successful answer of an operation, for the document."""
 
     description: str
-    schema: type[Schema] | Mapping[str, Any]
+    schema: type[Schema] | Mapping[str, Any] | None
+    """`None` if there is no content."""
     example: Any = None
     headers: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()

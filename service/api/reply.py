@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ class Reply:
 
     def encoded(self) -> tuple[bytes, Fields]:
         """Return the body, with a final line break for terminals, and all header fields."""
+        if self.status == HTTPStatus.NO_CONTENT:
+            return b"", [*self.headers, NOT_CACHED]
         body = orjson.dumps(self.content, option=orjson.OPT_APPEND_NEWLINE)
         length = ("Content-Length", str(len(body)))
         return body, [*self.headers, ("Content-Type", self.media_type), length, NOT_CACHED]

@@ -40,6 +40,7 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
         "brand": campaign.brand,
         "campaign": campaign.name,
         "created_at": timestamp(campaign.created_at),
+        "archived": campaign.archived,
     }
 
 

@@ -67,7 +67,10 @@ def served_operations(app: Flask) -> Iterable[Operation]:
 def response_of(reply: Reply) -> Response:
     """Return a reply as a Flask response."""
     body, fields = reply.encoded()
-    return Response(body, reply.status, fields)
+    response = Response(body, reply.status)
+    response.headers.clear()  # Flask's default of a media type, which an answer may not have
+    response.headers.extend(fields)
+    return response
 
 
 def _view(operation: Operation, pipeline: Pipeline) -> Callable[..., Response]:

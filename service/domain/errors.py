@@ -135,7 +135,7 @@ class Conflict(ServiceError):
 class TermsFixed(ServiceError):
     """Users have been promised other terms."""
 
-    def __init__(self, members: Sequence[str]) -> None:
+    def __init__(self, members: Sequence[str] = ("discount",)) -> None:
         """Name the members of the rules that may not change like this any more."""
         super().__init__(f"Claims are open, so this may not change: {', '.join(members)}.")
         self.members = tuple(members)
@@ -143,10 +143,6 @@ class TermsFixed(ServiceError):
 
 class Guessable(ServiceError):
     """The codes of a campaign would be too easy to guess."""
-
-    def __init__(self, detail: str) -> None:
-        """Say how easy."""
-        super().__init__(detail)
 
 
 class PreconditionFailed(ServiceError):

@@ -13,7 +13,7 @@ from service.auth.keys.jwks import KeySet
 LIFE_S = 24 * 60 * 60
 """How long a token is good: some are made once for a whole run of the suite."""
 SECRET = "a secret of the tests, at least 32 bytes"  # noqa: S105 - and of nothing else
-ALL_SCOPES = "discounts:create discounts:reserve discounts:read discounts:export"
+ALL_SCOPES = "discounts:create discounts:reserve discounts:read discounts:export discounts:manage"
 
 
 def claims(**changed: Any) -> dict[str, Any]:

@@ -42,7 +42,8 @@ and no code is given to two users.
 """
 TAGS = {
     "discount": "The two basic calls: create codes, and give a user a code.",
-    "brands": "Brands and their campaigns.",
+    "brands": "Brands.",
+    "campaigns": "Campaigns of a brand: pools of codes with rules.",
     "codes": "Codes of a campaign.",
     "jobs": "Work in the background.",
     "imports": "Import your own lists of codes.",
@@ -54,6 +55,7 @@ _REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 _HEADERS: Mapping[str, tuple[str, str]] = {
     "X-Request-ID": ("The id of this request, which the log has too.", _REQUEST_ID),
     "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
+    "ETag": ("The version of the rules, for `If-Match`.", '"5d41402abc4b2a76b9719d911017c592"'),
     "Location": (
         "The URL of the job.",
         "/v1/brands/brand1/campaigns/default/jobs/019a2f3be4d4c0ffee0123456789abcd",
@@ -152,17 +154,21 @@ def _describe(operation: Operation) -> dict[str, Any]:
 
 
 def _good(answer: Answer) -> dict[str, Any]:
+    described = {
+        "description": answer.description,
+        "headers": _headers("X-Request-ID", *_LIMIT, *answer.headers),
+    }
+    return described if answer.schema is None else described | {"content": _content(answer)}
+
+
+def _content(answer: Answer) -> dict[str, Any]:
     schema = answer.schema
     example = answer.example
     if example is None and isinstance(schema, type):
         example = example_of(schema())
-    return {
-        "description": answer.description,
-        "headers": _headers("X-Request-ID", *_LIMIT, *answer.headers),
-        "content": _lists(answer, example)
-        if answer.lists
-        else {"application/json": {"schema": schema, "example": example}},
-    }
+    if answer.lists:
+        return _lists(answer, example)
+    return {"application/json": {"schema": schema, "example": example}}
 
 
 def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:

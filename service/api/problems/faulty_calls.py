@@ -149,6 +149,39 @@ FAULTY_CALLS = (
         "Use a longer format, or a larger alphabet. Repeating the call does not help.",
     ),
     ProblemType(
+        errors.TermsFixed,
+        "terms-fixed",
+        409,
+        "Terms fixed",
+        (
+            "Codes of this campaign can be claimed already, and users were promised other terms. "
+            "Nothing was changed."
+        ),
+        (
+            "Begin another campaign with other terms. The end may always move to a later moment, "
+            "and to an earlier one with `?shorten=true`."
+        ),
+    ),
+    ProblemType(
+        errors.Guessable,
+        "guessable",
+        400,
+        "Guessable codes",
+        "One guess in a million or fewer would hit a code. Nothing was changed.",
+        (
+            "Give the format more random places or a larger alphabet; or set `accept_guessable`, "
+            "if a guessed code costs you little."
+        ),
+    ),
+    ProblemType(
+        errors.PreconditionFailed,
+        "precondition-failed",
+        412,
+        "Precondition failed",
+        "The resource is not what `If-Match` or `If-None-Match` expects. Nothing was changed.",
+        "Read the resource again, and decide anew with its current `ETag`.",
+    ),
+    ProblemType(
         errors.TooLarge,
         "too-large",
         413,

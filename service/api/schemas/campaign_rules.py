@@ -171,12 +171,12 @@ class RulesBody(Input):
         return data
 
     @post_load
-    def _build(self, data: Mapping[str, Any], **_: Any) -> Rules:
+    def _build(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Rules]:
         if len(set(data["low_at"])) < len(data["low_at"]):
             raise ValidationError("Must be distinct.", "low_at")
         rules = Rules(**{**data, "low_at": tuple(data["low_at"])})
         _raise(faults(rules))
-        return rules
+        return {"rules": rules}
 
 
 def rules_object(rules: Rules) -> dict[str, Any]:

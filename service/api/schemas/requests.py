@@ -119,14 +119,40 @@ class ExportQuery(Input):
     )
 
 
-class ImportQuery(Input):
-    """The query of an import."""
-
-    dry_run = fields.Boolean(
+def _flag(description: str) -> fields.Boolean:
+    return fields.Boolean(
         truthy={"true"},
         falsy={"false"},
         load_default=False,
-        metadata={"description": "Validate the list, and store nothing."},
+        metadata={"description": description},
+    )
+
+
+class ImportQuery(Input):
+    """The query of an import."""
+
+    dry_run = _flag("Validate the list, and store nothing.")
+
+
+class PutCampaignQuery(Input):
+    """The query of a change of a campaign's rules."""
+
+    dry_run = _flag("Answer what would be, and change nothing.")
+    shorten = _flag("Let the campaign end earlier although codes can be claimed.")
+
+
+class ConditionHeaders(Input):
+    """The header fields of a conditional request (RFC 9110, section 13.1)."""
+
+    if_match = fields.String(
+        data_key="If-Match",
+        load_default=_nothing,
+        metadata={"description": "Change the rules only if they have this `ETag`."},
+    )
+    if_none_match = fields.String(
+        data_key="If-None-Match",
+        load_default=_nothing,
+        metadata={"description": "`*`: only create a campaign."},
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from service.api.problems.catalogue import PROBLEM_TYPES
+from service.api.schemas.campaign_rules import RulesBody
 from service.api.schemas.fields import CodeText, Name
 from service.api.schemas.requests import MAX_LIMIT
 from service.domain import names
@@ -64,6 +65,7 @@ class CampaignObject(BrandObject):
     """A campaign."""
 
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+    archived = fields.Boolean(required=True, metadata={"example": False})
 
 
 def _count(example: int) -> fields.Integer:
@@ -85,10 +87,26 @@ class BrandWithCounts(BrandObject):
     counts = fields.Nested(CountsObject, required=True)
 
 
-class CampaignWithCounts(CampaignObject):
-    """A campaign and how many codes it has in each state."""
+class GuessObject(Schema):
+    """How well the codes resist guessing."""
+
+    space_bits = fields.Integer(required=True, metadata={"example": 60})
+    codes = fields.Integer(required=True, metadata={"example": 10})
+    one_guess = fields.Integer(
+        required=True,
+        metadata={"example": 115_292_150_460_684_697, "description": "One in so many hits a code."},
+    )
+
+
+class FullCampaign(CampaignObject):
+    """A campaign with its rules, and how many codes it has in each state."""
 
     counts = fields.Nested(CountsObject, required=True)
+    open = fields.Boolean(
+        required=True, metadata={"example": True, "description": "Whether codes can be claimed."}
+    )
+    guess = fields.Nested(GuessObject, required=True)
+    rules = fields.Nested(RulesBody, required=True)
 
 
 class PageObject(Schema):

@@ -35,7 +35,7 @@ FULL = {
 
 
 def load(body):
-    return RulesBody().load(body)
+    return RulesBody().load(body)["rules"]
 
 
 def shown(body):
