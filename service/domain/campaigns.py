@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from service.domain.code_formats import CodeFormat
+from service.domain.errors import Closed
 from service.domain.model import Counts, Millis
 
 
@@ -28,15 +29,6 @@ class RedeemBy(StrEnum):
 
     HOLDER = "holder"
     ANYONE = "anyone"
-
-
-class Closed(StrEnum):
-    """Why a campaign gives out no codes, in the order in which callers get to know it."""
-
-    ARCHIVED = "archived"
-    ENDED = "ended"
-    EARLY = "early"
-    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)

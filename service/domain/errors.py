@@ -3,9 +3,10 @@
 An error has facts only. Its HTTP status and its texts for callers are in `api/problems`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ class StorageRefusal(StrEnum):
     """All open imports have used up the total budget."""
 
 
+class Closed(StrEnum):
+    """Why a campaign gives out no codes, in the order in which callers get to know it."""
+
+    ARCHIVED = "archived"
+    ENDED = "ended"
+    EARLY = "early"
+    PAUSED = "paused"
+
+
 class ServiceError(Exception):
     """An error that a caller gets as a problem.
 
@@ -57,6 +67,8 @@ class ServiceError(Exception):
     """The reason of a failed authentication or authorization."""
     storage: StorageRefusal | None = None
     """The reason why the database may not grow, if that is the error."""
+    members: Mapping[str, str] = MappingProxyType({})
+    """More members of the problem, which programs can read."""
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or type(self).__name__)
@@ -132,13 +144,22 @@ class Conflict(ServiceError):
     """The call contradicts an earlier one."""
 
 
+class CampaignNotOpen(ServiceError):
+    """The campaign gives out no codes now, or takes none in."""
+
+    def __init__(self, closed: Closed = Closed.ARCHIVED) -> None:
+        """Say why."""
+        super().__init__()
+        self.members = {"reason": closed}
+
+
 class TermsFixed(ServiceError):
     """Users have been promised other terms."""
 
     def __init__(self, members: Sequence[str] = ("discount",)) -> None:
         """Name the members of the rules that may not change like this any more."""
         super().__init__(f"Claims are open, so this may not change: {', '.join(members)}.")
-        self.members = tuple(members)
+        self.fixed = tuple(members)
 
 
 class Guessable(ServiceError):

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from service.domain import codes
 from service.domain.campaigns import CampaignWithCounts, Rules
+from service.domain.code_formats import CodeFormat
 from service.domain.codes import Mint
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobRequest, JobState, new_job_id
@@ -18,7 +19,13 @@ from service.store.jobs import rows as jobs
 from service.store.repositories import campaign_rules, pools, stored_answers
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, PoolKey
-from service.usecases.ports.transaction import HeldBytes, JobCursor, StoredAnswer, Transaction
+from service.usecases.ports.transaction import (
+    HeldBytes,
+    JobCursor,
+    PoolForCodes,
+    StoredAnswer,
+    Transaction,
+)
 
 BUDGETS_LOCK = 0x696D706F72747300
 """The advisory lock of the budgets of imports: "imports" in ASCII."""
@@ -77,8 +84,11 @@ class SQLTransaction:
     def campaign(self, brand: str, campaign: str) -> PoolKey:
         return pools.find_pool(self._connection, brand, campaign)
 
-    def make_campaign(self, brand: str, campaign: str) -> PoolKey:
-        return pools.make_pool(self._connection, brand, campaign, self.now)
+    def pool_for_codes(self, brand: str, campaign: str) -> PoolForCodes:
+        return pools.pool_for_codes(self._connection, brand, campaign)
+
+    def count_codes(self, pool: PoolKey) -> int:
+        return pools.count_codes(self._connection, pool)
 
     def insert_campaign(self, brand: str, campaign: str) -> PoolKey | None:
         return pools.insert_pool(self._connection, brand, campaign, self.now)
@@ -94,8 +104,9 @@ class SQLTransaction:
     def open_jobs_of(self, pool: PoolKey) -> Sequence[str]:
         return jobs.open_of_pool(self._connection, pool)
 
-    def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
-        return staged_codes.excluding(self._connection, pool.brand_id, self._mint)(count)
+    def mint(self, pool: PoolKey, form: CodeFormat | None, count: int) -> Sequence[str]:
+        mint = form.mint if form else self._mint
+        return staged_codes.excluding(self._connection, pool.brand_id, mint)(count)
 
     def insert_codes(self, pool: PoolKey, codes: Sequence[str]) -> Sequence[str]:
         return self._dialect.insert_codes(self._connection, pool, codes, self.now)

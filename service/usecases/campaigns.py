@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from service.domain.campaigns import Campaign, CampaignWithCounts, Rules
-from service.domain.code_formats import guess, has_room, is_guessable
-from service.domain.errors import Guessable, InvalidRequest, TermsFixed
+from service.domain.errors import InvalidRequest, TermsFixed
 from service.domain.model import Millis, State
 from service.domain.terms import faults_of_end, fixed_terms
+from service.usecases.codes import require_room
 from service.usecases.jobs import cancel_open_jobs
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.transaction import Transaction, Writes
@@ -105,23 +105,10 @@ def archive_campaign(
     store.write(archive, clock())
 
 
-def require_room(rules: Rules, count: int) -> None:
-    """Require that so many codes have room in a campaign's format, and are hard to guess.
-
-    Raises:
-        Guessable: They have not, or are easy to guess and nobody has accepted that.
-    """
-    form = rules.code_format
-    if not has_room(form, count):
-        raise Guessable(f"The format has no room for {count} codes: half of it must stay free.")
-    if is_guessable(form, count):
-        raise Guessable(f"One guess in {guess(form, count).one_guess} would hit a code.")
-
-
 def _check_change(before: CampaignWithCounts | None, wanted: WantedRules, now: Millis) -> None:
     known, rules = before.rules if before else None, wanted.rules
     if faults := list(faults_of_end(known, rules, now)):
         raise InvalidRequest(faults)
     if known and (members := list(fixed_terms(known, rules, now, shorten=wanted.shorten))):
         raise TermsFixed(members)
-    require_room(rules, sum(before.counts.values()) if before else 0)
+    require_room(rules.code_format, sum(before.counts.values()) if before else 0)

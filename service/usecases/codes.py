@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from service.domain.errors import CodeSpaceExhausted
+from service.domain.code_formats import CodeFormat, guess, has_room, is_guessable
+from service.domain.errors import CampaignNotOpen, Closed, CodeSpaceExhausted, Guessable
 from service.domain.model import AnswerKind, Idempotency, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.usecases.idempotency import replay
-from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.store import Store
-from service.usecases.ports.transaction import Transaction
+from service.usecases.ports.transaction import PoolForCodes, Transaction
 
 MAX_PER_CALL = 1000
 """Most codes that one synchronous call creates."""
@@ -47,6 +47,8 @@ def create_codes(
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
+        CampaignNotOpen: It is archived.
+        Guessable: So many more codes would be too easy to guess.
         Conflict: The idempotency key was used for another request.
     """
 
@@ -55,27 +57,46 @@ def create_codes(
         if answered is not None:
             return CreatedCodes(answered, new=False)
         tx.require_space()
-        pool = campaign_for_codes(tx, brand, campaign)
+        pool = pool_for_codes(tx, brand, campaign, count)
         added = add_codes(tx, pool, count)
         if idempotency:
-            tx.remember(pool, idempotency, AnswerKind.CODES, added)
+            tx.remember(pool.key, idempotency, AnswerKind.CODES, added)
         return CreatedCodes(added, new=True)
 
     return store.write(create, clock(), grows=True)
 
 
-def campaign_for_codes(tx: Transaction, brand: str, campaign: str) -> PoolKey:
-    """Return the campaign for new codes; only `default` is created, with its brand.
+def pool_for_codes(tx: Transaction, brand: str, campaign: str, count: int) -> PoolForCodes:
+    """Return a campaign for new codes; only `default` is created, with its brand.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
+        CampaignNotOpen: It is archived.
+        Guessable: So many more codes would be too easy to guess.
     """
     if campaign == DEFAULT_CAMPAIGN:
-        return tx.make_campaign(brand, campaign)
-    return tx.campaign(brand, campaign)
+        tx.insert_campaign(brand, campaign)
+    pool = tx.pool_for_codes(brand, campaign)
+    if pool.archived:
+        raise CampaignNotOpen(Closed.ARCHIVED)
+    if pool.form:
+        require_room(pool.form, tx.count_codes(pool.key) + count)
+    return pool
 
 
-def add_codes(tx: Transaction, pool: PoolKey, count: int) -> Sequence[str]:
+def require_room(form: CodeFormat | None, count: int) -> None:
+    """Require that so many codes have room in a campaign's format, and are hard to guess.
+
+    Raises:
+        Guessable: They have not, or are easy to guess and nobody has accepted that.
+    """
+    if not has_room(form, count):
+        raise Guessable(f"The format has no room for {count} codes: half of it must stay free.")
+    if is_guessable(form, count):
+        raise Guessable(f"One guess in {guess(form, count).one_guess} would hit a code.")
+
+
+def add_codes(tx: Transaction, pool: PoolForCodes, count: int) -> Sequence[str]:
     """Add exactly `count` new codes, and update the counts.
 
     Raises:
@@ -84,12 +105,12 @@ def add_codes(tx: Transaction, pool: PoolKey, count: int) -> Sequence[str]:
     added: list[str] = []
 
     def insert(missing: int) -> int:
-        new = tx.insert_codes(pool, tx.mint(pool, missing))
+        new = tx.insert_codes(pool.key, tx.mint(pool.key, pool.form, missing))
         added.extend(new)
         return len(new)
 
     top_up(count, insert)
-    tx.adjust_counts(pool, {State.AVAILABLE: count})
+    tx.adjust_counts(pool.key, {State.AVAILABLE: count})
     return added
 
 

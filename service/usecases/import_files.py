@@ -7,6 +7,8 @@ from typing import TypeVar
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
+    CampaignNotOpen,
+    Closed,
     ImportBudgetExceeded,
     StorageRefusal,
 )
@@ -81,13 +83,17 @@ def _brand_of(tx: Transaction, brand: str, campaign: str) -> int:
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign, and it cannot be created.
+        CampaignNotOpen: It is archived.
     """
     try:
-        return tx.campaign(brand, campaign).brand_id
+        pool = tx.pool_for_codes(brand, campaign)
     except (BrandNotFound, CampaignNotFound):
         if campaign != DEFAULT_CAMPAIGN:
             raise
         return NO_BRAND
+    if pool.archived:
+        raise CampaignNotOpen(Closed.ARCHIVED)
+    return pool.key.brand_id
 
 
 def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: int) -> None:

@@ -9,7 +9,7 @@ from service.domain.errors import Conflict, TooManyJobs, Unavailable
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency
 from service.domain.wording import counted
-from service.usecases.codes import campaign_for_codes
+from service.usecases.codes import pool_for_codes
 from service.usecases.idempotency import replay
 from service.usecases.import_pipeline.state import is_storing
 from service.usecases.job_kinds import STATE_VERSION
@@ -83,7 +83,8 @@ def request_job(
             first = _as_begun(tx.job(pool, answered[0]))
             return RequestedJob(JobKey(pool.brand_id, first.id), first, new=False)
         tx.require_space()
-        pool = campaign_for_codes(tx, brand, campaign)
+        new = request.total if request.kind is JobKind.GENERATE else 0
+        pool = pool_for_codes(tx, brand, campaign, new).key
         added = _add(tx, pool, request)
         if idempotency:
             tx.remember(pool, idempotency, AnswerKind.JOB, [added.id])

@@ -149,6 +149,20 @@ FAULTY_CALLS = (
         "Use a longer format, or a larger alphabet. Repeating the call does not help.",
     ),
     ProblemType(
+        errors.CampaignNotOpen,
+        "campaign-not-open",
+        409,
+        "Campaign not open",
+        (
+            "The campaign is archived, has ended, has not begun or is paused, as `reason` says. "
+            "Nothing was changed."
+        ),
+        (
+            "Users who have a code keep it. `GET` of the campaign shows its rules, which whoever "
+            "manages it can change."
+        ),
+    ),
+    ProblemType(
         errors.TermsFixed,
         "terms-fixed",
         409,

@@ -83,6 +83,7 @@ def problem_object(error: ServiceError, instance: str, request_id: str) -> dict[
         "detail": detail_of(error),
         "instance": instance,
         "request_id": request_id,
+        **error.members,
     }
     if isinstance(error, errors.InvalidRequest) and error.errors:
         content["errors"] = [

@@ -232,6 +232,9 @@ class ProblemObject(Schema):
     detail = fields.String(required=True)
     instance = fields.String(required=True, metadata={"format": "uri-reference"})
     request_id = fields.String(required=True)
+    reason = fields.String(
+        metadata={"description": "Why a campaign is closed, for `campaign-not-open`."}
+    )
     errors = fields.List(
         fields.Nested(InputErrorObject),
         metadata={"description": "The errors in the input, for `invalid-request`."},

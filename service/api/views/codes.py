@@ -14,9 +14,11 @@ from service.domain.codes import ALPHABET, LENGTH
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
+    CampaignNotOpen,
     CodeNotFound,
     CodeSpaceExhausted,
     Conflict,
+    Guessable,
     InputError,
     InsufficientStorage,
     InvalidRequest,
@@ -31,6 +33,8 @@ from service.usecases.ports.store import Store, UnknownPosition
 CREATE_REFUSALS = (
     BrandNotFound,
     CampaignNotFound,
+    CampaignNotOpen,
+    Guessable,
     Conflict,
     CodeSpaceExhausted,
     InsufficientStorage,

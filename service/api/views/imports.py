@@ -23,6 +23,7 @@ from service.auth.caller import Scope
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
+    CampaignNotOpen,
     Conflict,
     ImportBudgetExceeded,
     InsufficientStorage,
@@ -70,7 +71,7 @@ class ImportViews:
         upload=tuple(ListType),
         answers={202: ACCEPTED},
         refusals=(
-            *(BrandNotFound, CampaignNotFound, RequestTimeout),
+            *(BrandNotFound, CampaignNotFound, CampaignNotOpen, RequestTimeout),
             *(Conflict, TooManyJobs, TooManyMisses, TooManyTransfers, TooManyOwnTransfers),
             *(ImportBudgetExceeded, InsufficientStorage),
         ),

@@ -16,7 +16,9 @@ from service.auth.caller import Scope
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
+    CampaignNotOpen,
     Conflict,
+    Guessable,
     InsufficientStorage,
     JobNotFound,
     TooManyJobs,
@@ -86,7 +88,10 @@ class JobViews:
         header=requests.IdempotencyHeader,
         body=requests.CreateJob,
         answers={202: ACCEPTED},
-        refusals=(BrandNotFound, CampaignNotFound, Conflict, TooManyJobs, InsufficientStorage),
+        refusals=(
+            *(BrandNotFound, CampaignNotFound, CampaignNotOpen, Guessable),
+            *(Conflict, TooManyJobs, InsufficientStorage),
+        ),
     )
     def create_job(
         self, brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None

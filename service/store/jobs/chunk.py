@@ -11,6 +11,7 @@ from service.domain.model import Millis, State
 from service.formats.refusals import Refusal
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
+from service.store.repositories.campaign_rules import find_rules
 from service.store.tables import import_refusal, import_run, job
 from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.chunk import Part, Row
@@ -53,7 +54,8 @@ class SQLChunkTransaction:
         return self._connection.begin_nested()
 
     def mint_part(self, pool: PoolKey, part: Part, count: int) -> Sequence[str]:
-        mint = partial(codes.mint_part, part.at, part.total)
+        form = find_rules(self._connection, pool).code_format
+        mint = form.mint if form else partial(codes.mint_part, part.at, part.total)
         return staged_codes.excluding(self._connection, pool.brand_id, mint)(count)
 
     def load_codes(self, pool: PoolKey, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:

@@ -12,7 +12,8 @@ from service.store.tables import campaign
 from service.usecases.keys import PoolKey
 
 _RULES = [campaign.c[each.name] for each in fields(Rules)]
-_JSON = ("discount", "code_format", "low_at", "metadata")
+_PLAIN = ("discount", "low_at", "metadata")
+_JSON = (*_PLAIN, "code_format")
 
 
 def find_rules(connection: Connection, pool: PoolKey, *, lock: bool = False) -> Rules:
@@ -29,18 +30,22 @@ def set_rules(connection: Connection, pool: PoolKey, rules: Rules) -> None:
     connection.execute(update(campaign).where(own).values(_columns_of(rules)))
 
 
+def format_of(text: str | None) -> CodeFormat | None:
+    """Return the format of codes in a column."""
+    return CodeFormat(**orjson.loads(text)) if text else None
+
+
 def rules_of(row: RowMapping) -> Rules:
     """Return the rules in the columns of a campaign."""
     values: dict[str, Any] = {each.name: row[each.name] for each in fields(Rules)}
-    values |= {name: orjson.loads(values[name] or "null") for name in _JSON}
-    form = values["code_format"]
+    values |= {name: orjson.loads(values[name] or "null") for name in _PLAIN}
     return Rules(
         **values
         | {
             "on_lapse": OnLapse(values["on_lapse"]),
             "on_release": OnRelease(values["on_release"]),
             "redeem_by": RedeemBy(values["redeem_by"]),
-            "code_format": form and CodeFormat(**form),
+            "code_format": format_of(row["code_format"]),
             "low_at": tuple(values["low_at"]),
         }
     )

@@ -1,6 +1,7 @@
 """Pools: keys of names, creation of campaigns, and tallies of states."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text
@@ -9,9 +10,10 @@ from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.model import Brand, BrandWithCounts, Counts, Millis, State
 from service.store.dialect import dialect_of
-from service.store.repositories.campaign_rules import find_rules
+from service.store.repositories.campaign_rules import find_rules, format_of
 from service.store.tables import brand, campaign, tally
 from service.usecases.keys import PoolKey
+from service.usecases.ports.transaction import PoolForCodes
 
 TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
 """The number of a campaign's codes that are not available any more, by its tally."""
@@ -27,6 +29,7 @@ _FIND = (
     )
     .where(brand.c.name == bindparam("brand"))
 )
+_FOR_CODES = _FIND.add_columns(campaign.c.archived, campaign.c.code_format)
 # A campaign's counts are the sum of its rows: on PostgreSQL it has many, see its dialect.
 _COUNTS = [cast(func.coalesce(func.sum(tally.c[state]), 0), BigInteger) for state in State]
 _BRAND = (
@@ -102,10 +105,31 @@ def make_pool(connection: Connection, brand_name: str, campaign_name: str, now: 
         return find_pool(connection, brand_name, campaign_name)
 
 
+def pool_for_codes(connection: Connection, brand_name: str, campaign_name: str) -> PoolForCodes:
+    """Return what new codes of a campaign depend on.
+
+    Raises:
+        BrandNotFound, CampaignNotFound: There is no such campaign.
+    """
+    names = {"brand": brand_name, "campaign": campaign_name}
+    row = connection.execute(_FOR_CODES, names).one_or_none()
+    pool = keys_of(row)
+    archived, form = row[2:] if row else (False, None)
+    return PoolForCodes(pool, archived, format_of(form))
+
+
+def count_codes(connection: Connection, pool: PoolKey) -> int:
+    """Return the number of a campaign's codes."""
+    return sum(connection.execute(_CAMPAIGN, pool._asdict()).one()[1:])
+
+
 def insert_pool(
     connection: Connection, brand_name: str, campaign_name: str, now: Millis
 ) -> PoolKey | None:
     """Create a campaign, with its brand if needed; `None` if it exists."""
+    with suppress(BrandNotFound, CampaignNotFound):
+        find_pool(connection, brand_name, campaign_name)
+        return None
     connection.execute(_ADD_BRAND, {"name": brand_name, "created_at": now})
     brand_id = find_brand(connection, brand_name)
     added = connection.execute(

@@ -46,7 +46,10 @@ class ChunkTransaction(Protocol):
         """Run a block in a savepoint, which is rolled back if the block raises."""
 
     def mint_part(self, pool: PoolKey, part: Part, count: int) -> Sequence[str]:
-        """Return at most `count` codes of a part, without those that open imports will store."""
+        """Return at most `count` codes of a part, in the campaign's present format.
+
+        Those that open imports will store are not among them.
+        """
 
     def load_codes(self, pool: PoolKey, part: Part, codes: Sequence[str], *, shuffle: bool) -> int:
         """Insert many available codes, and return how many were new to the brand.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from service.domain.campaigns import CampaignWithCounts, Rules
+from service.domain.code_formats import CodeFormat
 from service.domain.jobs import Job, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency, Millis, State
 from service.usecases.keys import FileKey, JobKey, PoolKey
@@ -29,6 +30,14 @@ class JobCursor(NamedTuple):
     """The version of the format of `content`."""
     content: str | None
     """The cursor of the last chunk, in a format of the kind; `None` before the first one."""
+
+
+class PoolForCodes(NamedTuple):
+    """What new codes of a campaign depend on."""
+
+    key: PoolKey
+    archived: bool
+    form: CodeFormat | None
 
 
 class HeldBytes(NamedTuple):
@@ -71,8 +80,8 @@ class Transaction(Protocol):
     def campaign(self, brand: str, campaign: str) -> PoolKey:
         """Return the key of a campaign."""
 
-    def make_campaign(self, brand: str, campaign: str) -> PoolKey:
-        """Return the key of a campaign, which is created with its brand if needed."""
+    def pool_for_codes(self, brand: str, campaign: str) -> PoolForCodes:
+        """Return what new codes of a campaign depend on."""
 
     def insert_campaign(self, brand: str, campaign: str) -> PoolKey | None:
         """Make a campaign, with its brand if needed; `None` if it exists."""
@@ -86,7 +95,10 @@ class Transaction(Protocol):
     def open_jobs_of(self, pool: PoolKey) -> Sequence[str]:
         """Return the ids of a campaign's open jobs."""
 
-    def mint(self, pool: PoolKey, count: int) -> Sequence[str]:
+    def count_codes(self, pool: PoolKey) -> int:
+        """Return the number of a campaign's codes."""
+
+    def mint(self, pool: PoolKey, form: CodeFormat | None, count: int) -> Sequence[str]:
         """Return at most `count` random codes, without those that open imports will store."""
 
     def insert_codes(self, pool: PoolKey, codes: Sequence[str]) -> Sequence[str]:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from service.domain.check_character import check_character
 from tests.support.tokens import bearer
 
 URL = "/v1/brands/brand1/campaigns/summer"
@@ -140,3 +141,46 @@ def test_who_may(client):
     other = bearer(brands=["other"])
     answer = client.put(URL, json={}, headers=other)
     assert (404, "/problems/brand-not-found") == (answer.status_code, answer.get_json()["type"])
+
+
+def create(client, number, **headers):
+    body = {"number_to_create": number}
+    return client.post(f"{URL}/codes", json=body, headers=bearer() | headers)
+
+
+def test_new_codes_have_the_format(put, client):
+    put({"code_format": {"pattern": "SUMMER-########", "check": True}})
+    codes = create(client, 20).get_json()
+    assert all(code.startswith("SUMMER-") and 15 == len(code) for code in codes)
+    for code in codes:
+        assert check_character(code[7:14]) == code[14]
+
+
+def test_more_codes_than_are_hard_to_guess_are_refused(put, get, client):
+    put({"code_format": {"pattern": "########", "alphabet": "0123456789"}})  # 10^8
+    assert 201 == create(client, 100).status_code
+    refused = create(client, 1)
+    assert (400, "/problems/guessable") == (refused.status_code, refused.get_json()["type"])
+    order = {"kind": "generate", "count": 1}
+    assert 400 == client.post(JOBS, json=order, headers=bearer()).status_code
+    assert {"space_bits": 26, "codes": 100, "one_guess": 10**6} == get().get_json()["guess"]
+
+
+def test_an_archived_campaign_takes_no_codes(put, client):
+    put({})
+    key = {"Idempotency-Key": "first"}
+    made = create(client, 1, **key)
+    client.delete(URL, headers=bearer())
+    for answer in (
+        create(client, 1),
+        client.post(JOBS, json={"kind": "generate", "count": 1}, headers=bearer()),
+        client.post(
+            f"{URL}/imports", data="AAAA\n", headers=bearer() | {"Content-Type": "text/csv"}
+        ),
+    ):
+        assert (409, "/problems/campaign-not-open", "archived") == (
+            answer.status_code,
+            answer.get_json()["type"],
+            answer.get_json()["reason"],
+        )
+    assert made.get_json() == create(client, 1, **key).get_json(), "a repetition is answered"

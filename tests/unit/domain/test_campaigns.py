@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.campaigns import Closed, OnLapse, OnRelease, RedeemBy, Rules, earlier
+from service.domain.campaigns import OnLapse, OnRelease, RedeemBy, Rules, earlier
+from service.domain.errors import Closed
 from service.domain.terms import faults, faults_of_end, fixed_terms
 
 NOW = 1_000_000

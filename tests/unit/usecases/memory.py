@@ -10,7 +10,7 @@ from service.domain.model import Idempotency, State
 from service.usecases.import_pipeline.state import STORE, Cursor, written
 from service.usecases.job_kinds import STATE_VERSION
 from service.usecases.keys import FileKey, JobKey, PoolKey
-from service.usecases.ports.transaction import JobCursor, StoredAnswer
+from service.usecases.ports.transaction import JobCursor, PoolForCodes, StoredAnswer
 
 NOW = 1_000_000_000
 KEY = Idempotency(b"key", b"content")
@@ -62,6 +62,14 @@ class Memory:
     def make_campaign(self, brand, campaign):
         return self.pools.setdefault((brand, campaign), PoolKey(1, len(self.pools) + 1))
 
+    def pool_for_codes(self, brand, campaign):
+        pool = self.campaign(brand, campaign)
+        rules = self.rules.get(pool, Rules())
+        return PoolForCodes(pool, rules.archived, rules.code_format)
+
+    def count_codes(self, _pool):
+        return self.counts.total()
+
     def insert_campaign(self, brand, campaign):
         return None if (brand, campaign) in self.pools else self.make_campaign(brand, campaign)
 
@@ -76,7 +84,7 @@ class Memory:
     def open_jobs_of(self, _pool):
         return [job.id for job in self.jobs.values() if job.finished_at is None]
 
-    def mint(self, _pool, count):
+    def mint(self, _pool, _form, count):
         made, self.supply = self.supply[:count], self.supply[count:]
         return made or ["AAAA"] * count
 

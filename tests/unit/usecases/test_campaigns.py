@@ -68,7 +68,7 @@ def test_fixed_terms_are_named(memory):
     put(memory, Rules(redeem_by=RedeemBy.ANYONE, ends_at=NOW + 10))
     with pytest.raises(TermsFixed) as caught:
         put(memory, Rules(ends_at=NOW + 9))
-    assert ("redeem_by", "ends_at") == caught.value.members
+    assert ("redeem_by", "ends_at") == caught.value.fixed
     with pytest.raises(TermsFixed):
         put(memory, Rules(ends_at=NOW + 9), shorten=True)
 
