@@ -183,11 +183,17 @@ def test_lost_tables_are_noticed_soon_and_so_is_their_return(tmp_path):
             database.commit()
             began = time.monotonic()
             wait_until(lambda: 503 == readiness(service))
+            wait_until(lambda: 'readiness_check{check="tables"} 0.0' in scraped(service))
+            assert 'readiness_check{check="database"} 1.0' in scraped(service)
             database.execute(f"ALTER TABLE away RENAME TO {VERSION_TABLE}")
             database.commit()
             wait_until(lambda: 200 == readiness(service))
         assert time.monotonic() - began < 8
         assert 200 == requests.get(f"{service.url}/livez", timeout=5).status_code
+
+
+def scraped(service):
+    return requests.get(service.metrics_url, timeout=5).text
 
 
 def readiness(service):
