@@ -90,7 +90,7 @@ class _Exporter(OTLPSpanExporter):
         return result
 
 
-class _Queue(BatchSpanProcessor):
+class SpanQueue(BatchSpanProcessor):
     """A queue that counts the spans for which it has no room."""
 
     def __init__(self, exporter: SpanExporter, dropped: Callable[[int], None]) -> None:
@@ -124,7 +124,7 @@ class Tracing:
         who = Resource.create({"service.name": "discount", "service.version": __version__})
         self._provider = TracerProvider(resource=who, shutdown_on_exit=False)
         exporter = _Exporter(self._endpoint, self._dropped)
-        self._provider.add_span_processor(_Queue(exporter, self._dropped))
+        self._provider.add_span_processor(SpanQueue(exporter, self._dropped))
         self._tracer = self._provider.get_tracer("service", __version__)
 
     def stop(self) -> None:
