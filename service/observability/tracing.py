@@ -81,6 +81,7 @@ class _Exporter(OTLPSpanExporter):
         self._dropped = dropped
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export spans."""
         result = SpanExportResult.FAILURE
         try:
             result = super().export(spans)
@@ -98,6 +99,7 @@ class SpanQueue(BatchSpanProcessor):
         self._dropped = dropped
 
     def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span that has ended."""
         waiting = self._batch_processor._queue  # noqa: SLF001 - nothing public has its length
         if len(waiting) == waiting.maxlen:
             self._dropped(1)
