@@ -55,7 +55,7 @@ def worker(monkeypatch, request):
         drain=SimpleNamespace(begun=False),
         problems=SimpleNamespace(report=lambda error, _record: log.error("failed", exc_info=error)),
     )
-    monkeypatch.setattr("service.server.connections.services_of", lambda _: services)
+    monkeypatch.setattr("service.server.accepting.services_of", lambda _: services)
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
@@ -196,6 +196,7 @@ def test_a_failure_outside_the_application_answers_the_request_that_it_was(worke
     assert b"\r\nX-Request-ID: mine\r\n" in received
     (failed,) = [line for line in worker.log.lines if line["event"] == "failed"]
     assert isinstance(failed["exc_info"], ZeroDivisionError)
+    assert b"\r\nDate: " in received  # RFC 9110, section 6.6.1
 
 
 def socket_of(worker):
