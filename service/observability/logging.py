@@ -56,7 +56,11 @@ def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringB
         stream: Where lines go, by default standard output; a terminal gets colours.
     """
     stream = stream or standard_output()
-    processors = [_put_head, ExceptionRenderer(), _renderer(colours=stream.isatty())]
+    processors: Sequence[Processor] = [
+        _put_head,
+        ExceptionRenderer(),
+        _renderer(colours=stream.isatty()),
+    ]
     logger: FilteringBoundLogger = structlog.wrap_logger(
         LineLogger(output_to(stream)),
         processors=[_harmless(processors)],

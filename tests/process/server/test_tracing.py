@@ -227,13 +227,14 @@ def test_a_collector_that_is_away_harms_nobody(settings, log):
         finally:
             tracing.stop()
         registry = services_of(app).metrics.registry
-        assert registry.get_sample_value("discount_spans_dropped_total") >= 20
+        assert (registry.get_sample_value("discount_spans_dropped_total") or 0) >= 20
 
 
 def test_spans_for_which_a_queue_has_no_room_are_counted(monkeypatch):
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "3")
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
-    exporter, dropped = StalledExporter(), []
+    exporter = StalledExporter()
+    dropped: list[int] = []
     queue = SpanQueue(exporter, dropped.append)
     tracer = TracerProvider(shutdown_on_exit=False)
     tracer.add_span_processor(queue)

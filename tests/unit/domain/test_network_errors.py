@@ -13,7 +13,7 @@ import pytest
 from service.domain.network_errors import reason_of
 
 LIBPQ = 'connection to server at "db" (192.0.2.1), port 5432 failed: '
-SAME = {
+SAME: dict[str, list[Exception]] = {
     "unknown host": [
         socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
         socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),

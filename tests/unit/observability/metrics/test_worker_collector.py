@@ -93,7 +93,7 @@ def test_a_worker_that_has_ended_does_not_run_even_if_nobody_waits_for_it(now):
 
 
 def test_the_files_are_of_the_worker_nearest_to_its_limit(now):
-    before, limit = open_files(os.getpid())
+    before, limit = open_files(os.getpid()) or (0, 0)
     with open(os.devnull), open(os.devnull):  # noqa: PTH123
         found = shown(worker(now))
     assert (before + 2, limit) == (found["worker_open_files"], found["worker_open_files_max"])
