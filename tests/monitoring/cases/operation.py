@@ -22,18 +22,16 @@ CASES = {
         [
             {"discount_jobs_oldest_queued_seconds": "121x10"},
             {"discount_jobs_overdue_seconds": "121x10"},
+            {"discount_jobs_stalled_seconds": "601x10"},  # a worker has it, and does nothing
         ],
         [
             {
                 "discount_jobs_oldest_queued_seconds": "120x10",
                 "discount_jobs_overdue_seconds": "9x10",
-            }
+                "discount_jobs_stalled_seconds": "600x10",
+            },
+            {"discount_jobs_stalled_seconds": "0 0 0 601 0x9"},
         ],
-    ),
-    ("DiscountJobStalled", "warning"): Case(
-        "5m",
-        [{"discount_jobs_stalled_seconds": "601x10"}],
-        [{"discount_jobs_stalled_seconds": "600x10"}, {"discount_jobs_stalled_seconds": "601 0x9"}],
     ),
     ("DiscountJobsFailing", "warning"): Case(
         "25m",
