@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from service.app import services_of
 from service.container.services import Services
+from service.observability.metrics.worker_vitals import SharedVitals
 from service.server.accepting import AcceptPause
 from service.server.buffered_requests import IdleConnections
 from service.server.http.sending import PendingAnswers, Unsent
@@ -38,6 +39,8 @@ class ConnectionWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.vitals = SharedVitals()
+        self.tmp.notify()  # else a worker that hangs before its first heartbeat would seem alive
         self.keepalived_conns = IdleConnections()
         self._lingering: dict[TConn, float] = {}
         """Connections in lingering close with their deadlines, in order."""

@@ -66,6 +66,17 @@ class ServiceWorker(ConnectionWorker):
         """Answer fast-path calls in the event loop from now on, if the settings allow that."""
         self._fast_path = fast_path_calls(self)
 
+    def unanswered_calls(self) -> tuple[int, float]:
+        """Return the number of unanswered calls, and when the oldest one arrived.
+
+        May be called in any thread, and raises an `Exception` if another one interferes.
+        """
+        calls, oldest = self._queue.unanswered(self.services.transfers.threads)
+        if self._fast_path is None:
+            return calls, oldest
+        more, older = self._fast_path.unanswered()
+        return calls + more, min(oldest, older)
+
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, run fast-path calls, and expire queued requests."""
         timeout = self._queue.poll_timeout(timeout)

@@ -28,6 +28,7 @@ def reserve(
         reservation, new = reservations.reserve(store, brand, campaign, user)
     except NoCodesLeft:
         record("exhausted")
+        metrics.pool_exhausted(brand, campaign)
         raise
     record("new" if new else "repeated")
     return reservation, new

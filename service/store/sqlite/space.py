@@ -1,7 +1,6 @@
 """How far an SQLite file may grow."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -23,9 +22,17 @@ def space_of(path: Path, connection: Connection) -> Space | None:
         disk = os.statvfs(path.parent)
     except OSError:
         return None
-    log = 0
-    with suppress(OSError):
-        log = min(path.with_name(f"{path.name}-wal").stat().st_size, CHECKPOINTED_BYTES)
+    log = min(wal_bytes(path) or 0, CHECKPOINTED_BYTES)
     pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
     size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     return disk.f_bavail * disk.f_frsize + log, pages * size
+
+
+def wal_bytes(path: Path) -> int | None:
+    """Return the size of a file's write-ahead log, 0 without one; `None` if it is unknown."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return None

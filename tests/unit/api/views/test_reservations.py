@@ -43,6 +43,10 @@ class Metrics:
 
     def __init__(self):
         self.outcomes = []
+        self.exhausted = []
+
+    def pool_exhausted(self, brand, campaign):
+        self.exhausted.append((brand, campaign))
 
     def reservation(self, outcome):
         self.outcomes.append(outcome)
@@ -80,7 +84,7 @@ def test_a_reservation_is_new_once_and_then_repeated(views_of, metrics):
 def test_an_exhausted_pool_is_counted_and_logged(views_of, metrics):
     with pytest.raises(NoCodesLeft):
         called(views_of(free=False).put_reservation)
-    assert ["exhausted"] == metrics.outcomes
+    assert (["exhausted"], [("b", "c")]) == (metrics.outcomes, metrics.exhausted)
 
 
 def test_who_holds_nothing_is_shown_nothing(views_of, metrics):
