@@ -1,6 +1,7 @@
 """Processes that are gone, hang, or serve nobody."""
 
-from tests.monitoring.cases.series import Case, Only, Series, within
+from tests.monitoring.cases.series import within
+from tests.tools.monitoring.promtool import Case, Only, Series
 
 
 def targets(server: str, worker: str, job: str = "discount") -> Series:
@@ -99,7 +100,10 @@ CASES = {
         "4m",  # two minutes after the fault
         [
             {"discount_workers": "2x7 0x20", "up": "1x30"},
-            {'discount_workers{instance="a"}': "2x7 0x20", 'discount_workers{instance="b"}': "2x30"},
+            {
+                'discount_workers{instance="a"}': "2x7 0x20",
+                'discount_workers{instance="b"}': "2x30",
+            },
             # gunicorn kills it every 30 s.
             {"discount_worker_heartbeat_age_seconds": "1x7 15 30 15 30 15 30 15 30 15 30"},
             {"discount_worker_heartbeat_age_seconds": "1x7 15+15x20"},

@@ -1,6 +1,6 @@
 """The database, its disk, and the connections to it."""
 
-from tests.monitoring.cases.series import Case, Only, Series
+from tests.tools.monitoring.promtool import Case, Only, Series
 
 GIB = 1024**3
 MIB = 1024**2

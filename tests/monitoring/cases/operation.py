@@ -1,6 +1,7 @@
 """Jobs, keys, tokens, limits, logs and traces."""
 
-from tests.monitoring.cases.series import Case, Series, refusals
+from tests.monitoring.cases.series import refusals
+from tests.tools.monitoring.promtool import Case, Series
 
 
 def ended(failed: str) -> Series:
@@ -62,7 +63,11 @@ CASES = {
     ("DiscountRateLimited", "warning"): Case(
         "12m",
         [limited("0+30x20", "0+120x20"), limited("0+3000x20", "0+120x20")],
-        [limited("0+30x20", "0+1200x20"), limited("0+1x20", "0+3x20"), limited("0 99x20", "0+9x20")],
+        [
+            limited("0+30x20", "0+1200x20"),
+            limited("0+1x20", "0+3x20"),
+            limited("0 99x20", "0+9x20"),
+        ],
     ),
     ("DiscountRedisAway", "warning"): Case(
         "5m",

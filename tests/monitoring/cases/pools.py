@@ -1,6 +1,6 @@
 """Pools that are empty, or will be."""
 
-from tests.monitoring.cases.series import Case, Only, Series
+from tests.tools.monitoring.promtool import Case, Only, Series
 
 POOL = '{brand="b",campaign="c"}'
 OTHER = '{brand="b",campaign="finished"}'

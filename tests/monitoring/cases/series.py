@@ -1,27 +1,6 @@
 """The series that cases are made of."""
 
-from typing import NamedTuple
-
-Series = dict[str, str]
-
-
-class Only(NamedTuple):
-    """Series of which some fire and others do not."""
-
-    series: Series
-    where: str
-    """A selector of the alerts that fire: all of them, and no others."""
-
-
-class Case(NamedTuple):
-    """One rule."""
-
-    at: str
-    """When it is looked at."""
-    fires: list[Series | Only]
-    silent: list[Series]
-    interval: str = "1m"
-    """Between two values, and between two evaluations."""
+from tests.tools.monitoring.promtool import Series
 
 
 def within(series: Series, labels: str) -> Series:
