@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from service.settings import HOME
 from tests.tools.monitoring.rules import MONITORING
@@ -50,10 +51,18 @@ def search(line: str, logs: Iterable[Path]) -> subprocess.CompletedProcess[str]:
     )
 
 
+def dashboard() -> dict[str, Any]:
+    """Return the dashboard."""
+    found: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
+    return found
+
+
 def panels() -> Named:
     """Yield every query of the dashboard, with its variables as Grafana would fill them in."""
-    dashboard = json.loads((MONITORING / "dashboard.json").read_text())
-    for panel in dashboard["panels"]:
+    for panel in dashboard()["panels"]:
         for target in panel.get("targets", []):
-            expr = target["expr"].replace("$namespace", ".*").replace("$__rate_interval", "5s")
-            yield f"{panel['title']} {target['refId']}", expr
+            expr = re.sub(r"\$(cluster|namespace|job)\b", ".*", target["expr"])
+            yield (
+                f"{panel['title']} {target['refId']}",
+                expr.replace("$__rate_interval", "5s"),
+            )
