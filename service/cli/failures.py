@@ -8,7 +8,7 @@ from pathlib import Path
 from service.api.problems.catalogue import detail_of
 from service.domain.errors import InvalidRequest, ServiceError, Unavailable
 from service.settings import Settings, SettingsError, load_settings, sqlite_file
-from service.store.errors import MaintenanceError
+from service.store.errors import MaintenanceError, UnfitDatabaseError
 from service.store.sqlite.files import require_file
 
 SETTING = "DISCOUNT_DATABASE_URL"
@@ -38,17 +38,22 @@ _POSTGRESQL = {
 
 def sentence_of(error: BaseException) -> str | None:
     """Return a sentence about an error, with its file, host or setting; `None` for a bug."""
+    if isinstance(error, UnfitDatabaseError):
+        return f"{database_name(load_settings())}: {error}."
     if isinstance(error, SettingsError | MaintenanceError):
         return str(error)
-    if isinstance(error, InvalidRequest) and error.errors:
-        return " ".join(fault.detail for fault in error.errors)
-    if isinstance(error, Unavailable):
-        return database_failure(error) or detail_of(error)
     if isinstance(error, ServiceError):
-        return detail_of(error)
+        return _of_call(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be used: {error.strerror}."
     return database_failure(error)
+
+
+def _of_call(error: ServiceError) -> str:
+    if isinstance(error, InvalidRequest) and error.errors:
+        return " ".join(fault.detail for fault in error.errors)
+    found = database_failure(error) if isinstance(error, Unavailable) else None
+    return found or detail_of(error)
 
 
 def database_failure(error: BaseException) -> str | None:

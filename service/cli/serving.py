@@ -10,7 +10,7 @@ import click
 
 from service.auth.keys.loading import load_keys
 from service.cli import streams
-from service.cli.failures import require_database, require_no_other_file, sentence_of
+from service.cli.failures import database_name, require_database, require_no_other_file, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
 from service.store.migrations.revisions import RevisionStatus, revision_status, upgraded
@@ -85,7 +85,7 @@ def worker(*, check: bool) -> None:
     require_database(settings)
     if not check:
         run_worker(settings)
-    elif missing := what_is_missing(settings, sentence_of):
+    elif missing := what_is_missing(settings, database_name(settings), sentence_of):
         raise click.ClickException("\n".join(missing))
 
 
