@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from flask import Flask
 
 from service.api.openapi.routes import serve_docs
-from service.api.operation import Views, operations_of
+from service.api.operation import Operation, Views, operations_of
 from service.api.pipeline import Pipeline
 from service.api.problems.handlers import handle_errors
 from service.api.request_logging import RequestLogging
@@ -20,6 +20,7 @@ from service.api.views.probes import probe_routes
 from service.api.views.problem_pages import problem_pages
 from service.api.views.reservations import ReservationViews
 from service.container.services import Services
+from service.observability.metrics.instruments import Metrics
 from service.observability.probes import Probes
 from service.store.extension import DatabaseExtension
 
@@ -34,7 +35,8 @@ def create_app(services: Services) -> Flask:
     app.extensions[_NAME] = services
     DatabaseExtension(services.storage.database).init_app(app)
     handle_errors(app, services.problems)
-    operations = (each for views in _views(services) for each in operations_of(views))
+    operations = [each for views in _views(services) for each in operations_of(views)]
+    _expect_calls(services.metrics, operations)
     serve_operations(app, operations, Pipeline(services.authenticate, services.limits))
     app.register_blueprint(problem_pages())
     app.register_blueprint(probe_routes())
@@ -42,6 +44,16 @@ def create_app(services: Services) -> Flask:
     probes = Probes(app.wsgi_app, services.readiness)
     app.wsgi_app = RequestLogging(probes, services.requests)  # type: ignore[method-assign]
     return app
+
+
+def _expect_calls(metrics: Metrics, operations: Iterable[Operation]) -> None:
+    """Begin the series that alerts read."""
+    for each in operations:
+        metrics.expect_failures(each.method, each.path)
+        if each.head and each.method == "GET":
+            metrics.expect_failures("HEAD", each.path)
+        if not each.transfers:
+            metrics.expect_durations(each.method, each.path)
 
 
 def services_of(app: Flask) -> Services:

@@ -121,6 +121,11 @@ class Operation(Description):
     description: str
     view: View
 
+    @property
+    def transfers(self) -> bool:
+        """Whether the duration depends on the length of the caller's list."""
+        return bool(self.upload) or any(answer.lists for answer in self.answers.values())
+
 
 def operations_of(views: Views) -> Iterator[Operation]:
     """Yield the operations of views, in the order of their definition."""

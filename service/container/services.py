@@ -26,6 +26,7 @@ from service.observability.request_log import RequestLog
 from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
+from service.store.engines import engine_of
 from service.store.signals import Signals
 from service.usecases.ports.imports import Budgets
 
@@ -60,6 +61,8 @@ class Services:
         """
         self.keyring.start()
         self.readiness.start()
+        if self.limits:
+            self.limits.start()
         database = self.storage.database
         keep_sampling(
             self.metrics, lambda: (database.waiting_writes, *database.connections), self.log
@@ -88,7 +91,7 @@ def build(
         SettingsError: A key, or another setting, cannot be used.
     """
     log = build_logger(settings, log_stream)
-    metrics = Metrics(SlowLog(log))
+    metrics = Metrics(SlowLog(log), settings.metrics_pools)
     storage = build_storage(
         settings,
         observer=metrics,
@@ -96,7 +99,7 @@ def build(
         budgets=Budgets(settings.import_brand_budget_bytes, settings.import_total_budget_bytes),
     )
     keyring = open_keyring(settings, log)
-    tracing = _tracing(settings, storage.database)
+    tracing = _tracing(settings, storage.database, metrics)
     drain = Drain()
     return Services(
         settings=settings,
@@ -107,7 +110,7 @@ def build(
         authenticate=bearer_authentication(
             Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
         ),
-        limits=build_limits(settings, log),
+        limits=build_limits(settings, log, metrics),
         requests=RequestLog(_pseudonyms(settings, log), metrics, log, tracing),
         problems=ProblemWriter(log, metrics),
         cursors=Cursors(cursor_key(settings)),  # those in use outlive a change of the key
@@ -131,7 +134,7 @@ def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:
     return Pseudonyms(WatchedFiles(lambda: pseudonym_key(settings), files, log))
 
 
-def _tracing(settings: Settings, database: Database) -> "Tracing | None":
+def _tracing(settings: Settings, database: Database, metrics: Metrics) -> "Tracing | None":
     """Return the tracing, if a collector is configured.
 
     Raises:
@@ -145,6 +148,7 @@ def _tracing(settings: Settings, database: Database) -> "Tracing | None":
         raise SettingsError(
             "DISCOUNT_OTLP_ENDPOINT needs OpenTelemetry: pip install 'discount-service[tracing]'."
         ) from error
-    tracing = Tracing(settings.otlp_endpoint, "postgresql" if settings.on_postgresql else "sqlite")
+    kind = engine_of(settings.database_url).name
+    tracing = Tracing(settings.otlp_endpoint, kind, metrics.spans_dropped)
     database.trace(tracing.round_trip)
     return tracing

@@ -7,7 +7,7 @@ answer never waits for what it checks.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,12 +80,21 @@ class Readiness:
         """Return the readiness; run the checks first if there is no thread."""
         if self._watcher is None:
             self._look_in_time()
+        return self._answer_of(self.results())
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all checks."""
+        return (*self._at_once, *self._checks)
+
+    def results(self) -> dict[str, str]:
+        """Return "ok" or what is wrong, for each check in the order of `names`."""
         now = time.monotonic()
         words = {name: _run(check) for name, check in self._at_once.items()}
         for name in self._checks:
             fresh = now - self._heard[name] < _STALE_S
             words[name] = self._words[name] if fresh else TIMED_OUT
-        return self._answer_of(words)
+        return words
 
     def _answer_of(self, words: dict[str, str]) -> Probe:
         """Return an answer, the previous one if nothing has changed."""

@@ -5,13 +5,14 @@ instrumentation of Flask is not used, as its spans contain paths, which contain 
 """
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import attach, detach, get_current
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import (
     Span,
     SpanKind,
@@ -72,17 +73,49 @@ class RequestSpan:
         self._span.end()
 
 
+class _Exporter(OTLPSpanExporter):
+    """An exporter that counts the spans that it cannot export."""
+
+    def __init__(self, endpoint: str, dropped: Callable[[int], None]) -> None:
+        super().__init__(endpoint=endpoint)
+        self._dropped = dropped
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = SpanExportResult.FAILURE
+        try:
+            result = super().export(spans)
+        finally:
+            if result is not SpanExportResult.SUCCESS:
+                self._dropped(len(spans))
+        return result
+
+
+class _Queue(BatchSpanProcessor):
+    """A queue that counts the spans for which it has no room."""
+
+    def __init__(self, exporter: SpanExporter, dropped: Callable[[int], None]) -> None:
+        super().__init__(exporter)
+        self._dropped = dropped
+
+    def on_end(self, span: ReadableSpan) -> None:
+        waiting = self._batch_processor._queue  # noqa: SLF001 - nothing public has its length
+        if len(waiting) == waiting.maxlen:
+            self._dropped(1)
+        super().on_end(span)
+
+
 class Tracing:
     """Export of spans to a collector, from `start` to `stop`.
 
     Args:
         endpoint: The collector's base URL; traces go to `/v1/traces` below it (OTLP over HTTP).
         database: The kind of database, as in the semantic conventions.
+        dropped: Counts spans that are lost.
     """
 
-    def __init__(self, endpoint: str, database: str) -> None:
+    def __init__(self, endpoint: str, database: str, dropped: Callable[[int], None]) -> None:
         self._endpoint = f"{endpoint.rstrip('/')}/v1/traces"
-        self._database = database
+        self._database, self._dropped = database, dropped
         self._provider: TracerProvider | None = None
         self._tracer: Tracer | None = None
 
@@ -90,9 +123,8 @@ class Tracing:
         """Start the export; in each worker after the fork, as threads do not survive it."""
         who = Resource.create({"service.name": "discount", "service.version": __version__})
         self._provider = TracerProvider(resource=who, shutdown_on_exit=False)
-        self._provider.add_span_processor(
-            BatchSpanProcessor(OTLPSpanExporter(endpoint=self._endpoint))
-        )
+        exporter = _Exporter(self._endpoint, self._dropped)
+        self._provider.add_span_processor(_Queue(exporter, self._dropped))
         self._tracer = self._provider.get_tracer("service", __version__)
 
     def stop(self) -> None:

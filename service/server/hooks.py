@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from structlog.typing import FilteringBoundLogger
 from service.app import services_of
 from service.container.metrics_server import build_metrics_server
 from service.observability.drain import Drain
+from service.observability.metrics.worker_collector import WorkerProcess
+from service.server.vitals import keep_reporting
 from service.settings import Settings
 
 ENDED = "workers_ended"
@@ -41,7 +45,7 @@ class Hooks:
         self._metrics = build_metrics_server(
             services,
             self._counters,
-            worker_pids=lambda: tuple(server.WORKERS),
+            workers=lambda: _workers(server),
             ended=lambda: getattr(server, ENDED, 0),
         )
         self._metrics.start()
@@ -75,6 +79,7 @@ class Hooks:
         """Start the worker's threads; the master's do not survive the fork."""
         services_of(worker.wsgi).start()
         worker.open_fast_path()
+        keep_reporting(worker)
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
         """Export the last spans."""
@@ -89,3 +94,20 @@ class Hooks:
         """Remove the counter files."""
         if os.getpid() == self._master:
             shutil.rmtree(self._counters, ignore_errors=True)
+
+
+def _workers(server: Any) -> Sequence[WorkerProcess]:
+    """Return the workers of an arbiter, which another thread may change meanwhile."""
+    return [
+        WorkerProcess(pid, _heartbeat(worker), worker.vitals.read())
+        for pid, worker in list(server.WORKERS.items())
+    ]
+
+
+def _heartbeat(worker: Any) -> float:
+    """Return the time of a worker's last heartbeat; now if the worker has just ended."""
+    try:
+        heartbeat: float = worker.tmp.last_update()
+    except (OSError, ValueError):  # its file is closed
+        return time.monotonic()
+    return heartbeat

@@ -5,8 +5,9 @@ If all threads hang, nothing else would answer.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import Executor, Future
+from threading import get_ident
 from typing import Any
 
 from gunicorn.workers.gthread import TConn
@@ -35,6 +36,8 @@ class ThreadQueue:
         self._threads, self._handle, self._finish, self._refuse = threads, handle, finish, refuse
         self._waiting: dict[Future[Any], tuple[TConn, float]] = {}
         """Connections and deadlines, in the order of arrival."""
+        self._running: dict[int, float] = {}
+        """When the requests arrived that threads answer, by the threads' identifiers."""
 
     def put(self, conn: TConn, threads: Executor | None = None) -> None:
         """Queue a request that has just arrived, for `threads` if they are given."""
@@ -45,7 +48,28 @@ class ThreadQueue:
 
     def _begin(self, conn: TConn, arrived: float) -> Any:
         deadlines.begin(arrived)
-        return self._handle(conn)
+        self._running[get_ident()] = arrived
+        try:
+            return self._handle(conn)
+        finally:
+            del self._running[get_ident()]
+
+    def unanswered(self, transfers: Container[int]) -> tuple[int, float]:
+        """Return the number of unanswered requests, and when the oldest one arrived.
+
+        May be called in any thread, and raises `RuntimeError` if another one interferes.
+
+        Args:
+            transfers: Threads in a transfer, which may take long, and has limits of its own.
+        """
+        running = list(self._running.items())
+        waiting = [
+            ends - deadlines.ANSWER_TIMEOUT_S
+            for future, (_, ends) in list(self._waiting.items())
+            if not (future.running() or future.done())
+        ]
+        arrived = [at for thread, at in running if thread not in transfers]
+        return len(running) + len(waiting), min([*arrived, *waiting], default=math.inf)
 
     def poll_timeout(self, seconds: float) -> float:
         """Return the time until the next timeout, `seconds` at most."""

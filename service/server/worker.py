@@ -66,6 +66,17 @@ class ServiceWorker(ConnectionWorker):
         """Answer fast-path calls in the event loop from now on, if the settings allow that."""
         self._fast_path = fast_path_calls(self)
 
+    def unanswered_calls(self) -> tuple[int, float]:
+        """Return the number of unanswered calls, and when the oldest one arrived.
+
+        May be called in any thread, and raises an `Exception` if another one interferes.
+        """
+        calls, oldest = self._queue.unanswered(self.services.transfers.threads)
+        if self._fast_path is None:
+            return calls, oldest
+        more, older = self._fast_path.unanswered()
+        return calls + more, min(oldest, older)
+
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, run fast-path calls, and expire queued requests."""
         timeout = self._queue.poll_timeout(timeout)
@@ -89,9 +100,9 @@ class ServiceWorker(ConnectionWorker):
     def make_room(self) -> bool:
         """End the least useful connection, and return whether there was one."""
         return (
-            self.close_oldest_lingering()
+            self.lingering.end_oldest()
             or self._evict(self._buffered.oldest_without_head())
-            or self.close_oldest_idle()
+            or self.end_oldest_idle()
             or self._evict(self._buffered.oldest())
             or self.pending.end_oldest()
         )
@@ -101,7 +112,7 @@ class ServiceWorker(ConnectionWorker):
         if conn is None:
             return False
         self._reject(conn)
-        self.close_oldest_lingering()  # this one: there is no other
+        self.lingering.end_oldest()  # this one: there is no other
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -261,7 +272,7 @@ class ServiceWorker(ConnectionWorker):
             else:
                 self.drop(conn)
         self.pending.end_slow()
-        self.close_lingering(now)
+        self.lingering.end_late(now)
 
     def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""

@@ -193,6 +193,10 @@ class Database(ABC):
             Unavailable: The database cannot answer now.
         """
 
+    def wal_bytes(self) -> int | None:
+        """Return the size of SQLite's write-ahead log; `None` on another engine."""
+        return None
+
     @property
     @abstractmethod
     def waiting_writes(self) -> int:

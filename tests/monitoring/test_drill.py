@@ -13,7 +13,7 @@ import pytest
 
 from tests.plugins.system_packages import require
 from tests.tools.monitoring.drill import Row, drilled, report, table
-from tests.tools.monitoring.queries import panels, queries, search, searches
+from tests.tools.monitoring.queries import panels, queries_of_the_service, search, searches
 
 FACTOR = 60
 """How many times shorter than in earnest the times of the rules are."""
@@ -61,7 +61,7 @@ class TestFault:
         assert outcome.line, "no line in time"
 
 
-@pytest.mark.parametrize("query", parameters(queries()))
+@pytest.mark.parametrize("query", parameters(queries_of_the_service()))
 def test_a_query_of_a_runbook_shows_something(drill, query):
     assert drill.stack.query_range(query, drill.began, time.time())
 

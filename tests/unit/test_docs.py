@@ -3,7 +3,9 @@
 import ast
 import os
 import re
+import time
 
+import pytest
 from prometheus_client import generate_latest
 
 from service.api.routes import served_operations
@@ -13,9 +15,12 @@ from service.observability.metrics.database_collector import (
     StoreCollector,
     StoreMetrics,
 )
+from service.observability.metrics.exhausted_pools import ExhaustedCollector
 from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics
-from service.observability.metrics.process_collectors import BuildCollector, WorkerCollector
+from service.observability.metrics.process_collectors import BuildCollector
+from service.observability.metrics.worker_collector import WorkerCollector, WorkerProcess
+from service.observability.metrics.worker_vitals import Vitals
 from service.settings import HOME
 from service.usecases.ports.jobs import OpenJobCounts
 
@@ -65,24 +70,49 @@ def test_the_log_catalogue_lists_every_event_and_no_other():
     assert sorted(events) == sorted(first_cells("logs.md"))
 
 
-def test_the_metrics_list_has_every_metric_and_no_other():
+@pytest.fixture
+def exposition(tmp_path):
+    """Expose every metric of servers and job workers."""
     metrics = Metrics()
     now = StoreMetrics(
         up=True,
         revision=1,
         levels=Levels([Level("b", "c", 1, 1)], 1, 1, 1),
         room=DiskSpace(1, 1, 1),
-        jobs=OpenJobCounts(0, 0, 0.0, 0.0),
+        wal_bytes=0,
+        jobs=OpenJobCounts(0, 0, 0.0, 0.0, 0.0),
     )
     metrics.registry.register(StoreCollector(lambda: now, 1))
     metrics.registry.register(KeysCollector(lambda: 0.0))
     metrics.registry.register(BuildCollector())
-    metrics.registry.register(WorkerCollector(lambda: [os.getpid()]))
+    vitals = Vitals(time.monotonic(), redis=1)
+    worker = WorkerProcess(os.getpid(), time.monotonic(), vitals)
+    metrics.registry.register(WorkerCollector(lambda: [worker], lambda: 0, ["database"]))
+    metrics.registry.register(ExhaustedCollector(tmp_path, 1))
     jobs = JobMetrics()
-    text = generate_latest(metrics.registry).decode() + generate_latest(jobs.registry).decode()
-    exposed = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    return generate_latest(metrics.registry).decode() + generate_latest(jobs.registry).decode()
+
+
+def test_the_metrics_list_has_every_metric_and_no_other(exposition):
+    exposed = set(re.findall(r"^# TYPE (\w+)", exposition, re.MULTILINE))
     exposed = {name for name in exposed if not name.endswith("_created")}
     assert exposed == set(first_cells("metrics.md"))
+
+
+def test_the_help_texts_of_metrics_begin_their_meanings_in_the_list(exposition):
+    for name, text in re.findall(r"^# HELP (\w+) (.*)$", exposition, re.MULTILINE):
+        if not name.endswith("_created"):
+            meaning = documented_meaning(name)
+            said = text.rstrip(".")
+            assert meaning.startswith(said[0].lower() + said[1:]), f"{name}: {text}"
+            assert meaning[len(said) :][:2] in {"", ". ", "; ", ": ", ", ", " ("}, f"{name}: {text}"
+
+
+def documented_meaning(name):
+    """Return the meaning of a metric in the list, without markup."""
+    text = (HOME / "docs/metrics.md").read_text()
+    (row,) = re.findall(rf"^\| `{name}` \|.*\| (.*) \|$", text, re.MULTILINE)
+    return re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", row).replace("`", "")
 
 
 def test_every_link_between_documents_leads_somewhere():

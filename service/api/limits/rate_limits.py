@@ -8,6 +8,7 @@ flask-limiter's hooks are not used.
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -15,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from service.auth.caller import Caller
 from service.domain.errors import RateLimited
 from service.observability.exchange import current_exchange
+from service.observability.metrics.instruments import Metrics
 from service.settings import RateLimit, Settings, SettingsError
 
 POLICY = "caller"
@@ -31,6 +33,13 @@ LOG_INTERVAL_S = 60.0
 class CallCounter(Protocol):
     """A counter of calls by caller and window."""
 
+    @property
+    def is_shared(self) -> bool | None:
+        """Whether all processes count together; `None` if they are not meant to."""
+
+    def start(self) -> None:
+        """Start the threads of this process, if there are any."""
+
     def add(self, caller: str, window: int) -> int:
         """Count a call, and return how many the caller has made in this window."""
 
@@ -43,6 +52,15 @@ class RateLimits:
         self._limit = limit
         self._counts = counts
         self._policy = ("RateLimit-Policy", f'"{POLICY}";q={limit.calls};w={limit.seconds}')
+
+    def start(self) -> None:
+        """Start the threads of this process, if there are any."""
+        self._counts.start()
+
+    @property
+    def is_shared(self) -> bool | None:
+        """Whether all processes count together; `None` if they are not meant to."""
+        return self._counts.is_shared
 
     def admit(self, caller: Caller) -> None:
         """Count a call, and report the remaining calls in header fields.
@@ -63,7 +81,9 @@ class RateLimits:
             raise RateLimited(until)
 
 
-def build_limits(settings: Settings, log: FilteringBoundLogger) -> RateLimits | None:
+def build_limits(
+    settings: Settings, log: FilteringBoundLogger, metrics: Metrics
+) -> RateLimits | None:
     """Return the rate limits of the settings, if there are any.
 
     Raises:
@@ -74,7 +94,12 @@ def build_limits(settings: Settings, log: FilteringBoundLogger) -> RateLimits | 
     if settings.rate_limit_storage_url is None:
         return RateLimits(settings.rate_limit, LocalCallCounter())
     try:
-        counts = RedisCallCounter(settings.rate_limit_storage_url, settings.rate_limit.seconds, log)
+        counts = RedisCallCounter(
+            settings.rate_limit_storage_url,
+            settings.rate_limit.seconds,
+            log,
+            metrics.redis_failed,
+        )
     except ValueError as error:
         # The text of the error may contain a part of a password that was parsed as the port.
         raise SettingsError(
@@ -86,10 +111,15 @@ def build_limits(settings: Settings, log: FilteringBoundLogger) -> RateLimits | 
 class LocalCallCounter:
     """A counter in the memory of this process, which keeps the current window only."""
 
+    is_shared: bool | None = None
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._window = 0
         self._counts: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Start no thread."""
 
     def add(self, caller: str, window: int) -> int:
         """Count a call."""
@@ -105,10 +135,13 @@ class RedisCallCounter:
     """A counter in Redis for all processes; while Redis is down, each process counts alone.
 
     A limit protects the service, so losing the limit for a while is better than losing the
-    service. While Redis is down, one call in `RETRY_INTERVAL_S` tries it again.
+    service. While Redis is down, one call in `RETRY_INTERVAL_S` tries it again. A thread checks it
+    as well, since there may be no calls.
     """
 
-    def __init__(self, url: str, seconds: int, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, url: str, seconds: int, log: FilteringBoundLogger, failed: Callable[[], None]
+    ) -> None:
         """Use the Redis at `url`, which need not be up yet, for windows of `seconds`.
 
         Raises:
@@ -128,10 +161,34 @@ class RedisCallCounter:
         )
         self._seconds = seconds
         self._local = LocalCallCounter()
-        self._log = log
+        self._log, self._failed = log, failed
         self._is_down = False
         self._retry_at = 0.0
         self._log_again_at = 0.0
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether Redis answered at the last attempt."""
+        return not self._is_down
+
+    def start(self) -> None:
+        """Start a thread that checks Redis periodically until the process ends."""
+
+        def check_periodically() -> None:
+            while True:
+                self.check()
+                time.sleep(RETRY_INTERVAL_S)
+
+        threading.Thread(target=check_periodically, name="redis", daemon=True).start()
+
+    def check(self) -> None:
+        """Check whether Redis answers."""
+        try:
+            self._redis.ping()
+        except self._failure as error:
+            self._record_failure(time.monotonic(), error)
+        else:
+            self._record_success()
 
     def add(self, caller: str, window: int) -> int:
         """Count a call, in Redis if possible."""
@@ -147,9 +204,7 @@ class RedisCallCounter:
         except self._failure as error:
             self._record_failure(now, error)
             return self._local.add(caller, window)
-        if self._is_down:
-            self._is_down = False
-            self._log.info("rate_limits_shared")
+        self._record_success()
         return count
 
     def _count(self, key: str) -> int:
@@ -163,7 +218,13 @@ class RedisCallCounter:
             count, _ = pipeline.execute()
         return int(count)
 
+    def _record_success(self) -> None:
+        if self._is_down:
+            self._is_down = False
+            self._log.info("rate_limits_shared")
+
     def _record_failure(self, now: float, error: Exception) -> None:
+        self._failed()
         if not self._is_down or now >= self._log_again_at:
             self._log_again_at = now + LOG_INTERVAL_S
             self._log.warning("rate_limits_not_shared", exc_info=error)

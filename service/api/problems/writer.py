@@ -4,11 +4,12 @@ No text of a library, a driver or the interpreter is ever sent: a problem has th
 and those written for the caller.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from service.api.problems.catalogue import detail_of, problem_type
+from service.api.problems.catalogue import PROBLEM_TYPES, detail_of, problem_type
 from service.api.reply import PROBLEM_JSON, Reply
 from service.domain import errors
 from service.domain.errors import ServiceError
@@ -27,6 +28,9 @@ class ProblemWriter:
 
     def __init__(self, log: FilteringBoundLogger, metrics: Metrics) -> None:
         self._log, self._metrics = log, metrics
+        metrics.expect_rate_limits(
+            each.slug for each in PROBLEM_TYPES if each.status == HTTPStatus.TOO_MANY_REQUESTS
+        )
 
     def write(self, error: Exception, path: str) -> Reply:
         """Return the problem of any exception.
@@ -47,7 +51,10 @@ class ProblemWriter:
             self._metrics.auth_refusal(error.refusal)
         if error.storage:
             self._metrics.storage_refusal(error.storage)
-        return problem(error, path, current_record())
+        reply = problem(error, path, current_record())
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._metrics.rate_limited(problem_type(error).slug)
+        return reply
 
     def _report(self, error: Exception) -> None:
         record = current_record()

@@ -46,6 +46,8 @@ class Transfers:
         self._taken: Counter[str] = Counter()
         self._taken_by: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+        self.threads: set[int] = set()
+        """The identifiers of the threads in a transfer."""
 
     @contextmanager
     def place(self, brand: str, caller: Caller) -> Iterator["TransferSpeed"]:
@@ -63,6 +65,7 @@ class Transfers:
                 raise TooManyOwnTransfers
             self._taken[brand] += 1
             self._taken_by[who] += 1
+            self.threads.add(threading.get_ident())
         deadlines.lift()
         try:
             yield TransferSpeed(self._longest_s)
@@ -70,6 +73,7 @@ class Transfers:
             with self._lock:
                 self._taken[brand] -= 1
                 self._taken_by[who] -= 1
+                self.threads.discard(threading.get_ident())
                 self._taken += Counter()  # forgets those at 0
                 self._taken_by += Counter()
 

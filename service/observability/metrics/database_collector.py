@@ -46,6 +46,9 @@ class DatabaseStatus(Protocol):
     def room(self) -> DiskSpace | None:
         """Return the available space; `None` if it is unknown."""
 
+    def wal_bytes(self) -> int | None:
+        """Return the size of SQLite's write-ahead log; `None` on another engine."""
+
     def open_jobs(self) -> OpenJobCounts:
         """Return the figures about open jobs."""
 
@@ -61,6 +64,7 @@ class StoreMetrics:
     revision: int | None = None
     levels: Levels | None = None
     room: DiskSpace | None = None
+    wal_bytes: int | None = None
     jobs: OpenJobCounts | None = None
 
 
@@ -125,6 +129,7 @@ class StoreMonitor:
             self._log.warning("migration_missing", revision=found.revision, wanted=wanted)
         if found.revision:
             found.room = self._store.room()
+            found.wal_bytes = self._store.wal_bytes()
             found.levels = self._store.levels()
             found.jobs = self._store.open_jobs()
             self._log_waiting_jobs(found.jobs)
@@ -151,7 +156,11 @@ class StoreCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Query the store, and yield the gauges."""
         now = self._look()
-        yield _gauge("discount_database_up", "Whether the database can serve calls.", now.up)
+        yield _gauge(
+            "discount_database_up",
+            "1 if the database confirms that it can serve calls, else 0.",
+            now.up,
+        )
         yield _gauge(
             "discount_schema_revision_wanted", "Revision that this version needs.", self._wanted
         )
@@ -161,6 +170,8 @@ class StoreCollector(Collector):
             yield from _show_levels(now.levels)
         if now.room is not None:
             yield from _show_room(now.room)
+        if now.wal_bytes is not None:
+            yield _gauge("discount_wal_bytes", "Size of SQLite's write-ahead log.", now.wal_bytes)
         if now.jobs is not None:
             yield from _show_jobs(now.jobs)
 
@@ -174,7 +185,7 @@ class KeysCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauge."""
-        text = "For how long the keys could not be renewed; 0 while they can."
+        text = "Time for which the keys could not be fetched, or read from a changed file."
         yield _gauge("discount_keys_stale_seconds", text, self._stale_s())
 
 
@@ -184,7 +195,9 @@ def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
         "discount_codes_available", "Codes that can be reserved.", labels=names
     )
     taken = GaugeMetricFamily(
-        "discount_codes_taken", "Codes that cannot be reserved any more.", labels=names
+        "discount_codes_taken",
+        "Codes of the same campaigns that cannot be reserved any more.",
+        labels=names,
     )
     for level in levels.shown:
         available.add_metric([level.brand, level.campaign], level.available)
@@ -195,7 +208,7 @@ def _show_levels(levels: Levels) -> Iterator[GaugeMetricFamily]:
     yield _gauge("discount_pools_left_out", "Campaigns whose codes are not shown.", levels.left_out)
     yield _gauge(
         "discount_all_codes_available",
-        "Codes of all campaigns that can be reserved.",
+        "Codes of all campaigns, shown or not, that can be reserved.",
         levels.available,
     )
     yield _gauge(
@@ -209,11 +222,11 @@ def _show_room(room: DiskSpace) -> Iterator[GaugeMetricFamily]:
     yield _gauge("discount_disk_free_bytes", "Free space on the disk of the database.", room.disk)
     yield _gauge(
         "discount_disk_reusable_bytes",
-        "Deleted space in the database file, which is reused before it grows.",
+        "Deleted space inside the SQLite file, which is reused before the file grows.",
         room.reusable,
     )
     yield _gauge("discount_disk_reserve_bytes", "Space reserved for reservations.", room.reserve)
-    yield _gauge("discount_disk_low", "Whether less than the reserve is free.", room.low)
+    yield _gauge("discount_disk_low", "1 while less than the reserve is free.", room.low)
 
 
 def _show_jobs(jobs: OpenJobCounts) -> Iterator[GaugeMetricFamily]:
@@ -232,6 +245,11 @@ def _show_jobs(jobs: OpenJobCounts) -> Iterator[GaugeMetricFamily]:
         "discount_jobs_overdue_seconds",
         "Time for which a running job has been seen without a worker.",
         jobs.overdue_s,
+    )
+    yield _gauge(
+        "discount_jobs_stalled_seconds",
+        "Longest time for which a running job has been seen without progress.",
+        jobs.stalled_s,
     )
 
 

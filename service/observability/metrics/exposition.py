@@ -10,16 +10,13 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
 from service.observability.metrics.database_collector import StoreMonitor
-from service.observability.metrics.ended_counters import merge_ended
 from service.observability.metrics.scrape_messages import Request, Response
 from service.observability.metrics.scrape_server import ScrapeServer
 from service.settings import DEFAULT_METRICS_PORT, Settings
@@ -29,34 +26,33 @@ _READ = {"accept": "HTTP_ACCEPT", "accept-encoding": "HTTP_ACCEPT_ENCODING"}
 
 
 class MetricsServer:
-    """The server of the workers' counters, and of the collectors' metrics.
+    """The server of the metrics of all processes.
 
     Args:
         settings: The address.
-        counters: The folder of the workers' counters.
         watch: The monitor of the store, whose query may last longer than a scrape.
-        collectors: The other collectors, which leave nothing open.
+        collectors: The collectors, which leave nothing open.
         log: Logs the address.
         note: Updates the counters of this process, just before a scrape.
+        forget: Merges the counters of an ended process.
     """
 
     def __init__(
         self,
         settings: Settings,
-        counters: Path,
         watch: StoreMonitor,
         collectors: Iterable[Collector],
         log: FilteringBoundLogger,
         note: Callable[[], object],
+        forget: Callable[[int], None],
     ) -> None:
         self._settings = settings
-        self._counters = counters
+        self._forget = forget
         self._watch = watch
         self._log = log
         self._note = note
         self._scraping = threading.Lock()
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(counters))  # type: ignore[no-untyped-call]
         for collector in collectors:
             registry.register(collector)
         self._show = answers_of(registry)
@@ -76,7 +72,7 @@ class MetricsServer:
         """Merge the counters of an ended process, and remove its files."""
         try:
             with self._scraping:
-                merge_ended(self._counters, pid)
+                self._forget(pid)
         except Exception as error:  # noqa: BLE001 - the server lives; the files stay, and are shown
             self._log.warning("counters_not_merged", exc_info=error)
 

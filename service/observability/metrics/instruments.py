@@ -4,17 +4,22 @@ Every process counts in its own files below `PROMETHEUS_MULTIPROC_DIR`, which a 
 Labels have a bounded number of values, whatever callers send.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.domain.errors import AuthRefusal, StorageRefusal
 from service.observability.log_output import DROPPED
+from service.observability.metrics.counter_files import VARIABLE
+from service.observability.metrics.exhausted_pools import ExhaustedPools
 
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS_OF_CALLS = ("GET", "POST", "PUT", "DELETE", "other")
 UNMATCHED = "unmatched"
-"""The `route` of requests without a route."""
+"""The `route` of requests without a route, such as those that wait in vain for a thread."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -22,6 +27,8 @@ SLOW_S = 0.25
 """Duration of a slow database operation in seconds: a call that waits for it misses
 the objective for latency."""
 LOG_LINES_DROPPED = "Log lines that could not be written, or that nobody read in time."
+FAILURES = (500, 503, 507)
+"""The statuses of failed calls."""
 FORESEEN_ERRORS = ("SQLITE_FULL", "SQLITE_BUSY", "53100")
 """Database errors with alerts; 53100 is PostgreSQL's full disk."""
 
@@ -32,10 +39,14 @@ class Metrics:
     Args:
         slow: Called with each slow database operation: its name, and its duration in
             seconds.
+        most_pools: Most campaigns with a count of reservations in vain.
     """
 
-    def __init__(self, slow: Callable[[str, float], None] | None = None) -> None:
+    def __init__(
+        self, slow: Callable[[str, float], None] | None = None, most_pools: int = 2000
+    ) -> None:
         self._slow = slow
+        self._exhausted_pools = ExhaustedPools(most_pools)
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "discount_http_requests",
@@ -50,6 +61,8 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
+        for method in METHODS_OF_CALLS:
+            self.expect_failures(method, UNMATCHED)
         self._of_requests: dict[tuple[str, str | None, int], tuple[Counter, Histogram]] = {}
         self._created = Counter(
             "discount_codes_created",
@@ -58,7 +71,7 @@ class Metrics:
         )
         reservations = Counter(
             "discount_reservations",
-            "Reservations requested: new, repeated, or exhausted (no code was left).",
+            "Reservations requested: new, repeated or exhausted.",
             ["outcome"],
             registry=self.registry,
         )
@@ -67,7 +80,7 @@ class Metrics:
 
         refusals = Counter(
             "discount_auth_refusals",
-            "Calls that authentication or authorization rejected, by reason.",
+            "Calls that authentication or authorization rejected.",
             ["reason"],
             registry=self.registry,
         )
@@ -75,7 +88,7 @@ class Metrics:
 
         storage = Counter(
             "discount_storage_refusals",
-            "Calls rejected because the database may not grow, by reason.",
+            "Calls rejected because the database may not grow.",
             ["reason"],
             registry=self.registry,
         )
@@ -88,7 +101,7 @@ class Metrics:
         )
         self._errors = Counter(
             "discount_database_errors",
-            "Calls that failed because of the database, by its own name of the error.",
+            "Calls that failed because of the database, by database_error.",
             ["error"],
             registry=self.registry,
         )
@@ -96,7 +109,7 @@ class Metrics:
             self._errors.labels(name)
         database = Histogram(
             "discount_database_seconds",
-            "Duration of a read with its connection, or of a write transaction with its commit.",
+            "Duration of a read, or of a write transaction with its commit.",
             ["operation"],
             buckets=BUCKETS_S,
             registry=self.registry,
@@ -137,6 +150,52 @@ class Metrics:
             "discount_log_lines_dropped", LOG_LINES_DROPPED, registry=self.registry
         )
 
+        self._rate_limited = Counter(
+            "discount_rate_limited",
+            "Calls rejected with 429, by the problem in the response.",
+            ["problem"],
+            registry=self.registry,
+        )
+        self._redis_failures = Counter(
+            "discount_redis_failures",
+            "Attempts to reach Redis that failed.",
+            registry=self.registry,
+        )
+        self._spans_dropped = Counter(
+            "discount_spans_dropped",
+            "Spans that could not be exported.",
+            registry=self.registry,
+        )
+
+    def expect_failures(self, method: str, route: str) -> None:
+        """Begin the series of a route's failures with 0.
+
+        Prometheus sees no increase in a series that begins with its first failures.
+        """
+        for status in FAILURES:
+            self._requests.labels(method, route, str(status))
+
+    def expect_durations(self, method: str, route: str) -> None:
+        """Begin the series of a route's durations with 0."""
+        self._durations.labels(method, route)
+
+    def expect_rate_limits(self, problems: Iterable[str]) -> None:
+        """Begin the series of calls rejected with these problems with 0."""
+        for problem in problems:
+            self._rate_limited.labels(problem)
+
+    def rate_limited(self, problem: str) -> None:
+        """Count a call that is rejected with 429."""
+        self._rate_limited.labels(problem).inc()
+
+    def redis_failed(self) -> None:
+        """Count a failed attempt to reach Redis."""
+        self._redis_failures.inc()
+
+    def spans_dropped(self, spans: int) -> None:
+        """Count spans that are lost."""
+        self._spans_dropped.inc(spans)
+
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count an answered request."""
         kind = (method, route, status)
@@ -161,6 +220,15 @@ class Metrics:
     def reservation(self, outcome: str) -> None:
         """Count a reservation by its outcome, one of `OUTCOMES`."""
         self._reservations[outcome].inc()
+
+    def pool_exhausted(self, brand: str, campaign: str) -> None:
+        """Count a reservation that found no code, by its campaign."""
+        self._exhausted_pools.add(brand, campaign)
+
+    def write_exhausted_pools(self) -> None:
+        """Write the counts of exhausted pools beside the shared files of prometheus-client."""
+        if folder := os.environ.get(VARIABLE):
+            self._exhausted_pools.write(Path(folder), os.getpid())
 
     def auth_refusal(self, reason: AuthRefusal) -> None:
         """Count a failed authentication or authorization."""

@@ -1,6 +1,6 @@
 """Metrics of jobs."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 
 from service.domain.jobs import Job, JobKind, JobState
 from service.observability.metrics.process_collectors import BuildCollector, LogCollector
@@ -18,6 +18,7 @@ class JobMetrics:
         self.registry = CollectorRegistry()
         self.registry.register(BuildCollector())
         self.registry.register(LogCollector())
+        ProcessCollector(registry=self.registry)
         self._chunks = Histogram(
             "discount_job_chunk_seconds",
             "Duration of a chunk's transaction with its commit.",
@@ -30,7 +31,7 @@ class JobMetrics:
         )
         self._ended = Counter(
             "discount_jobs_ended",
-            "Jobs that have ended.",
+            "Jobs that have succeeded or failed.",
             ["kind", "state"],
             registry=self.registry,
         )
@@ -42,12 +43,12 @@ class JobMetrics:
         )
         self._given_up = Counter(
             "discount_jobs_given_up",
-            "Jobs ended because they killed several workers in a row.",
+            "Jobs that were ended because they killed five workers in a row.",
             registry=self.registry,
         )
         self._left = Counter(
             "discount_jobs_left",
-            "Jobs that this worker leaves alone because only a newer version understands them.",
+            "Jobs that this worker leaves alone for a newer version of the service.",
             registry=self.registry,
         )
         # Made at once, so that each is scraped as 0 before it first happens.

@@ -27,6 +27,7 @@ def keep_sampling(
         while True:
             with suppress(Exception):  # a failed sample is retried a second later
                 metrics.saturation(*look())
+                metrics.write_exhausted_pools()
                 if lines := metrics.log_lines():
                     log.warning("log_lines_dropped", lines=lines)
             time.sleep(INTERVAL_S)

@@ -4,6 +4,7 @@ Handing a request to a thread, and its connection back, costs more than the answ
 and threads that compete for the interpreter lock. ADR 11 has figures.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -89,6 +90,16 @@ class FastPathCalls:
         if self._queue:
             seconds = max(0.0, min(seconds, _deadline_of(self._queue[0]) - time.monotonic()))
         return self._tasks.poll_timeout(seconds)
+
+    def unanswered(self) -> tuple[int, float]:
+        """Return the number of unanswered calls, and when the oldest one arrived.
+
+        May be called in any thread, and raises an `Exception` if another one interferes.
+        """
+        calls = [*self._tasks.subjects(), *list(self._queue)[:1]]
+        return self._tasks.running + len(self._queue), min(
+            (call.arrived for call in calls), default=math.inf
+        )
 
     def run_pending(self) -> None:
         """Expire tasks and calls whose deadline is over, and start queued calls."""

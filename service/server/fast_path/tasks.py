@@ -8,7 +8,7 @@ know whether its caller is a task or a thread.
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -94,6 +94,7 @@ class TaskScheduler:
         self._set: deque[TaskSignal] = deque()
         self._called = False
         self._idle: list[Task] = []
+        self._all: list[Task] = []
 
     def poll_timeout(self, seconds: float) -> float:
         """Return the time until the next timeout, `seconds` at most."""
@@ -102,9 +103,18 @@ class TaskScheduler:
     def start(self, do: Callable[[Subject], None], subject: Subject) -> None:
         """Start a job, which must not raise; return when it waits or is done."""
         self.running += 1
-        task = self._idle.pop() if self._idle else Task(self)
+        task = self._idle.pop() if self._idle else self._new()
         task.job = do, subject
         self._resume(task)
+
+    def _new(self) -> Task:
+        task = Task(self)
+        self._all.append(task)
+        return task
+
+    def subjects(self) -> Sequence[Any]:
+        """Return the subjects of the jobs in progress; may be called in any thread."""
+        return [job[1] for task in list(self._all) if (job := task.job)]
 
     def sleep(self, signal: TaskSignal, until: float) -> None:
         """Suspend the current task until `signal` is set, or until the time `until`."""

@@ -14,7 +14,8 @@ from service.usecases.keys import JobKey
 from service.usecases.ports.jobs import OpenJobCounts
 from service.usecases.ports.work import LEASE_S
 
-_OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT).where(OPEN)
+_PROGRESS = (job.c.done, job.c.failed, job.c.cursor)
+_OPEN = select(job.c.brand_id, job.c.id, job.c.state, *BEAT, *_PROGRESS).where(OPEN)
 
 
 class OpenJobs:
@@ -30,16 +31,30 @@ class OpenJobs:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._jobs = HeartbeatMonitor[JobKey](clock=clock)
+        self._progress = HeartbeatMonitor[JobKey](clock=clock)
 
     def count(self) -> OpenJobCounts:
         """Return their numbers and waiting times."""
         with self._database.read() as connection:
             rows = {JobKey(*row[:2]): row for row in connection.execute(_OPEN)}
-        still = self._jobs.observe_all({key: tuple(row[2:]) for key, row in rows.items()})
+        beats = {key: tuple(row[2 : -len(_PROGRESS)]) for key, row in rows.items()}
+        still = self._jobs.observe_all(beats)
+        progress = {
+            key: tuple(row[-len(_PROGRESS) :])
+            for key, row in rows.items()
+            if row.state == JobState.RUNNING
+        }
+        stalled = self._progress.observe_all(progress).values()
         queued = [still[key] for key, row in rows.items() if row.state == JobState.QUEUED]
         overdue = [
             still[key] - (LEASE_S if row.lease else 0.0)
             for key, row in rows.items()
             if row.state != JobState.QUEUED
         ]
-        return OpenJobCounts(len(queued), len(overdue), max([0.0, *queued]), max([0.0, *overdue]))
+        return OpenJobCounts(
+            len(queued),
+            len(overdue),
+            oldest_queued_s=max([0.0, *queued]),
+            overdue_s=max([0.0, *overdue]),
+            stalled_s=max([0.0, *stalled]),
+        )

@@ -38,6 +38,9 @@ class SQLStatus:
     def room(self) -> DiskSpace | None:
         return self._database.reserve.measure()
 
+    def wal_bytes(self) -> int | None:
+        return self._database.wal_bytes()
+
     def open_jobs(self) -> OpenJobCounts:
         return self._open_jobs.count()
 

@@ -24,7 +24,7 @@ from service.store.sqlite.connections import (
 )
 from service.store.sqlite.dialect import SQLiteDialect
 from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
-from service.store.sqlite.space import space_of
+from service.store.sqlite.space import space_of, wal_bytes
 from service.store.sqlite.write_lock import WriteLock
 
 POOL_TIMEOUT_S = 2
@@ -163,6 +163,10 @@ class SQLiteDatabase(Database):
         """
         with self.read() as connection:
             return space_of(self._files.path.resolve(), connection)
+
+    def wal_bytes(self) -> int | None:
+        """Return the size of the write-ahead log; `None` if it is unknown."""
+        return wal_bytes(self._files.path.resolve())
 
     @property
     def waiting_writes(self) -> int:

@@ -1,7 +1,6 @@
-"""How far an SQLite file may grow."""
+"""The space into which an SQLite file may grow."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -14,18 +13,26 @@ CHECKPOINTED_BYTES = 1000 * 4096
 
 
 def space_of(path: Path, connection: Connection) -> Space | None:
-    """Look at the disk of a file, and at what is free in it; `None` if the disk cannot be asked.
+    """Return the space of a file; `None` if the system does not tell the space of its disk.
 
-    The log is written again from its start once it is checkpointed, and so is room for itself:
-    else a disk that it was filled on would stay too full for ever.
+    SQLite overwrites the write-ahead log after a checkpoint, so the log counts as free space:
+    otherwise a disk that the log has filled would count as full for ever.
     """
     try:
         disk = os.statvfs(path.parent)
     except OSError:
         return None
-    log = 0
-    with suppress(OSError):
-        log = min(path.with_name(f"{path.name}-wal").stat().st_size, CHECKPOINTED_BYTES)
+    log = min(wal_bytes(path) or 0, CHECKPOINTED_BYTES)
     pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
     size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
-    return disk.f_bavail * disk.f_frsize + log, pages * size
+    return Space(disk.f_bavail * disk.f_frsize + log, pages * size)
+
+
+def wal_bytes(path: Path) -> int | None:
+    """Return the size of a file's write-ahead log, 0 without one; `None` if it is unknown."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return None

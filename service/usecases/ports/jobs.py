@@ -16,6 +16,8 @@ class OpenJobCounts(NamedTuple):
     """The longest time that a queued job has been seen waiting, in seconds."""
     overdue_s: float
     """The longest time that a running job has been seen without a worker, in seconds."""
+    stalled_s: float
+    """The longest time that a running job has been seen without progress, in seconds."""
 
 
 class Jobs(Writes, Protocol):

@@ -11,6 +11,7 @@ from tests.tools.monitoring.rules import MONITORING
 
 RUNBOOKS = HOME / "docs/runbooks"
 _PROMQL = re.compile(r"^ *```promql\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_OF_A_CLUSTER = re.compile(r"\b(cnpg|barman_cloud|kubelet)_|\{container=")
 _SEARCH = re.compile(r"^ *(logs \| .*)$", re.MULTILINE)
 
 Named = Iterator[tuple[str, str]]
@@ -24,6 +25,11 @@ def queries() -> Named:
         found = [query for block in blocks for query in block.split("\n\n")]
         for number, query in enumerate(found):
             yield f"{page.stem} {number}", query.strip()
+
+
+def queries_of_the_service() -> Named:
+    """Yield those of a runbook that need nothing of a cluster: no operator and no kubelet."""
+    return ((name, query) for name, query in queries() if not _OF_A_CLUSTER.search(query))
 
 
 def searches() -> Named:

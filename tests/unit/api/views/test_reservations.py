@@ -7,7 +7,7 @@ import pytest
 from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
 from service.domain.errors import NoCodesLeft, ReservationNotFound
-from service.domain.model import Reservation, State
+from service.domain.model import Reservation, ReservationResult, State
 from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 
 HELD = Reservation("CODE1", State.RESERVED, 0, None)
@@ -32,7 +32,7 @@ class Store:
         if not self.free and not self.held:
             raise NoCodesLeft
         new, self.held = not self.held, HELD
-        return HELD, new
+        return ReservationResult(HELD, new)
 
     def find_reservation(self, _brand, _campaign, _user):
         return self.held
@@ -43,6 +43,10 @@ class Metrics:
 
     def __init__(self):
         self.outcomes = []
+        self.exhausted = []
+
+    def pool_exhausted(self, brand, campaign):
+        self.exhausted.append((brand, campaign))
 
     def reservation(self, outcome):
         self.outcomes.append(outcome)
@@ -80,7 +84,7 @@ def test_a_reservation_is_new_once_and_then_repeated(views_of, metrics):
 def test_an_exhausted_pool_is_counted_and_logged(views_of, metrics):
     with pytest.raises(NoCodesLeft):
         called(views_of(free=False).put_reservation)
-    assert ["exhausted"] == metrics.outcomes
+    assert (["exhausted"], [("b", "c")]) == (metrics.outcomes, metrics.exhausted)
 
 
 def test_who_holds_nothing_is_shown_nothing(views_of, metrics):

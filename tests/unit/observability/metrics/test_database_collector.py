@@ -34,7 +34,7 @@ class Store:
         self.unready = None
         self.failure = None
         self.at = 4
-        self.jobs = OpenJobCounts(0, 0, 0.0, 0.0)
+        self.jobs = OpenJobCounts(0, 0, 0.0, 0.0, 0.0)
 
     def why_not_ready(self):
         self.asked += 1
@@ -54,6 +54,9 @@ class Store:
 
     def room(self):
         return ROOM
+
+    def wal_bytes(self):
+        return 816
 
     def open_jobs(self):
         return self.jobs
@@ -94,6 +97,7 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
     assert {"discount_pools 5.0", "discount_pools_left_out 4.0"} <= set(lines)
     assert {"discount_all_codes_available 40.0", "discount_all_codes_taken 9.0"} <= set(lines)
     assert {"discount_disk_free_bytes 1000.0", "discount_disk_reusable_bytes 20.0"} <= set(lines)
+    assert {"discount_wal_bytes 816.0", "discount_jobs_stalled_seconds 0.0"} <= set(lines)
     assert {"discount_disk_reserve_bytes 300.0", "discount_disk_low 0.0"} <= set(lines)
     assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
 
@@ -149,9 +153,9 @@ def test_a_missing_migration_is_reported(watch, store, log):
 
 def test_jobs_that_wait_for_a_worker_are_logged(watch, store, log):
     for jobs in (
-        OpenJobCounts(1, 0, 15.0, 0.0),
-        OpenJobCounts(1, 0, 15.1, 0.0),
-        OpenJobCounts(0, 1, 0.0, 15.1),
+        OpenJobCounts(1, 0, 15.0, 0.0, 0.0),
+        OpenJobCounts(1, 0, 15.1, 0.0, 0.0),
+        OpenJobCounts(0, 1, 0.0, 15.1, 0.0),
     ):
         store.jobs = jobs
         watch.query()
