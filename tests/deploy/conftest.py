@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from service.settings import HOME
-from tests.support.manifests import Rendered, render
+from tests.support.manifests import K8S, Rendered, render, render_copy
 
 
 class Instruction(NamedTuple):
@@ -44,6 +44,13 @@ def dev() -> Rendered:
 @pytest.fixture
 def production() -> Rendered:
     return render("production")
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """The overlay `production` with every component that there is."""
+    components = [f"../../components/{path.name}" for path in (K8S / "components").iterdir()]
+    return render_copy(tmp_path_factory.mktemp("all"), "production", components=components)
 
 
 @pytest.fixture(scope="session")
