@@ -107,7 +107,7 @@ bench-growth: install-bench ## Measure the store's calls in pools of up to 10 M 
 	$(VENV)/python -m tests.tools.load.growth --largest $(or $(LARGEST),10000000)
 
 install-bench: install
-	@$(VENV)/pip --quiet --disable-pip-version-check install --require-hashes \
+	@$(VENV)/python -m pip --quiet --disable-pip-version-check install --require-hashes \
 		--no-build-isolation --requirement config/requirements-bench.txt || \
 		echo "Not everything could be installed: the table will say what was not measured." >&2
 

@@ -98,17 +98,38 @@ def announce(target: Target) -> None:
 
 
 def create(target: Target) -> None:
-    """Make an empty environment, with pip."""
+    """Make an empty environment, with pip.
+
+    What `python -m venv` does, but for the scripts of pip and compiling all of it, which takes
+    most of the time: pip is unpacked from the wheel that Python brings for this purpose.
+    """
     import importlib.util
+    import venv
+    import zipfile
 
     if importlib.util.find_spec("ensurepip") is None:
         sys.exit(
             "This Python cannot make a virtual environment with pip: it lacks the module ensurepip."
             " On Debian and Ubuntu, `apt-get install python3-venv` brings it."
         )
-    import venv
+    wheel = pip_wheel()
+    venv.create(target.venv, with_pip=wheel is None, symlinks=True, clear=True)
+    if wheel is not None:
+        (site_packages,) = target.venv.glob("lib/python*/site-packages")
+        zipfile.ZipFile(wheel).extractall(site_packages)
 
-    venv.create(target.venv, with_pip=True, symlinks=True, clear=True)
+
+def pip_wheel() -> pathlib.Path | None:
+    """Return the wheel of pip that comes with Python, or nothing where it lies elsewhere.
+
+    Distributions name its folder when they configure Python (`--with-wheel-pkg-dir`).
+    """
+    import ensurepip
+    import sysconfig
+
+    folders = (sysconfig.get_config_var("WHEEL_PKG_DIR"), f"{ensurepip.__path__[0]}/_bundled")
+    wheels = (sorted(pathlib.Path(folder).glob("pip-*.whl")) for folder in folders if folder)
+    return next((found[-1] for found in wheels if found), None)
 
 
 def pip(target: Target, *arguments: str) -> str:

@@ -4,6 +4,8 @@ It is a class of our own because cachetools needs a lock around every lookup, an
 live for all entries, while each token has its own.
 """
 
+from typing import NamedTuple
+
 from service.auth.caller import Caller
 from service.auth.keys.jwks import KeySet
 
@@ -12,8 +14,13 @@ LEEWAY_S = 10
 GENERATION = 1024
 """Tokens in one generation. The cache has two: a few megabytes."""
 
-Entry = tuple[Caller, int, int]
-"""The caller, and when its token begins and expires by the issuer's clock."""
+
+class VerifiedToken(NamedTuple):
+    """The caller of a token, and when the token is valid, in seconds of Unix time."""
+
+    caller: Caller
+    begins: int
+    ends: int
 
 
 class VerifiedTokens:
@@ -31,8 +38,8 @@ class VerifiedTokens:
         """Create an empty cache; other keys need another cache."""
         self.keys = keys
         self._generation = generation
-        self._young: dict[bytes, Entry] = {}
-        self._old: dict[bytes, Entry] = {}
+        self._young: dict[bytes, VerifiedToken] = {}
+        self._old: dict[bytes, VerifiedToken] = {}
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -54,7 +61,7 @@ class VerifiedTokens:
             return None
         return caller
 
-    def keep(self, digest: bytes, entry: Entry) -> None:
+    def keep(self, digest: bytes, entry: VerifiedToken) -> None:
         """Store a token that has just been verified or used."""
         if len(self._young) >= self._generation:
             self._old, self._young = self._young, {}

@@ -13,7 +13,7 @@ from jwt import PyJWTError
 from service.auth.caller import Caller
 from service.auth.keys.jwks import NO_KEYS, Key, KeySet, keys_for
 from service.auth.keys.providers import KeyRing
-from service.auth.token_cache import LEEWAY_S, VerifiedTokens
+from service.auth.token_cache import LEEWAY_S, VerifiedToken, VerifiedTokens
 from service.domain.errors import AuthRefusal, Unauthenticated, Unavailable
 from service.domain.names import is_name
 from service.settings import Settings, SettingsError
@@ -65,7 +65,7 @@ class Verifier:
             claims = self._check(token, keys)
             caller = as_caller(claims)
             begins = max(int(claims["iat"]), int(claims.get("nbf", claims["iat"])))
-            verified.keep(digest, (caller, begins, int(claims["exp"])))
+            verified.keep(digest, VerifiedToken(caller, begins, int(claims["exp"])))
         return caller
 
     def _check(self, token: str, keys: KeySet) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def codes() -> None:
 def generate(brand: str, campaign: str, count: int) -> None:
     """Generate new codes."""
     with Session(brand, campaign) as session:
-        job = session.do(session.ask(JobRequest(JobKind.GENERATE, count, _who(), {}))[0])
+        job = session.do(session.ask(JobRequest(JobKind.GENERATE, count, _who(), {})).job)
     _end(session, job, f"{counted(job.done, 'code was', 'codes were')} made.")
 
 
@@ -76,10 +76,10 @@ def import_(brand: str, campaign: str, form: ListForm | None, file: str, *, dry_
     form = form or ListForm.of_file(file)
     with _opened_list(file) as source, Session(brand, campaign) as session:
         received = _received(session, source, file)
-        job, _ = import_codes(
+        requested = import_codes(
             session.imports, session.ask, received, form=form, dry_run=dry_run, requested_by=_who()
         )
-        job = session.do(job)
+        job = session.do(requested.job)
         try:
             if job.failed:
                 session.report(job)

@@ -6,17 +6,22 @@ from pathlib import Path
 import click
 
 from service.cli import streams
-from service.cli.failures import (
-    require_database,
-    require_no_other_file,
-    require_source,
-    source_failure,
-)
+from service.cli.failures import failures_of
 from service.domain.wording import counted
-from service.settings import as_database_url, load_settings
+from service.settings import as_database_url, load_settings, sqlite_file
+from service.store.engines import engine_of
 from service.store.errors import MaintenanceError
-from service.store.migrations.revisions import upgraded
-from service.store.sqlite.fit_revision import fit_revision
+from service.store.migrations.revisions import RevisionStatus, newest_revision, revision_status
+
+
+def upgraded(found: str | None) -> str:
+    """Return the message of a finished upgrade."""
+    if revision_status(found) is RevisionStatus.NEWER:
+        return (
+            f"Nothing to do: the database is at revision {found}, newer than {newest_revision()}, "
+            "which this version wants and newer tables serve as well."
+        )
+    return f"The database is at revision {found}."
 
 
 @click.group()
@@ -28,8 +33,8 @@ def db() -> None:
 def upgrade_tables() -> None:
     """Create the database and its tables, or migrate the tables."""
     settings = load_settings()
-    require_no_other_file(settings)
-    revision = fit_revision(settings)
+    failures_of(settings).require_no_other()
+    revision = engine_of(settings.database_url).fit_revision(settings)
     if revision is None:
         from service.container.storage import build_storage
         from service.store.maintenance.upgrade import upgrade
@@ -46,7 +51,7 @@ def drop_queue() -> None:
     from service.store.maintenance.old_queue import drop_old_queue
 
     settings = load_settings()
-    require_database(settings)
+    failures_of(settings).require_database()
     with closing(build_storage(settings, threads=1).database) as database:
         removed = drop_old_queue(database, settings)
     streams.report(f"Removed: {', '.join(removed)}." if removed else "There is none.")
@@ -63,7 +68,7 @@ def back_up(file: Path) -> None:
     from service.store.sqlite.backup import backup
 
     settings = load_settings()
-    require_no_other_file(settings)
+    failures_of(settings).require_no_other()
     size = counted(backup(settings.database_url, file), "byte")
     streams.report(f"{file} is a backup of the database as of the start of this command, {size}.")
 
@@ -80,18 +85,23 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
     TO is unchanged until the end, and an interrupted copy leaves nothing behind.
     """
     from service.cli.progress import Progress, TableProgressBar
+    from service.observability.logging import database_error
     from service.store.maintenance.copy import copy
+    from service.store.sqlite.failures import SQLiteFailures
 
     urls = as_database_url(source, "FROM"), as_database_url(target, "TO")
-    require_source(urls[0])
+    failures = SQLiteFailures(urls[0], "FROM") if sqlite_file(urls[0]) else None
+    if failures:
+        failures.require_source()
     try:
         with Progress() as progress:
             rows = copy(*urls, TableProgressBar(progress), restart=restart)
     except MaintenanceError:
         raise
     except Exception as error:
-        if sentence := source_failure(error, urls[0]):
-            raise click.ClickException(sentence) from error
+        reason = database_error(error) or ""
+        if failures and reason.startswith("SQLITE_"):
+            raise click.ClickException(failures.describe(error, reason)) from error
         raise
     copied = counted(rows, "row was", "rows were")
     streams.report(f"{copied} copied, and both databases have the same.")
@@ -107,7 +117,7 @@ def verify() -> None:
     from service.store.maintenance.verify import verify as findings_in
 
     settings, broken = load_settings(), []
-    require_no_other_file(settings)
+    failures_of(settings).require_no_other()
     for found in findings_in(settings.database_url):
         line = f"{found.breaches:9}  {found.name:17}  {found.meaning}"
         if found.breaches:

@@ -10,11 +10,12 @@ import click
 
 from service.auth.keys.loading import load_keys
 from service.cli import streams
-from service.cli.failures import require_database, require_no_other_file, sentence_of
+from service.cli.database import upgraded
+from service.cli.failures import failures_of, sentence_of
 from service.server.open_files import connections
 from service.settings import DEFAULT_METRICS_PORT, Settings, SettingsError, load_settings
-from service.store.migrations.revisions import RevisionStatus, revision_status, upgraded
-from service.store.sqlite.fit_revision import fit_revision
+from service.store.engines import engine_of
+from service.store.migrations.revisions import RevisionStatus, revision_status
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", "python:service.server.configuration"]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
@@ -28,7 +29,7 @@ def run(*, upgrade: bool) -> None:
     from service.observability.logging import build_logger
 
     settings = _ready_to_serve(makes_file=upgrade)
-    fit = fit_revision(settings) if upgrade else None
+    fit = engine_of(settings.database_url).fit_revision(settings) if upgrade else None
     if fit and revision_status(fit) is RevisionStatus.NEWER:
         streams.report(upgraded(fit))
     if upgrade and not fit:
@@ -62,9 +63,9 @@ def _ready_to_serve(*, makes_file: bool = False) -> Settings:
         metrics_port = settings.metrics_port or DEFAULT_METRICS_PORT
         _require_free("METRICS_PORT", settings.host, metrics_port)
     if makes_file:
-        require_no_other_file(settings)
+        failures_of(settings).require_no_other()
     else:
-        require_database(settings)
+        failures_of(settings).require_database()
     return settings
 
 
@@ -82,7 +83,7 @@ def worker(*, check: bool) -> None:
 
     gc.enable()
     settings = load_settings()
-    require_database(settings)
+    failures_of(settings).require_database()
     if not check:
         run_worker(settings)
     elif missing := what_is_missing(settings, sentence_of):

@@ -11,7 +11,7 @@ from typing import IO, Self
 import click
 
 from service.cli import streams
-from service.cli.failures import database_name, require_database
+from service.cli.failures import failures_of
 from service.cli.group import Terminated
 from service.cli.progress import JobProgressBar, Progress
 from service.container.storage import build_storage
@@ -23,7 +23,7 @@ from service.formats.list_form import ListType
 from service.formats.tables import code_table, report_table, written
 from service.settings import Settings, load_settings
 from service.store.migrations.current import why_not_ready
-from service.usecases.jobs import add_job, cancel_job
+from service.usecases.jobs import RequestedJob, cancel_job, request_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
 from service.usecases.working import Worker
@@ -40,7 +40,8 @@ class Session:
 
     def __init__(self, brand: str, campaign: str) -> None:
         self.settings: Settings = load_settings()
-        require_database(self.settings)
+        self._failures = failures_of(self.settings)
+        self._failures.require_database()
         self.brand, self.campaign = brand, campaign
         self._storage = build_storage(self.settings, threads=2)
         self.imports = self._storage.imports
@@ -62,7 +63,7 @@ class Session:
             raise
         if why:
             self._storage.database.close()
-            raise click.ClickException(f"{database_name(self.settings)}: {why}.")
+            raise click.ClickException(f"{self._failures.name}: {why}.")
         self._before = {number: signal.signal(number, self._interrupt) for number in _SIGNALS}
         return self
 
@@ -111,10 +112,11 @@ class Session:
             self.end_if_terminated()
             raise KeyboardInterrupt
 
-    def ask(self, request: JobRequest) -> tuple[Job, bool]:
+    def ask(self, request: JobRequest) -> RequestedJob:
         """Request a job for `do`; another worker may take it first."""
-        self._key, job, new = add_job(self._storage.jobs, self.brand, self.campaign, request)
-        return job, new
+        requested = request_job(self._storage.jobs, self.brand, self.campaign, request)
+        self._key = requested.key
+        return requested
 
     def do(self, job: Job) -> Job:
         """Do a job to its end, or cancel it on Ctrl-C, and return the job."""

@@ -26,6 +26,7 @@ from service.observability.request_log import RequestLog
 from service.observability.slow_log import SlowLog
 from service.settings import Settings, SettingsError
 from service.store.database import Database
+from service.store.engines import engine_of
 from service.store.signals import Signals
 from service.usecases.ports.imports import Budgets
 
@@ -147,7 +148,7 @@ def _tracing(settings: Settings, database: Database, metrics: Metrics) -> "Traci
         raise SettingsError(
             "DISCOUNT_OTLP_ENDPOINT needs OpenTelemetry: pip install 'discount-service[tracing]'."
         ) from error
-    kind = "postgresql" if settings.on_postgresql else "sqlite"
+    kind = engine_of(settings.database_url).name
     tracing = Tracing(settings.otlp_endpoint, kind, metrics.spans_dropped)
     database.trace(tracing.round_trip)
     return tracing

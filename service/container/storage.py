@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from service.observability.probes import Check
 from service.settings import Settings
 from service.store.database import Database, Observer
-from service.store.engines import open_database, reservations_in
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.migrations.current import why_not_ready
+from service.store.opening import open_database, reservations_in
 from service.store.repositories.exports import SQLExports
 from service.store.repositories.status import SQLStatus
 from service.store.repositories.store import SQLStore

@@ -43,6 +43,20 @@ class Campaign:
     created_at: Millis
 
 
+class BrandWithCounts(NamedTuple):
+    """A brand, and the number of its codes in each state."""
+
+    brand: Brand
+    counts: Counts
+
+
+class CampaignWithCounts(NamedTuple):
+    """A campaign, and the number of its codes in each state."""
+
+    campaign: Campaign
+    counts: Counts
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A code, without its holder."""
@@ -58,14 +72,21 @@ CodeRow = tuple[str, str, Millis, Millis | None, Millis | None]
 """A code as a tuple, with the fields of `Code` in their order: faster for millions of rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """The one code that a user holds in a campaign."""
 
     code: str
     state: State
     reserved_at: Millis
     expires_at: Millis | None
+
+
+class ReservationResult(NamedTuple):
+    """A user's reservation, which was made now or earlier."""
+
+    reservation: Reservation
+    new: bool
+    """Whether it was made now."""
 
 
 @dataclass(frozen=True, slots=True)

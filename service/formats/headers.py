@@ -6,6 +6,7 @@ reason.
 """
 
 import re
+from typing import NamedTuple
 
 from service.domain.codes import is_code
 from service.formats.columns import CODE
@@ -35,6 +36,17 @@ _NAMED_SEPARATOR = re.compile(rb'"?sep=(.+?)"?\s*', re.IGNORECASE)
 _OTHER_SEPARATORS = {b";": Reason.SEMICOLONS, b"\t": Reason.TABS, b"|": Reason.BARS}
 
 
+class CodeColumn(NamedTuple):
+    """The column of the codes in CSV."""
+
+    number: int
+    """Counted from 0."""
+    width: int
+    """Columns of a row."""
+    name: str | None
+    """The name in the header; `None` if the first row is no header."""
+
+
 def names_the_comma(record: bytes, number: int) -> bool:
     """Return whether a row is Excel's `sep=` line that names the comma.
 
@@ -47,11 +59,8 @@ def names_the_comma(record: bytes, number: int) -> bool:
     return named is not None
 
 
-def code_column(record: bytes, number: int) -> tuple[int, int, str | None]:
-    """Find the column of the codes in the first row of CSV.
-
-    Returns:
-        The column, how many there are, and its name; `None` if the row is no header.
+def code_column(record: bytes, number: int) -> CodeColumn:
+    """Find the column of the codes in the first row of CSV, which is the line `number`.
 
     Raises:
         UnreadableList: The row does not show the column.
@@ -64,10 +73,10 @@ def code_column(record: bytes, number: int) -> tuple[int, int, str | None]:
         at for at, name in enumerate(names) if _KNOWN.fullmatch(name)
     ]
     if len(found) == 1:
-        return found[0], len(names), fields[found[0]]
+        return CodeColumn(found[0], len(names), fields[found[0]])
     if len(names) > 1:
         raise UnreadableList(number, Reason.NO_COLUMN)
-    return 0, 1, None
+    return CodeColumn(0, 1, None)
 
 
 def require_code(text: str) -> None:

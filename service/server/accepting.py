@@ -1,19 +1,36 @@
-"""Refused connections: accepting pauses, while existing connections are served.
+"""Accepting connections: in turns with the events of those that are there already.
 
 The system refuses new connections at its limits of files or memory (accept(2): EMFILE, ENFILE,
 ENOBUFS, ENOMEM), or after a network error. An immediate retry would be a busy loop, as the
-connection keeps waiting.
+connection keeps waiting: so accepting pauses, while existing connections are served.
 """
 
 import errno
 import math
 import time
 from collections.abc import Callable
+from functools import cached_property
+from select import select
+from selectors import SelectorKey
+from socket import socket
+from typing import Any
 
+from gunicorn.workers.gthread import TConn, ThreadWorker
 from structlog.typing import FilteringBoundLogger
 
+from service.app import services_of
+from service.container.services import Services
+
+TURN_BUDGET_S = 0.05
+"""How long the loop handles events until it accepts new connections again."""
+ACCEPT_INTERVAL_S = 0.001
+"""A turn accepts another connection for each interval that the previous turn took.
+
+Accepting one at a time balances workers, but each connection waits a turn for every one before it.
+"""
 PAUSE_S = 0.5
 LOG_INTERVAL_S = 60.0
+_NO_CONNECTION = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
 
 
 class AcceptPause:
@@ -46,3 +63,109 @@ class AcceptPause:
             self._last_logged = now
             name = errno.errorcode.get(error.errno or 0, "unknown")
             self._log.error("accept_failed", reason=name)
+
+
+class AcceptingWorker(ThreadWorker):
+    """A worker that accepts connections; a subclass serves them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._overdue: dict[int, SelectorKey] = {}
+        """Events that are still to be handled, by descriptor, in their order."""
+        self._turn_began = time.monotonic()
+        self._may_accept = 1
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of the application that is served."""
+        return services_of(self.wsgi)
+
+    @cached_property
+    def _pause(self) -> AcceptPause:
+        return AcceptPause(self.services.log, self.services.metrics.accept_failed)
+
+    def make_room(self) -> bool:
+        """End the least useful connection, and return whether there was one."""
+        raise NotImplementedError
+
+    def end_unused(self) -> bool:
+        """End a connection without a request, and return whether there was one."""
+        raise NotImplementedError
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, and call their handlers, listeners and threads first.
+
+        gunicorn would handle all events before it accepts again, accept one connection, and call
+        handlers of connections that an earlier handler has closed, or whose descriptor belongs to
+        a new connection by then.
+        """
+        took = time.monotonic() - self._turn_began
+        self._may_accept = 1 + int(took / ACCEPT_INTERVAL_S)
+        first = {self.method_queue.fileno(), *map(_descriptor, self.sockets)}
+        found = self.poller.select(0.0 if self._overdue else timeout)
+        self._turn_began = time.monotonic()
+        for key, _ in found:
+            if key.fd in first:
+                self._call(key)
+            else:
+                self._overdue[key.fd] = key
+        ends = time.monotonic() + TURN_BUDGET_S
+        while self._overdue and time.monotonic() < ends:
+            self._call(self._overdue.pop(next(iter(self._overdue))))
+
+    def _call(self, key: SelectorKey) -> None:
+        """Call the handler of an event, if it is still registered."""
+        if self.poller.get_map().get(key.fd) is key:
+            key.data(key.fileobj)
+
+    def accept(self, listener: socket) -> None:
+        """Accept waiting connections, one after the other."""
+        for _ in range(self._may_accept):
+            if not self._accept_one(listener):
+                return
+
+    def _accept_one(self, listener: socket) -> bool:
+        """Accept a connection; if there are too many, end the least useful one."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in _NO_CONNECTION:
+                self._accept_later(error)
+            return False
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections:
+            self.make_room()
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.rest = b""
+        self.enqueue_req(conn)
+        return True
+
+    def _accept_later(self, error: OSError) -> None:
+        """Make room for a connection that the system refuses, or else pause accepting."""
+        if self.end_unused() or self.make_room():
+            self._pause.note(error)
+        else:
+            self._pause.begin(error)
+            super().set_accept_enabled(False)
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the base's signature
+        """On stop, accept what the kernel has queued, and close the listeners.
+
+        gunicorn would keep listening while it finishes: connections that are never accepted would
+        hang, and be reset in the end.
+        """
+        closed = any(listener.fileno() < 0 for listener in self.sockets)
+        if closed or (enabled and self._pause.lasts):
+            return
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                while not self._pause.lasts and select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+                listener.close()
+
+
+def _descriptor(listener: Any) -> int:
+    """Return the descriptor of a listener, -1 if it is closed."""
+    sock = getattr(listener, "sock", listener)
+    return sock.fileno() if sock else -1

@@ -40,6 +40,14 @@ class Outcome(NamedTuple):
     """Whether the connection stays open, as the answer says."""
 
 
+class FileContent(NamedTuple):
+    """The content of a file in memory."""
+
+    content: bytes
+    shared: bool
+    """Whether other requests use the same memory."""
+
+
 class AnswerCutError(Exception):
     """An answer is incomplete: the connection must be reset, or the answer would look complete."""
 
@@ -151,10 +159,10 @@ def _prepare(
 def _write(response: Response, parts: Iterable[bytes], buffer: AnswerBuffer) -> int:
     """Write an answer, and return how many of its bytes are shared memory."""
     if isinstance(parts, FileWrapper):
-        content, shared = file_content(parts.filelike)
-        response.write(content)
+        file = file_content(parts.filelike)
+        response.write(file.content)
         response.close()
-        return len(content) if shared else 0
+        return len(file.content) if file.shared else 0
     buffer.streams = response.response_length is None and not response._omits_body  # noqa: SLF001
     for part in parts:
         response.write(part)
@@ -162,13 +170,14 @@ def _write(response: Response, parts: Iterable[bytes], buffer: AnswerBuffer) -> 
     return 0
 
 
-def file_content(file: Any) -> tuple[bytes, bool]:
-    """Return the rest of a file, and whether that memory is shared."""
+def file_content(file: Any) -> FileContent:
+    """Return the rest of a file."""
     with suppress(OSError, AttributeError, TypeError):
         about = os.fstat(file.fileno())
         if about.st_size <= LARGEST_SHARED and not file.tell():
-            return _shared(os.fspath(file.name), about.st_mtime_ns, about.st_size), True
-    return file.read(), False
+            content = _shared(os.fspath(file.name), about.st_mtime_ns, about.st_size)
+            return FileContent(content, shared=True)
+    return FileContent(file.read(), shared=False)
 
 
 @lru_cache(maxsize=32)

@@ -1,16 +1,14 @@
 """Problems of requests that the application never sees."""
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import orjson
-
 from service.api.problems.writer import problem
-from service.api.reply import NOT_CACHED, Reply
+from service.api.reply import Reply
 from service.domain.errors import ServiceError
 from service.observability.exchange import EXCHANGE, Exchange
 from service.observability.request_log import RequestLog
 from service.server.http.receiving import BufferedRequest
+from service.server.http.response_head import response_head, status_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -44,18 +42,7 @@ def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
 
 
 def _answer(reply: Reply, exchange: Exchange, *, with_body: bool) -> bytes:
-    body = orjson.dumps(reply.content)
-    headers = [
-        ("Content-Type", reply.media_type),
-        ("Content-Length", str(len(body))),
-        NOT_CACHED,
-        ("Connection", "close"),
-        *reply.headers,
-        *exchange.header_fields(),
-    ]
-    status = reply.status
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        *(f"{name}: {value}" for name, value in headers),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + (body if with_body else b"")
+    body, fields = reply.encoded()
+    fields += exchange.header_fields()
+    head = response_head(status_line(reply.status), fields, keep=False)
+    return head + body if with_body else head

@@ -100,9 +100,9 @@ class ServiceWorker(ConnectionWorker):
     def make_room(self) -> bool:
         """End the least useful connection, and return whether there was one."""
         return (
-            self.close_oldest_lingering()
+            self.lingering.end_oldest()
             or self._evict(self._buffered.oldest_without_head())
-            or self.close_oldest_idle()
+            or self.end_oldest_idle()
             or self._evict(self._buffered.oldest())
             or self.pending.end_oldest()
         )
@@ -112,7 +112,7 @@ class ServiceWorker(ConnectionWorker):
         if conn is None:
             return False
         self._reject(conn)
-        self.close_oldest_lingering()  # this one: there is no other
+        self.lingering.end_oldest()  # this one: there is no other
         return True
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -272,7 +272,7 @@ class ServiceWorker(ConnectionWorker):
             else:
                 self.drop(conn)
         self.pending.end_slow()
-        self.close_lingering(now)
+        self.lingering.end_late(now)
 
     def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""

@@ -9,22 +9,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from service.domain.errors import InsufficientStorage, StorageRefusal, Unavailable
 from service.domain.model import DiskSpace
 
-Space = tuple[int, int]
-"""Free bytes on a disk, and reusable bytes in a database."""
 POLL_INTERVAL_S = 1.0
 """How long a measurement is valid."""
+
+
+class Space(NamedTuple):
+    """The space into which a database may grow, in bytes."""
+
+    disk: int
+    """Free on its disk."""
+    reusable: int
+    """Reusable space of deleted rows in the database."""
 
 
 class Reserve:
     """A reserve of disk space.
 
     Args:
-        space: Returns the space, or `None` if it is unknown. May take a
-            millisecond.
+        space: Returns the space, or `None` if it is unknown. May take a millisecond.
         reserve: Bytes of the reserve; 0 for none.
     """
 
@@ -64,7 +71,7 @@ class Reserve:
             try:
                 self._found = self._space()
             except Unavailable:
-                pass  # whoever wants to write hears it soon enough
+                pass  # the write itself fails soon enough
             finally:
                 self._good_until = time.monotonic() + POLL_INTERVAL_S
                 self._measuring.release()
@@ -80,7 +87,7 @@ def growing(is_full: Callable[[BaseException], bool]) -> Iterator[None]:
     """Convert the errors of a full disk, where the database would grow.
 
     Args:
-        is_full: Says it of an error of the engine.
+        is_full: Returns whether an error of the engine is that of a full disk.
 
     Raises:
         InsufficientStorage: The database's disk is full; nothing was changed.

@@ -16,7 +16,7 @@ from service.store.jobs import rows as jobs
 from service.store.repositories import pools, stored_answers
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, PoolKey
-from service.usecases.ports.transaction import JobCursor, StoredAnswer, Transaction
+from service.usecases.ports.transaction import HeldBytes, JobCursor, StoredAnswer, Transaction
 
 BUDGETS_LOCK = 0x696D706F72747300
 """The advisory lock of the budgets of imports: "imports" in ASCII."""
@@ -99,7 +99,7 @@ class SQLTransaction:
     def lock_budgets(self) -> None:
         self._dialect.lock(self._connection, BUDGETS_LOCK)
 
-    def bytes_held(self, brand: str) -> tuple[int, int]:
+    def bytes_held(self, brand: str) -> HeldBytes:
         return staging.held(self._connection, brand)
 
     def insert_file(self, brand_id: int, brand: str, size: int) -> FileKey:

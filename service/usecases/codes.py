@@ -1,6 +1,7 @@
 """Creating codes."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from service.domain.errors import CodeSpaceExhausted
 from service.domain.model import AnswerKind, Idempotency, State
@@ -17,6 +18,14 @@ MAX_ROUNDS = 100
 """Most rounds that replace collisions; after these, the space of codes is practically full."""
 
 
+class CreatedCodes(NamedTuple):
+    """The codes of a request, which are unique in their brand."""
+
+    codes: Sequence[str]
+    new: bool
+    """Whether they were created now; a repeated request gets the codes of the first."""
+
+
 def create_codes(
     store: Store,
     brand: str,
@@ -25,7 +34,7 @@ def create_codes(
     *,
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
-) -> tuple[Sequence[str], bool]:
+) -> CreatedCodes:
     """Create `count` new codes in a campaign, all of them or none.
 
     Args:
@@ -36,25 +45,21 @@ def create_codes(
         idempotency: Identifies a repeated request, which gets the codes of the first.
         clock: Returns the current time.
 
-    Returns:
-        The codes, which are unique in the brand, and whether they are new: codes of a repeated
-        request are not.
-
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
         Conflict: The idempotency key was used for another request.
     """
 
-    def create(tx: Transaction) -> tuple[Sequence[str], bool]:
+    def create(tx: Transaction) -> CreatedCodes:
         answered = replay(tx, idempotency)
         if answered is not None:
-            return answered, False
+            return CreatedCodes(answered, new=False)
         tx.require_space()
         pool = campaign_for_codes(tx, brand, campaign)
         added = add_codes(tx, pool, count)
         if idempotency:
             tx.remember(pool, idempotency, AnswerKind.CODES, added)
-        return added, True
+        return CreatedCodes(added, new=True)
 
     return store.write(create, clock(), grows=True)
 

@@ -98,10 +98,10 @@ def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: 
     """
     if budgets is None:
         return
-    of_brand, of_all = tx.bytes_held(brand)
-    if of_brand + more > budgets.of_brand or (not more and of_brand == budgets.of_brand):
+    held = tx.bytes_held(brand)
+    if held.of_brand + more > budgets.of_brand or (not more and held.of_brand == budgets.of_brand):
         raise ImportBudgetExceeded(StorageRefusal.BRAND_BUDGET, budgets.of_brand)
-    if of_all + more > budgets.of_all or (not more and of_all == budgets.of_all):
+    if held.of_all + more > budgets.of_all or (not more and held.of_all == budgets.of_all):
         raise ImportBudgetExceeded(StorageRefusal.TOTAL_BUDGET, budgets.of_all)
 
 

@@ -7,10 +7,11 @@ from itertools import chain
 from typing import Any
 
 from service.domain.errors import TooLarge
-from service.domain.jobs import Job, JobKind, JobRequest
+from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.formats.text_check import TextCheck
 from service.usecases.import_files import begin_file, keep_blocks
+from service.usecases.jobs import RequestedJob
 from service.usecases.keys import FileKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.imports import Imports
@@ -126,13 +127,13 @@ def digest(blocks: Iterable[bytes], max_bytes: int) -> ReceivedFile:
 
 def import_codes(
     imports: Imports,
-    ask: Callable[[JobRequest], tuple[Job, bool]],
+    ask: Callable[[JobRequest], RequestedJob],
     received: ReceivedFile,
     *,
     form: ListForm,
     dry_run: bool,
     requested_by: str,
-) -> tuple[Job, bool]:
+) -> RequestedJob:
     """Request a job that checks a received list and, unless `dry_run`, stores its codes.
 
     Args:
@@ -142,9 +143,6 @@ def import_codes(
         form: The format of the list.
         dry_run: Whether to store nothing.
         requested_by: The caller's subject.
-
-    Returns:
-        The job as it was requested, and whether it is new.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
@@ -157,10 +155,10 @@ def import_codes(
     parameters: dict[str, Any] = {"form": form, "dry_run": dry_run}
     if file is not None:
         parameters |= {"file": file.id, "file_of": file.brand_id}
-    new = False
+    requested = None
     try:
-        job, new = ask(JobRequest(JobKind.IMPORT, received.lines, requested_by, parameters))
+        requested = ask(JobRequest(JobKind.IMPORT, received.lines, requested_by, parameters))
     finally:
-        if file is not None and not new:
+        if file is not None and not (requested and requested.new):
             imports.drop(file, DROP_TIMEOUT_S)
-    return job, new
+    return requested

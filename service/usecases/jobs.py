@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from service.domain.errors import Conflict, TooManyJobs, Unavailable
 from service.domain.jobs import MAX_OPEN, Job, JobKind, JobRequest, JobState
@@ -24,6 +25,15 @@ _STAYS: Mapping[str, str] = {
 }
 
 
+class RequestedJob(NamedTuple):
+    """A job as it was requested."""
+
+    key: JobKey
+    job: Job
+    new: bool
+    """Whether it was requested now; a repeated request gets the job of the first."""
+
+
 def generate_codes(
     jobs: Jobs,
     brand: str,
@@ -33,7 +43,7 @@ def generate_codes(
     requested_by: str,
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
-) -> tuple[Job, bool]:
+) -> RequestedJob:
     """Request `count` new codes in a campaign.
 
     Args:
@@ -44,9 +54,6 @@ def generate_codes(
         requested_by: The caller's subject.
         idempotency: Identifies a repeated request, which gets the job of the first.
         clock: Returns the current time.
-
-    Returns:
-        The job as it was requested, and whether it is new.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
@@ -65,35 +72,21 @@ def request_job(
     *,
     idempotency: Idempotency | None = None,
     clock: Clock = system_clock,
-) -> tuple[Job, bool]:
+) -> RequestedJob:
     """Store a job of any kind for a worker; see `generate_codes`."""
-    _, job, new = add_job(jobs, brand, campaign, request, idempotency=idempotency, clock=clock)
-    return job, new
 
-
-def add_job(
-    jobs: Jobs,
-    brand: str,
-    campaign: str,
-    request: JobRequest,
-    *,
-    idempotency: Idempotency | None = None,
-    clock: Clock = system_clock,
-) -> tuple[JobKey, Job, bool]:
-    """Do the same as `request_job`, and return the job's key as well."""
-
-    def add(tx: Transaction) -> tuple[JobKey, Job, bool]:
+    def add(tx: Transaction) -> RequestedJob:
         answered = replay(tx, idempotency)
         if answered is not None:
             pool = tx.campaign(brand, campaign)
             first = _as_begun(tx.job(pool, answered[0]))
-            return JobKey(pool.brand_id, first.id), first, False
+            return RequestedJob(JobKey(pool.brand_id, first.id), first, new=False)
         tx.require_space()
         pool = campaign_for_codes(tx, brand, campaign)
         added = _add(tx, pool, request)
         if idempotency:
             tx.remember(pool, idempotency, AnswerKind.JOB, [added.id])
-        return JobKey(pool.brand_id, added.id), added, True
+        return RequestedJob(JobKey(pool.brand_id, added.id), added, new=True)
 
     return jobs.write(add, clock(), grows=True)
 

@@ -1,18 +1,15 @@
 """Reservations: a user gets one code of a campaign, and keeps it."""
 
 from service.domain.errors import ReservationNotFound
-from service.domain.model import Reservation
+from service.domain.model import Reservation, ReservationResult
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.store import Store
 
 
 def reserve(
     store: Store, brand: str, campaign: str, user: str, clock: Clock = system_clock
-) -> tuple[Reservation, bool]:
+) -> ReservationResult:
     """Return the user's reservation, made now if there is none yet.
-
-    Returns:
-        The reservation, and whether it is new.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.

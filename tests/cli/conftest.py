@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 from tests.support.tokens import SECRET
 
 

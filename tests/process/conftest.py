@@ -6,9 +6,9 @@ import pytest
 
 from service.domain.jobs import JobKind, JobRequest
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.jobs.repository import SQLJobs
-from service.usecases.jobs import add_job
+from service.store.opening import open_database
+from service.usecases.jobs import request_job
 from tests.support.running import environment, running_worker
 
 
@@ -40,7 +40,7 @@ def ask(database):
     def add(count, brand="brand"):
         jobs = SQLJobs(database)
         order = JobRequest(JobKind.GENERATE, count, "tests", {})
-        key, _, _ = add_job(jobs, brand, "default", order)
+        key = request_job(jobs, brand, "default", order).key
         return lambda: jobs.find(brand, "default", key.id)
 
     return add

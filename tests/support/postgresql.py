@@ -43,8 +43,8 @@ def migrated() -> str:
     """Make a database with the service's tables once, and return its name, to be copied."""
     # Here, as tests/plugins/leftovers.py needs nothing of the service.
     from service.settings import Settings
-    from service.store.engines import open_database
     from service.store.maintenance.upgrade import upgrade
+    from service.store.opening import open_database
 
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import requests
 from tests.support.forked import Forked
 from tests.support.tables import make_tables
 from tests.support.tokens import SECRET
+from tests.support.waiting import wait_until
 
 DISCOUNT = Path(sys.executable).parent / "discount"
 SERVE = (DISCOUNT, "serve")
@@ -162,14 +162,17 @@ def wait_until_ready(service: Running) -> None:
     Raises:
         AssertionError: The service died, or took too long.
     """
-    deadline = time.monotonic() + START_WITHIN_S
-    while time.monotonic() < deadline:
-        assert service.process.poll() is None, service.log.read_text()
+
+    def is_ready() -> bool:
+        assert service.process.poll() is None, "it has ended"
         with suppress(requests.RequestException):
-            if requests.get(f"{service.url}/readyz", timeout=10).ok:
-                return
-        time.sleep(0.02)
-    raise AssertionError(service.log.read_text())
+            return requests.get(f"{service.url}/readyz", timeout=10).ok
+        return False
+
+    try:
+        wait_until(is_ready, "it does not get ready", START_WITHIN_S)
+    except AssertionError as error:
+        raise AssertionError(service.log.read_text()) from error
 
 
 def is_alive(pid: int) -> bool:

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 
 
 @functools.cache

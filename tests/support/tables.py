@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 from tests.support.sqlite import migrated_copy
 
 

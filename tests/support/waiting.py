@@ -14,15 +14,16 @@ def wait_until(
     otherwise: str = "it does not come true",
     within_s: float = WITHIN_S,
 ) -> None:
-    """Wait for something to become true.
+    """Wait for something to become true, looking less often the longer it takes.
 
     Raises:
         AssertionError: It did not in time; says `otherwise`.
     """
-    deadline = time.monotonic() + within_s
+    started = time.monotonic()
     while not holds():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
+        waited = time.monotonic() - started
+        assert waited < within_s, otherwise
+        time.sleep(min(0.005 + waited / 10, 0.08))
 
 
 def get_when_up(url: str, headers: Mapping[str, str] | None = None) -> requests.Response:

@@ -72,14 +72,11 @@ def _count(example: int) -> fields.Integer:
     )
 
 
-class CountsObject(Schema):
-    """How many codes are in each state."""
-
-    available = _count(9)
-    reserved = _count(1)
-    redeemed = _count(0)
-    expired = _count(0)
-    disabled = _count(0)
+_EXAMPLES = {State.AVAILABLE: 9, State.RESERVED: 1}
+CountsObject = Schema.from_dict(
+    {state.value: _count(_EXAMPLES.get(state, 0)) for state in State}, name="CountsObject"
+)
+"""How many codes are in each state."""
 
 
 class BrandWithCounts(BrandObject):

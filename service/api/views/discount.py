@@ -56,5 +56,5 @@ class DiscountViews:
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
         does the same with a method that fits.
         """
-        reservation, _ = reserve(self._store, self._metrics, brand, campaign, user)
+        reservation = reserve(self._store, self._metrics, brand, campaign, user).reservation
         return Reply({"discount_code": reservation.code})

@@ -63,6 +63,6 @@ class ExportViews:
         list_type = accepted_list_type()
         with ExitStack() as stack:
             speed = stack.enter_context(self._transfers.place(brand, current_caller()))
-            _, rows = stack.enter_context(self._exports.codes(brand, campaign, state))
+            rows = stack.enter_context(self._exports.codes(brand, campaign, state)).rows
             parts = written(CODE_COLUMNS, code_table(rows), list_type)
             return stream_list(parts, speed, list_type, stack.pop_all().close)

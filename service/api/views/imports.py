@@ -104,7 +104,7 @@ class ImportViews:
         idempotency = idempotency_of(
             idempotency_key, [brand, campaign, form, dry_run, received.digest]
         )
-        job, new = import_codes(
+        requested = import_codes(
             self.imports,
             partial(request_job, self.jobs, brand, campaign, idempotency=idempotency),
             received,
@@ -112,7 +112,7 @@ class ImportViews:
             dry_run=dry_run,
             requested_by=current_caller().subject,
         )
-        return accept(brand, campaign, job, new=new)
+        return accept(brand, campaign, requested)
 
     @operation(
         "GET",

@@ -24,7 +24,7 @@ from service.domain.errors import (
 from service.domain.jobs import Job, JobKind
 from service.formats.timestamps import timestamp
 from service.observability.exchange import current_record
-from service.usecases.jobs import cancel_job, generate_codes
+from service.usecases.jobs import RequestedJob, cancel_job, generate_codes
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.imports import Imports
 from service.usecases.ports.jobs import Jobs
@@ -59,8 +59,9 @@ def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
     }
 
 
-def accept(brand: str, campaign: str, job: Job, *, new: bool) -> Reply:
+def accept(brand: str, campaign: str, requested: RequestedJob) -> Reply:
     """Return the answer to an accepted job, with its location."""
+    job, new = requested.job, requested.new
     current_record().outcome = "created" if new else "replayed"
     names = {"brand": quote(brand, safe=""), "campaign": quote(campaign, safe="")}
     location = ("Location", f"{PATH.format(**names)}/{job.id}")
@@ -95,7 +96,7 @@ class JobViews:
         Codes can be reserved as soon as they are stored. If the worker dies, another one continues
         the job.
         """
-        job, new = generate_codes(
+        requested = generate_codes(
             self._jobs,
             brand,
             campaign,
@@ -103,7 +104,7 @@ class JobViews:
             requested_by=current_caller().subject,
             idempotency=idempotency_of(idempotency_key, [brand, campaign, kind, count]),
         )
-        return accept(brand, campaign, job, new=new)
+        return accept(brand, campaign, requested)
 
     @operation(
         "GET",

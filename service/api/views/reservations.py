@@ -6,7 +6,7 @@ from service.api.representations import reservation_object
 from service.api.schemas import requests, responses
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
-from service.domain.model import Reservation
+from service.domain.model import ReservationResult
 from service.observability.exchange import current_record
 from service.observability.metrics.instruments import Metrics
 from service.usecases import reservations
@@ -17,7 +17,7 @@ PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
 
 def reserve(
     store: Store, metrics: Metrics, brand: str, campaign: str, user: str
-) -> tuple[Reservation, bool]:
+) -> ReservationResult:
     """Reserve a code, and record the outcome."""
 
     def record(outcome: str) -> None:
@@ -25,13 +25,13 @@ def reserve(
         current_record().outcome = outcome
 
     try:
-        reservation, new = reservations.reserve(store, brand, campaign, user)
+        result = reservations.reserve(store, brand, campaign, user)
     except NoCodesLeft:
         record("exhausted")
         metrics.pool_exhausted(brand, campaign)
         raise
-    record("new" if new else "repeated")
-    return reservation, new
+    record("new" if result.new else "repeated")
+    return result
 
 
 class ReservationViews:

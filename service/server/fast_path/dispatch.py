@@ -8,8 +8,6 @@ calls (with a query, or with names that are invalid or not ASCII) go to Flask, u
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.api.operation import Operation
@@ -19,6 +17,7 @@ from service.api.request_logging import RequestLogging
 from service.api.schemas.fields import Name
 from service.container.services import Services
 from service.domain.names import is_name
+from service.server.http.response_head import status_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -120,7 +119,7 @@ class FastPath:
         except Exception as error:  # noqa: BLE001 - any error becomes a problem
             reply = self._problems.write(error, encoded_path(environ["PATH_INFO"]))
             body, fields = reply.encoded()
-        start_response(_line(reply.status), fields)
+        start_response(status_line(reply.status), fields)
         return (body,)
 
 
@@ -133,9 +132,3 @@ def _route(operation: Operation) -> Route:
         longest={name: field.longest for name, field in names.items() if isinstance(field, Name)},
         defaults=operation.query().load({}),
     )
-
-
-@cache
-def _line(status: int) -> str:
-    """Return a status line as Flask writes it."""
-    return f"{status} {HTTPStatus(status).phrase.upper()}"

@@ -29,6 +29,7 @@ from service.domain.model import Millis
 from service.store.dialect import dialect_of
 from service.store.tables import import_block, import_file, import_row, import_run, job
 from service.usecases.keys import FileKey
+from service.usecases.ports.transaction import HeldBytes
 
 ABANDONED = 0
 """The creation time of an abandoned file."""
@@ -64,12 +65,12 @@ def brand_of(connection: Connection, file: FileKey) -> str:
     return str(connection.execute(select(import_file.c.brand).where(*_is(file))).scalar())
 
 
-def held(connection: Connection, brand: str) -> tuple[int, int]:
-    """Return the bytes of a brand's files, and of all files, including those to be purged."""
+def held(connection: Connection, brand: str) -> HeldBytes:
+    """Return the bytes of files, including those to be purged."""
     whose = case((import_file.c.brand == brand, import_file.c.bytes), else_=0)
     sums = [func.coalesce(func.sum(each), 0) for each in (whose, import_file.c.bytes)]
     of_brand, of_all = connection.execute(select(*sums)).one()
-    return int(of_brand), int(of_all)
+    return HeldBytes(int(of_brand), int(of_all))
 
 
 def keep(connection: Connection, file: FileKey, first: int, blocks: Sequence[bytes]) -> None:

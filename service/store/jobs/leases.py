@@ -22,7 +22,7 @@ from service.store.jobs.rows import COLUMNS, as_job, finish
 from service.store.tables import job
 from service.usecases.job_kinds import KINDS, STATE_VERSION, JobProgress, do_chunk
 from service.usecases.keys import JobKey, PoolKey
-from service.usecases.ports.work import LEASE_MS, Lease, LeaseLost, SpaceLow, Step
+from service.usecases.ports.work import LEASE_MS, Lease, LeasedJob, LeaseLost, SpaceLow, Step
 
 _KEY = (job.c.brand_id == bindparam("of_brand"), job.c.id == bindparam("of_id"))
 _TAKE = (
@@ -50,7 +50,7 @@ class SQLWork:
     def newer(self) -> Sequence[JobKey]:
         return self._due.newer()
 
-    def take(self, key: JobKey, now: Millis) -> tuple[Lease, Job] | None:
+    def take(self, key: JobKey, now: Millis) -> LeasedJob | None:
         with self._database.transaction() as connection:
             self._database.dialect.ignore_others(connection)
             row = connection.execute(_TAKE, _of(key)).one_or_none()
@@ -67,7 +67,7 @@ class SQLWork:
                 attempts=lease.attempt,
                 **_sign_of_life(now),
             )
-            return lease, _read(connection, key)
+            return LeasedJob(lease, _read(connection, key))
 
     def _may_take(self, key: JobKey, row: Any) -> bool:
         return bool(row.free) or self._due.is_abandoned(key, row[-len(BEAT) :])

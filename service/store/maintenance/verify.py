@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy import Connection, TextClause, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from service.store.engines import inspection_of
+from service.store.engines import engine_of
 from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.structure import Breach, Find, Inspection
 from service.store.tables import brand, campaign
@@ -40,7 +40,7 @@ def verify(url: str) -> Iterator[Finding]:
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
     """
-    inspection = inspection_of(url)
+    inspection = engine_of(url).inspection()
     with inspection.snapshot(url) as connection:
         yield from findings(connection, inspection)
 

@@ -62,13 +62,3 @@ def why_unfit(found: str | None) -> str | None:
         return f"at revision {found}, wanted {wanted}: no version of this service has it"
     there = "no tables yet" if found is None else f"at revision {found}"
     return f"{there}, wanted {wanted}: run db upgrade"
-
-
-def upgraded(found: str | None) -> str:
-    """Return the message of a finished upgrade."""
-    if revision_status(found) is RevisionStatus.NEWER:
-        return (
-            f"Nothing to do: the database is at revision {found}, newer than {newest_revision()}, "
-            "which this version wants and newer tables serve as well."
-        )
-    return f"The database is at revision {found}."

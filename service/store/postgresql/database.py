@@ -228,7 +228,7 @@ class PostgreSQLDatabase(Database):
             return None
         with self.probe() as connection:
             size = connection.execute(_SIZE).scalar_one()
-        return max(0, self._capacity - size), 0
+        return Space(max(0, self._capacity - size), 0)
 
     @property
     def waiting_writes(self) -> int:

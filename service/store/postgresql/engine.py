@@ -1,4 +1,4 @@
-"""PostgreSQL, for `store/engines.py` to choose."""
+"""The engine PostgreSQL, for `store/engines.py` to choose."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ from service.store.database import Observer
 from service.store.engine import Engine
 from service.store.postgresql.conninfo import conninfo_of_settings
 from service.store.postgresql.database import PostgreSQLDatabase
+from service.store.postgresql.failures import PostgreSQLFailures
 from service.store.postgresql.reservations import PostgreSQLReservations
 from service.store.signals import Signals
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 def _open(
     settings: Settings, observer: Observer | None, threads: int, signals: Signals
 ) -> PostgreSQLDatabase:
-    """Make the database.
+    """Return the database of the settings.
 
     Raises:
-        SettingsError: libpq does not take the URL.
+        SettingsError: libpq does not accept the URL.
     """
     conninfo = conninfo_of_settings(settings)
     conninfo()  # a mistake in it shows now
@@ -40,4 +41,12 @@ def _inspection() -> "Inspection":
     return INSPECTION
 
 
-ENGINE = Engine(_open, PostgreSQLReservations, _inspection)
+def _failures(settings: Settings) -> PostgreSQLFailures:
+    return PostgreSQLFailures(conninfo_of_settings(settings)(), "DISCOUNT_DATABASE_URL")
+
+
+def _fit_revision(_settings: Settings) -> None:
+    """Return no revision: a query would need what the quick look is meant to avoid."""
+
+
+ENGINE = Engine("postgresql", _open, PostgreSQLReservations, _inspection, _failures, _fit_revision)

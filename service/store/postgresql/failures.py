@@ -1,11 +1,56 @@
-"""Messages about unreachable PostgreSQL servers, without passwords."""
+"""Sentences about PostgreSQL servers that cannot be used, without passwords."""
 
 import re
+from collections.abc import Iterator
 
 from psycopg.conninfo import conninfo_to_dict
 
+from service.store.postgresql.pool import NoConnection
+
 _INTRODUCTION = re.compile(r".*(?:FATAL:\s+|failed: |to address: |\[Errno -?\d+\] )")
 """The prefixes of libpq and psycopg before a reason, for each host and address."""
+_MEANINGS = {
+    "25006": "is read-only",
+    "42501": "does not grant this user the necessary rights",
+    "53100": "has no space left on its disk",
+    "53300": "has too many connections",
+    "55P03": "has a table that another session has locked",
+    "57014": "took too long",
+}
+"""Errors of servers, by SQLSTATE."""
+
+
+class PostgreSQLFailures:
+    """Implements `store.engine.Failures`, which documents the methods.
+
+    Args:
+        conninfo: The connection string.
+        origin: The setting with the URL.
+    """
+
+    def __init__(self, conninfo: str, origin: str) -> None:
+        self._conninfo, self._origin = conninfo, origin
+        self.name = f"The database, {server(conninfo, origin)}"
+
+    def describe(self, error: BaseException, reason: str) -> str:
+        """Return a sentence; a server that was not reached has no code."""
+        for cause in _causes(error):
+            if isinstance(cause, NoConnection):
+                return unreachable(self._conninfo, cause.trouble, self._origin)
+        found = _MEANINGS.get(reason, f"does not answer as expected ({reason})")
+        return f"{self.name}, {found}."
+
+    def require_no_other(self) -> None:
+        """Require nothing: the server tells when it is asked."""
+
+    def require_database(self) -> None:
+        """Require nothing: the server tells when it is asked."""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def unreachable(conninfo: str, error: BaseException | None, origin: str) -> str:

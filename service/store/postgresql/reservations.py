@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 
 from service.domain.errors import Unavailable
-from service.domain.model import Millis, Reservation, State
+from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
 from service.store.repositories.pools import keys_of
@@ -136,7 +136,7 @@ class PostgreSQLReservations:
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
-    ) -> tuple[Reservation | None, bool]:
+    ) -> ReservationResult | None:
         """Return the user's reservation, made now if there is a free code."""
         values = {"brand": brand, "campaign": campaign, "user": user, "now": now}
         deadline = time.monotonic() + CONFIRM_TIMEOUT_S
@@ -151,8 +151,10 @@ class PostgreSQLReservations:
                     self._places.claimed(brand, campaign, place)
                     if random.randrange(FOLD_EVERY) == 0:  # noqa: S311 - no secret
                         self._fold(pool)
-                if reservation or not self._any_left(pool):
-                    return reservation, place is not None
+                if reservation:
+                    return ReservationResult(reservation, new=place is not None)
+                if not self._any_left(pool):
+                    return None
                 self._database.signals.new().wait(random.uniform(0, _PAUSE_S))  # noqa: S311
         raise Unavailable
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from service.domain.model import State
 from service.store.database import Database
 from service.store.repositories import pools
-from service.usecases.ports.exports import ROWS_AT_ONCE, Rows
+from service.usecases.ports.exports import ROWS_AT_ONCE, Export
 
 
 class SQLExports:
@@ -17,14 +17,15 @@ class SQLExports:
         self._database = database
 
     @contextmanager
-    def codes(self, brand: str, campaign: str, state: State | None) -> Iterator[tuple[int, Rows]]:
+    def codes(self, brand: str, campaign: str, state: State | None) -> Iterator[Export]:
         """Yield a campaign's codes."""
         with self._database.snapshot() as connection:
-            _, counts = pools.campaign_with_counts(connection, brand, campaign)
+            counts = pools.campaign_with_counts(connection, brand, campaign).counts
             pool = pools.find_pool(connection, brand, campaign)
             # A cursor on the server, or SQLite's own; neither gathers the rows.
             rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
                 self._database.dialect.codes_in(pool, state)
             )
             with rows:
-                yield counts[state] if state else sum(counts.values()), rows.partitions()
+                count = counts[state] if state else sum(counts.values())
+                yield Export(count, rows.partitions())

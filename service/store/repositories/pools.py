@@ -6,7 +6,15 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text
 
 from service.domain.errors import BrandNotFound, CampaignNotFound
-from service.domain.model import Brand, Campaign, Counts, Millis, State
+from service.domain.model import (
+    Brand,
+    BrandWithCounts,
+    Campaign,
+    CampaignWithCounts,
+    Counts,
+    Millis,
+    State,
+)
 from service.store.dialect import dialect_of
 from service.store.tables import brand, campaign, tally
 from service.usecases.keys import PoolKey
@@ -119,7 +127,7 @@ def total(column: str, name: str) -> str:
     return f"CAST(coalesce(sum({column}), 0) AS BIGINT) AS {name}"
 
 
-def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, Counts]:
+def brand_with_counts(connection: Connection, brand_name: str) -> BrandWithCounts:
     """Return a brand and the sum of its campaigns' tallies.
 
     Raises:
@@ -128,12 +136,12 @@ def brand_with_counts(connection: Connection, brand_name: str) -> tuple[Brand, C
     row = connection.execute(_BRAND, {"brand": brand_name}).one_or_none()
     if row is None:
         raise BrandNotFound
-    return Brand(brand_name, row[0]), _counts(row)
+    return BrandWithCounts(Brand(brand_name, row[0]), _counts(row))
 
 
 def campaign_with_counts(
     connection: Connection, brand_name: str, campaign_name: str
-) -> tuple[Campaign, Counts]:
+) -> CampaignWithCounts:
     """Return a campaign and its tally.
 
     Raises:
@@ -141,7 +149,7 @@ def campaign_with_counts(
     """
     pool = find_pool(connection, brand_name, campaign_name)
     row = connection.execute(_CAMPAIGN, pool._asdict()).one()
-    return Campaign(brand_name, campaign_name, row[0]), _counts(row)
+    return CampaignWithCounts(Campaign(brand_name, campaign_name, row[0]), _counts(row))
 
 
 def _counts(row: Sequence[int]) -> Counts:

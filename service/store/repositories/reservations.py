@@ -7,7 +7,7 @@ cost of a statement.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from service.domain.model import Millis, Reservation, State
+from service.domain.model import Millis, Reservation, ReservationResult, State
 
 HELD = """
     SELECT brand.id, campaign.id, code.code, code.state, code.reserved_at, code.expires_at
@@ -33,12 +33,8 @@ class Reservations(Protocol):
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
-    ) -> tuple[Reservation | None, bool]:
-        """Return the user's reservation, made now if there is a free code.
-
-        Returns:
-            The reservation, and whether it is new.
-        """
+    ) -> ReservationResult | None:
+        """Return the user's reservation, made now if there is a free code, or `None`."""
 
 
 def as_reservation(row: Sequence[Any]) -> Reservation | None:

@@ -4,7 +4,18 @@ from collections.abc import Collection
 
 from service.domain.codes import Mint, mint
 from service.domain.errors import NoCodesLeft
-from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
+from service.domain.model import (
+    Brand,
+    BrandWithCounts,
+    Campaign,
+    CampaignWithCounts,
+    Code,
+    Millis,
+    Page,
+    Reservation,
+    ReservationResult,
+    State,
+)
 from service.store.database import Database
 from service.store.repositories import codes, listings, pools
 from service.store.repositories.exhausted_pools import ExhaustedPools
@@ -24,24 +35,22 @@ class SQLStore(SQLWrites):
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         return self._reservations.find(brand, campaign, user)
 
-    def reserve(
-        self, brand: str, campaign: str, user: str, now: Millis
-    ) -> tuple[Reservation, bool]:
-        reservation, new = self._reservations.reserve(brand, campaign, user, now)
-        if reservation is None:
+    def reserve(self, brand: str, campaign: str, user: str, now: Millis) -> ReservationResult:
+        result = self._reservations.reserve(brand, campaign, user, now)
+        if result is None:
             self.exhausted_pools.record(brand, campaign)
             raise NoCodesLeft
-        return reservation, new
+        return result
 
     def close(self) -> None:
         """Close the database; later calls open it again."""
         self._database.close()
 
-    def brand(self, brand: str) -> tuple[Brand, Counts]:
+    def brand(self, brand: str) -> BrandWithCounts:
         with self._database.read() as connection:
             return pools.brand_with_counts(connection, brand)
 
-    def campaign(self, brand: str, campaign: str) -> tuple[Campaign, Counts]:
+    def campaign(self, brand: str, campaign: str) -> CampaignWithCounts:
         with self._database.read() as connection:
             return pools.campaign_with_counts(connection, brand, campaign)
 

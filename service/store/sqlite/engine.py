@@ -1,22 +1,32 @@
-"""SQLite, for `store/engines.py` to choose."""
+"""The engine SQLite, for `store/engines.py` to choose."""
 
 from typing import TYPE_CHECKING
 
 from service.settings import Settings
-from service.store.database import Observer
 from service.store.engine import Engine
-from service.store.signals import Signals
-from service.store.sqlite.database import SQLiteDatabase
-from service.store.sqlite.reservations import SQLiteReservations
+from service.store.sqlite.failures import SQLiteFailures
+from service.store.sqlite.fit_revision import fit_revision
 
 if TYPE_CHECKING:
+    from service.store.database import Observer
     from service.store.maintenance.structure import Inspection
+    from service.store.signals import Signals
+    from service.store.sqlite.database import SQLiteDatabase
+    from service.store.sqlite.reservations import SQLiteReservations
 
 
 def _open(
-    settings: Settings, observer: Observer | None, threads: int, signals: Signals
-) -> SQLiteDatabase:
+    settings: Settings, observer: "Observer | None", threads: int, signals: "Signals"
+) -> "SQLiteDatabase":
+    from service.store.sqlite.database import SQLiteDatabase
+
     return SQLiteDatabase(settings.database_url, threads, observer, signals)
+
+
+def _reservations(database: "SQLiteDatabase") -> "SQLiteReservations":
+    from service.store.sqlite.reservations import SQLiteReservations
+
+    return SQLiteReservations(database)
 
 
 def _inspection() -> "Inspection":
@@ -25,4 +35,8 @@ def _inspection() -> "Inspection":
     return INSPECTION
 
 
-ENGINE = Engine(_open, SQLiteReservations, _inspection)
+def _failures(settings: Settings) -> SQLiteFailures:
+    return SQLiteFailures(settings.database_url, "DISCOUNT_DATABASE_URL")
+
+
+ENGINE = Engine("sqlite", _open, _reservations, _inspection, _failures, fit_revision)

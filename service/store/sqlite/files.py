@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from service.settings import Settings, sqlite_file
+from service.settings import sqlite_file
 from service.store.errors import MaintenanceError
 
 BESIDE = ("-wal", "-shm")
@@ -35,16 +35,6 @@ def identity(path: Path | str) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def require_file(settings: Settings) -> None:
-    """Require the file of an SQLite database before it is opened.
-
-    Raises:
-        MaintenanceError: The file does not exist.
-    """
-    if not settings.on_postgresql:
-        require_database_file(path_of(settings.database_url))
 
 
 def require_database_file(path: Path) -> None:

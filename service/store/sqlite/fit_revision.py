@@ -14,11 +14,9 @@ from service.store.sqlite.files import connect, path_of
 def fit_revision(settings: Settings) -> str | None:
     """Return the revision of a database that needs no upgrade.
 
-    `None` may also mean that this is unknown: with PostgreSQL, or an unreadable file. The upgrade
-    itself then reports the error.
+    `None` may also mean that this is unknown, as with an unreadable file. The upgrade itself then
+    reports the error.
     """
-    if settings.on_postgresql:
-        return None
     query = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608 - a constant
     try:
         with closing(connect(path_of(settings.database_url))) as connection:

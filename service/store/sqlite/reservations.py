@@ -4,7 +4,7 @@ from sqlite3 import IntegrityError
 
 from sqlalchemy import Connection
 
-from service.domain.model import Millis, Reservation, State
+from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import HELD, as_reservation
 from service.store.sqlite.connections import driver_of
@@ -45,11 +45,11 @@ class SQLiteReservations:
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
-    ) -> tuple[Reservation | None, bool]:
+    ) -> ReservationResult | None:
         """Return the user's reservation, made now if there is a free code."""
         pool, held = self._find(brand, campaign, user)
         if held:
-            return held, False
+            return ReservationResult(held, new=False)
         return self._database.write(lambda connection: claim(connection, pool, user, now))
 
     def _find(self, brand: str, campaign: str, user: str) -> tuple[PoolKey, Reservation | None]:
@@ -62,8 +62,8 @@ class SQLiteReservations:
 
 def claim(
     connection: Connection, pool: PoolKey, user: str, now: Millis
-) -> tuple[Reservation | None, bool]:
-    """Claim the pool's first free code for a user, if there is one; return whether it is new.
+) -> ReservationResult | None:
+    """Claim the pool's first free code for a user, if there is one.
 
     A user who got a code by a concurrent claim is detected by the unique key.
     """
@@ -72,8 +72,9 @@ def claim(
     try:
         row = execute(CLAIM, values).fetchone()
     except IntegrityError:
-        return as_reservation(execute(_OF_USER, values).fetchone()), False
+        held = as_reservation(execute(_OF_USER, values).fetchone())
+        return ReservationResult(held, new=False) if held else None
     if row is None:
-        return None, False
+        return None
     execute(COUNT_CLAIM, values)
-    return Reservation(row[0], State.RESERVED, now, row[1]), True
+    return ReservationResult(Reservation(row[0], State.RESERVED, now, row[1]), new=True)

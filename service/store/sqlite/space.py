@@ -1,4 +1,4 @@
-"""How far an SQLite file may grow."""
+"""The space into which an SQLite file may grow."""
 
 import os
 from pathlib import Path
@@ -13,10 +13,10 @@ CHECKPOINTED_BYTES = 1000 * 4096
 
 
 def space_of(path: Path, connection: Connection) -> Space | None:
-    """Look at the disk of a file, and at what is free in it; `None` if the disk cannot be asked.
+    """Return the space of a file; `None` if the system does not tell the space of its disk.
 
-    The log is written again from its start once it is checkpointed, and so is room for itself:
-    else a disk that it was filled on would stay too full for ever.
+    SQLite overwrites the write-ahead log after a checkpoint, so the log counts as free space:
+    otherwise a disk that the log has filled would count as full for ever.
     """
     try:
         disk = os.statvfs(path.parent)
@@ -25,7 +25,7 @@ def space_of(path: Path, connection: Connection) -> Space | None:
     log = min(wal_bytes(path) or 0, CHECKPOINTED_BYTES)
     pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
     size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
-    return disk.f_bavail * disk.f_frsize + log, pages * size
+    return Space(disk.f_bavail * disk.f_frsize + log, pages * size)
 
 
 def wal_bytes(path: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.domain.model import CodeRow, State
 
@@ -10,6 +10,15 @@ ROWS_AT_ONCE = 1000
 """Rows in a part of an export."""
 
 Rows = Iterator[Sequence[CodeRow]]
+
+
+class Export(NamedTuple):
+    """The codes of one snapshot."""
+
+    total: int
+    """Their approximate number."""
+    rows: Rows
+    """The codes, in parts of at most `ROWS_AT_ONCE`, which are read on demand."""
 
 
 class Exports(Protocol):
@@ -22,12 +31,8 @@ class Exports(Protocol):
 
     def codes(
         self, brand: str, campaign: str, state: State | None
-    ) -> AbstractContextManager[tuple[int, Rows]]:
+    ) -> AbstractContextManager[Export]:
         """Yield a campaign's codes in `state` (`None`: all), in the order of its listings.
 
-        All codes are of one snapshot, and are read on demand. While the snapshot is open, the store
-        cannot clean up, so close it soon.
-
-        Returns:
-            Their approximate number, and the codes, in parts of at most `ROWS_AT_ONCE`.
+        While the snapshot is open, the store cannot clean up, so close it soon.
         """

@@ -7,7 +7,18 @@ changed nothing.
 from collections.abc import Collection
 from typing import Protocol
 
-from service.domain.model import Brand, Campaign, Code, Counts, Millis, Page, Reservation, State
+from service.domain.model import (
+    Brand,
+    BrandWithCounts,
+    Campaign,
+    CampaignWithCounts,
+    Code,
+    Millis,
+    Page,
+    Reservation,
+    ReservationResult,
+    State,
+)
 from service.usecases.ports.transaction import Writes
 
 
@@ -26,19 +37,17 @@ class Store(Writes, Protocol):
     def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
         """Return the user's reservation, if there is one."""
 
-    def reserve(
-        self, brand: str, campaign: str, user: str, now: Millis
-    ) -> tuple[Reservation, bool]:
-        """Return the user's reservation, made now if there is none, and whether it is new.
+    def reserve(self, brand: str, campaign: str, user: str, now: Millis) -> ReservationResult:
+        """Return the user's reservation, made now if there is none.
 
         Raises:
             NoCodesLeft: The user holds no code, and none is available.
         """
 
-    def brand(self, brand: str) -> tuple[Brand, Counts]:
+    def brand(self, brand: str) -> BrandWithCounts:
         """Return a brand, and its number of codes in each state."""
 
-    def campaign(self, brand: str, campaign: str) -> tuple[Campaign, Counts]:
+    def campaign(self, brand: str, campaign: str) -> CampaignWithCounts:
         """Return a campaign, and its number of codes in each state."""
 
     def code(self, brand: str, campaign: str, code: str) -> Code:

@@ -30,6 +30,14 @@ class JobCursor(NamedTuple):
     """The cursor of the last chunk, in a format of the kind; `None` before the first one."""
 
 
+class HeldBytes(NamedTuple):
+    """The bytes of the files of open and abandoned imports."""
+
+    of_brand: int
+    of_all: int
+    """Those of all brands."""
+
+
 class Transaction(Protocol):
     """An atomic transaction of the store.
 
@@ -86,7 +94,7 @@ class Transaction(Protocol):
     def lock_budgets(self) -> None:
         """Make others that use a budget of imports wait for the commit."""
 
-    def bytes_held(self, brand: str) -> tuple[int, int]:
+    def bytes_held(self, brand: str) -> HeldBytes:
         """Return the bytes of a brand's files, and of all files."""
 
     def insert_file(self, brand_id: int, brand: str, size: int) -> FileKey:

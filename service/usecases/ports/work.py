@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.domain.errors import Unavailable
 from service.domain.jobs import Job
@@ -35,6 +35,13 @@ class Lease:
     kind: str
     attempt: int
     """How many workers, this one included, have taken the job since its last progress."""
+
+
+class LeasedJob(NamedTuple):
+    """A job, and the right of a worker to do it."""
+
+    lease: Lease
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class Work(Protocol):
     def newer(self) -> Sequence[JobKey]:
         """Return open jobs that only a newer version of the service can do."""
 
-    def take(self, key: JobKey, now: Millis) -> tuple[Lease, Job] | None:
+    def take(self, key: JobKey, now: Millis) -> LeasedJob | None:
         """Take a job that is due, or return `None`."""
 
     def step(self, lease: Lease, size: int, now: Millis) -> Step:

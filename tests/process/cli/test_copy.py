@@ -22,13 +22,14 @@ from service.container.services import build
 from service.domain.errors import Unavailable
 from service.domain.model import State
 from service.settings import Settings
-from service.store.engines import inspection_of, open_database
+from service.store.engines import engine_of
 from service.store.errors import MaintenanceError
 from service.store.maintenance.checksums import shared_columns
 from service.store.maintenance.copy import copy
 from service.store.maintenance.structure import missing_keys
 from service.store.maintenance.verify import verify
 from service.store.migrations.current import why_not_ready
+from service.store.opening import open_database
 from service.store.sqlite.checksums import checksum
 from service.store.tables import metadata
 from tests.process.cli.runbooks import blocks_of, follow
@@ -143,7 +144,7 @@ def run(source, target, *options):
 
 def rows_of(url):
     """Read every row of every table, in columns that both engines have."""
-    with inspection_of(url).snapshot(url) as connection:
+    with engine_of(url).inspection().snapshot(url) as connection:
         return {
             table.name: {tuple(row) for row in connection.execute(select(*shared_columns(table)))}
             for table in metadata.sorted_tables
@@ -186,7 +187,7 @@ class TestTheCopy:
     def test_its_tables_are_those_that_migrations_make(self, source, target):
         assert 0 == run(source[0], target)[0]
         assert keys_of(url_of(migrated())) == keys_of(target)
-        with inspection_of(target).snapshot(target) as connection:
+        with engine_of(target).inspection().snapshot(target) as connection:
             assert [] == list(missing_keys(connection.dialect.name, connection))
 
     def test_it_keeps_every_promise(self, source, target):

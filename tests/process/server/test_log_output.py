@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import re
-import subprocess
 import time
 from contextlib import contextmanager
 
@@ -13,9 +12,10 @@ import requests
 
 from service.domain.jobs import JobKind, JobRequest
 from service.store.jobs.repository import SQLJobs
-from service.usecases.jobs import add_job
+from service.usecases.jobs import request_job
 from tests.support.engines import on_sqlite
-from tests.support.running import DISCOUNT, Running, end, environment, wait_until_ready
+from tests.support.forked import Forked
+from tests.support.running import Running, end, environment, wait_until_ready
 from tests.support.tables import make_tables
 from tests.support.tokens import bearer
 from tests.support.waiting import wait_until
@@ -30,7 +30,7 @@ def logging_to(folder, output, *, command="serve", **changed):
     """Run a service whose log goes to `output`."""
     env = environment(folder, **changed)
     make_tables(env)
-    process = subprocess.Popen([DISCOUNT, command], env=env, stdout=output, stderr=output)
+    process = Forked([command], env, output, output)
     try:
         yield Running(process, env, folder / "no-log")
     finally:
@@ -113,10 +113,10 @@ def slowest_of(service, calls):
 def test_a_worker_whose_log_cannot_be_written_does_its_jobs(tmp_path, settings, database):
     jobs = SQLJobs(database)
     order = JobRequest(JobKind.GENERATE, 50, "tests", {})
-    key, _, _ = add_job(jobs, "b", "default", order)
+    key = request_job(jobs, "b", "default", order).key
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=settings.database_url)
     with open("/dev/full", "wb") as full:  # noqa: PTH123
-        process = subprocess.Popen([DISCOUNT, "worker"], env=env, stdout=full, stderr=full)
+        process = Forked(["worker"], env, full, full)
         try:
             wait_until(lambda: "succeeded" == jobs.find("b", "default", key.id).state)
         finally:

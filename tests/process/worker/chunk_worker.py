@@ -18,7 +18,7 @@ from flask import Flask
 
 import service
 from service.settings import load_settings
-from service.store.engines import open_database
+from service.store.opening import open_database
 from service.usecases.working import Worker
 
 

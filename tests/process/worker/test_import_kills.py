@@ -25,10 +25,10 @@ def import_list(database, codes):
     received = receive(imports, *POOL, ["\n".join(codes).encode()], 2**30)
 
     ask = partial(request_job, jobs, *POOL)
-    job, _ = import_codes(
+    requested = import_codes(
         imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests"
     )
-    return lambda: jobs.find(*POOL, job.id)
+    return lambda: jobs.find(*POOL, requested.job.id)
 
 
 @pytest.mark.parametrize("rows", [20_000, pytest.param(60_000, marks=pytest.mark.long)])

@@ -16,14 +16,14 @@ from sqlalchemy import text
 from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.settings import HOME, Settings
-from service.store.engines import open_database
 from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 from service.usecases.import_pipeline import checking, reading, storing
 from service.usecases.imports import import_codes, receive
-from service.usecases.jobs import add_job
+from service.usecases.jobs import request_job
 from service.usecases.keys import JobKey
 from service.usecases.ports.clock import system_clock
 from tests.process.worker import chunk_worker
@@ -108,7 +108,7 @@ def small_chunks(monkeypatch):
 
 def generate(database):
     order = JobRequest(JobKind.GENERATE, 2000, "tests", {})
-    return add_job(SQLJobs(database), *POOL, order)[0]
+    return request_job(SQLJobs(database), *POOL, order).key
 
 
 def import_list(database):
@@ -117,9 +117,9 @@ def import_list(database):
     received = receive(imports, *POOL, [LIST], 2**20)
 
     def ask(order):
-        key, job, new = add_job(SQLJobs(database), *POOL, order)
-        keys.append(key)
-        return job, new
+        requested = request_job(SQLJobs(database), *POOL, order)
+        keys.append(requested.key)
+        return requested
 
     import_codes(imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests")
     return keys[0]

@@ -15,12 +15,12 @@ from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.imports.files import SQLImports
 from service.store.jobs.repository import SQLJobs
+from service.store.opening import open_database
 from service.usecases.import_pipeline.state import CHECK, STORE
 from service.usecases.imports import import_codes, receive
-from service.usecases.jobs import add_job, request_job
+from service.usecases.jobs import request_job
 from tests.support.running import environment, running_worker
 from tests.support.tables import make_tables
 from tests.support.waiting import wait_until
@@ -58,17 +58,17 @@ class Working:
 
     def generate(self, count=COUNT):
         order = JobRequest(JobKind.GENERATE, count, "tests", {})
-        _, job, _ = add_job(self._jobs, "brand", "default", order)
+        job = request_job(self._jobs, "brand", "default", order).job
         self._id = job.id
 
     def take_in(self, codes):
         pool, imports = ("brand", "default"), SQLImports(self.database)
         received = receive(imports, *pool, ["\n".join(codes).encode()], 2**30)
         ask = partial(request_job, self._jobs, *pool)
-        job, _ = import_codes(
+        requested = import_codes(
             imports, ask, received, form=ListForm.CSV, dry_run=False, requested_by="tests"
         )
-        self._id = job.id
+        self._id = requested.job.id
 
     @property
     def job(self):

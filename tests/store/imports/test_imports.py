@@ -44,7 +44,7 @@ def ask(database, jobs):
 
     def job_of(content=LIST):
         received = receive(imports, *POOL, [content], 1_000_000)
-        job, _ = import_codes(
+        requested = import_codes(
             imports,
             partial(request_job, jobs, *POOL),
             received,
@@ -52,7 +52,7 @@ def ask(database, jobs):
             dry_run=False,
             requested_by="me",
         )
-        return job
+        return requested.job
 
     return job_of
 

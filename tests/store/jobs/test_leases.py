@@ -11,13 +11,13 @@ from sqlalchemy import text
 from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.domain.jobs import JobKind, JobRequest
-from service.store.engines import open_database
 from service.store.jobs.due import SILENT_S
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.open import OpenJobs
 from service.store.jobs.repository import SQLJobs
+from service.store.opening import open_database
 from service.store.postgresql import reservations
-from service.usecases.jobs import add_job, cancel_job
+from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.work import LEASE_S, LeaseLost
 from service.usecases.working import MAX_ATTEMPTS
@@ -49,15 +49,14 @@ def ask(jobs):
 
     def add(count=1000, brand="brand"):
         order = JobRequest(JobKind.GENERATE, count, "tests", {})
-        return add_job(jobs, brand, "default", order, clock=lambda: NOW)[0]
+        return request_job(jobs, brand, "default", order, clock=lambda: NOW).key
 
     return add
 
 
 def take(work, key, at=NOW):
     """Take an available job."""
-    lease, _ = work.take(key, at)
-    return lease
+    return work.take(key, at).lease
 
 
 @pytest.fixture

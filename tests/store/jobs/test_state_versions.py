@@ -17,7 +17,7 @@ from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.usecases.import_pipeline.state import Cursor, written
 from service.usecases.job_kinds import STATE_VERSION
-from service.usecases.jobs import add_job, cancel_job
+from service.usecases.jobs import cancel_job, request_job
 from service.usecases.ports.clock import system_clock
 from service.worker.reporter import Reporter
 from tests.support.engines import on_sqlite
@@ -62,7 +62,7 @@ def execute(database, *statements):
 def begun(database, jobs, phase):
     """Store an import that a worker of version 1 has begun and given back."""
     parameters = {"form": "csv", "dry_run": False, "file": "f1", "file_of": 1}
-    key, _, _ = add_job(jobs, *POOL, JobRequest(JobKind.GENERATE, 4, "tests", parameters))
+    key = request_job(jobs, *POOL, JobRequest(JobKind.GENERATE, 4, "tests", parameters)).key
     cursor = json.dumps(VERSION_1[phase])
     entries = "CODE-1 00000002\nCODE-2 00000003"
     done = 0
@@ -114,7 +114,7 @@ class TestNewer:
 
     @pytest.fixture
     def key(self, database, jobs, newer):
-        key, _, _ = add_job(jobs, *POOL, JobRequest(JobKind.GENERATE, 4, "tests", {}))
+        key = request_job(jobs, *POOL, JobRequest(JobKind.GENERATE, 4, "tests", {})).key
         execute(database, f"UPDATE job SET {newer}")
         return key
 
@@ -137,7 +137,7 @@ class TestNewer:
         assert 1.0 == metrics.registry.get_sample_value("discount_jobs_left_total")
 
     def test_it_hides_no_other_job(self, database, jobs, key):
-        other, _, _ = add_job(jobs, *POOL, JobRequest(JobKind.GENERATE, 4, "tests", {}))
+        other = request_job(jobs, *POOL, JobRequest(JobKind.GENERATE, 4, "tests", {})).key
         assert [other] == SQLWork(database).due(1)
 
     def test_callers_see_it_and_may_cancel_it(self, database, jobs, key, client, auth):

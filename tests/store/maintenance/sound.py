@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.settings import Settings
-from service.store.engines import open_database, reservations_in
+from service.store.opening import open_database, reservations_in
 from service.store.repositories.store import SQLStore
 from tests.support.creating import add_codes
 from tests.support.installation import database_of

@@ -179,7 +179,7 @@ def test_purging_happens_between_the_slices_of_a_job(database, store, monkeypatc
 @on_sqlite
 def test_a_job_pauses_below_the_reserve_says_so_and_goes_on(database, monkeypatch):
     jobs, heard, purged = SQLJobs(database), Heard(), []
-    job, _ = generate_codes(jobs, "brand0", "default", 3, requested_by="me")
+    job = generate_codes(jobs, "brand0", "default", 3, requested_by="me").job
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
 
     def look():
@@ -198,7 +198,7 @@ def test_a_job_pauses_below_the_reserve_says_so_and_goes_on(database, monkeypatc
 @on_sqlite
 def test_a_paused_job_can_be_cancelled(database, monkeypatch):
     jobs, heard = SQLJobs(database), Heard()
-    job, _ = generate_codes(jobs, "brand0", "default", 3, requested_by="me")
+    job = generate_codes(jobs, "brand0", "default", 3, requested_by="me").job
     monkeypatch.setattr(database.reserve, "_bytes", 2**60)
 
     def cancel():

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from service.domain.codes import MAX_LENGTH, is_code
 from service.domain.names import MAX_NAME, MAX_USER, is_name
-from service.store.engines import inspection_of
+from service.store.engines import engine_of
 from tests.support.examples import examples
 from tests.support.names import illegal_names, legal_names, text_of_utf8
 
@@ -40,7 +40,7 @@ def test_the_database_judges_as_the_service_does(
     database_url, store, engine, rule, column, texts, is_legal
 ):
     store.close()
-    inspection = inspection_of(database_url)
+    inspection = engine_of(database_url).inspection()
     each = {
         "sqlite": "json_each(:texts) AS given",
         "postgresql": "json_array_elements_text(CAST(:texts AS JSON)) AS given (value)",

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import mint
-from service.store.engines import inspection_of
+from service.store.engines import engine_of
 from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.verify import findings, verify
 from service.store.postgresql.driver import driver_of
@@ -99,7 +99,7 @@ def damage_and_undo(connection, sql):
     try:
         damage_postgresql(driver_of(connection), sql)
         set_locally(connection, SNAPSHOT_SETTINGS)
-        return list(findings(connection, inspection_of("postgresql:")))
+        return list(findings(connection, engine_of("postgresql:").inspection()))
     finally:
         undone.rollback()
 
@@ -181,7 +181,7 @@ def test_a_scribbled_page_is_found(url):
 
 
 def snapshot(url):
-    return inspection_of(url).snapshot(url)
+    return engine_of(url).inspection().snapshot(url)
 
 
 class TestLive:
@@ -235,7 +235,7 @@ class TestLive:
 def test_no_index_is_believed(sound, engine, invariant):
     """A damaged index must not hide what is in the table."""
     url = sound(engine)
-    sql = invariant.sql.format_map(inspection_of(url).rules)
+    sql = invariant.sql.format_map(engine_of(url).inspection().rules)
     explain, steps = {
         "sqlite": ("EXPLAIN QUERY PLAN", lambda row: row[3]),
         "postgresql": ("EXPLAIN", lambda row: row[0]),

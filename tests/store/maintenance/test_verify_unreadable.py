@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
-from service.store.engines import inspection_of
+from service.store.engines import engine_of
 from service.store.maintenance.structure import Structure
 from service.store.maintenance.verify import findings, verify
 from tests.support.engines import on_postgresql
@@ -43,7 +43,7 @@ def test_a_table_that_reflection_misses_is_a_finding(database, database_url):
     def looks(_connection):
         raise NoSuchTableError("code")
 
-    inspection = inspection_of(database_url)
+    inspection = engine_of(database_url).inspection()
     partly = inspection._replace(structure=[Structure("keys", "every key is there", looks)])
     with inspection.snapshot(database_url) as connection:
         first, *others = findings(connection, partly)

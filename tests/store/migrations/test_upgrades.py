@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.domain.errors import NoCodesLeft, Unavailable
 from service.domain.model import Idempotency, State
-from service.store.engines import open_database, reservations_in
 from service.store.maintenance.upgrade import upgrade
 from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import MIGRATIONS, newest_revision
+from service.store.opening import open_database, reservations_in
 from service.store.repositories.store import SQLStore
 from tests.support.creating import add_codes
 from tests.support.engines import on_postgresql, on_sqlite
@@ -78,7 +78,9 @@ def test_everything_is_kept_and_served(old, revision):
     held = store.find_reservation("brand", "default", "user1")
     assert held is not None
     assert ("BBBB", State.RESERVED, 6) == (held.code, held.state, held.reserved_at)
-    given = {store.reserve("brand", "default", f"user{n}", NOW)[0].code for n in range(1, 4)}
+    given = {
+        store.reserve("brand", "default", f"user{n}", NOW).reservation.code for n in range(1, 4)
+    }
     assert {"AAAA", "BBBB", "CCCC"} == given
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user4", NOW)
@@ -88,7 +90,7 @@ def test_everything_is_kept_and_served(old, revision):
         store, "brand", "default", 1, lambda _: next(supply), NOW, idempotency=idempotency
     )
     assert (["DDDD"], True) == added
-    assert 1 == store.brand("brand")[1][State.AVAILABLE]
+    assert 1 == store.brand("brand").counts[State.AVAILABLE]
 
 
 def test_the_version_before_works_on(old):
@@ -99,8 +101,8 @@ def test_the_version_before_works_on(old):
     upgrade(old)
     fill(old)
     store = SQLStore(old, reservations_in(old))
-    assert 2 == store.brand("brand")[1][State.AVAILABLE]
-    assert store.reserve("brand", "default", "user2", NOW)[1]
+    assert 2 == store.brand("brand").counts[State.AVAILABLE]
+    assert store.reserve("brand", "default", "user2", NOW).new
 
 
 @on_sqlite

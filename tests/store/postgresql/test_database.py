@@ -14,7 +14,7 @@ from service.domain.errors import InsufficientStorage, NoCodesLeft, Unavailable
 from service.domain.model import Idempotency
 from service.observability.logging import database_error
 from service.settings import Settings
-from service.store.engines import open_database
+from service.store.opening import open_database
 from service.store.postgresql import reservations
 from service.store.postgresql.conninfo import conninfo_of
 from service.store.postgresql.driver import driver_of
@@ -77,7 +77,7 @@ class TestErrors:
     def test_what_the_server_has_undone_is_tried_again(self, calls, fail, store, call, state):
         fail(state, times=1)
         calls[call]()
-        counts = store.brand("brand")[1]
+        counts = store.brand("brand").counts
         assert {"reserve": (2, 1), "create": (5, 0)}[call] == (
             counts["available"],
             counts["reserved"],
@@ -89,7 +89,7 @@ class TestErrors:
         full_and_growing = (state, call) == ("53100", "create")
         with pytest.raises(InsufficientStorage if full_and_growing else Unavailable):
             calls[call]()
-        assert 3 == store.brand("brand")[1]["available"]
+        assert 3 == store.brand("brand").counts["available"]
         assert store.find_reservation("brand", "default", "user") is None
 
     @pytest.mark.parametrize("state", OURS)
@@ -120,7 +120,7 @@ def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
         assert connection.execute(text(ended)).all()
     for number in range(4, 40):
         store.reserve("brand", "default", f"u{number}", NOW)
-    assert 0 == store.brand("brand")[1]["available"]
+    assert 0 == store.brand("brand").counts["available"]
 
 
 def test_lost_connections_do_not_use_up_the_pool(store, database):
@@ -292,7 +292,7 @@ class TestPlaces:
         monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
         add_codes(store, "brand", "default", 300, mint, NOW)
         for user in range(300):
-            assert store.reserve("brand", "default", f"u{user:03}", NOW)[1]
+            assert store.reserve("brand", "default", f"u{user:03}", NOW).new
         with database.read() as connection:
             found = "SELECT probe FROM code ORDER BY user_id"
             probes = connection.execute(text(found)).scalars().all()
@@ -306,14 +306,14 @@ class TestTally:
         add_codes(store, "brand", "default", 3, mint, NOW)
         with database.transaction() as connection:  # an open transaction that has counted
             connection.execute(text("UPDATE tally SET available = available"))
-            assert store.reserve("brand", "default", "user", NOW)[1]
+            assert store.reserve("brand", "default", "user", NOW).new
 
     def test_rows_are_added_up_while_others_claim(self, store, database, monkeypatch):
         monkeypatch.setattr(reservations, "FOLD_EVERY", 3)
         add_codes(store, "brand", "default", 400, mint, NOW)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))
-        assert (100, 300) == tuple(store.brand("brand")[1].values())[:2]
+        assert (100, 300) == tuple(store.brand("brand").counts.values())[:2]
         with database.read() as connection:
             rows = connection.execute(text("SELECT count(*) FROM tally")).scalar_one()
         assert rows < 100
@@ -333,7 +333,7 @@ def test_repeated_requests_at_once_create_once(store):
         )
     assert 1 == len({tuple(codes) for codes, _ in answers})
     assert 1 == sum(new for _, new in answers)
-    assert 5 == store.brand("brand")[1]["available"]
+    assert 5 == store.brand("brand").counts["available"]
 
 
 def test_a_connection_keeps_to_its_deadline(database):

@@ -16,7 +16,7 @@ MANY = 200
 
 def handed_out(store):
     """Return all codes of the pool as users get them, one after the other."""
-    return [store.reserve("brand1", "default", f"u{n}", NOW)[0].code for n in range(MANY)]
+    return [store.reserve("brand1", "default", f"u{n}", NOW).reservation.code for n in range(MANY)]
 
 
 def rises(codes):

@@ -55,8 +55,8 @@ def count_rows(database):
 class TestAddingCodes:
     def test_the_first_codes_make_brand_and_campaign(self, store):
         add(store, "AAAA")
-        assert "brand" == store.brand("brand")[0].name
-        assert NOW == store.campaign("brand", "default")[0].created_at
+        assert "brand" == store.brand("brand").brand.name
+        assert NOW == store.campaign("brand", "default").campaign.created_at
 
     def test_only_default_is_made(self, store):
         with pytest.raises(BrandNotFound):
@@ -92,7 +92,7 @@ class TestAddingCodes:
     def test_the_same_code_may_belong_to_two_brands(self, store):
         add(store, "AAAA")
         add(store, "AAAA", brand="other")
-        assert 1 == store.brand("other")[1][State.AVAILABLE]
+        assert 1 == store.brand("other").counts[State.AVAILABLE]
 
     def test_codes_are_case_sensitive(self, store):
         assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
@@ -124,7 +124,7 @@ class TestAddingCodes:
                 pool.map(lambda _: add_codes(store, "new", "default", 5, mint, NOW)[0], range(16))
             )
         codes = [code for batch in batches for code in batch]
-        assert 80 == len(set(codes)) == store.brand("new")[1][State.AVAILABLE]
+        assert 80 == len(set(codes)) == store.brand("new").counts[State.AVAILABLE]
         assert 1 == len(store.brands(None, None, 10).items)
 
 
@@ -138,12 +138,14 @@ class TestReserving:
 
     def test_two_users_get_two_codes(self, store):
         add(store, "AAAA", "BBBB")
-        codes = {store.reserve("brand", "default", user, NOW)[0].code for user in ("u1", "u2")}
+        codes = {
+            store.reserve("brand", "default", user, NOW).reservation.code for user in ("u1", "u2")
+        }
         assert {"AAAA", "BBBB"} == codes
 
     def test_an_empty_pool_refuses_new_users_and_keeps_old_ones(self, store):
         add(store, "AAAA")
-        held, _ = store.reserve("brand", "default", "u1", NOW)
+        held = store.reserve("brand", "default", "u1", NOW).reservation
         with pytest.raises(NoCodesLeft):
             store.reserve("brand", "default", "u2", NOW)
         assert (held, False) == store.reserve("brand", "default", "u1", NOW)
@@ -162,7 +164,7 @@ class TestReserving:
         """Composed and decomposed é are two users, and so are a and A."""
         add(store, "AAAA", "BBBB", "CCCC", "DDDD")
         users = ["\u00e9", "e\u0301", "a", "A"]
-        codes = {store.reserve("brand", "default", user, NOW)[0].code for user in users}
+        codes = {store.reserve("brand", "default", user, NOW).reservation.code for user in users}
         assert 4 == len(codes)
 
     def test_racing_threads_share_a_pool_without_a_double(self, store, database):
@@ -176,7 +178,7 @@ class TestReserving:
             for number in range(60):
                 user = f"user{(number * 7 + turn * 11) % 60}"
                 try:
-                    answers[user] = store.reserve("brand", "default", user, NOW)[0].code
+                    answers[user] = store.reserve("brand", "default", user, NOW).reservation.code
                 except NoCodesLeft:
                     answers[user] = None
             return answers
@@ -196,8 +198,8 @@ class TestCounts:
         add_codes(store, "brand", "default", 20, mint, NOW)
         for number in range(7):
             store.reserve("brand", "default", f"user{number}", NOW)
-        assert count_rows(database) == store.brand("brand")[1]
-        assert count_rows(database) == store.campaign("brand", "default")[1]
+        assert count_rows(database) == store.brand("brand").counts
+        assert count_rows(database) == store.campaign("brand", "default").counts
         assert [Level("brand", "default", 13, 7)] == list(SQLStatus(database).levels().shown)
 
     def test_counting_reads_no_codes(self, store, database, plans):
@@ -312,7 +314,7 @@ class TestPages:
         add(store, "CCCC", brand="other")
         listed = store.codes("brand", "default", None, None, 10)
         assert ["BBBB", "AAAA"] == [code.code for code in listed.items]
-        assert "BBBB" == store.reserve("brand", "default", "user", NOW)[0].code
+        assert "BBBB" == store.reserve("brand", "default", "user", NOW).reservation.code
 
     @on_sqlite
     def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
@@ -328,7 +330,7 @@ class TestPages:
         by_state = {
             state: len(store.codes("brand", "default", state, None, 100).items) for state in State
         }
-        assert store.brand("brand")[1] == by_state
+        assert store.brand("brand").counts == by_state
 
     def test_brands_among_those_that_a_token_names(self, store):
         for brand in ("a", "b", "c", "Z", "é"):

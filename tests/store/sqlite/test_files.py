@@ -17,8 +17,8 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error
 from service.settings import Settings
-from service.store.engines import open_database
 from service.store.maintenance.upgrade import upgrade
+from service.store.opening import open_database
 from service.store.repositories.status import SQLStatus
 from tests.support.creating import add_codes
 from tests.support.running import is_alive, running
@@ -125,7 +125,7 @@ def test_a_file_that_was_moved_takes_no_writes(file, store, database, client, tm
     for path in away.iterdir():
         shutil.move(path, tmp_path)
     assert client.get("/readyz").status_code == 200
-    assert store.reserve("b", "default", "user2", 1)[1]
+    assert store.reserve("b", "default", "user2", 1).new
 
 
 @pytest.mark.parametrize("with_log", [True, False])

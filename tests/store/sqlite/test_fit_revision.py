@@ -3,6 +3,7 @@
 import pytest
 
 from service.settings import Settings
+from service.store.engines import engine_of
 from service.store.sqlite.fit_revision import fit_revision
 from tests.support.engines import on_sqlite
 
@@ -36,4 +37,5 @@ def test_a_file_without_tables_is_not(tmp_path, content):
 
 
 def test_for_postgresql_this_is_unknown():
-    assert not fit_revision(Settings(database_url="postgresql://nobody.invalid/discount"))
+    settings = Settings(database_url="postgresql://nobody.invalid/discount")
+    assert engine_of(settings.database_url).fit_revision(settings) is None

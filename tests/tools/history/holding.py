@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.tools.history.checker import violations
 from tests.tools.history.engines.engine import Engine
+from tests.tools.history.replicas import forked
 from tests.tools.history.rig import Plan, drill
 from tests.tools.history.summary import summary
 
@@ -20,6 +21,7 @@ SHORT = Plan(
     short_timeouts=2,
     pause_s=0.2,
     audited=2,
+    serve=forked,
 )
 """For four faults, of a kind that takes a second or two."""
 

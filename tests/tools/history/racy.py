@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from service.app import create_app
 from service.container.services import build
-from service.domain.model import Millis, Reservation, State
+from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.server.fast_path.entry import TaskSignals, install
 from service.settings import load_settings
 from service.store.database import Database
-from service.store.engines import reservations_in
+from service.store.opening import reservations_in
 
 _FREE = text(
     "SELECT code.brand_id, code.campaign_id, code.code"
@@ -39,18 +39,19 @@ class RacyReservations:
 
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
-    ) -> tuple[Reservation | None, bool]:
+    ) -> ReservationResult | None:
         """Pick a code that is free, and then, when it may be no more, take it."""
         held = self.find(brand, campaign, user)
         if held:
-            return held, False
+            return ReservationResult(held, new=False)
         with self._database.read() as connection:
             free = connection.execute(_FREE, {"brand": brand}).mappings().one_or_none()
         if free is None:
-            return None, False
+            return None
         values = {**free, "user": user, "now": now}
         self._database.write(lambda connection: connection.execute(_TAKE, values))
-        return Reservation(free["code"], State.RESERVED, now, None), True
+        reservation = Reservation(free["code"], State.RESERVED, now, None)
+        return ReservationResult(reservation, new=True)
 
 
 with patch("service.container.storage.reservations_in", RacyReservations):

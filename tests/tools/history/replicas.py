@@ -6,15 +6,17 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from random import Random
+from typing import IO
 
 import psutil
 
 from service.cli.serving import SERVER
+from tests.support.forked import Forked
 from tests.support.running import DISCOUNT, START_WITHIN_S, environment
 from tests.support.tables import make_tables
 from tests.support.waiting import wait_until
@@ -22,13 +24,31 @@ from tests.tools.history.connection import Address, CallError, Connection
 from tests.tools.history.history import CallFailure
 from tests.tools.history.proxy import Proxy, proxying
 
-Command = Sequence[str | Path]
-SERVE: Command = (DISCOUNT, "serve")
-RACY: Command = (*SERVER, "tests.tools.history.racy:app")
-"""What the rig must find guilty."""
+Process = subprocess.Popen[bytes] | Forked
+Start = Callable[[Mapping[str, str], IO[bytes]], Process]
+"""Starts a replica with this environment and output."""
 POLL_INTERVAL_S = 0.1
 DRAIN_S = 2.5
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
+
+
+def command(*words: str | Path) -> Start:
+    """Return how a replica is started as an interpreter of its own."""
+
+    def start(env: Mapping[str, str], output: IO[bytes]) -> Process:
+        return subprocess.Popen(words, env=env, stdout=output, stderr=output)
+
+    return start
+
+
+def forked(env: Mapping[str, str], output: IO[bytes]) -> Process:
+    """Start a replica without the seconds that an interpreter of its own would import for."""
+    return Forked(["serve"], env, output, output)
+
+
+SERVE = command(DISCOUNT, "serve")
+RACY = command(*SERVER, "tests.tools.history.racy:app")
+"""What the rig must find guilty."""
 
 
 class State(IntEnum):
@@ -42,15 +62,13 @@ class State(IntEnum):
 class Replica:
     """A gunicorn master with its workers, which somebody starts again when it dies."""
 
-    def __init__(
-        self, folder: Path, number: int, settings: dict[str, str], command: Command
-    ) -> None:
-        self.command = command
+    def __init__(self, folder: Path, number: int, settings: dict[str, str], serve: Start) -> None:
+        self.serve = serve
         self.environment = environment(folder, DISCOUNT_DRAIN_S=str(DRAIN_S), **settings)
         self.address: Address = ("127.0.0.1", int(self.environment["PORT"]))
         self.log = folder / f"replica-{number}.log"
         self.state = State.DOWN
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
@@ -60,9 +78,7 @@ class Replica:
     def begin(self) -> None:
         """Start it."""
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                self.command, env=self.environment, stdout=output, stderr=output
-            )
+            self._process = self.serve(self.environment, output)
 
     def wait_until_ready(self) -> None:
         """Wait until it is ready."""
@@ -95,7 +111,7 @@ class Replica:
         return []
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Process:
         assert self._process, "it was never started"
         return self._process
 
@@ -178,12 +194,12 @@ def send(pid: int, signal_number: signal.Signals) -> None:
 
 @contextmanager
 def serving(
-    folder: Path, count: int, settings: dict[str, str], command: Command = SERVE
+    folder: Path, count: int, settings: dict[str, str], serve: Start = SERVE
 ) -> Iterator[Replicas]:
     """Make the tables and run replicas, from ready to gone."""
     make_tables(environment(folder, **settings))
     with ExitStack() as stack:
-        replicas = [Replica(folder, number, settings, command) for number in range(count)]
+        replicas = [Replica(folder, number, settings, serve) for number in range(count)]
         proxies = [stack.enter_context(proxying(replica.address)) for replica in replicas]
         for replica in replicas:
             replica.begin()

@@ -19,7 +19,7 @@ from tests.tools.history.faults import ROLL, hang_up_storm, process_faults, prox
 from tests.tools.history.history import Disturbance, History
 from tests.tools.history.nemesis import Fault, Nemesis
 from tests.tools.history.recorder import Recorder
-from tests.tools.history.replicas import SERVE, Command, Replicas, serving
+from tests.tools.history.replicas import SERVE, Replicas, Start, serving
 from tests.tools.history.workload import Client, Notebook, World, audit, brand_name, stop
 
 STOP_WITHIN_S = 60.0
@@ -49,7 +49,7 @@ class Plan:
     pause_s: float = 0.0
     """What a client waits between two calls."""
     replicas: int = 2
-    serve: Command = SERVE
+    serve: Start = SERVE
     """What starts a replica."""
     audited: int = 40
     """How many brands are asked about in the end, user by user; SQL sees them all."""

@@ -13,7 +13,7 @@ from service.domain.model import State
 from service.settings import Settings
 from service.store.database import Database
 from service.store.dialect import dialect_of
-from service.store.engines import open_database
+from service.store.opening import open_database
 from service.store.repositories.pools import make_pool
 from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import system_clock

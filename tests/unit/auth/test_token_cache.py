@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.auth import tokens
 from service.auth.caller import Caller
 from service.auth.keys.jwks import NO_KEYS, Key
-from service.auth.token_cache import LEEWAY_S, VerifiedTokens
+from service.auth.token_cache import LEEWAY_S, VerifiedToken, VerifiedTokens
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated
 from tests.support.tokens import SECRET, Keys, forged, token
@@ -121,7 +121,7 @@ def test_at_every_moment_a_remembered_token_is_judged_as_a_new_one(at, exp, iat,
 def test_no_more_are_kept_than_two_generations():
     kept = VerifiedTokens(NO_KEYS, generation=10)
     for number in range(1000):
-        kept.keep(str(number).encode(), (CALLER, 0, NOW + 60))
+        kept.keep(str(number).encode(), VerifiedToken(CALLER, 0, NOW + 60))
         assert len(kept) <= 20
     assert kept.find(b"999", NOW)
     assert kept.find(b"979", NOW) is None
@@ -129,9 +129,9 @@ def test_no_more_are_kept_than_two_generations():
 
 def test_what_is_in_use_stays():
     kept = VerifiedTokens(NO_KEYS, generation=10)
-    kept.keep(b"used", (CALLER, 0, NOW + 60))
+    kept.keep(b"used", VerifiedToken(CALLER, 0, NOW + 60))
     for number in range(1000):
-        kept.keep(str(number).encode(), (CALLER, 0, NOW + 60))
+        kept.keep(str(number).encode(), VerifiedToken(CALLER, 0, NOW + 60))
         assert kept.find(b"used", NOW) is CALLER
 
 
@@ -149,7 +149,7 @@ def test_threads_need_no_lock():
             for digest in order:
                 found = kept.find(digest, NOW)
                 if found is None:
-                    kept.keep(digest, (callers[digest], 0, NOW + 60))
+                    kept.keep(digest, VerifiedToken(callers[digest], 0, NOW + 60))
                 elif found is not callers[digest]:
                     wrong.append(found)
             if len(kept) > 40 + 8:

@@ -4,14 +4,12 @@ from wsgiref.headers import Headers
 
 import pytest
 
-from service.server.answering_in_loop import answer_in_memory
+from service.server.answering_in_loop import buffered_answer
 
 
 def answered(app, *, keep=True):
     """Return the status line, the fields and the body of an answer."""
-    answer, kept = answer_in_memory(app, {}, lambda: keep)
-    assert keep == kept
-    head, body = answer.split(b"\r\n\r\n", 1)
+    head, body = buffered_answer(app, {}).encoded(keep=keep).split(b"\r\n\r\n", 1)
     line, *fields = head.decode().split("\r\n")
     pairs = [field.partition(": ") for field in fields]
     return line, Headers([(name, value) for name, _, value in pairs]), body

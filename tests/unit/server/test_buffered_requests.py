@@ -2,7 +2,7 @@
 
 from gunicorn.config import Config
 
-from service.server.buffered_requests import BufferedRequests, IdleConnections
+from service.server.buffered_requests import BufferedRequests
 from service.server.http.head import read_head
 from service.server.http.receiving import BufferedRequest
 
@@ -63,13 +63,3 @@ def test_those_that_are_late_are_found():
     buffer_request(buffered, "late", b"GET /", begun=1.0)
     buffer_request(buffered, "in time", b"GET /", begun=8.0)
     assert ["late"] == buffered.late(12.0, 10.0)
-
-
-def test_idle_connections_leave_in_any_order():
-    idle = IdleConnections()
-    for name in "abc":
-        idle.append(name)
-    idle.remove("b")
-    assert (["a", "c"], 2, "a") == (list(idle), len(idle), idle[0])
-    assert ["a", "c"] == [idle.popleft(), idle.popleft()]
-    assert not idle

@@ -51,7 +51,7 @@ def worker(monkeypatch, request):
     metrics = SimpleNamespace(request=lambda *_: None)
     requests = RequestLog(Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
     services = SimpleNamespace(requests=requests, drain=SimpleNamespace(begun=False))
-    monkeypatch.setattr("service.server.connections.services_of", lambda _: services)
+    monkeypatch.setattr("service.server.accepting.services_of", lambda _: services)
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
@@ -189,6 +189,7 @@ def test_a_failure_outside_the_application_answers_the_request_that_it_was(worke
     assert received.startswith(b"HTTP/1.1 500 ")
     assert received.endswith(b"\r\n\r\n")
     assert b"\r\nX-Request-ID: mine\r\n" in received
+    assert b"\r\nDate: " in received  # RFC 9110, section 6.6.1
 
 
 def socket_of(worker):

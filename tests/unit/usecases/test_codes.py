@@ -60,7 +60,7 @@ def test_a_repeated_request_has_the_same_answer(memory):
 def test_a_repeated_request_needs_no_space(memory):
     create(memory, idempotency=KEY)
     memory.full = True
-    assert not create(memory, idempotency=KEY)[1]
+    assert not create(memory, idempotency=KEY).new
     with pytest.raises(InsufficientStorage):
         create(memory)
 

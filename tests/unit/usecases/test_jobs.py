@@ -6,14 +6,14 @@ import pytest
 
 from service.domain.errors import Conflict, TooManyJobs, Unavailable
 from service.domain.jobs import MAX_OPEN, JobKind, JobRequest, JobState
-from service.usecases.jobs import add_job, cancel_job, generate_codes
+from service.usecases.jobs import cancel_job, generate_codes, request_job
 from service.usecases.keys import FileKey
 from tests.unit.usecases.memory import KEY, NOW, POOL
 
 
 def ask(memory, idempotency=None, kind=JobKind.GENERATE, **parameters):
     request = JobRequest(kind, 100, "me", parameters)
-    return add_job(memory, *POOL, request, idempotency=idempotency, clock=lambda: NOW)
+    return request_job(memory, *POOL, request, idempotency=idempotency, clock=lambda: NOW)
 
 
 class TestJobs:
@@ -23,7 +23,7 @@ class TestJobs:
         with pytest.raises(TooManyJobs):
             ask(memory)
         cancel_job(memory, *POOL, "job-0")
-        assert ask(memory)[2]
+        assert ask(memory).new
 
     def test_a_repeated_request_has_the_job_as_it_began(self, memory):
         key, first, new = ask(memory, idempotency=KEY)
@@ -31,7 +31,7 @@ class TestJobs:
         assert (True, (key, first, False)) == (new, ask(memory, idempotency=KEY))
 
     def test_an_import_keeps_its_file(self, memory):
-        key, _, _ = ask(memory, kind=JobKind.IMPORT, file="f", file_of=7)
+        key = ask(memory, kind=JobKind.IMPORT, file="f", file_of=7).key
         assert {FileKey(7, "f"): key} == memory.files
 
     def test_an_import_whose_answer_was_forgotten_is_to_be_sent_again(self, memory):
@@ -50,14 +50,14 @@ class TestCancelling:
 
     @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
     def test_a_job_that_has_ended_is_refused(self, memory, state):
-        key, _, _ = ask(memory)
+        key = ask(memory).key
         memory.end_job(key, state, None)
         with pytest.raises(Conflict, match=state):
             cancel_job(memory, *POOL, key.id)
 
     @pytest.mark.parametrize("kind", JobKind)
     def test_an_import_that_is_storing_is_refused(self, memory, kind):
-        key, _, _ = ask(memory, kind=kind, file="f", file_of=7)
+        key = ask(memory, kind=kind, file="f", file_of=7).key
         memory.storing = True
         if kind is JobKind.IMPORT:
             with pytest.raises(Conflict):

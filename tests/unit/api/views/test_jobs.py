@@ -6,6 +6,8 @@ from service.api.cursors import Cursors
 from service.api.views.jobs import JobViews, accept
 from service.domain.jobs import Job, JobState
 from service.domain.model import Page
+from service.usecases.jobs import RequestedJob
+from service.usecases.keys import JobKey
 
 JOB = Job("1f", "generate", JobState.QUEUED, 10, 0, 0, "billing", {}, None, 0, None, None)
 LOCATION = ("Location", "/v1/brands/a%3Fb/campaigns/c/jobs/1f")
@@ -19,7 +21,8 @@ LOCATION = ("Location", "/v1/brands/a%3Fb/campaigns/c/jobs/1f")
     ],
 )
 def test_an_accepted_job_has_a_location(call, new, outcome, headers):
-    reply, logged = call(accept, brand="a?b", campaign="c", job=JOB, new=new)
+    requested = RequestedJob(JobKey(1, JOB.id), JOB, new)
+    reply, logged = call(accept, brand="a?b", campaign="c", requested=requested)
     assert (202, "1f", "a?b") == (reply.status, reply.content["id"], reply.content["brand"])
     assert (outcome, headers) == (logged, reply.headers)
 

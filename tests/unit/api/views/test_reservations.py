@@ -7,7 +7,7 @@ import pytest
 from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
 from service.domain.errors import NoCodesLeft, ReservationNotFound
-from service.domain.model import Reservation, State
+from service.domain.model import Reservation, ReservationResult, State
 from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 
 HELD = Reservation("CODE1", State.RESERVED, 0, None)
@@ -32,7 +32,7 @@ class Store:
         if not self.free and not self.held:
             raise NoCodesLeft
         new, self.held = not self.held, HELD
-        return HELD, new
+        return ReservationResult(HELD, new)
 
     def find_reservation(self, _brand, _campaign, _user):
         return self.held
