@@ -68,7 +68,7 @@ def key_of(brand_id, job_id):
 
 def make_chunks_small():
     """Set what any version calls so, wherever it is."""
-    small = {"RUN_ROWS": 300, "PART_ROWS": 50, "STORED_AT_ONCE": 100}
+    small = {"RUN_ROWS": 300, "PART_ROWS": 50, "STORED_AT_ONCE": 100, "STORED_AT_LEAST": 100}
     for room in ("usecases.import_pipeline", "store.imports", "store.importing"):
         for phase in ("reading", "checking", "storing", "chunks"):
             with suppress(ModuleNotFoundError):
