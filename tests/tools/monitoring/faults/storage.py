@@ -104,6 +104,8 @@ def _stuck_reader(scene: Scene) -> Iterator[None]:
     with sqlite(service.environment["DISCOUNT_DATABASE_URL"]) as database:
         database.execute("BEGIN")
         database.execute("SELECT count(*) FROM code").fetchone()
+        export = f"{service.url}/v1/brands/{STEADY}/campaigns/default/export"
+        requests.get(export, headers=bearer(), timeout=60).raise_for_status()
         with _creating(scene, "log"):
             yield
 
