@@ -43,7 +43,7 @@ class RequestLogging:
 
         def finish() -> None:
             seconds = time.perf_counter() - started
-            self._requests.finish(environ["REQUEST_METHOD"], status, seconds, exchange)
+            self._requests.finish(environ, status, seconds, exchange)
 
         try:
             answer = self.app(environ, start)
