@@ -56,8 +56,9 @@ class CommandGroup(click.Group):
         words = options.get("args") or (args[0] if args else None) or sys.argv[1:]
         streams.begin_service(logs=is_service(words))
         try:
-            run = self._main_of_service if streams.are_logged() else super().main
-            return run(*args, **options)
+            if streams.are_logged():
+                return self._main_of_service(*args, **options)
+            return super().main(*args, **options)
         except OSError as error:
             streams.fail(_system_failure(error))
             raise SystemExit(1) from error
@@ -71,7 +72,7 @@ class CommandGroup(click.Group):
             SystemExit: The command has ended.
         """
         try:
-            status = super().main(*args, **options, standalone_mode=False)
+            status: Any = super().main(*args, **{**options, "standalone_mode": False})
         except click.ClickException as error:
             streams.fail(error.format_message())
             raise SystemExit(error.exit_code) from error
