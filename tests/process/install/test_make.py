@@ -97,8 +97,9 @@ def test_several_run_at_once_from_one_checkout_and_pass_the_black_box_tests(tmp_
 
 
 def runbooks_can_be_followed(output, port, database):
-    """What `make` prints before the log is no JSON; the searches pass over it."""
-    assert not output.read_text().startswith("{")
+    """Also where something else has written among the lines of the log."""
+    with output.open("a") as log:
+        log.write("make: this is no JSON\n")
     found = {name: search(line, [output]) for name, line in searches()}
     assert {} == {name: done.stderr for name, done in found.items() if done.stderr}
     assert [name for name, done in found.items() if done.stdout.strip() not in {"", "0"}]
