@@ -67,12 +67,10 @@ class ServiceWorker(ConnectionWorker):
         """Answer fast-path calls in the event loop from now on, if the settings allow that."""
         self._fast_path = fast_path_calls(self)
 
-    def unanswered_calls(self) -> tuple[int, float]:
-        """Return the number of unanswered calls, and when the oldest one arrived."""
+    def unanswered_calls(self) -> list[tuple[int, float]]:
+        """Return the numbers of unanswered calls, and when the oldest ones arrived."""
         found = [self._queue.unanswered(self.services.transfers.threads)]
-        if self._fast_path:
-            found.append(self._fast_path.unanswered())
-        return sum(calls for calls, _ in found), min(oldest for _, oldest in found)
+        return [*found, self._fast_path.unanswered()] if self._fast_path else found
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, run fast-path calls, and expire queued requests."""
