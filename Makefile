@@ -159,6 +159,7 @@ clean: ## Remove everything installed and generated, except var/
 
 # The container way. DOCKER=podman works as well. Keys and data are in volumes of their own.
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 KEYS := /etc/discount/keys
 CONFINED := --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges
 ONE_OFF = $(DOCKER) run --rm $(CONFINED) \
@@ -172,6 +173,7 @@ READY := import urllib.request as r; r.urlopen("http://127.0.0.1:5000/readyz")
 
 build: ## Build the container image
 	$(DOCKER) build --tag $(IMAGE) --tag $(IMAGE):$(VERSION) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(REVISION) \
 		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) .
 
 container-keys:
