@@ -39,9 +39,7 @@ system-packages: ## Install the system packages that tests need (Debian, as root
 	@.ci/system-packages
 
 run: install-runtime ## Run a server on 127.0.0.1:5000 (PORT=) and a job worker, with a development key and var/discount.db
-	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
-	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
-	@exec $(VENV)/discount run --upgrade
+	@exec $(VENV)/discount run --upgrade --hints
 
 check: install ## Check style, types and imports, and run the unit tests, in seconds: before each commit
 	@$(SIDE_BY_SIDE) test-unit-waiting test-unit lint-types lint-imports lint-style
