@@ -1,7 +1,7 @@
-"""The attacks of RFC 8725 and their kin, over HTTP: each is a 401, and does nothing.
+"""The attacks of RFC 8725 and similar ones, over HTTP: each gets a 401, and has no effect.
 
-Every attack is tried where HS256 secrets are used and where public keys are, and each of the
-two services is shown first to take a token that is good.
+Every attack runs against a service with HS256 secrets and one with public keys. Each service is
+first shown to accept a valid token.
 """
 
 import base64
@@ -27,13 +27,13 @@ GOOD_HEADER = {"alg": "HS256", "typ": "JWT"}
 
 @pytest.fixture
 def engine():
-    """The guard reaches no database."""
+    """Authentication reaches no database."""
     return "sqlite"
 
 
 @pytest.fixture
 def attack(client, refused, changes):
-    """Send a token with a call that would change something, and see that it is refused."""
+    """Send a token with a call that would change something, and require that it is refused."""
 
     def send(bad, to=client, header=None):
         before = changes()
@@ -74,7 +74,7 @@ def test_what_is_attacked_works(client, rs_client):
 
 
 class TestAlgorithms:
-    """RFC 8725, sections 2.1, 3.1 and 3.2: the key says how it is used, the token does not."""
+    """RFC 8725, sections 2.1, 3.1 and 3.2: the key determines the algorithm, not the token."""
 
     @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", None, 0, [], {}])
     def test_none(self, attack, rs_client, name):
@@ -120,7 +120,7 @@ class TestAlgorithms:
 
 
 class TestKeysOfTheTokensOwn:
-    """RFC 8725, sections 3.10 and 3.12: what a token says about its key is an attacker's word."""
+    """RFC 8725, sections 3.10 and 3.12: the header of a token is untrusted."""
 
     @pytest.mark.parametrize(
         "brought",
@@ -142,7 +142,7 @@ class TestKeysOfTheTokensOwn:
 
     @pytest.mark.parametrize("brought", [{"jwk": STRANGER_JWK}, {"jku": "http://127.0.0.1:9/"}])
     def test_is_not_even_looked_at(self, client, rs_client, brought):
-        """A token that is good anyway stays so: nothing was fetched, or this would take long."""
+        """A token that is valid otherwise stays valid: a fetch would take long."""
         began = time.monotonic()
         good = bearer_of(rs_token(header=brought))
         assert 200 == rs_client.get("/v1/brands", headers=good).status_code
@@ -198,7 +198,7 @@ class TestHeader:
         "crit", [["exp"], ["b64"], ["kid"], ["x"], [], "exp", None, {}, 1, ["b64", "exp"]], ids=repr
     )
     def test_crit(self, attack, rs_client, crit):
-        """RFC 7515, section 4.1.11: what must be understood here is understood by nobody."""
+        """RFC 7515, section 4.1.11: the service understands no critical extension."""
         attack(forged({"crit": crit, "exp": 1, "x": 1}))
         attack(rs_token(STRANGER, {"crit": crit}), rs_client)
 
@@ -209,7 +209,7 @@ class TestHeader:
 
     @pytest.mark.parametrize("typ", ["JWE", "dpop+jwt", "logout+jwt", "id_token", 7, ["JWT"], True])
     def test_a_token_of_another_kind(self, attack, typ):
-        """RFC 8725, section 3.11: what was issued for another purpose must not serve here."""
+        """RFC 8725, section 3.11: a token that was issued for another purpose is refused."""
         attack(forged({"typ": typ}))
 
     @pytest.mark.parametrize(
@@ -228,12 +228,12 @@ class TestHeader:
         ],
     )
     def test_the_last_of_two_members_counts(self, attack, header):
-        """RFC 7515, section 4 allows that, and all of our checks see the same one."""
+        """RFC 7515, section 4 allows duplicate members if all checks use the same one."""
         attack(signed(header, claims()))
 
 
 class TestClaims:
-    """What the contract requires, in every wrong form; test_tokens.py has the plain cases."""
+    """The required claims in every wrong form; test_tokens.py has the plain cases."""
 
     @pytest.mark.parametrize("name", ["sub", "exp", "iat", "iss", "aud"])
     @pytest.mark.parametrize("value", [None, "", [], {}, False, [None], {"a": 1}], ids=repr)
@@ -279,7 +279,7 @@ class TestClaims:
 
     @pytest.mark.parametrize(("first", "last"), [("brand1", "brand2"), ("*", "brand2")])
     def test_the_last_of_two_members_counts(self, client, refused, changes, first, last):
-        """RFC 7519, section 4; two readers that differ could be played off against each other."""
+        """RFC 7519, section 4: two parsers that disagree could be exploited."""
         payload = json.dumps(claims())[:-1].replace('["*"]', json.dumps([first]))
         text = signed(GOOD_HEADER, f'{payload}, "brands": ["{last}"]}}'.encode())
         for _ in range(2):  # from the cache, too
@@ -290,7 +290,7 @@ class TestClaims:
 class TestForm:
     @pytest.mark.parametrize("size", [MAX_TOKEN + 1, 100_000, 1_000_000])
     def test_a_huge_token(self, attack, client, size):
-        """Refused by its length, before anything is decoded; so also where it is well signed."""
+        """A token is refused by its length before it is decoded, even with a valid signature."""
         attack("a" * size)
         attack("." * size)
         attack(forged({}, x="x" * size))
@@ -317,14 +317,14 @@ class TestForm:
             attack(bad)
 
     def test_the_json_form(self, attack):
-        """RFC 7515, section 7.2 is another serialization, and none for a header field."""
+        """RFC 7515, section 7.2 is another serialization, which no header field may have."""
         head, payload, signature = token().split(".")
         attack(json.dumps({"protected": head, "payload": payload, "signature": signature}))
 
     @pytest.mark.parametrize("place", [0, 1, 2])
     @pytest.mark.parametrize("junk", ["=", "==", "+", "/", "~", "%3D", "é", "\u00a0", ","])
     def test_base64_that_is_not_canonical(self, attack, place, junk):
-        """RFC 7515, section 2: no padding, no other characters; else one token had many texts."""
+        """RFC 7515, section 2: padding and other characters would give one token several texts."""
         parts = token().split(".")
         for spoilt in (
             parts[place] + junk,
@@ -334,7 +334,7 @@ class TestForm:
             attack(".".join([*parts[:place], spoilt, *parts[place + 1 :]]))
 
     def test_bits_that_base64_does_not_use(self, attack):
-        """The last of 43 characters holds 2 bits that are thrown away: they must be 0."""
+        """The last of 43 characters has 2 unused bits, which must be 0."""
         alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         good = token()
         last = alphabet.index(good[-1])
@@ -374,7 +374,7 @@ class TestForm:
         attack(None, header=header.format(token()))
 
     def test_a_token_elsewhere_is_none(self, client, refused):
-        """RFC 6750, sections 2.2 and 2.3 allow a body and a query: both end up in logs."""
+        """RFC 6750, sections 2.2 and 2.3 allow a body and a query, both of which end up in logs."""
         text = token()
         refused(client.get(f"/v1/brands?access_token={text}"), 401, "unauthenticated")
         answer = client.post("/v1/discount/create", data={"access_token": text})

@@ -34,7 +34,7 @@ EVERYTHING = Caller(SCOPES)
 ONE_BRAND = Caller(SCOPES, frozenset({"brand1"}))
 LOOK_ALIKES = ("\u00e9", "e\u0301")
 EXAMPLES = 10
-"""Where the same are tried every time: each takes a third of a second."""
+"""The number of examples where they are the same every time: each takes a third of a second."""
 CREATE, RESERVE = "discounts:create", "discounts:reserve"
 READ, EXPORT = "discounts:read", "discounts:export"
 
@@ -45,14 +45,14 @@ WHICH = st.integers(0, 1000)
 
 
 class Calls(Compared):
-    """Every call that there is, and what the model says to it."""
+    """Every call, and the model's answer to it."""
 
     brands = Bundle[str]("brands")
     users = Bundle[str]("users")
     callers = Bundle[Caller | None]("callers")
     walks = Bundle[Walk]("walks")
 
-    # Who calls, and about what.
+    # Callers and their targets.
 
     @initialize(target=brands, names=look_alikes(64), number=st.integers(1, 4))
     def name_brands(self, names, number):
@@ -72,7 +72,7 @@ class Calls(Compared):
     def issue_a_token_for_some_brands(self, named):
         return Caller(SCOPES, None if named == ["*"] else frozenset(named))
 
-    # What is called.
+    # Calls.
 
     @rule(
         brand=brands,
@@ -83,7 +83,7 @@ class Calls(Compared):
         key=st.sampled_from([None, None, "key-1", "key-2"]),
     )
     def create(self, brand, campaign, number, caller, old, key=None):
-        """By either call; the old one has a default campaign."""
+        """Reserve by either call; the older one has a default campaign."""
         body = {"number_to_create": number}
         if old:
             body |= {"brand": brand} | ({"campaign": campaign} if campaign else {})
@@ -143,7 +143,7 @@ class Calls(Compared):
 
     @rule(brand=brands, caller=callers)
     def show_brand_and_campaigns(self, brand, caller):
-        """A brand, its one campaign, and the list of that one."""
+        """Show a brand, its only campaign, and the list of campaigns."""
         path = f"/v1/brands/{segment(brand)}"
         answers = [self.get(url, caller) for url in (path, pool_path(brand), f"{path}/campaigns")]
         for answer in answers:
@@ -169,7 +169,7 @@ class Calls(Compared):
 
     @rule(brand=brands, owner=brands, campaign=CAMPAIGNS, which=WHICH, caller=callers)
     def show_code(self, brand, owner, campaign, which, caller):
-        """Perhaps another brand's: that one is as unknown as any."""
+        """Look up a code, perhaps of another brand, which is as unknown as any."""
         known = self.model.created.get(owner, ["ABCD-1234"])
         code = known[which % len(known)]
         answer = self.get(f"{pool_path(brand, campaign)}/codes/{code}", caller)
@@ -180,7 +180,7 @@ class Calls(Compared):
             assert 200 == answer.status_code
             self.is_code(answer.json, brand, code)
 
-    # Walks.
+    # Traversals of listings.
 
     @rule(
         target=walks, brand=brands, campaign=CAMPAIGNS, state=STATES, limit=LIMITS, caller=callers
@@ -214,7 +214,7 @@ class Calls(Compared):
 
     @rule(walk=walks, limit=LIMITS)
     def turn_a_page(self, walk, limit):
-        """The next one, or the first again behind the last."""
+        """Request the next page, or the first one after the last."""
         self.turn(walk, limit)
 
     @rule(walk=walks, limit=LIMITS)
@@ -223,7 +223,7 @@ class Calls(Compared):
         while walk.cursor:
             self.turn(walk, limit)
 
-    # What no caller may say.
+    # Invalid calls.
 
     @rule(
         brand=brands,
@@ -252,14 +252,14 @@ class Calls(Compared):
         with self.compared(answer):
             raise Refused(400, "invalid-request")
 
-    # What holds after each call, and at the end.
+    # Invariants after each call, and at the end.
 
     @invariant()
     def what_always_holds(self):
         self.model.check_what_always_holds()
 
     def teardown(self):
-        """End all walks, repeat all calls with answers, and make the rare calls."""
+        """Complete all traversals, repeat all calls that have answers, and make the rare calls."""
         for brand, created in self.model.created.items():
             assert created == self.model.pool(brand).codes(None)
             self.set_out_through_codes(brand, DEFAULT, None, 2, EVERYTHING)
@@ -276,7 +276,7 @@ class Calls(Compared):
 
 
 def make_calls(app, url, **options):
-    # Any factory will do, but the library's types want a class.
+    # Any factory would do, but the library's type hints require a class.
     machine: Any = partial(Calls, app, url)
     number = examples(EXAMPLES)
     run_state_machine_as_test(machine, settings=settings(max_examples=number, **options))
@@ -300,7 +300,7 @@ def creates_a_code_too_few(write, *arguments, **options):
 
 
 class Forgetful:
-    """A transaction that finds no answer again, and keeps none."""
+    """A transaction that stores no answers."""
 
     def __init__(self, tx):
         self._tx = tx
@@ -348,7 +348,7 @@ def shows_every_brand(brands, among, after, limit):
 def test_a_store_that_breaks_a_promise_is_found_out(
     app, store, database_url, monkeypatch, method, broken
 ):
-    """Else the model would prove nothing."""
+    """Without this, the model would prove nothing."""
     monkeypatch.setattr(store, method, partial(broken, getattr(store, method)))
     with pytest.raises(AssertionError):
-        make_calls(app, database_url, phases=[Phase.generate])  # found is enough
+        make_calls(app, database_url, phases=[Phase.generate])  # finding it is enough

@@ -1,4 +1,4 @@
-"""Rate limits: each caller has its own, knows where it stands, and harms nobody else."""
+"""Rate limits: each caller has its own, and harms no other."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ DAY = 86_400
 
 @pytest.fixture
 def engine():
-    """Callers are counted before a database is asked."""
+    """Callers are counted before a database is queried."""
     return "sqlite"
 
 
@@ -37,7 +37,7 @@ def settings(settings):
 
 
 def standing(answer):
-    """Return how many calls an answer says are left, and for how many seconds."""
+    """Return the remaining calls of an answer, and the seconds until the reset."""
     fields = re.fullmatch(r'"caller";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
     assert fields
     return int(fields[1]), int(fields[2])
@@ -48,7 +48,7 @@ def left(answer):
 
 
 def until_refused(client):
-    """Call until the limit of 1 is met, though a window may end between two calls."""
+    """Call until the limit of 1 is reached, as a window may end between two calls."""
     for _ in range(10):
         answer = client.get("/v1/x", headers=bearer())
         if answer.status_code == 429:
@@ -97,14 +97,14 @@ class TestCaller:
         assert 429 == last.status_code
 
     def test_names_that_could_be_taken_for_each_other_are_two_callers(self, client):
-        """What separates issuer and subject in a counter's name may be in either."""
+        """The separator of issuer and subject in a counter's name may occur in either."""
         for subject in ("a", ":a", "8:discount:a", "discount:a", "ä", "\n", "a" * 255):
             assert 2 == left(client.get("/v1/brands", headers=bearer(sub=subject)))
 
 
 class TestWhatCounts:
     def test_every_call_of_a_known_caller_counts_and_says_so(self, client, auth):
-        """A refused one too: nobody may hammer for nothing."""
+        """A refused call counts, too."""
         for call, status in (
             (lambda: client.get("/v1/nothing", headers=auth), 404),
             (lambda: client.get("/v1/brands", headers=bearer(scope="")), 403),
@@ -116,7 +116,7 @@ class TestWhatCounts:
             assert {"RateLimit", "RateLimit-Policy"} <= set(answer.headers.keys())
 
     def test_strangers_use_up_nobodys_calls(self, client, auth):
-        """Nor have they a limit: one of them would meet it in another's place."""
+        """Anonymous callers have no limit: one would use up the limit of the others."""
         for headers in ({}, bearer(exp=1), {"Authorization": "Bearer x"}) * 3:
             answer = client.get("/v1/brands", headers=headers)
             assert 401 == answer.status_code
@@ -236,7 +236,7 @@ class TestRedis:
             assert 404 == client.get("/v1/x", headers=bearer()).status_code
 
     def test_counts_are_forgotten(self, shared, redis):
-        """Nothing may pile up in a Redis that is not ours alone."""
+        """Counters expire, as the Redis may be shared."""
         with fresh(replace(shared, rate_limit=RateLimit(10, 1))) as client:
             client.get("/v1/x", headers=bearer())
         with Connection(unix_socket_path=str(redis.socket)) as connection:
@@ -246,7 +246,7 @@ class TestRedis:
 
     @pytest.mark.parametrize("failure", ["killed", "hanging"])
     def test_an_outage_is_survived_and_logged_once(self, shared, redis, log, failure, monkeypatch):
-        """Calls go on, none waits long, and each process counts for itself until it is over."""
+        """Calls are served soon, and each process counts on its own until Redis is back."""
         monkeypatch.setattr(limits, "RETRY_INTERVAL_S", 0.5)
         with fresh(shared, log) as client:
             assert 2 == left(client.get("/v1/x", headers=bearer()))
