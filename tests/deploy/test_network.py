@@ -1,4 +1,4 @@
-"""Who may talk to whom in production, as its NetworkPolicies say it."""
+"""Connections in production that the NetworkPolicies allow."""
 
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -26,7 +26,7 @@ PEERS: dict[str, dict[str, Any]] = {
     "instance": {"pod": INSTANCE},
     "other": {"pod": {"app": "something else in the namespace"}},
 }
-"""Who else there is; what has no namespace is in ours."""
+"""Peers; those without a namespace are in ours."""
 
 
 def subset(selector, labels):
@@ -51,7 +51,7 @@ def fits(peer, who):
 
 @pytest.fixture
 def may(production):
-    """Whether a pod of ours may hear from ("from") or talk to ("to") another on a port."""
+    """Whether a pod of ours may receive from ("from") or send to ("to") another on a port."""
     pods = {name: {"pod": t["metadata"]["labels"]} for name, t in production.templates.items()}
     who: dict[str, dict[str, Any]] = PEERS | pods
     named = {
@@ -77,7 +77,7 @@ def may(production):
 
 
 def test_nothing_passes_that_is_not_named(overlay):
-    """The policy for all pods is what makes the others the only ways."""
+    """The default policy denies everything that no other policy allows."""
     deny = overlay.one("NetworkPolicy", "default-deny")["spec"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} == deny
 

@@ -1,4 +1,4 @@
-"""Imports: all rows or none, each refused line by its number, and nothing left behind."""
+"""Imports: all rows or none, a report with line numbers, and nothing left behind."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def send(client, auth):
 
 @pytest.fixture
 def imported(database, client, auth, send):
-    """Send a list, let a worker do the job, and return how it ended."""
+    """Send a list, run a worker, and return the finished job."""
 
     def run(content, path=IMPORTS, **options):
         answer = send(content, path, **options)
@@ -43,7 +43,7 @@ def imported(database, client, auth, send):
 
 @pytest.fixture
 def report(client, auth):
-    """Take a job's report."""
+    """Fetch a job's report."""
 
     def take(job, accept=ListType.NDJSON):
         path = f"{C}/jobs/{job['id']}/report"
@@ -54,7 +54,7 @@ def report(client, auth):
 
 @pytest.fixture
 def refusals(report):
-    """Read a job's report."""
+    """Parse a job's report."""
     return lambda job: [
         (row["line"], row["reason"]) for row in map(json.loads, report(job).text.splitlines())
     ]
@@ -73,7 +73,7 @@ def stored(client, auth):
 
 @pytest.fixture
 def staged(database):
-    """Count what is kept of files."""
+    """Count the stored rows of files."""
 
     def count():
         with database.read() as connection:
@@ -330,7 +330,7 @@ def test_what_only_a_newer_version_refuses_is_reported(imported, report, databas
 
 
 def test_a_retry_after_the_list_was_read_gets_the_first_answer(database, send):
-    """Its total is that of the lines, until the worker knows how many of them are rows."""
+    """The total is the number of lines, until the worker knows the number of rows."""
     key = {"Idempotency-Key": "k1"}
     first = send(b"code\n\nSUMMER-01\n,\n", headers=key)
     do_all(database)
