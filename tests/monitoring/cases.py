@@ -12,7 +12,7 @@ class Case(NamedTuple):
     """One rule."""
 
     at: str
-    """When it is looked at."""
+    """When the rule is evaluated."""
     fires: list[Series]
     silent: list[Series]
 

@@ -8,7 +8,7 @@ from tests.support.running import DISCOUNT
 
 
 def blocks_of(name, language):
-    """Return what a runbook has in blocks of a language, without their indentation."""
+    """Return a runbook's blocks of a language, without their indentation."""
     text = (HOME / "docs" / "runbooks" / name).read_text()
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
     return "".join(re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found)

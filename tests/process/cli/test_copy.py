@@ -1,4 +1,4 @@
-"""`discount db copy`: an SQLite file becomes a PostgreSQL database, wholly or not at all."""
+"""`discount db copy` copies an SQLite file into PostgreSQL completely, or not at all."""
 
 import multiprocessing
 import os
@@ -63,7 +63,7 @@ BY_HAND = """
 """.replace("STATES", ", ".join(State)).replace(
     "COUNTED", ", ".join(f"coalesce(sum(state = '{state}'), 0)" for state in State)
 )
-"""States that no call leads to yet."""
+"""States that no call sets yet."""
 
 
 class Answers:
@@ -108,7 +108,7 @@ def used(tmp_path_factory):
 
 @pytest.fixture
 def source(used, tmp_path):
-    """A copy of it, of the test's own."""
+    """A copy of the file for one test."""
     file, created, held = used
     shutil.copyfile(file, tmp_path / "discount.db")
     return f"sqlite:///{tmp_path}/discount.db", created, held
@@ -127,7 +127,7 @@ def target():
 
 @pytest.fixture(params=["no tables", "empty tables"])
 def template(request):
-    """What a target is made of."""
+    """The structure of a target."""
     return "template0" if request.param == "no tables" else migrated()
 
 
@@ -152,7 +152,7 @@ def rows_of(url):
 
 
 def keys_of(url):
-    """Read every index and rule, as the server shows them, and whether they are in force."""
+    """Return every index and constraint as the server shows them, and whether they are enforced."""
     with psycopg.connect(url) as connection:
         return connection.execute("""
             SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated
@@ -167,7 +167,7 @@ def keys_of(url):
 
 
 def is_untouched(url):
-    """Return whether a database has nothing in it."""
+    """Return whether a database is empty."""
     with psycopg.connect(url) as connection:
         query = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         return connection.execute(query).fetchone() == (0,)
@@ -195,7 +195,7 @@ class TestTheCopy:
         assert [] == [found for found in verify(target) if found.breaches]
 
     def test_the_service_goes_on_where_it_was(self, source, settings, template):
-        """Every user has the same code, a repeat its first answer, and new ones get new codes."""
+        """Every user keeps the code, a repeated request its answer, and new users get new codes."""
         url, created, held = source
         with fresh_database(template) as target:
             assert 0 == run(url, target)[0]
@@ -217,7 +217,7 @@ class TestTheCopy:
             assert (float(10 * len(BRANDS)),) == connection.execute(query).fetchone()
 
     def test_a_checksum_notices_any_change_of_any_column(self, source):
-        """And so a copy that differs anywhere."""
+        """A copy that differs anywhere fails."""
         url, *_ = source
         with create_engine(url).connect() as connection:
             connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
@@ -249,7 +249,7 @@ class TestTheCopy:
             env = {**os.environ, "TERM": "xterm"}
             process = Forked(["db", "copy", source[0], target], env, terminal, terminal)
         shown = b""
-        with suppress(OSError):  # so Linux says that nobody writes any more
+        with suppress(OSError):  # Linux's error when nobody writes any more
             while block := os.read(ours, 65536):
                 shown += block
         os.close(ours)
@@ -400,7 +400,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("moment", ["copy code", "compare tally"])
     def test_a_file_that_is_written_meanwhile_is_not_copied(self, source, target, moment):
-        """Answers to users at this time would be lost."""
+        """Otherwise answers to users at this time would be lost."""
         url, *_ = source
 
         def write(what, done, _total):
@@ -413,7 +413,7 @@ class TestRefusals:
 
 
 def copy_until(source, target, moment, reached):
-    """Copy in a process of its own, and stand still at some moment."""
+    """Copy in another process, which stops at some moment."""
 
     def stand_still(what, done, total):
         if what == moment and done == total:
@@ -425,7 +425,7 @@ def copy_until(source, target, moment, reached):
 
 @contextmanager
 def copying(source, target, moment):
-    """Lend a process that stands still in the middle of a copy."""
+    """Yield a process that stops in the middle of a copy."""
     reached = CONTEXT.Event()
     process = CONTEXT.Process(target=copy_until, args=(source, target, moment, reached))
     process.start()
@@ -475,7 +475,7 @@ class TestInterruptions:
             assert seems_ready(target, settings)
 
     def test_a_copy_waits_for_no_other_but_can_end_it(self, source):
-        """Such as one whose terminal is gone, or one that the server has not noticed to be dead."""
+        """For example one whose terminal is gone, or whose death the server has not noticed."""
         url, *_ = source
         with fresh_database() as target, copying(url, target, "copy code"):
             status, output = run(url, target)
