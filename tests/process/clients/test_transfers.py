@@ -245,9 +245,7 @@ def test_a_trickle_is_ended(service):
         began = time.monotonic()
         ended = False
         while not ended and time.monotonic() - began < 60:
-            ended = bool(
-                select([client], [], [], 0.2)[0]
-            )  # an answer, or the end
+            ended = bool(select([client], [], [], 0.2)[0])  # an answer, or the end
             client.sendall(b"C")
         assert ended
     assert place_is_free(service)
