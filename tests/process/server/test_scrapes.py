@@ -67,9 +67,7 @@ def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
     """Waiting clients are served as soon as file descriptors are available again."""
     with running(tmp_path) as service:
         (worker,) = children(service.process.pid)
-        wait_until(
-            lambda: not established(worker)
-        )  # idle ones would be closed first
+        wait_until(lambda: not established(worker))  # idle ones would be closed first
         _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used(worker), hard))
         with socket.create_connection(("127.0.0.1", int(service.environment["PORT"]))) as new:

@@ -142,7 +142,7 @@ def traced(request, tmp_path_factory):
 
 
 def test_a_request_is_a_span_in_its_callers_trace(traced):
-    """A request has a child span for each round trip to the database, and its log line has the id."""
+    """A request has a span for each round trip to the database, and its log line has the id."""
     path = f"{FETCH_PATH}/user-of-a-secret-name"
     answer, span, line = traced.span(path, traceparent=f"00-{TRACE}-{PARENT}-01")
     assert (f"GET {FETCH}", SERVER) == (span.name, span.kind)

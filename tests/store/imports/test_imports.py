@@ -1,4 +1,4 @@
-"""Imports against those who do something else at the same moment: all rows or none."""
+"""Imports beside concurrent changes: all rows or none."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def jobs(database):
 
 @pytest.fixture
 def ask(database, jobs):
-    """Ask for an import."""
+    """Request an import."""
     imports = SQLImports(database)
 
     def job_of(content=LIST):
@@ -59,7 +59,7 @@ def ask(database, jobs):
 
 @pytest.fixture
 def step(database):
-    """Do a chunk of the oldest job as a worker that is killed right afterwards, and say where."""
+    """Do a chunk of the oldest job as a worker that is killed afterwards; return its phase."""
     works = SQLWork(database)
 
     def do(size=1000):
@@ -95,7 +95,7 @@ def one(database, query):
 
 
 def mint_first(code):
-    """Make a code that is asked for, and only then others."""
+    """Mint a given code first, and then others."""
     candidates = chain([code], (f"OTHER-{number}" for number in range(1000)))
     return lambda count: [next(candidates) for _ in range(count)]
 
@@ -158,7 +158,7 @@ def test_two_imports_of_one_code_do_not_both_get_it(ask, step, store, database, 
 
 
 def test_what_was_left_is_looked_for_among_many_rows_a_few_at_a_time(ask, step, database, jobs):
-    """So that on SQLite no purge has the one lock for long."""
+    """On SQLite, no purge may hold the write lock for long."""
     cancelled = ask(b"ZZZZ-1\nZZZZ-2")
     until(CHECK, step)
     until(STORE, step)
@@ -197,7 +197,7 @@ def test_who_purges_beside_another_forgets_no_row(ask, step, database, jobs):
 def test_rows_that_an_import_has_taken_over_are_not_purged_with_what_a_cancelled_one_left(
     ask, step, database, jobs
 ):
-    """A purge that began before they were taken over has to wait for their transaction."""
+    """A purge that began before the files were attached has to wait for their transaction."""
     cancelled = ask()
     until(CHECK, step)
     step()
@@ -247,7 +247,7 @@ def test_claims_are_spread_over_what_was_imported(ask, database):
     with database.read() as connection:
         found = connection.execute(text("SELECT probe FROM code ORDER BY code")).scalars().all()
     assert sorted(probes(Part(0, 3000, 3000))) == sorted(found)
-    assert sorted(found) != found  # nobody can tell a code from its neighbour's place
+    assert sorted(found) != found  # the order shows nothing about the codes
 
 
 def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
@@ -283,7 +283,7 @@ def test_on_postgresql_all_rows_are_there_at_once(ask, step, store):
 @on_postgresql
 @pytest.mark.own_database
 def test_a_purge_may_take_long(ask, step, database, jobs):
-    """It looks for a file's rows among all of the brand's, and is no caller's business."""
+    """The statement searches the rows of a file among all of the brand's, and serves no call."""
     job = ask()
     until(CHECK, step)
     step()
@@ -301,7 +301,7 @@ def test_a_purge_may_take_long(ask, step, database, jobs):
 
 
 def test_an_upload_that_is_taken_for_abandoned_is_not_imported_in_part(database, jobs):
-    """A worker's clock may go forward by a day while a list is being sent."""
+    """A worker's clock may be set forward by a day while a list is being received."""
     imports = SQLImports(database)
     received = receive(imports, *POOL, [b"CODE-1\n", b"CODE-2\n"], 1000)
     assert imports.purge(system_clock() + 25 * 60 * 60 * 1000)

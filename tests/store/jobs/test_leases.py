@@ -1,4 +1,4 @@
-"""A job is done once, by one worker at a time, and what is counted is there."""
+"""A job is done exactly once, by one worker at a time, and its counts are correct."""
 
 import threading
 import time
@@ -45,7 +45,7 @@ def work(database, clock):
 
 @pytest.fixture
 def ask(jobs):
-    """Ask for codes; return the job's key."""
+    """Request codes; return the job's key."""
 
     def add(count=1000, brand="brand"):
         order = JobRequest(JobKind.GENERATE, count, "tests", {})
@@ -125,7 +125,7 @@ HOUR_MS = 3_600_000
 
 @pytest.mark.parametrize("ahead_ms", [-HOUR_MS, 0, HOUR_MS], ids=["behind", "right", "ahead"])
 class TestWallClocks:
-    """Whatever a worker believes the time to be: it may be wrong, or have been set meanwhile."""
+    """The wall clock of a worker does not matter: it may be wrong, or have been set meanwhile."""
 
     def test_a_dead_workers_job_is_taken_up_in_time(self, ask, database, work, clock, ahead_ms):
         key = ask()
@@ -151,7 +151,7 @@ class TestWallClocks:
 
 
 def test_who_could_not_look_takes_nobody_for_dead(ask, work, clock):
-    """A database that was away for long was so for the worker that has the job, too."""
+    """A database that was away for long was away for the worker of the job, too."""
     key = ask()
     take(work, key)
     work.due(10)
@@ -209,7 +209,7 @@ def test_the_oldest_job_is_due_first(ask, work):
 
 @on_postgresql
 def test_jobs_in_a_long_transaction_hide_none_behind_them(ask, work, database):
-    """As imports are that are stored: their heartbeats stop meanwhile."""
+    """Imports that are being stored have no heartbeats meanwhile."""
     keys = [ask(brand=f"brand{number}") for number in range(3)]
     with database.transaction() as connection:
         lock = f"SELECT FROM job WHERE id <> '{keys[2].id}' FOR UPDATE"
@@ -220,7 +220,7 @@ def test_jobs_in_a_long_transaction_hide_none_behind_them(ask, work, database):
 
 @on_postgresql
 def test_who_was_stopped_while_sending_codes_keeps_its_job_from_nobody(ask, work, clock, settings):
-    """The server would wait for the rest of a COPY for as long as the worker's machine answers."""
+    """The server would wait for the rest of a COPY as long as the worker's machine answers."""
     key = ask()
     take(work, key)
     with psycopg.connect(settings.database_url, application_name="discount") as stopped:
@@ -289,18 +289,18 @@ def test_a_running_job_without_progress_is_stalled_whatever_its_heartbeat(
 
 
 class Killed(BaseException):
-    """Ends a worker from one moment to the next: it hands nothing back."""
+    """Ends a worker abruptly: it gives no job back."""
 
 
 class Deadly(SQLWork):
-    """Lets no worker survive a chunk."""
+    """Kills a worker in its first chunk."""
 
     def step(self, lease, size, now):
         raise Killed
 
 
 def die_of(key, database, times):
-    """Let workers die of a job, each when the one before is known to be dead."""
+    """Let workers die of a job one after the other, each after the previous lease has expired."""
     for _ in range(times):
         victim = replace(worker_much_later(database), work=abandoned(Deadly, database))
         with pytest.raises(Killed):
@@ -308,14 +308,14 @@ def die_of(key, database, times):
 
 
 def do_much_later(key, database):
-    """Let a worker do a job that was abandoned; return what it says."""
+    """Let a worker do an abandoned job; return its events."""
     heard = Heard()
     worker_much_later(database, heard).do(key)
     return heard.names()
 
 
 def abandoned(work_class, database):
-    """Make what knows that nobody is alive."""
+    """Return a store of jobs for which all leases have expired."""
     clock = FakeClock()
     work = work_class(database, clock)
     watch(work, clock)
@@ -368,7 +368,7 @@ def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, database, job
 
 def test_a_worker_keeps_its_job_when_it_cannot_ask_who_waits(ask, database, monkeypatch):
     class Away(SQLWork):
-        """Says never who waits."""
+        """A queue that cannot be asked for due jobs."""
 
         def due(self, limit):
             raise Unavailable
@@ -434,7 +434,7 @@ def test_on_a_full_disk_a_job_waits_with_its_state_true_and_goes_on(ask, databas
     full = [True]
 
     class Filling(SQLWork):
-        """Has a disk of a fixed size for as long as `full` says."""
+        """A queue in a database whose size is limited as long as `full` is true."""
 
         def step(self, lease, size, now):
             with self._database.read() as connection:
@@ -457,23 +457,23 @@ def test_on_a_full_disk_a_job_waits_with_its_state_true_and_goes_on(ask, databas
 
 
 class TestOthers:
-    """A worker knows whether somebody reserves, so as not to be in the way."""
+    """A worker detects reservations, so as to yield to them."""
 
     @pytest.fixture
     def elsewhere(self, settings):
-        """A worker's own connections: what the server does comes from others."""
+        """A worker's own connections: those of the server count as others."""
         database = open_database(settings, threads=1)
         yield SQLWork(database)
         database.close()
 
     @pytest.fixture
     def saw(self, elsewhere, ask):
-        """Do a chunk, and return whether it saw others."""
+        """Do a chunk, and return whether others were active."""
         lease = take(elsewhere, ask(100_000))
         return lambda: elsewhere.step(lease, 64, NOW).others
 
     def test_who_reserves_is_seen(self, saw, store, monkeypatch):
-        monkeypatch.setattr(reservations, "FOLD_EVERY", 2**40)  # which would come after it
+        monkeypatch.setattr(reservations, "FOLD_EVERY", 2**40)  # it would come after the chunk
         assert not saw()
         add_codes(store, "other", "default", 1, mint, NOW)
         saw()
@@ -482,7 +482,7 @@ class TestOthers:
 
     @on_sqlite
     def test_what_was_written_before_the_job_was_taken_is_of_no_importance(self, elsewhere, ask):
-        """Else each job would begin slowly, because somebody has asked for it."""
+        """Otherwise each job would begin slowly, because of the caller that requested it."""
         for _ in range(2):
             lease = take(elsewhere, ask())
             assert not elsewhere.step(lease, 64, NOW).others

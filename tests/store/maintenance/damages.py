@@ -38,7 +38,7 @@ LIST = """
 
 
 def answered(answer, *, kind="NULL", brand=1, key="k", at=1):
-    """Say that a request with an Idempotency-Key was answered this."""
+    """Return the statement that inserts an answer to a request with an Idempotency-Key."""
     return f"""
         INSERT INTO idempotency (brand_id, key, content, answer, created_at, kind)
         VALUES ({brand}, '{key}', 'c', '{answer}', {at}, {kind});
@@ -46,7 +46,7 @@ def answered(answer, *, kind="NULL", brand=1, key="k", at=1):
 
 
 class Damage(NamedTuple):
-    """What is done, what must be found by it (and nothing else), and what must be named."""
+    """A damage, the only checks that must find it, and what they must name."""
 
     sql: str
     found: set[str]
@@ -249,7 +249,7 @@ _ON_BOTH = {
 
 
 def without_rules(table):
-    """Take every key and rule from a table."""
+    """Remove every key and constraint of a table."""
     return f"""
         CREATE TABLE loose AS SELECT * FROM {table};
         DROP TABLE {table};
@@ -258,7 +258,7 @@ def without_rules(table):
 
 
 def index_of_users(before, after):
-    """Say that the index of users is of other rows than those that it has."""
+    """Corrupt the predicate of the index of users in the catalogue."""
     return f"""
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = replace(sql, '{before}', '{after}')
@@ -321,7 +321,7 @@ _ON_SQLITE = {
 
 
 def while_no_index_knows(index, sql):
-    """Do something to a table of which an index takes no note."""
+    """Change a table without its index."""
     ready = (
         "UPDATE pg_index SET indisready = {0}, indisvalid = {0} WHERE indexrelid = '{1}'::regclass;"
     )
@@ -335,7 +335,7 @@ _ON_POSTGRESQL = {
         POOL,
     ),
     "a user holds two codes, the index does not know": Damage(
-        "DROP EXTENSION IF EXISTS amcheck;"  # it would know
+        "DROP EXTENSION IF EXISTS amcheck;"  # it would notice
         + while_no_index_knows("code_by_user", SECOND_CODE),
         {"one-code-per-user"},
         POOL,

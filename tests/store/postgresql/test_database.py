@@ -1,4 +1,4 @@
-"""Errors that only PostgreSQL has, by its error codes."""
+"""Errors of PostgreSQL, by SQLSTATE."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ OURS = ("22003", "23514", "42601")
 
 @pytest.fixture
 def fail(database):
-    """Let changes of codes fail with a code, the first times or always."""
+    """Make changes of codes fail with an SQLSTATE, the first times or always."""
 
     def install(state, times=1_000_000, on="UPDATE OR INSERT"):
         with database.transaction() as connection:
@@ -63,7 +63,7 @@ def fail(database):
 
 @pytest.fixture
 def calls(store):
-    """The two calls that change something."""
+    """The two calls that write."""
     add_codes(store, "brand", "default", 3, mint, NOW)
     return {
         "reserve": lambda: store.reserve("brand", "default", "user", NOW),
@@ -100,7 +100,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("state", ["22003", "23514"])
     def test_no_value_that_the_server_quotes_is_repeated(self, calls, fail, call, state):
-        """What is raised reaches the log."""
+        """The error reaches the log."""
         fail(state)
         with pytest.raises(Exception, match=state) as raised:
             calls[call]()
@@ -108,7 +108,7 @@ class TestErrors:
 
 
 def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
-    """A server that was started again has closed every connection of the pool."""
+    """A restarted server has closed every connection of the pool."""
     add_codes(store, "brand", "default", 40, mint, NOW)
     with ExitStack() as stack:  # reservations alone would share one connection
         for number in range(4):
@@ -124,7 +124,7 @@ def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
 
 
 def test_lost_connections_do_not_use_up_the_pool(store, database):
-    """Each that is lost in the middle of a call makes room for another."""
+    """Each connection that is lost within a call makes room for another."""
     add_codes(store, "brand", "default", 1, mint, NOW)
     for _ in range(40):
         with pytest.raises(Unavailable), database.read() as connection:
@@ -180,11 +180,11 @@ def test_without_a_connection_it_is_named_by_the_reason(engine):
 
 
 class TestSharedTransactions:
-    """Reservations that gather while the server is busy are made in one transaction."""
+    """Reservations that queue up while the server is busy share one transaction."""
 
     @pytest.fixture
     def hold(self, store, database):
-        """Give users codes in a transaction that stays open until its block ends."""
+        """Reserve codes in a transaction that stays open until the block ends."""
         add_codes(store, "brand", "default", 50, mint, NOW)
 
         @contextmanager
@@ -198,7 +198,7 @@ class TestSharedTransactions:
 
     @pytest.fixture
     def gathered(self, store, database, hold):
-        """Let users ask who share a transaction, as the one before waits; then let that go on."""
+        """Reserve for users who share a transaction, as the previous one waits; then end that."""
 
         @contextmanager
         def gathered(*users):
@@ -227,7 +227,7 @@ class TestSharedTransactions:
         assert [False, False, True, True] == sorted([first, other, again, third])
 
     def test_a_key_that_stands_against_one_harms_no_other(self, gathered, hold, database):
-        """Another transaction gives a user a code, and commits while the shared one waits."""
+        """Another transaction reserves for a user, and commits while the shared one waits."""
         with hold("u2") as holding, gathered("u1", "u2", "u3") as asked:
             until_blocked(database, 1)
             holding.commit()
@@ -241,7 +241,7 @@ def claim(connection, user):
 
 
 def until_blocked(database, count):
-    """Wait until so many sessions wait for a lock."""
+    """Wait until that many sessions wait for a lock."""
     waiting = """
         SELECT count(*) FROM pg_stat_activity
         WHERE wait_event_type = 'Lock' AND datname = current_database()
@@ -255,7 +255,7 @@ def until_blocked(database, count):
 
 class TestLastCodes:
     def test_codes_that_others_are_claiming_are_not_gone(self, store, database):
-        """Who finds the last code locked waits for what becomes of it."""
+        """A caller that finds the last code locked waits for the outcome."""
         add_codes(store, "brand", "default", 1, mint, NOW)
         claimed, give_up = threading.Event(), threading.Event()
 
@@ -284,7 +284,7 @@ class TestLastCodes:
 
 
 class TestPlaces:
-    """A process's claims go through a pool from neighbour to neighbour."""
+    """The claims of a process go through a pool from neighbour to neighbour."""
 
     def test_each_claim_takes_the_next_and_goes_round_until_all_are_taken(
         self, store, database, monkeypatch
@@ -302,7 +302,7 @@ class TestPlaces:
 
 class TestTally:
     def test_claims_share_no_row(self, store, database):
-        """Each adds a row of its own; none waits for the commit of another."""
+        """Each claim adds a row of its own, and waits for no other commit."""
         add_codes(store, "brand", "default", 3, mint, NOW)
         with database.transaction() as connection:  # an open transaction that has counted
             connection.execute(text("UPDATE tally SET available = available"))
@@ -320,7 +320,7 @@ class TestTally:
 
 
 def test_repeated_requests_at_once_create_once(store):
-    """The second waits for the first, and gets its answer."""
+    """The second request waits for the first, and gets its answer."""
     idempotency = Idempotency(b"k" * 32, b"c" * 32)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
@@ -337,7 +337,7 @@ def test_repeated_requests_at_once_create_once(store):
 
 
 def test_a_connection_keeps_to_its_deadline(database):
-    """Also where the server's own time-out does not come."""
+    """The client's timeout ends the wait if the server's does not."""
     with pytest.raises(Unavailable):
         sleep_long(database)
     assert database.why_not_ready() is None
@@ -350,7 +350,7 @@ def sleep_long(database):
 
 
 def test_no_statement_is_compiled_because_plans_are_switched_off(database):
-    """PostgreSQL adds 10^10 to the cost of a plan that is switched off, and compiles what costs."""
+    """PostgreSQL adds 10^10 to the cost of a disabled plan, and compiles expensive ones."""
     with database.read() as connection:
         assert "off" == connection.execute(text("SHOW jit")).scalar()
 

@@ -1,4 +1,4 @@
-"""The store: what it promises the use cases, on real tables."""
+"""The guarantees of the store to the use cases, on real tables."""
 
 import itertools
 import re
@@ -31,13 +31,13 @@ NOW = 1_800_000_000_000
 
 
 def fixed(*codes):
-    """Mint these codes one after the other, whatever is asked."""
+    """Mint these codes one after the other."""
     supply = iter(codes)
     return lambda count: list(itertools.islice(supply, count))
 
 
 def add(store, *codes, brand="brand"):
-    """Add codes one after the other: those of one call are handed out in no order."""
+    """Add codes individually: those of one call are reserved in a random order."""
     return [
         code
         for each in codes
@@ -46,7 +46,7 @@ def add(store, *codes, brand="brand"):
 
 
 def count_rows(database):
-    """Count codes by state, the slow and certain way."""
+    """Count codes by state from the rows themselves."""
     with database.read() as connection:
         rows = connection.execute(text("SELECT state, count(*) FROM code GROUP BY state"))
         return {State(state): 0 for state in State} | {State(state): n for state, n in rows}
@@ -66,7 +66,7 @@ class TestAddingCodes:
             add_codes(store, "brand", "summer", 1, mint, NOW)
 
     def test_collisions_are_topped_up(self, store, database):
-        """Codes that the brand has, and twins within a batch, cost nobody the call."""
+        """Existing codes, and duplicates within a batch, do not fail the call."""
         add(store, "AAAA", "BBBB")
         added, _ = add_codes(
             store, "brand", "default", 3, fixed("AAAA", "CCCC", "CCCC", "BBBB", "DDDD", "EEEE"), NOW
@@ -98,7 +98,7 @@ class TestAddingCodes:
         assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
 
     def test_a_space_of_codes_that_is_full_ends_the_call(self, store, database):
-        """Instead of looking for a new code for ever, under the write lock."""
+        """The call fails instead of searching for a new code for ever, under the write lock."""
         add(store, "AAAA")
         with pytest.raises(CodeSpaceExhausted):
             add_codes(store, "brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
@@ -161,7 +161,7 @@ class TestReserving:
                 call("brand", "summer", "user")
 
     def test_names_are_compared_code_point_by_code_point(self, store):
-        """Composed and decomposed é are two users, and so are a and A."""
+        """Composed and decomposed é are different users, as are a and A."""
         add(store, "AAAA", "BBBB", "CCCC", "DDDD")
         users = ["\u00e9", "e\u0301", "a", "A"]
         codes = {store.reserve("brand", "default", user, NOW).reservation.code for user in users}
@@ -203,7 +203,7 @@ class TestCounts:
         assert [Level("brand", "default", 13, 7)] == list(SQLStatus(database).levels().shown)
 
     def test_counting_reads_no_codes(self, store, database, plans):
-        """The cost is the same on ten codes and on ten million: only the tally is read."""
+        """The cost does not depend on the number of codes: only the tally is read."""
         add(store, "AAAA")
         with plans() as steps:
             store.brand("brand")
@@ -219,9 +219,9 @@ class TestCounts:
             connection.execute(text("UPDATE tally SET available = -1"))
 
 
-@pytest.mark.own_database  # what a table has seen changes PostgreSQL's plans
+@pytest.mark.own_database  # PostgreSQL's statistics change its plans
 class TestPlans:
-    """Where cost must not grow, the plan says so: an index is searched, nothing is sorted."""
+    """The plans show that the cost does not grow: an index is searched, and nothing is sorted."""
 
     def test_a_reservation_searches_indexes_alone(self, store, plans):
         add(store, "AAAA", "BBBB")
@@ -318,7 +318,7 @@ class TestPages:
 
     @on_sqlite
     def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
-        """As after a restore: the list must not seem to be at its end."""
+        """As after a restore: the listing must not seem to end."""
         add(store, "BBBB")
         with pytest.raises(UnknownPosition):
             store.codes("brand", "default", None, "AAAA", 10)
@@ -343,7 +343,7 @@ class TestPages:
 
 
 def walk(page_after):
-    """Read page after page, and return the codes."""
+    """Read all pages, and return the codes."""
     codes, after, more = [], None, True
     while more:
         page = page_after(after)
@@ -353,7 +353,7 @@ def walk(page_after):
 
 
 class TestConstraints:
-    """What the code above the database gets wrong, the database still refuses."""
+    """The database refuses what faulty code above it might do."""
 
     @pytest.mark.parametrize(
         "damage",
@@ -379,7 +379,7 @@ class TestConstraints:
 
 @on_sqlite
 def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatch):
-    """A writer that never ends costs others a clear refusal, not a long wait."""
+    """A writer that never ends makes other calls fail soon, instead of waiting."""
     add(store, "AAAA")
     monkeypatch.setattr("service.store.sqlite.connections.BUSY_TIMEOUT_S", 0)
     store.close()  # connections opened from here on wait no longer
@@ -390,7 +390,7 @@ def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatc
 
 @on_sqlite
 def test_reads_that_fail_leave_no_connection_behind(database):
-    """A fault that lasts must not eat up the files that a process may open."""
+    """A lasting fault must not use up the file descriptors of a process."""
     with pytest.raises(Unavailable):
         database.row("SELECT * FROM nothing", {})
     before = len(list(Path("/dev/fd").iterdir()))
