@@ -1,4 +1,4 @@
-"""What the engines themselves do with the service's statements, and no service before them."""
+"""The speed of the engines with the service's statements, without a service."""
 
 import re
 import sqlite3
@@ -15,15 +15,15 @@ from tests.tools.load.errors import BenchmarkError
 from tests.tools.load.servers import SERVER_CORE, on_core
 
 BATCH = 32
-"""Claims in one commit: as many as there are connections."""
+"""Claims per commit: the number of connections."""
 PER_SECOND = 8000
-"""No limit is measured with more claims than this for each second it may take."""
+"""The largest number of claims per second of a measurement."""
 _CLIENTS = 16
 """Connections of pgbench: as many as the service has threads."""
 
 
 def sqlite_claims(path: Path, brand: str, seconds: float) -> float:
-    """Return how many durable claims a second one connection makes, `BATCH` in a commit.
+    """Return the durable claims per second of one connection, with `BATCH` in a commit.
 
     Raises:
         BenchmarkError: The pool was too small.
@@ -57,10 +57,10 @@ def _claim_together(connection: sqlite3.Connection, names: dict[str, str]) -> No
 
 
 def pgbench(url: str, brand: str, folder: Path, seconds: float) -> float:
-    """Return how many claims a second PostgreSQL makes for pgbench.
+    """Return the claims per second of PostgreSQL with pgbench.
 
     Raises:
-        BenchmarkError: pgbench says nothing of the kind.
+        BenchmarkError: pgbench prints no result.
     """
     script = folder / "claim.sql"
     statement = " ".join(re.sub(r"%\((\w+)\)s", r":\1", RESERVE).split())

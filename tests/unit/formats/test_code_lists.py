@@ -1,4 +1,4 @@
-"""Reading lists of codes: the same rows however they are cut, and none beyond its limits."""
+"""Lists of codes: the same rows however they are split, and limits."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ CELLS = st.one_of(CODES, st.text(st.characters(codec="utf-8", exclude_characters
 
 
 def read(form, *blocks):
-    """Read a list block by block, each time as a new process would."""
+    """Read a list block by block, each with a new reader, as different processes do."""
     position, good, refused = Position(), [], []
     for number, block in enumerate(blocks):
         kept = json.loads(json.dumps(position.as_object()))
@@ -134,7 +134,7 @@ def test_a_first_row_that_is_like_a_header_may_be_a_code(code):
 
 
 def test_rows_of_commas_alone_are_blank():
-    """As spreadsheets write them where there once was something."""
+    """Spreadsheets write such rows for deleted cells."""
     content = b",,\r\ncode,state,\r\n,,\r\nAB12,,\r\n , ,\r\nCD34,,\r\n,,\r\n,,"
     assert ([("AB12", 4), ("CD34", 6)], []) == read_csv(content)
     assert ([("AB12", 1)], []) == read_csv(b"AB12\n,,,\n,\n \n")
@@ -170,7 +170,7 @@ def test_ndjson_may_begin_with_a_byte_order_mark_and_blank_lines():
 @pytest.mark.parametrize("header", ["code", "voucher", "Coupon-Code", "promo"])
 @pytest.mark.parametrize("rest", ["", ",note"])
 def test_a_header_that_comes_again_is_no_code(header, rest):
-    """As where files are put one behind the other."""
+    """Concatenated files have a mark in their middle."""
     lines = [f"{header}{rest}", *(f"{code}{rest}" for code in ("AB12", header, "CD34"))]
     content = "".join(f"{line}\n" for line in lines).encode()
     expected = [("AB12", 2), ("CD34", 4)], [Refusal(3, Reason.HEADER_AGAIN)]
@@ -274,7 +274,7 @@ def test_rows_refused_before_a_list_becomes_unreadable_are_reported():
     assert ([("AAAA", 2)], refused) == read_csv(content)
 
 
-# Rows that are nearly plain: each must be read as it is read by itself.
+# Nearly plain rows: each must be read as
 NEARLY = st.lists(
     st.sampled_from(
         ["AB12", "CD-34", "A", '"EF56"', "", " GH78", "é", "\r", "I" * 65, "J\rK", "-LMNO", "n,o"]
@@ -308,7 +308,7 @@ def test_a_member_that_comes_twice_is_found_among_plain_ones():
 
 
 def test_what_an_export_says_of_a_code_is_plain():
-    """Or to import an export would take many times as long."""
+    """Otherwise the import of an export would take many times as long."""
     table = code_table([[("SUMMER-1", "reserved", 1_000, 2_000, None)]])
     exported = b"".join(written(CODE_COLUMNS, table, ListType.NDJSON)).decode()
     assert ["SUMMER-1"] == PLAIN_OBJECTS.findall(exported)

@@ -1,4 +1,4 @@
-"""Answers of the event loop: written as gunicorn writes them."""
+"""Answers of the event loop are encoded as gunicorn does."""
 
 from wsgiref.headers import Headers
 

@@ -1,4 +1,4 @@
-"""Keys at a URL: fetched from a real server within limits, and never lost again."""
+"""Keys at a URL: fetched from a real server within limits, and kept."""
 
 import os
 import ssl
@@ -56,7 +56,7 @@ def url(issuer):
 
 
 class Log:
-    """Keeps what is logged."""
+    """A log that keeps its lines."""
 
     def __init__(self):
         self.lines = []
@@ -77,7 +77,7 @@ def log():
 
 @pytest.fixture
 def ring_from(log):
-    """Make a keyring, and see to it that it does not go on after the test."""
+    """Make a key ring, which is stopped after the test."""
     made = []
 
     def make(fetch_document, intervals=FAST):
@@ -91,7 +91,7 @@ def ring_from(log):
 
 @pytest.fixture
 def ring_of(ring_from, url):
-    """Make a keyring that fetches from the issuer."""
+    """Make a key ring that fetches from the issuer."""
     return lambda pace: ring_from(partial(fetch, url), pace)
 
 
@@ -108,7 +108,7 @@ def kids(ring):
 
 class TestRenewal:
     def test_nothing_is_fetched_before_somebody_wants_it(self, ring_of, issuer):
-        """The application is made before gunicorn forks, and a thread would not come along."""
+        """The application is built before gunicorn forks, and threads do not survive a fork."""
         ring_of(FAST)
         time.sleep(0.1)
         assert 0 == issuer.fetches
@@ -144,7 +144,7 @@ class TestRenewal:
         until(lambda: ring.stale_s() == 0.0)
 
     def test_the_same_keys_again_are_the_same_object(self, ring_of, issuer):
-        """So that verified tokens are kept; another order or member changes nothing."""
+        """Verified tokens stay cached; another order or member changes nothing."""
         ring = ring_of(FAST)
         issuer.rotate_to("k1", "k2")
         until(lambda: kids(ring) == {"k1", "k2"})
@@ -242,7 +242,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("status", [204, 301, 302, 307, 401, 404, 500, 503])
     def test_another_answer_than_200_is_kept_out(self, ring_of, issuer, log, status, url):
-        """A redirect, too: it could lead anywhere."""
+        """Redirects are refused, too: they could lead anywhere."""
         issuer.say = lambda handler: answer(handler, b"", status, Location=url)
         ring = ring_of(FAST)
         assert not ring.current()
@@ -346,7 +346,7 @@ class TestLimits:
     def test_a_certificate_counts_only_if_somebody_vouches_for_it(
         self, issuer, tmp_path, monkeypatch
     ):
-        """By SSL_CERT_FILE, as config/example.env says; and for the host that was asked."""
+        """Certificates are verified by SSL_CERT_FILE, and for the requested host."""
         server = certified(tmp_path, "127.0.0.1")
         with serving(issuer, tls=server) as url:
             with pytest.raises(KeysRefused, match="SSLCertVerificationError"):
@@ -390,7 +390,7 @@ def certified(folder, address):
 
 class TestPublishedSets:
     def test_keys_of_other_kinds_are_passed_over(self, issuer):
-        """RFC 7517, section 5: the issuer publishes for others, too."""
+        """RFC 7517, section 5: an issuer may publish keys that this service cannot use."""
         issuer.published += [
             {"kty": "OKP", "crv": "X25519", "kid": "x", "x": "AAAA"},
             {"kty": "future", "kid": "f"},
@@ -423,7 +423,7 @@ class TestPublishedSets:
 
 
 class TestHandingDown:
-    """gunicorn replaces a worker that died: it must know what its siblings know."""
+    """A worker that replaces a dead one must know what its siblings know."""
 
     def test_a_process_forked_during_an_outage_has_the_last_good_set(self, issuer, ring_from):
         calls: list[None] = []
