@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _KEPT = (EXCHANGE, CALLER)
-"""What stays of the environment when the application is asked again."""
+"""Keys of the environment that are kept until the application is called again."""
 LARGEST_SHARED = 4 * 1024 * 1024
 """Largest file in bytes that is cached in memory and shared by its requests."""
 

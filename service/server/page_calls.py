@@ -1,7 +1,7 @@
-"""Which requests read a page of a listing: they have a few threads of their own.
+"""Requests for pages of listings, which have a few threads of their own.
 
-A page of a thousand codes takes as long as dozens of other calls. Whoever lists again and again
-waits for others who list, and holds no thread meanwhile that somebody else needs.
+A page of a thousand codes takes as long as dozens of other calls. Callers that list repeatedly wait
+for each other, and meanwhile hold no thread that others need.
 """
 
 import re

@@ -37,7 +37,7 @@ class Dialect(Protocol):
     `touched_at` of each campaign."""
 
     def is_full(self, error: BaseException) -> bool:
-        """Say whether an error is the engine's own for a full disk."""
+        """Return whether an error is the engine's own for a full disk."""
 
     def texts(self, parameter: str) -> str:
         """Return a table expression with a column `value` for a JSON array of texts."""

@@ -159,7 +159,7 @@ def parameters(document):
 
 
 def test_the_contracts_figures():
-    """The limits of the contract: an intentional copy, as derived values would follow a wrong one."""
+    """The limits of the contract: an intentional copy, independent of the constants."""
     assert (1000, 10_000_000, 10, 24) == (MAX_PER_CALL, MAX_GENERATED, MAX_OPEN, KEPT_H)
     assert (64, 128, 4, 64) == (names.MAX_NAME, names.MAX_USER, codes.MIN_LENGTH, codes.MAX_LENGTH)
     assert (1024 * 1024, 255, 1000, 100) == (

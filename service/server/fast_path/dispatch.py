@@ -1,8 +1,8 @@
 """Dispatch before Flask, for calls that need no framework.
 
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
-operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. All other
-calls (with a query, or with names that are invalid or not ASCII) go to Flask, untouched.
+operation and performs it without Flask, through the same pipeline (`service.api.pipeline`). All
+other calls (with a query, or with names that are invalid or not ASCII) go to Flask unchanged.
 `docs/adr/0009-fast-path-before-flask.md` has the gain.
 """
 

@@ -174,7 +174,7 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
         else:
             connection.execute(_DROP_RUNS, file._asdict())
         return True
-    # Another import may have taken a row over, and be at it: then it is not this file's.
+    # Another import may have taken over a row, which then belongs to that one.
     values = {"brand_id": dead.job_brand_id, "file": file.id, "codes": json.dumps(scanned.codes)}
     codes = dialect_of(connection).texts("codes")
     connection.execute(text(_DROP_ROWS.format(codes=codes)), values)

@@ -65,7 +65,7 @@ _TALLY_OF_NOTHING = """
     ) GROUP BY brand_id, campaign_id
 """
 _JOBS = "SELECT brand_id, id || '' FROM job WHERE coalesce(created_at, 0) IS NOT NULL"
-# An answer without a kind is an older version's: what is no job is a code.
+# An answer without a kind is an older version's: names other than of jobs are codes.
 _ANSWERED = f"""
     SELECT brand_id, NULL, count(*) FROM (
         SELECT brand_id, name FROM ({{answered}}) AS answered
@@ -96,7 +96,7 @@ _NO_CAMPAIGN = """NOT EXISTS (
     WHERE campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
 )"""
 _NO_BRAND = "NOT EXISTS (SELECT 1 FROM brand WHERE brand.id = campaign.brand_id)"
-# Older versions made the tally of a new brand's `default` with its first code.
+# Older versions inserted the tally of a new brand's `default` with its first code.
 _NO_TALLY = f"""
     SELECT campaign.brand_id, id, count(coalesce(created_at, 0)) FROM campaign LEFT JOIN (
         SELECT min(brand_id) AS brand_id, min(campaign_id) AS campaign_id,

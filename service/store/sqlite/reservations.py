@@ -11,7 +11,7 @@ from service.store.sqlite.connections import driver_of
 from service.store.sqlite.database import SQLiteDatabase
 from service.usecases.keys import PoolKey
 
-# The index is named, because the planner, left alone, walks another one over all codes that
+# The index is named, because the planner would otherwise scan another one over all codes that
 # are taken. A claimed row leaves the partial index at once, so its first row is as cheap to
 # find in a drained pool as in a fresh one.
 CLAIM = """

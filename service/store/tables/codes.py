@@ -1,4 +1,4 @@
-"""Brands, their campaigns, codes with who holds them, and counts of them."""
+"""The tables of brands, campaigns, codes with their holders, and tallies."""
 
 from sqlalchemy import (
     BigInteger,
@@ -91,9 +91,11 @@ code = Table(
     CheckConstraint(f"state NOT IN ({_HELD}) OR user_id IS NOT NULL", name="code_held_by_someone"),
     CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
 )
-"""On SQLite its rows lie in the order in which they were made, and indexes end in `rowid`: a
-thousand new codes then go to random pages of one index only, see
-docs/adr/0014-store-codes-in-insertion-order.md."""
+"""Codes; on SQLite the rows are stored in the order of their creation.
+
+Indexes end in `rowid` there: a thousand new codes then go to random pages of one index only, see
+docs/adr/0014-store-codes-in-insertion-order.md.
+"""
 
 Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ONLY)
 

@@ -64,7 +64,7 @@ def _store_next(
     if not codes:
         return codes
     part = Part(at, task.job.done, len(codes))
-    # They are read in their order, and whoever knows some must not know where the others lie.
+    # They are read in order, and holders of some must not learn where the others are.
     if tx.load_codes(task.pool, part, codes, shuffle=True) < len(codes):
         raise _ClashError
     return codes
