@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -14,15 +13,13 @@ import pytest
 from redis import Redis as Connection
 
 from service.api.limits import rate_limits as limits
-from service.app import create_app, services_of
+from service.app import create_app
 from service.container.services import build
 from service.settings import RateLimit, SettingsError
 from tests.api.conftest import C
+from tests.api.limits.windows import DAY, fresh, left, standing, until_refused
 from tests.plugins.system_packages import require
 from tests.support.tokens import bearer
-
-DAY = 86_400
-"""A window that does not end while a test runs."""
 
 
 @pytest.fixture
@@ -34,26 +31,6 @@ def engine():
 @pytest.fixture
 def settings(settings):
     return replace(settings, rate_limit=RateLimit(3, DAY))
-
-
-def standing(answer):
-    """Return the remaining calls of an answer, and the seconds until the reset."""
-    fields = re.fullmatch(r'"caller";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
-    assert fields
-    return int(fields[1]), int(fields[2])
-
-
-def left(answer):
-    return standing(answer)[0]
-
-
-def until_refused(client):
-    """Call until the limit of 1 is reached, as a window may end between two calls."""
-    for _ in range(10):
-        answer = client.get("/v1/x", headers=bearer())
-        if answer.status_code == 429:
-            return answer
-    raise AssertionError("never refused")
 
 
 class TestCaller:
@@ -148,19 +125,6 @@ class TestWhatCounts:
                 answer = client.get("/v1/nothing", headers=bearer())
                 assert 404 == answer.status_code
                 assert not {"RateLimit", "RateLimit-Policy"} & set(answer.headers.keys())
-
-
-class fresh:  # noqa: N801 - reads as a function
-    """A client of an application with other settings, without tables."""
-
-    def __init__(self, settings, log=None):
-        self.app = create_app(build(settings, log_stream=log))
-
-    def __enter__(self):
-        return self.app.test_client()
-
-    def __exit__(self, *_):
-        services_of(self.app).storage.store.close()
 
 
 class TestLocalCounts:

@@ -1,6 +1,5 @@
 """The guarantees of the store to the use cases, on real tables."""
 
-import itertools
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -23,26 +22,9 @@ from service.domain.model import Level, State
 from service.store.repositories.status import SQLStatus
 from service.store.transaction import SQLTransaction
 from service.usecases import codes as codes_usecase
-from service.usecases.ports.store import UnknownPosition
+from tests.store.repositories.adding import NOW, add, fixed
 from tests.support.creating import add_codes
 from tests.support.engines import on_sqlite
-
-NOW = 1_800_000_000_000
-
-
-def fixed(*codes):
-    """Mint these codes one after the other."""
-    supply = iter(codes)
-    return lambda count: list(itertools.islice(supply, count))
-
-
-def add(store, *codes, brand="brand"):
-    """Add codes individually: those of one call are reserved in a random order."""
-    return [
-        code
-        for each in codes
-        for code in add_codes(store, brand, "default", 1, fixed(each), NOW)[0]
-    ]
 
 
 def count_rows(database):
@@ -219,51 +201,6 @@ class TestCounts:
             connection.execute(text("UPDATE tally SET available = -1"))
 
 
-@pytest.mark.own_database  # PostgreSQL's statistics change its plans
-class TestPlans:
-    """The plans show that the cost does not grow: an index is searched, and nothing is sorted."""
-
-    def test_a_reservation_searches_indexes_alone(self, store, plans):
-        add(store, "AAAA", "BBBB")
-        with plans() as steps:
-            store.reserve("brand", "default", "user", NOW)
-            store.find_reservation("brand", "default", "user")
-        assert any("code_by_user" in step for step in steps)
-        assert any("code_free" in step for step in steps)
-        assert not costly(steps)
-
-    def test_one_code_is_found_by_its_key(self, store, plans, engine):
-        add(store, "AAAA")
-        with plans() as steps:
-            store.code("brand", "default", "AAAA")
-        by_key = {"sqlite": "(brand_id=? AND code=?)", "postgresql": "code_brand_id_code_key"}
-        assert any(by_key[engine] in step for step in steps)
-        assert not costly(steps)
-
-    def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, engine):
-        add(store, "AAAA", "MMMM")
-        for state, after in itertools.product([None, *State], [None, "MMMM"]):
-            with plans() as steps:
-                store.codes("brand", "default", state, after, 100)
-            self.is_range_of_one_index(steps, engine, state, after)
-
-    def is_range_of_one_index(self, steps, engine, state, after):
-        # With one campaign in the brand, the brand's key is as good as the campaign's.
-        both = "(code_pkey|code_brand_id_code_key)"
-        key = {"sqlite": "code_of_campaign", "postgresql": both}[engine]
-        index = {None: key, State.AVAILABLE: "code_free"}.get(state, "code_taken")
-        used = [step for step in steps if re.search(rf"{index}\b", step)]
-        assert used
-        assert not costly(steps)
-        if after and engine == "sqlite":  # it begins there, and skips nothing
-            assert any("rowid>?" in step for step in used)
-
-
-def costly(steps):
-    """Return the steps that look at every row, or sort."""
-    return [step for step in steps if re.search(r"^SCAN|TEMP B-TREE|Seq Scan|Sort", step)]
-
-
 class TestLookingUp:
     def test_one_code(self, store):
         add(store, "AAAA")
@@ -284,72 +221,6 @@ class TestLookingUp:
             store.campaigns("other", None, 10)
         with pytest.raises(BrandNotFound):
             store.codes("other", "default", None, None, 10)
-
-
-class TestPages:
-    def test_pages_together_are_the_list(self, store, engine):
-        codes = list(add_codes(store, "brand", "default", 25, mint, NOW)[0])
-        codes = codes if engine == "sqlite" else sorted(codes)
-        assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
-
-    def test_a_page_that_ends_with_the_list_is_the_last(self, store):
-        add(store, "AAAA", "BBBB")
-        assert not store.codes("brand", "default", None, None, 2).more
-        assert store.codes("brand", "default", None, None, 1).more
-
-    def test_rows_that_come_and_change_between_pages_shift_nothing(self, store, engine):
-        add(store, "BBBB", "DDDD", "FFFF")
-        first = store.codes("brand", "default", None, None, 2)
-        add(store, "AAAA", "EEEE")
-        store.reserve("brand", "default", "user", NOW)
-        rest = store.codes("brand", "default", None, first.items[-1].code, 10)
-        assert ["BBBB", "DDDD"] == [code.code for code in first.items]
-        behind = {"sqlite": ["FFFF", "AAAA", "EEEE"], "postgresql": ["EEEE", "FFFF"]}
-        assert behind[engine] == [code.code for code in rest.items]
-
-    @on_sqlite
-    def test_codes_are_given_and_listed_in_the_order_in_which_they_were_made(self, store):
-        add(store, "BBBB")
-        add(store, "AAAA")
-        add(store, "CCCC", brand="other")
-        listed = store.codes("brand", "default", None, None, 10)
-        assert ["BBBB", "AAAA"] == [code.code for code in listed.items]
-        assert "BBBB" == store.reserve("brand", "default", "user", NOW).reservation.code
-
-    @on_sqlite
-    def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
-        """As after a restore: the listing must not seem to end."""
-        add(store, "BBBB")
-        with pytest.raises(UnknownPosition):
-            store.codes("brand", "default", None, "AAAA", 10)
-
-    def test_states_divide_the_list(self, store):
-        add_codes(store, "brand", "default", 12, mint, NOW)
-        for number in range(5):
-            store.reserve("brand", "default", f"user{number}", NOW)
-        by_state = {
-            state: len(store.codes("brand", "default", state, None, 100).items) for state in State
-        }
-        assert store.brand("brand").counts == by_state
-
-    def test_brands_among_those_that_a_token_names(self, store):
-        for brand in ("a", "b", "c", "Z", "é"):
-            add(store, "AAAA", brand=brand)
-        names = [brand.name for brand in store.brands({"c", "a", "ghost"}, None, 10).items]
-        assert ["a", "c"] == names
-        every = [brand.name for brand in store.brands(None, None, 10).items]
-        assert ["Z", "a", "b", "c", "é"] == every
-        assert [] == store.brands(set(), None, 10).items
-
-
-def walk(page_after):
-    """Read all pages, and return the codes."""
-    codes, after, more = [], None, True
-    while more:
-        page = page_after(after)
-        codes += [code.code for code in page.items]
-        after, more = codes[-1], page.more
-    return codes
 
 
 class TestConstraints:
