@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
-from service.api.transfers.body_state import STREAM, BodyAwaited
+from service.api.transfers.uploads import STREAM
 from service.auth.authentication import CALLER
-from service.observability.exchange import EXCHANGE
+from service.observability.exchange import EXCHANGE, BodyAwaited
 from service.server.http.receiving import BufferedRequest
 from service.server.http.sending import Unsent, send_some
 from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from service.api.operation import Operation
 from service.api.pipeline import Pipeline
 from service.api.reply import Reply, encoded_path
-from service.api.request_logging import RequestLogging
 from service.api.schemas.fields import Name
 from service.container.services import Services
 from service.domain.names import is_name
-from service.server.http.response_head import status_line
+from service.observability.request_log import RequestLogging
+from service.server.answering_in_loop import status_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
