@@ -86,7 +86,7 @@ def worker(*, check: bool) -> None:
     failures_of(settings).require_database()
     if not check:
         run_worker(settings)
-    elif missing := what_is_missing(settings, sentence_of):
+    elif missing := what_is_missing(settings, failures_of(settings).name, sentence_of):
         raise click.ClickException("\n".join(missing))
 
 

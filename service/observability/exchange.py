@@ -53,6 +53,7 @@ class RequestRecord:
         "outcome",
         "problem",
         "refusal",
+        "reported",
         "request_id",
         "route",
         "sent_bytes",
@@ -75,6 +76,8 @@ class RequestRecord:
         self.outcome: str | None = None
         self.problem: str | None = None
         self.refusal: str | None = None
+        self.reported = False
+        """Whether a line of level error has told the cause of a failure."""
         self.sent_bytes: int | None = None
 
     def note_subject(self, arguments: Mapping[str, Any]) -> None:
@@ -108,7 +111,7 @@ class Trace(Protocol):
 class Exchange:
     """A request and its answer in progress."""
 
-    __slots__ = ("policy", "rate_limit", "record", "streams", "trace")
+    __slots__ = ("logged", "policy", "rate_limit", "record", "streams", "trace")
 
     def __init__(self, record: RequestRecord, trace: Trace | None = None) -> None:
         self.record = record
@@ -119,6 +122,8 @@ class Exchange:
         """The header fields of the caller's rate limit."""
         self.streams = False
         """Whether the answer is streamed."""
+        self.logged = True
+        """Whether the request has a log line: probes have one if their answer changes."""
 
     def header_fields(self) -> list[tuple[str, str]]:
         """Return the header fields that the answer has besides those of its view."""

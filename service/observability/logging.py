@@ -7,7 +7,6 @@ logged by type and place, without their messages: a driver's message can contain
 import json
 import logging
 import sys
-import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -17,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from service.observability.log_output import DROPPED, LogOutput, output_to, standard_output
+from service.observability.stacks import PrintedStacks, frames_of, id_of
 from service.settings import Settings
 
 
@@ -56,7 +56,11 @@ def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringB
         stream: Where lines go, by default standard output; a terminal gets colours.
     """
     stream = stream or standard_output()
-    processors = [*_SHARED, _renderer(colours=stream.isatty())]
+    processors: Sequence[Processor] = [
+        _put_head,
+        ExceptionRenderer(),
+        _renderer(colours=stream.isatty()),
+    ]
     logger: FilteringBoundLogger = structlog.wrap_logger(
         LineLogger(output_to(stream)),
         processors=[_harmless(processors)],
@@ -73,7 +77,7 @@ def route_stdlib_logging(settings: Settings, stream: TextIO | None = None) -> No
     handler = OutputHandler(output_to(stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_name_foreign_event, *_SHARED],
+            foreign_pre_chain=[_name_foreign_event, _put_head, ExceptionRenderer()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 lambda *call: _as_text(render(*call)),
@@ -130,20 +134,25 @@ def _name_foreign_event(_logger: WrappedLogger, _name: str, event: EventDict) ->
     return {**event, "event": "library_message", "logger": record.name, "message": event["event"]}
 
 
-def _render_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Replace an exception with its type, the types of its causes, and its stack."""
-    raised = event.pop("exc_info", None)
-    error = raised[1] if isinstance(raised, tuple) else raised
-    if error is True:
-        error = sys.exc_info()[1]
-    if isinstance(error, BaseException):
-        event["exception"] = _types(error)
-        event["database_error"] = database_error(error)
-        event["stack"] = [
-            f"{frame.filename}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ]
-    return event
+class ExceptionRenderer:
+    """A processor that replaces an exception with its types, those of its causes, and its stack."""
+
+    def __init__(self) -> None:
+        self._printed = PrintedStacks()
+
+    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        """Replace the exception of an event; a stack that was just printed is only named."""
+        raised = event.pop("exc_info", None)
+        error = raised[1] if isinstance(raised, tuple) else raised
+        if error is True:
+            error = sys.exc_info()[1]
+        if isinstance(error, BaseException):
+            types, frames = _types(error), frames_of(error.__traceback__)
+            event["exception"] = types
+            event["database_error"] = database_error(error)
+            event["stack_id"] = stack_id = id_of(types, frames)
+            event["stack"] = frames if self._printed.is_new(stack_id) else None
+        return event
 
 
 def _types(error: BaseException | None) -> Sequence[str]:
@@ -184,4 +193,3 @@ def database_error(error: BaseException | None) -> str | None:
 
 
 _LEVELS = {"warn": "warning", "exception": "error"}
-_SHARED: Sequence[Processor] = (_put_head, _render_exception)

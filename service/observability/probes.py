@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.exchange import current_record
+from service.observability.exchange import current_exchange
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -102,9 +102,12 @@ class Readiness:
         if key != self._last_answer[0]:
             ready = set(key) <= {"ok"}
             content = {"status": "ready" if ready else "not ready", "checks": words}
+            was_ready = set(self._last_answer[0]) <= {"ok"}
             self._last_answer = key, _probe(content, 200 if ready else 503)
-        if set(key) - {"ok"}:
-            self._log.warning("not_ready", checks=words)
+            if not ready:
+                self._log.warning("not_ready", checks=words)
+            elif not was_ready:
+                self._log.info("ready_again", checks=words)
         return self._last_answer[1]
 
     def _watch(self) -> None:
@@ -138,6 +141,8 @@ class Probes:
 
     def __init__(self, app: "WSGIApplication", readiness: Readiness) -> None:
         self._app = app
+        self._logged: dict[str, Probe] = {}
+        """The answers that were logged last."""
         self._probes: dict[str, Callable[[], Probe]] = {
             "/livez": lambda: _ALIVE,
             "/readyz": readiness.answer,
@@ -151,8 +156,10 @@ class Probes:
         probe = self._probes.get(path) if method in {"GET", "HEAD"} else None
         if probe is None:
             return self._app(environ, start_response)
-        current_record().route = path
-        answer = probe()
+        exchange, answer = current_exchange(), probe()
+        exchange.record.route = path
+        exchange.logged = self._logged.get(path) is not answer
+        self._logged[path] = answer
         start_response(answer.status, answer.headers)
         return () if method == "HEAD" else (answer.body,)
 

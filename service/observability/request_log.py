@@ -55,16 +55,27 @@ class RequestLog:
             record.trace_id = trace.trace_id
         return Exchange(record, trace)
 
-    def finish(self, method: str, status: int, seconds: float, exchange: Exchange) -> None:
-        """Count, trace and log an answered request."""
-        record = exchange.record
+    def finish(
+        self, environ: "WSGIEnvironment", status: int, seconds: float, exchange: Exchange
+    ) -> None:
+        """Count, trace and log an answered request.
+
+        Args:
+            environ: The known part of the request's environment.
+            status: The status of the answer.
+            seconds: The time in the application.
+            exchange: The request and its answer.
+        """
+        record, method = exchange.record, environ.get("REQUEST_METHOD", "other")
         try:
             if exchange.trace:
                 exchange.trace.end(method, status, record)
             self._metrics.request(method, record.route, status, seconds)
         except Exception as error:  # noqa: BLE001 - observability must not fail a call
             self._log.warning("request_not_observed", exc_info=error)
-        say = self._log.error if status >= HTTPStatus.INTERNAL_SERVER_ERROR else self._log.info
+        if not exchange.logged:
+            return
+        say = self._say(status, record)
         say(
             "request",
             request_id=record.request_id,
@@ -80,8 +91,15 @@ class RequestLog:
             outcome=record.outcome or _outcome(status),
             problem=record.problem,
             refusal=record.refusal,
+            peer=environ.get("REMOTE_ADDR") if status >= HTTPStatus.BAD_REQUEST else None,
             sent_bytes=record.sent_bytes,
         )
+
+    def _say(self, status: int, record: RequestRecord) -> Callable[..., None]:
+        """Return the method of the level: each failure has one line of level error."""
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return self._log.info
+        return self._log.warning if record.reported else self._log.error
 
 
 def _outcome(status: int) -> str:
@@ -118,7 +136,7 @@ class RequestLogging:
 
         def finish() -> None:
             seconds = time.perf_counter() - started
-            self._requests.finish(environ["REQUEST_METHOD"], status, seconds, exchange)
+            self._requests.finish(environ, status, seconds, exchange)
 
         try:
             answer = self.app(environ, start)

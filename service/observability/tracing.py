@@ -81,6 +81,7 @@ class _Exporter(OTLPSpanExporter):
         self._dropped = dropped
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export spans."""
         result = SpanExportResult.FAILURE
         try:
             result = super().export(spans)
@@ -90,7 +91,7 @@ class _Exporter(OTLPSpanExporter):
         return result
 
 
-class _Queue(BatchSpanProcessor):
+class SpanQueue(BatchSpanProcessor):
     """A queue that counts the spans for which it has no room."""
 
     def __init__(self, exporter: SpanExporter, dropped: Callable[[int], None]) -> None:
@@ -98,6 +99,7 @@ class _Queue(BatchSpanProcessor):
         self._dropped = dropped
 
     def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span that has ended."""
         waiting = self._batch_processor._queue  # noqa: SLF001 - nothing public has its length
         if len(waiting) == waiting.maxlen:
             self._dropped(1)
@@ -124,7 +126,7 @@ class Tracing:
         who = Resource.create({"service.name": "discount", "service.version": __version__})
         self._provider = TracerProvider(resource=who, shutdown_on_exit=False)
         exporter = _Exporter(self._endpoint, self._dropped)
-        self._provider.add_span_processor(_Queue(exporter, self._dropped))
+        self._provider.add_span_processor(SpanQueue(exporter, self._dropped))
         self._tracer = self._provider.get_tracer("service", __version__)
 
     def stop(self) -> None:

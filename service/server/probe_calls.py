@@ -28,16 +28,17 @@ def take_probe(worker: LoopWorker, conn: TConn, incoming: BufferedRequest) -> bo
         return False
     may_keep = body is not None and body.ended and not request.should_close()
     conn.rest = body.rest if body is not None and may_keep else b""
-    environ = _environ(request)
+    environ = _environ(request, conn)
     answer_in_loop(worker, conn, environ, lambda: may_keep and worker.may_keep())
     return True
 
 
-def _environ(request: Any) -> "WSGIEnvironment":
+def _environ(request: Any, conn: TConn) -> "WSGIEnvironment":
     """Return the parts of an environment that the middlewares read."""
     fields = {f"HTTP_{name.replace('-', '_')}": value for name, value in request.headers}
     return {
         **fields,
+        "REMOTE_ADDR": conn.client[0],
         "REQUEST_METHOD": request.method,
         "PATH_INFO": request.path,
         "QUERY_STRING": request.query or "",

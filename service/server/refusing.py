@@ -26,9 +26,8 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
     """
     exchange = environ.get(EXCHANGE) or requests.begin(environ)
     reply = problem(error, "/", exchange.record)
-    method = environ.get("REQUEST_METHOD", "other")
-    requests.finish(method, reply.status, 0.0, exchange)
-    return _answer(reply, exchange, with_body=method != "HEAD")
+    requests.finish(environ, reply.status, 0.0, exchange)
+    return _answer(reply, exchange, with_body=environ.get("REQUEST_METHOD") != "HEAD")
 
 
 def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":

@@ -11,7 +11,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.problems.http_errors import RequestTimeout
 from service.domain.errors import InternalError, ServiceError, Unavailable
-from service.observability.exchange import BodyAwaited
+from service.observability.exchange import EXCHANGE, BodyAwaited
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.buffered_requests import BufferedRequests
 from service.server.connections import ConnectionWorker
@@ -67,15 +67,11 @@ class ServiceWorker(ConnectionWorker):
         self._fast_path = fast_path_calls(self)
 
     def unanswered_calls(self) -> tuple[int, float]:
-        """Return the number of unanswered calls, and when the oldest one arrived.
-
-        May be called in any thread, and raises an `Exception` if another one interferes.
-        """
-        calls, oldest = self._queue.unanswered(self.services.transfers.threads)
-        if self._fast_path is None:
-            return calls, oldest
-        more, older = self._fast_path.unanswered()
-        return calls + more, min(oldest, older)
+        """Return the number of unanswered calls, and when the oldest one arrived."""
+        found = [self._queue.unanswered(self.services.transfers.threads)]
+        if self._fast_path:
+            found.append(self._fast_path.unanswered())
+        return sum(calls for calls, _ in found), min(oldest for _, oldest in found)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, run fast-path calls, and expire queued requests."""
@@ -276,10 +272,11 @@ class ServiceWorker(ConnectionWorker):
 
     def fail(self, conn: TConn, error: Exception, environ: "WSGIEnvironment") -> None:
         """Answer a request that failed outside the application."""
-        self.log.error("a request failed outside the application", exc_info=error)
-        self.refuse(conn, InternalError(), environ)
+        exchange = environ.get(EXCHANGE) or self.services.requests.begin(environ)
+        self.services.problems.report(error, exchange.record)
+        self.refuse(conn, InternalError(), {**environ, EXCHANGE: exchange})
 
     def refuse(self, conn: TConn, problem: ServiceError, environ: "WSGIEnvironment") -> None:
         """Refuse a request that the application does not see, and end the connection."""
-        answer = refusal(problem, self.services.requests, environ)
-        self.deliver(conn, answer, keep=False)
+        known = environ | {"REMOTE_ADDR": conn.client[0]}
+        self.deliver(conn, refusal(problem, self.services.requests, known), keep=False)

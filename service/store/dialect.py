@@ -36,6 +36,9 @@ class Dialect(Protocol):
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign."""
 
+    def why_unfit(self, connection: Connection) -> str | None:
+        """Return why the service cannot use the database, whatever its tables, or `None`."""
+
     def is_full(self, error: BaseException) -> bool:
         """Return whether an error is the engine's own for a full disk."""
 

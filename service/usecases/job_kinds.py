@@ -83,7 +83,7 @@ def _task(progress: JobProgress) -> ImportTask:
 KINDS: Mapping[str, Kind] = {
     JobKind.GENERATE: Kind(_generate),
     JobKind.IMPORT: Kind(
-        lambda tx, progress, prepared, size: pipeline.do_chunk(tx, _task(progress), prepared, size),
+        lambda tx, progress, prepared, _: pipeline.do_chunk(tx, _task(progress), prepared),
         lambda reader, progress, size: pipeline.prepare(reader, _task(progress), size),
     ),
 }

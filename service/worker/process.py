@@ -11,6 +11,7 @@ from service.observability.logging import route_stdlib_logging
 from service.observability.metrics.exposition import answers_of
 from service.observability.metrics.jobs import JobMetrics
 from service.observability.metrics.scrape_server import ScrapeServer
+from service.observability.probes import Check
 from service.settings import Settings, SettingsError
 from service.worker.loop import JobLoop
 
@@ -31,27 +32,28 @@ def run_worker(settings: Settings) -> None:
 
 
 def what_is_missing(
-    settings: Settings, explain: Callable[[Exception], str | None]
+    settings: Settings, name: str, explain: Callable[[Exception], str | None]
 ) -> Sequence[str]:
     """Return what a worker lacks, one line each.
 
     Args:
         settings: The settings.
+        name: The name of the database.
         explain: Returns a sentence about a known exception.
     """
     with closing(build_storage(settings, threads=1).database) as database:
         checks = readiness_checks(database)
-        found = {name: _why_not(check, explain) for name, check in checks.items()}
-    return [f"{name}: {why}" for name, why in found.items() if why]
+        found = [_why_not(check, name, explain) for check in checks.values()]
+    return list(dict.fromkeys(why for why in found if why))
 
 
-def _why_not(check: Callable[[], object], explain: Callable[[Exception], str | None]) -> str | None:
+def _why_not(check: Check, name: str, explain: Callable[[Exception], str | None]) -> str | None:
     """Run a check, whose exceptions may contain secrets."""
     try:
         found = check()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not there
-        return explain(error) or "unavailable"
-    return found if isinstance(found, str) else None
+        return explain(error) or f"{name} cannot be used."
+    return f"{name}: {found}." if found else None
 
 
 def serve_metrics(settings: Settings, metrics: JobMetrics, log: FilteringBoundLogger) -> None:

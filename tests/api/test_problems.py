@@ -139,6 +139,6 @@ class TestRequestId:
 
 def test_what_fails_to_watch_a_call_does_not_fail_it(app, client, log, monkeypatch):
     monkeypatch.setattr(services_of(app).metrics, "request", lambda *_: 1 / 0)
-    assert 200 == client.get("/livez").status_code
+    assert 200 == client.get("/problems/conflict").status_code
     events = [json.loads(line)["event"] for line in log.text.splitlines()]
     assert ["request_not_observed", "request"] == events[-2:]

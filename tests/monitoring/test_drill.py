@@ -58,7 +58,7 @@ class TestFault:
 
     def test_a_log_line_names_the_cause(self, drill, row):
         (outcome,) = [found for found in drill.outcomes if found.row == row]
-        assert outcome.line, "no line in time"
+        assert outcome.line is not None, "no line in time"
 
 
 @pytest.mark.parametrize("query", parameters(queries_of_the_service()))

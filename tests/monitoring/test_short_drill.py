@@ -37,7 +37,7 @@ def test_a_few_faults_lead_to_their_alerts_log_lines_and_runbooks(tmp_path):
     assert list(FEW) == [outcome.row.fault for outcome in drill.outcomes]
     for outcome in drill.outcomes:
         assert outcome.alert, f"no alert in time: {outcome.row.alert}"
-        assert outcome.line, f"no line in time: {outcome.row.log}"
+        assert outcome.line is not None, f"no line in time: {outcome.row.log}"
         assert outcome.alert["annotations"]["runbook_url"].endswith(f"/{outcome.row.runbook}")
     for name, line in searches():
         assert "" == search(line, drill.logs).stderr, name

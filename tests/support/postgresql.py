@@ -68,11 +68,11 @@ def url_of(name: str) -> str:
 
 
 @contextmanager
-def fresh_database(template: str = "template0") -> Iterator[str]:
+def fresh_database(template: str = "template0", options: str = "") -> Iterator[str]:
     """Create a separate database, and drop it afterwards, even if it is in use."""
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy {options}")
         try:
             yield url_of(name)
         finally:

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.auth.caller import Caller
 from service.domain.errors import RateLimited
+from service.domain.network_errors import reason_of
 from service.observability.exchange import current_exchange
 from service.observability.metrics.instruments import Metrics
 from service.settings import RateLimit, Settings, SettingsError
@@ -227,7 +228,7 @@ class RedisCallCounter:
         self._failed()
         if not self._is_down or now >= self._log_again_at:
             self._log_again_at = now + LOG_INTERVAL_S
-            self._log.warning("rate_limits_not_shared", exc_info=error)
+            self._log.warning("rate_limits_not_shared", reason=reason_of(error), exc_info=error)
         self._retry_at = now + RETRY_INTERVAL_S
         self._is_down = True
 

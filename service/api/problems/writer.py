@@ -40,13 +40,13 @@ class ProblemWriter:
             path: The path of the call, percent-encoded.
         """
         if not isinstance(error, ServiceError):
-            self._report(error)
+            self.report(error, current_record())
             return problem(errors.InternalError(), path, current_record())
         if (
             isinstance(error, errors.InternalError | errors.Unavailable)
             or error.storage is errors.StorageRefusal.DISK_FULL
         ):
-            self._report(error)
+            self.report(error, current_record())
         if error.refusal:
             self._metrics.auth_refusal(error.refusal)
         if error.storage:
@@ -56,8 +56,9 @@ class ProblemWriter:
             self._metrics.rate_limited(problem_type(error).slug)
         return reply
 
-    def _report(self, error: Exception) -> None:
-        record = current_record()
+    def report(self, error: Exception, record: RequestRecord) -> None:
+        """Log and count the failure of a call."""
+        record.reported = True
         if name := database_error(error):
             self._metrics.database_error(name)
         self._log.error(

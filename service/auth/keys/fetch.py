@@ -14,6 +14,7 @@ from socket import SHUT_RDWR, socket
 from urllib.parse import urlsplit
 
 from service.auth.keys.jwks import KeysRefused
+from service.domain.network_errors import reason_of
 
 MAX_BYTES = 256 * 1024
 """Longest document that is read: a few hundred keys."""
@@ -50,7 +51,12 @@ def fetch(
                 raise TimeoutError  # what was cut can look complete
             return document
     except (OSError, HTTPException, ValueError) as error:
-        raise KeysRefused(f"The URL cannot be fetched: {type(error).__name__}.") from error
+        raise KeysRefused(f"The URL cannot be fetched: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    kind, reason = type(error).__name__, reason_of(error)
+    return f"{reason} ({kind})" if reason else kind
 
 
 def _connection(url: str, read_timeout_s: float) -> HTTPConnection:

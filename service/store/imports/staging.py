@@ -175,12 +175,17 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
             connection.execute(_DROP_RUNS, file._asdict())
         return True
     # Another import may have taken over a row, which then belongs to that one.
-    values = {"brand_id": dead.job_brand_id, "file": file.id, "codes": json.dumps(scanned.codes)}
-    codes = dialect_of(connection).texts("codes")
-    connection.execute(text(_DROP_ROWS.format(codes=codes)), values)
+    drop_rows(connection, dead.job_brand_id, file, scanned.codes)
     if scanned.last is None:
         connection.execute(delete(import_file).where(*_is(file)))
     return True
+
+
+def drop_rows(connection: Connection, brand_id: int, file: FileKey, codes: Sequence[str]) -> None:
+    """Delete staged codes of a file."""
+    values = {"brand_id": brand_id, "file": file.id, "codes": json.dumps(codes)}
+    texts = dialect_of(connection).texts("codes")
+    connection.execute(text(_DROP_ROWS.format(codes=texts)), values)
 
 
 _OPEN_JOB = exists().where(

@@ -29,6 +29,7 @@ class SQLChunkReader:
     def __init__(self, connection: Connection) -> None:
         """Read from a connection with a snapshot."""
         self._connection = connection
+        self.single_writer = dialect_of(connection).single_writer
 
     def block(self, file: FileKey, number: int) -> bytes | None:
         return staging.block(self._connection, file, number)
@@ -37,6 +38,9 @@ class SQLChunkReader:
         values = {**file._asdict(), "of_run": run, "of_part": part}
         content: str | None = self._connection.execute(_PART, values).scalar_one_or_none()
         return content
+
+    def next_staged(self, brand_id: int, file: FileKey, after: str, limit: int) -> Sequence[str]:
+        return staged_codes.next_staged(self._connection, brand_id, file, after, limit)
 
 
 class SQLChunkTransaction:
@@ -92,6 +96,9 @@ class SQLChunkTransaction:
 
     def next_staged(self, brand_id: int, file: FileKey, after: str, limit: int) -> Sequence[str]:
         return staged_codes.next_staged(self._connection, brand_id, file, after, limit)
+
+    def drop_staged(self, brand_id: int, file: FileKey, codes: Sequence[str]) -> None:
+        staging.drop_rows(self._connection, brand_id, file, codes)
 
     def clashes(self, brand_id: int, file: FileKey) -> Sequence[Row]:
         return staged_codes.clashes(self._connection, brand_id, file)

@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from service.domain.errors import Unavailable
 from service.store.database import Database
-from service.store.errors import MaintenanceError
+from service.store.dialect import Dialect
+from service.store.errors import UnfitDatabaseError
 from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import (
     MIGRATIONS,
@@ -41,7 +42,7 @@ def upgrade(database: Database, to: str | None = None) -> str | None:
 
     Raises:
         Unavailable: The database cannot be written.
-        MaintenanceError: The revision of the tables is unknown.
+        UnfitDatabaseError: The revision of the tables is unknown, or the encoding is of no use.
     """
     wanted = to or newest_revision()
     while True:
@@ -54,7 +55,7 @@ def _step(database: Database, wanted: str) -> str | None:
     """Run the next step, or all steps of a new database, with retries after lock conflicts.
 
     Raises:
-        Unavailable, MaintenanceError: As with `upgrade`.
+        Unavailable, UnfitDatabaseError: As with `upgrade`.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -68,6 +69,7 @@ def _step(database: Database, wanted: str) -> str | None:
 
 def _try_step(database: Database, wanted: str) -> str | None:
     with database.migration() as connection:
+        require_fit(database.dialect, connection)
         found = _require_known(connection)
         if found is None:
             return upgrade_on(connection, wanted)
@@ -82,7 +84,7 @@ def upgrade_on(connection: Connection, to: str = "head") -> str | None:
     Newer tables stay: a version after a roll-back has nothing to do.
 
     Raises:
-        MaintenanceError: The revision of the tables is unknown.
+        UnfitDatabaseError: The revision of the tables is unknown.
     """
     found = _require_known(connection)
     if revision_status(found) is RevisionStatus.NEWER:
@@ -95,13 +97,23 @@ def upgrade_on(connection: Connection, to: str = "head") -> str | None:
     return current_revision(connection)
 
 
+def require_fit(dialect: Dialect, connection: Connection) -> None:
+    """Require a database that the service can use, whatever its tables.
+
+    Raises:
+        UnfitDatabaseError: The database's encoding lacks characters.
+    """
+    if why := dialect.why_unfit(connection):
+        raise UnfitDatabaseError(why)
+
+
 def _require_known(connection: Connection) -> str | None:
     """Return the revision of the tables.
 
     Raises:
-        MaintenanceError: The revision is unknown.
+        UnfitDatabaseError: The revision is unknown.
     """
     found = current_revision(connection)
     if revision_status(found) is RevisionStatus.UNKNOWN:
-        raise MaintenanceError(f"The database is {why_unfit(found)}.")
+        raise UnfitDatabaseError(why_unfit(found))
     return found

@@ -16,10 +16,10 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def why_not_ready(database: Database) -> str | None:
-    """Return what is wrong with the tables, or `None`.
+    """Return why the tables cannot be used, or `None`.
 
     Raises:
         Unavailable: The database cannot be read.
     """
     with database.probe() as connection:
-        return why_unfit(current_revision(connection))
+        return database.dialect.why_unfit(connection) or why_unfit(current_revision(connection))

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Table, cast, exists, func, select, text
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.exc import DBAPIError
 
-from service.store.errors import MaintenanceError
+from service.store.errors import MaintenanceError, UnfitDatabaseError
 from service.store.maintenance.checksums import shared_columns
-from service.store.maintenance.upgrade import upgrade_on
+from service.store.maintenance.upgrade import require_fit, upgrade_on
 from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import (
     VERSION_TABLE,
@@ -23,7 +23,9 @@ from service.store.migrations.revisions import (
     revision_status,
 )
 from service.store.postgresql.database import MIGRATION_LOCK
+from service.store.postgresql.dialect import PostgreSQLDialect
 from service.store.postgresql.driver import driver_of
+from service.store.postgresql.failures import server
 from service.store.postgresql.snapshot import AS_LONG_AS_IT_TAKES, maintenance_engine, set_locally
 from service.store.tables import metadata
 
@@ -89,13 +91,15 @@ def bulk_load(url: str, *, restart: bool) -> Iterator[Connection]:
         with maintenance_engine(url, "TO").begin() as connection:
             set_locally(connection, _SETTINGS)
             _lock_out_others(connection, restart=restart)
-            _require_utf8(connection)
+            require_fit(PostgreSQLDialect(), connection)
             _make_empty_tables(connection)
             yield connection
             _set_sequences(connection)
             connection.exec_driver_sql(f"ANALYZE {', '.join(metadata.tables)}")
+    except UnfitDatabaseError as error:
+        raise MaintenanceError(f"The database, {server(url, 'TO')}: {error}.") from error
     except DBAPIError as error:
-        raise MaintenanceError(f"The database reports: {error.orig}") from error
+        raise MaintenanceError(f"The database, {server(url, 'TO')}: {error.orig}.") from error
 
 
 @contextmanager
@@ -154,30 +158,24 @@ def _lock_out_others(connection: Connection, *, restart: bool) -> None:
         ) from error
 
 
-def _require_utf8(connection: Connection) -> None:
-    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
-    if encoding != "UTF8":
-        raise MaintenanceError(f"The database has the encoding {encoding}; names need UTF8.")
-
-
 def _make_empty_tables(connection: Connection) -> None:
     """Create or upgrade the tables, and lock everybody else out.
 
     Raises:
-        MaintenanceError: The tables have rows, or belong to a later version.
+        UnfitDatabaseError: The tables have rows, or belong to a later version.
     """
     found = current_revision(connection)
     if revision_status(found) is RevisionStatus.NEWER:
         wanted = newest_revision()
-        raise MaintenanceError(f"The database is at revision {found}, later than {wanted}.")
+        raise UnfitDatabaseError(f"at revision {found}, later than {wanted}")
     upgrade_on(connection)
     tables = ", ".join(metadata.tables)
     # While the revision is locked, a service does not even seem ready.
     connection.exec_driver_sql(f"LOCK TABLE {VERSION_TABLE}, {tables}")
     for table in metadata.sorted_tables:
         if connection.execute(select(exists(select(table)))).scalar():
-            raise MaintenanceError(
-                f"The database has rows in {table.name}, and only an empty one is filled."
+            raise UnfitDatabaseError(
+                f"it has rows in {table.name}, and only an empty one is filled"
             )
     connection.exec_driver_sql(f"TRUNCATE {tables}")  # so that later rows can be frozen
 

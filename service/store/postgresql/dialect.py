@@ -58,6 +58,11 @@ class PostgreSQLDialect:
         FROM tally GROUP BY brand_id, campaign_id
     )"""  # noqa: S608 - constants
 
+    def why_unfit(self, connection: Connection) -> str | None:
+        """Require an encoding of all characters; the driver knows it without a query."""
+        encoding = driver_of(connection).info.parameter_status("server_encoding")
+        return None if encoding == "UTF8" else f"the encoding is {encoding}, and names need UTF8"
+
     def is_full(self, error: BaseException) -> bool:
         return getattr(error, "sqlstate", None) == _DISK_FULL
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from service.domain.network_errors import reason_of
 from service.store.database import Connections
 from service.store.postgresql.connection import Connection, is_useless
 from service.usecases import deadlines
@@ -24,20 +25,6 @@ FAIL_FAST_TIMEOUT_S = 0.25
 LOST_AFTER = 3
 """Failures in a row after which the server is considered down."""
 
-_REASONS = {
-    "refused": "connection refused",
-    "timeout": "connection timeout",
-    "authentication failed": "authentication failed",
-    "too many clients": "too many connections",
-    "connection slots": "too many connections",
-    "starting up": "starting up",
-    "shutting down": "shutting down",
-    "translate host name": "unknown host",
-    "does not exist": "no such database or role",
-    "SSL": "TLS",
-}
-"""Reasons by parts of libpq's messages, which have no codes."""
-
 
 class NoConnection(PoolTimeout):
     """There was no connection in time; `pool_reason` says why in a few words."""
@@ -45,8 +32,7 @@ class NoConnection(PoolTimeout):
     def __init__(self, trouble: psycopg.Error | None) -> None:
         super().__init__(f"no connection: {trouble}")
         self.trouble = trouble
-        words = (reason for found, reason in _REASONS.items() if found in str(trouble))
-        self.pool_reason = next(words, "no connection")
+        self.pool_reason = reason_of(trouble) or "no connection"
 
 
 class PostgreSQLPool:

@@ -18,8 +18,9 @@ from service.settings import SettingsError
 from service.store.errors import MaintenanceError
 from service.store.postgresql.connection import Connection as PostgreSQLConnection
 from service.store.postgresql.conninfo import CONNECT_S, parameters_of
-from service.store.postgresql.failures import unreachable
+from service.store.postgresql.failures import server, unreachable
 
+SETTING = "DISCOUNT_DATABASE_URL"
 AS_LONG_AS_IT_TAKES = {
     "statement_timeout": "0",
     "lock_timeout": "0",
@@ -60,11 +61,14 @@ def snapshot(url: str) -> Iterator[Connection]:
         try:
             set_locally(connection, SNAPSHOT_SETTINGS)
         except DBAPIError as error:
-            raise MaintenanceError(f"The database cannot be read: {error.orig}.") from error
+            place = server(url, SETTING)
+            raise MaintenanceError(
+                f"The database, {place}, cannot be read: {error.orig}."
+            ) from error
         yield connection
 
 
-def maintenance_engine(url: str, origin: str = "DISCOUNT_DATABASE_URL", **options: Any) -> Engine:
+def maintenance_engine(url: str, origin: str = SETTING, **options: Any) -> Engine:
     """Return an engine for maintenance.
 
     Its connections have the URL's parameters, and none of the service's timeouts.

@@ -44,6 +44,10 @@ class SQLiteDialect:
         SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
     )"""  # noqa: S608 - constants
 
+    def why_unfit(self, connection: Connection) -> str | None:
+        """Return `None`: every encoding of SQLite has every character."""
+        return None
+
     def is_full(self, error: BaseException) -> bool:
         code = getattr(error, "sqlite_errorcode", None)
         return code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL

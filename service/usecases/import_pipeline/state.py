@@ -59,6 +59,16 @@ class Prepared(NamedTuple):
     """Why the rest of the file cannot be read."""
 
 
+class Batch(NamedTuple):
+    """The codes that a chunk stores with a single writer, read before the transaction."""
+
+    codes: Sequence[str]
+    after: str
+    """The code after which the next batch is looked for."""
+    ended: bool
+    """Whether these are the last codes."""
+
+
 def task_of(pool: PoolKey, found: Job, cursor: str | None) -> ImportTask:
     """Return the task of an import's job."""
     file = FileKey(found.parameters["file_of"], found.parameters["file"])

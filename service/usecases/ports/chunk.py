@@ -27,11 +27,17 @@ class Part(NamedTuple):
 class ChunkReader(Protocol):
     """Reads of a snapshot before the transaction, without a deadline."""
 
+    single_writer: bool
+    """Whether there is a single writer, which must not wait for reads."""
+
     def block(self, file: FileKey, number: int) -> bytes | None:
         """Return a block of a list, `None` after the last one."""
 
     def run_part(self, file: FileKey, run: int, part: int) -> str | None:
         """Return a part of a run, `None` after the last one."""
+
+    def next_staged(self, brand_id: int, file: FileKey, after: str, limit: int) -> Sequence[str]:
+        """Return the next staged codes of a list, at most `limit`, in order."""
 
 
 class ChunkTransaction(Protocol):
@@ -77,6 +83,9 @@ class ChunkTransaction(Protocol):
 
     def next_staged(self, brand_id: int, file: FileKey, after: str, limit: int) -> Sequence[str]:
         """Return the next staged codes of a list, at most `limit`, in order."""
+
+    def drop_staged(self, brand_id: int, file: FileKey, codes: Sequence[str]) -> None:
+        """Delete staged codes of a list."""
 
     def clashes(self, brand_id: int, file: FileKey) -> Sequence[Row]:
         """Return the staged codes of a list that the brand has by now."""

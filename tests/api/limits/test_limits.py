@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+import structlog
 from redis import Redis as Connection
 
 from service.api.limits import rate_limits as limits
@@ -227,6 +228,21 @@ class TestRedis:
             time.sleep(limits.RETRY_INTERVAL_S)
             assert 404 == client.get("/v1/x", headers=bearer()).status_code
             assert ["rate_limits_not_shared", "rate_limits_shared"] == events(log)
+
+    def test_an_outage_is_seen_without_calls_and_each_failed_attempt_counted(self, redis, log):
+        failures: list[None] = []
+        logger = structlog.wrap_logger(structlog.PrintLogger(log))
+        url = limits._as_redis_url(redis.url)  # noqa: SLF001
+        counts = limits.RedisCallCounter(url, 60, logger, lambda: failures.append(None))
+        counts.check()
+        assert (True, 0) == (counts.is_shared, len(failures))
+        redis.close()
+        for number in range(1, 3):
+            counts.check()
+            assert (False, number) == (counts.is_shared, len(failures))
+        redis.start()
+        counts.check()
+        assert (True, 2) == (counts.is_shared, len(failures))
 
     def test_it_need_not_be_there_at_the_start(self, shared, redis, log):
         redis.close()

@@ -32,6 +32,7 @@ FIELDS = [
     "outcome",
     "problem",
     "refusal",
+    "peer",
     "sent_bytes",
 ]
 
@@ -57,6 +58,7 @@ class TestLog:
             "brand": "brand1",
             "outcome": "refused",
             "problem": "brand-not-found",
+            "peer": "127.0.0.1",
         }.items() <= line.items()
         assert line["duration_ms"] > 0
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
@@ -72,7 +74,7 @@ class TestLog:
     def test_a_trace_is_named(self, client, lines):
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
         for given in (f"00-{trace}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01", "x"):
-            client.get("/livez", headers={"traceparent": given})
+            client.get("/openapi.json", headers={"traceparent": given})
         assert [trace, None, None] == [line["trace_id"] for line in lines()]
 
     def test_a_refused_caller_is_named_and_a_stranger_is_not(self, client, lines):

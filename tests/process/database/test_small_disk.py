@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from service.cli import main
 from tests.support.running import DISCOUNT, running
 from tests.support.tokens import bearer
-from tests.tools.monitoring.scene import small_disk
+from tests.tools.monitoring.surroundings import small_disk
 
 C = "/v1/brands/{}/campaigns/default"
 CSV = bearer(sub="greedy") | {"Content-Type": "text/csv"}

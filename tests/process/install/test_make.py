@@ -16,6 +16,7 @@ from tests.support.forked import Forked
 from tests.support.running import end, free_port
 from tests.support.tables import make_tables
 from tests.support.waiting import wait_until
+from tests.tools.monitoring.queries import of_the_machine, search, searches
 
 MAKE = shutil.which("make") or "make"
 pytestmark = [
@@ -89,6 +90,26 @@ def test_several_run_at_once_from_one_checkout_and_pass_the_black_box_tests(tmp_
         assert 1 == len(codes)
         assert "discount token" in output.read_text()
         black_box_tests_pass(ports[1])
+        runbooks_can_be_followed(output, ports[1], tmp_path / "shared.db")
+
+
+def runbooks_can_be_followed(output, port, database):
+    """What `make` prints before the log is no JSON; the searches pass over it."""
+    assert not output.read_text().startswith("{")
+    found = {name: search(line, [output]) for name, line in searches()}
+    assert {} == {name: done.stderr for name, done in found.items() if done.stderr}
+    assert [name for name, done in found.items() if done.stdout.strip() not in {"", "0"}]
+    where = {"PORT": str(port), "DATABASE": str(database)}
+    for name, line in of_the_machine():
+        done = subprocess.run(
+            ["/bin/bash", "-u", "-c", line],
+            env=NEWCOMER | where,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "" == done.stderr, name
+        assert done.stdout or "lslocks" in line, name  # nobody holds a lock
 
 
 def black_box_tests_pass(port):

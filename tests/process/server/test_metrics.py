@@ -5,8 +5,11 @@ import platform
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
+import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,50 @@ def test_each_worker_notes_its_connections(service):
     most = 3 * (16 + 3)  # workers, their threads, and what SQLite has beyond
     wait_until(lambda: most == metric(service, "discount_database_connections_max "))
     wait_until(lambda: 0 == metric(service, 'discount_database_connections{state="in_use"}'))
+
+
+def test_a_call_that_does_not_end_is_seen_meanwhile(service):
+    create(service, "waits", 1)
+    path = service.environment["DISCOUNT_DATABASE_URL"].removeprefix("sqlite:///")
+    call = threading.Thread(
+        target=requests.get,
+        args=[f"{service.url}/v1/discount/fetch/waits/u"],
+        kwargs={"headers": bearer(), "timeout": 60},
+    )
+    with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        call.start()
+        wait_until(lambda: metric(service, "discount_oldest_call_seconds ") > 0)
+        assert 1 == metric(service, "discount_calls_in_flight ")
+        assert 1 <= metric(service, "discount_connections_open ")
+        database.execute("ROLLBACK")
+    call.join()
+    wait_until(lambda: 0 == metric(service, "discount_calls_in_flight "))
+    assert 0 == metric(service, "discount_oldest_call_seconds ")
+
+
+def test_a_pool_that_is_asked_in_vain_is_counted_even_if_it_never_had_a_code(service):
+    """By whichever process is asked."""
+    create(service, "vain", 1)
+    job = {"kind": "generate", "count": 1}
+    jobs = f"{service.url}/v1/brands/new/campaigns/default/jobs"
+    assert 202 == requests.post(jobs, json=job, headers=bearer(), timeout=30).status_code
+    for brand, users in (("vain", 4), ("new", 2)):
+        for user in range(users):
+            url = f"{service.url}/v1/discount/fetch/{brand}/{user}"
+            requests.get(url, headers=bearer(), timeout=30)
+    for brand, number in (("vain", 3), ("new", 2), ("counted", 0)):
+        series = f'discount_pool_exhausted_total{{brand="{brand}",campaign="default"}}'
+        wait_until(lambda: number == metric(service, series))  # noqa: B023 - called in this round
+
+
+def test_failures_are_0_before_the_first_one(service):
+    """Prometheus sees no increase in a series that begins with the first failures."""
+    text = requests.get(service.metrics_url, timeout=30).text
+    for route, status in (("/v1/discount/fetch/{brand}/{user}", 500), ("unmatched", 503)):
+        labels = f'method="GET",route="{route}",status="{status}"'
+        assert f"discount_http_requests_total{{{labels}}} 0.0" in text
+    assert 'discount_rate_limited_total{problem="rate-limited"} 0.0' in text
 
 
 def test_the_running_version_is_shown(service):
@@ -124,10 +171,11 @@ def test_a_database_that_is_none_hides_no_counters(tmp_path):
 
 
 def test_metrics_answer_while_every_worker_is_busy(tmp_path):
-    """The workers are stopped, and a caller waits without an answer."""
+    """The workers are stopped, and a caller waits without an answer: nothing is ready."""
     with running(tmp_path, WEB_CONCURRENCY="2") as service:
         create(service, "brand1", 5)
         wait_until(lambda: len(service.workers) == 2)
+        wait_until(lambda: 4 == metric(service, "discount_readiness_check{"))
         stopped = service.workers
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
@@ -135,6 +183,9 @@ def test_metrics_answer_while_every_worker_is_busy(tmp_path):
             with pytest.raises(requests.Timeout):
                 requests.get(f"{service.url}/livez", timeout=0.5)
             assert "discount_codes_created_total 5.0" in prompt_scrape(service).text
+            wait_until(lambda: 0 == metric(service, "discount_readiness_check{"))
+            assert 5 < metric(service, "discount_worker_heartbeat_age_seconds ") < 120
+            assert 2 == metric(service, "discount_workers ")
         finally:
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)

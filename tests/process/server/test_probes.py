@@ -153,11 +153,12 @@ def test_however_they_are_asked_probes_answer_alike(service, path, request_text,
     assert 1 == answer.count("HTTP/1.1 ")
 
 
-def test_probes_are_logged_and_counted_as_ever(service):
-    answer = requests.get(f"{service.url}/readyz", headers={"X-Request-ID": "mine"}, timeout=5)
-    assert "mine" == answer.headers["X-Request-ID"]
-    (line,) = [line for line in service.lines if line.get("request_id") == "mine"]
-    assert ("/readyz", "GET", 200) == (line["route"], line["method"], line["status"])
+def test_probes_are_logged_when_their_answer_changes_and_counted_each_time(service):
+    for _ in range(3):
+        answer = requests.get(f"{service.url}/readyz", headers={"X-Request-ID": "mine"}, timeout=5)
+        assert "mine" == answer.headers["X-Request-ID"]
+    (line,) = [line for line in service.lines if line.get("route") == "/readyz"]
+    assert ("request", "GET", 200) == (line["event"], line["method"], line["status"])
     text = requests.get(service.metrics_url, timeout=5).text
     assert 'discount_http_requests_total{method="GET",route="/readyz",status="200"}' in text
 
@@ -183,11 +184,17 @@ def test_lost_tables_are_noticed_soon_and_so_is_their_return(tmp_path):
             database.commit()
             began = time.monotonic()
             wait_until(lambda: 503 == readiness(service))
+            wait_until(lambda: 'readiness_check{check="tables"} 0.0' in scraped(service))
+            assert 'readiness_check{check="database"} 1.0' in scraped(service)
             database.execute(f"ALTER TABLE away RENAME TO {VERSION_TABLE}")
             database.commit()
             wait_until(lambda: 200 == readiness(service))
         assert time.monotonic() - began < 8
         assert 200 == requests.get(f"{service.url}/livez", timeout=5).status_code
+
+
+def scraped(service):
+    return requests.get(service.metrics_url, timeout=5).text
 
 
 def readiness(service):

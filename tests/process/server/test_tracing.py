@@ -12,8 +12,11 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from service.app import services_of
+from service.observability.tracing import SpanQueue
 from service.settings import Settings
 from tests.support.engines import on_sqlite
 from tests.support.installation import application
@@ -223,6 +226,42 @@ def test_a_collector_that_is_away_harms_nobody(settings, log):
             assert {404} == {client.get(path, headers=bearer()).status_code for path in paths}
         finally:
             tracing.stop()
+        registry = services_of(app).metrics.registry
+        assert (registry.get_sample_value("discount_spans_dropped_total") or 0) >= 20
+
+
+def test_spans_for_which_a_queue_has_no_room_are_counted(monkeypatch):
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "3")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
+    exporter = StalledExporter()
+    dropped: list[int] = []
+    queue = SpanQueue(exporter, dropped.append)
+    tracer = TracerProvider(shutdown_on_exit=False)
+    tracer.add_span_processor(queue)
+    try:
+        tracer.get_tracer("test").start_span("exported").end()
+        assert exporter.begun.wait(60)
+        for number in range(5):
+            tracer.get_tracer("test").start_span(f"span {number}").end()
+        assert [1, 1] == dropped
+    finally:
+        exporter.go_on.set()
+        queue.shutdown()
+
+
+class StalledExporter(SpanExporter):
+    """An exporter whose collector does not answer."""
+
+    def __init__(self):
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def export(self, _spans):
+        self.begun.set()
+        self.go_on.wait(60)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self):
+        pass
 
 
 @pytest.mark.long

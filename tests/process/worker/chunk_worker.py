@@ -67,8 +67,8 @@ def key_of(brand_id, job_id):
 
 
 def make_chunks_small():
-    """Set an attribute by its name in any version."""
-    small = {"RUN_ROWS": 300, "PART_ROWS": 50, "STORED_AT_ONCE": 100}
+    """Set attributes by their names in any version."""
+    small = {"RUN_ROWS": 300, "PART_ROWS": 50, "STORED_AT_ONCE": 100, "STORED_AT_LEAST": 100}
     for room in ("usecases.import_pipeline", "store.imports", "store.importing"):
         for phase in ("reading", "checking", "storing", "chunks"):
             with suppress(ModuleNotFoundError):

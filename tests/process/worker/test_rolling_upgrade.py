@@ -102,6 +102,7 @@ def small_chunks(monkeypatch):
         (reading, "PART_ROWS", 50),
         (checking, "PART_ROWS", 50),
         (storing, "STORED_AT_ONCE", 100),
+        (storing, "STORED_AT_LEAST", 100),
     ):
         monkeypatch.setattr(module, name, value)
 

@@ -132,8 +132,8 @@ def test_codes_that_were_stored_are_counted_and_no_others(ask, database, store):
 def test_on_sqlite_a_chunk_stores_the_given_number_of_rows(ask, step, store):
     ask()
     until(STORE, step)
-    step(100)
-    assert 100 == len(stored(store))
+    step(600)
+    assert 600 == len(stored(store))
 
 
 @on_postgresql

@@ -1,7 +1,7 @@
 """Unit tests of alert rules, as promtool runs them."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,15 @@ import yaml
 from tests.plugins.system_packages import require
 
 Series = dict[str, str]
-"""A value for each minute, by series; `1 2x3` is promtool's notation for 1 and four times 2."""
+"""A value for each interval, by series; `1 2x3` is promtool's notation for 1 and four times 2."""
+
+
+class Only(NamedTuple):
+    """Series of which some make the rule fire, and others do not."""
+
+    series: Series
+    selector: str
+    """Of the alerts that fire: at least one of these, and no others."""
 
 
 class Case(NamedTuple):
@@ -18,8 +26,10 @@ class Case(NamedTuple):
 
     at: str
     """When the rule is evaluated."""
-    fires: list[Series]
-    silent: list[Series]
+    fires: Sequence[Series | Only]
+    silent: Sequence[Series]
+    interval: str = "1m"
+    """Between two values, and between two evaluations."""
 
 
 def check(cases: Iterable[tuple[dict[str, Any], str, str, Case]], folder: Path) -> None:
@@ -35,6 +45,8 @@ def check(cases: Iterable[tuple[dict[str, Any], str, str, Case]], folder: Path) 
         (folder / f"{number}.rules.yml").write_text(yaml.safe_dump(rules, width=1000))
         tests = {
             "rule_files": [f"{number}.rules.yml"],
+            "evaluation_interval": case.interval,
+            "group_eval_order": [group["name"] for group in rules["groups"]],
             "tests": list(_tests(alert, severity, case)),
         }
         files.append(f"{alert}-{severity}.tests.yml")
@@ -51,14 +63,22 @@ def check(cases: Iterable[tuple[dict[str, Any], str, str, Case]], folder: Path) 
 
 
 def _tests(alert: str, severity: str, case: Case) -> Iterator[dict[str, Any]]:
-    query = f'count(ALERTS{{alertname="{alert}",severity="{severity}",alertstate="firing"}})'
+    firing = f'alertname="{alert}",severity="{severity}",alertstate="firing"'
     for fires, inputs in ((True, case.fires), (False, case.silent)):
-        for number, series in enumerate(inputs):
-            samples = [{"labels": "{}", "value": 1}] if fires else []
-            expected = {"expr": query, "eval_time": case.at, "exp_samples": samples}
+        for number, given in enumerate(inputs):
+            series, selector = given if isinstance(given, Only) else (given, "")
             yield {
                 "name": f"{alert} {severity} {'fires' if fires else 'is silent'} {number}",
-                "interval": "1m",
+                "interval": case.interval,
                 "input_series": [{"series": k, "values": v} for k, v in series.items()],
-                "promql_expr_test": [expected],
+                "promql_expr_test": list(_expected(firing, selector, case.at, fires=fires)),
             }
+
+
+def _expected(firing: str, selector: str, at: str, *, fires: bool) -> Iterator[dict[str, Any]]:
+    meant = f"ALERTS{{{firing},{selector}}}" if selector else f"ALERTS{{{firing}}}"
+    samples = [{"labels": "{}", "value": 1}] if fires else []
+    yield {"expr": f"count({meant}) > bool 0", "eval_time": at, "exp_samples": samples}
+    if selector:
+        others = f"count(ALERTS{{{firing}}} unless {meant})"
+        yield {"expr": others, "eval_time": at, "exp_samples": []}

@@ -5,14 +5,19 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from service.settings import HOME
-from tests.tools.monitoring.rules import MONITORING
+from tests.tools.monitoring.rules import MONITORING, alerts, page_of
 
 RUNBOOKS = HOME / "docs/runbooks"
 _PROMQL = re.compile(r"^ *```promql\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _OF_A_CLUSTER = re.compile(r"\b(cnpg|barman_cloud|kubelet)_|\{container=")
 _SEARCH = re.compile(r"^ *(logs \| .*)$", re.MULTILINE)
+
+_SHELL = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_ELSEWHERE = re.compile(r"kubectl|https?://|/var/log")
+"""What needs a cluster, the internet, or a log of the system."""
 
 Named = Iterator[tuple[str, str]]
 """Texts, each after what names it."""
@@ -39,6 +44,26 @@ def searches() -> Named:
             yield f"{page.stem} {number}", line
 
 
+def commands() -> Named:
+    """Yield every other command of the pages that an alert leads to."""
+    pages = {page_of(rule) for rule in alerts()}
+    for page in sorted(path for path in RUNBOOKS.glob("*.md") if path.name in pages):
+        blocks = (block.replace("\\\n", "") for block in _SHELL.findall(page.read_text()))
+        lines = [line.strip() for block in blocks for line in block.splitlines()]
+        for number, line in enumerate(line for line in lines if not line.startswith("logs |")):
+            yield f"{page.stem} {number}", line
+
+
+def of_kubernetes() -> Named:
+    """Yield the commands for Kubernetes."""
+    return ((name, line) for name, line in commands() if "kubectl" in line)
+
+
+def of_the_machine() -> Named:
+    """Yield the commands for the machine that the service runs on."""
+    return ((name, line) for name, line in commands() if not _ELSEWHERE.search(line))
+
+
 def search(line: str, logs: Iterable[Path]) -> subprocess.CompletedProcess[str]:
     """Search in logs as a runbook does."""
     script = f"logs() {{ cat {' '.join(map(str, logs))}; }}\n{line}"
@@ -50,10 +75,18 @@ def search(line: str, logs: Iterable[Path]) -> subprocess.CompletedProcess[str]:
     )
 
 
+def dashboard() -> dict[str, Any]:
+    """Return the dashboard."""
+    found: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
+    return found
+
+
 def panels() -> Named:
     """Yield every query of the dashboard, with its variables as Grafana would fill them in."""
-    dashboard = json.loads((MONITORING / "dashboard.json").read_text())
-    for panel in dashboard["panels"]:
+    for panel in dashboard()["panels"]:
         for target in panel.get("targets", []):
-            expr = target["expr"].replace("$namespace", ".*").replace("$__rate_interval", "5s")
-            yield f"{panel['title']} {target['refId']}", expr
+            expr = re.sub(r"\$(cluster|namespace|job)\b", ".*", target["expr"])
+            yield (
+                f"{panel['title']} {target['refId']}",
+                expr.replace("$__rate_interval", "5s"),
+            )

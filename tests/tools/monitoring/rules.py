@@ -59,7 +59,8 @@ def needed_for(alert: str, severity: str) -> dict[str, Any]:
 def shortened(rule: Rule, factor: float) -> Rule:
     """Return a rule in which every time is shorter by a factor.
 
-    That is how long it must hold, how far back it looks, and what it compares seconds with.
+    That is how long it must hold, how far it looks back and ahead, and what it compares seconds
+    with.
     """
 
     def window(found: re.Match[str]) -> str:
@@ -68,7 +69,15 @@ def shortened(rule: Rule, factor: float) -> Rule:
     def limit(found: re.Match[str]) -> str:
         return f"{found[1]}{int(found[2]) / factor}"
 
+    def offset(found: re.Match[str]) -> str:
+        return f"offset {_milliseconds(found[1], found[2], factor)}"
+
+    def horizon(found: re.Match[str]) -> str:
+        return f"{found[1]}{int(found[2]) / factor})"
+
     expr = re.sub(rf"\[{_DURATION}\]", window, rule["expr"])
+    expr = re.sub(rf"offset {_DURATION}", offset, expr)
+    expr = re.sub(r"(predict_linear\([^,]+, )(\d+)\)", horizon, expr)
     short = rule | {"expr": _SECONDS_LIMIT.sub(limit, expr)}
     if found := re.fullmatch(_DURATION, rule.get("for", "")):
         short["for"] = _milliseconds(found[1], found[2], factor)

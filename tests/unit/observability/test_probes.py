@@ -1,12 +1,14 @@
 """Readiness: the latest result of a checking thread, unless it is too old."""
 
+import contextvars
 import threading
 
 import pytest
 import structlog
 
 from service.observability import probes
-from service.observability.probes import Readiness
+from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
+from service.observability.probes import Probes, Readiness
 
 
 @pytest.fixture
@@ -47,7 +49,29 @@ def test_without_a_thread_an_answer_looks_itself(readiness, log):
     assert ["200 OK", "503 SERVICE UNAVAILABLE", "200 OK"] == [
         asked.answer().status for _ in range(3)
     ]
-    assert 1 == log.text.count("not_ready")
+    assert (1, 1) == (log.text.count("not_ready"), log.text.count("ready_again"))
+
+
+def test_only_changes_are_logged(readiness, log):
+    """The line of a request as well: a load balancer asks every second."""
+    words = [None, None, "read-only", "read-only", "full", "full", None, None]
+    watched = Probes(lambda *_: (), readiness(lambda: words.pop(0)))
+    logged = [is_logged(watched, "/readyz") for _ in range(len(words))]
+    assert [True, False, True, False, True, False, True, False] == logged
+    assert (2, 1) == (log.text.count("not_ready"), log.text.count("ready_again"))
+    assert [True, False, False] == [is_logged(watched, "/livez") for _ in range(3)]
+
+
+def is_logged(watched, path):
+    """Ask a probe, and return whether its request is logged."""
+    exchange = Exchange(RequestRecord({}, Pseudonyms(lambda: b"")))
+
+    def ask():
+        use_exchange(exchange)
+        watched({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, lambda *_: None)
+        return exchange.logged
+
+    return contextvars.copy_context().run(ask)
 
 
 def test_without_a_thread_a_check_that_hangs_has_timed_out(readiness):

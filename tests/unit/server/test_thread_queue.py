@@ -1,12 +1,15 @@
 """Requests that wait for a thread are refused in time, and then never begun."""
 
+import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from service.server.thread_queue import ThreadQueue
 from service.usecases import deadlines
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -58,6 +61,29 @@ def test_who_waits_for_too_long_is_refused_and_who_has_a_thread_is_not(
     while len(outcomes) < 6:
         threading.Event().wait(0.01)
     assert [("handled", "first", True), ("finished", "first", False)] == outcomes[4:]
+
+
+def test_unanswered_requests_are_counted_and_the_age_of_the_oldest_is_known(
+    queue, outcomes, may_answer
+):
+    """Not of one in a transfer, which may take long."""
+    assert (0, math.inf) == queue.unanswered(set())
+    before = time.monotonic()
+    queue.put("first")
+    after = time.monotonic()
+    queue.put("second")
+    wait_until(lambda: queue.unanswered(Everything())[1] > after)  # the first has a thread
+    number, arrived = queue.unanswered(set())
+    assert (2, True) == (number, before <= arrived <= after)
+    may_answer.set()
+    wait_until(lambda: (0, math.inf) == queue.unanswered(set()))
+
+
+class Everything:
+    """Contains each thread."""
+
+    def __contains__(self, _thread):
+        return True
 
 
 def test_with_nobody_waiting_the_loop_may_wait(queue):

@@ -50,7 +50,11 @@ def worker(monkeypatch, request):
     log = Log()
     metrics = SimpleNamespace(request=lambda *_: None)
     requests = RequestLog(Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
-    services = SimpleNamespace(requests=requests, drain=SimpleNamespace(begun=False))
+    services = SimpleNamespace(
+        requests=requests,
+        drain=SimpleNamespace(begun=False),
+        problems=SimpleNamespace(report=lambda error, _record: log.error("failed", exc_info=error)),
+    )
     monkeypatch.setattr("service.server.accepting.services_of", lambda _: services)
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
@@ -174,7 +178,8 @@ def test_a_missing_body_is_logged_with_the_record_that_was_begun(worker):
     incoming.kept = {EXCHANGE: Exchange(record)}
     worker.refuse(socket_of(worker), RequestTimeout(), known_environ(incoming))
     assert record.request_id == worker.log.lines[-1]["request_id"]
-    assert "POST" == worker.log.lines[-1]["method"]
+    line = worker.log.lines[-1]
+    assert ("POST", "192.0.2.7") == (line["method"], line["peer"])
 
 
 def test_a_failure_outside_the_application_answers_the_request_that_it_was(worker, connect):
@@ -189,6 +194,8 @@ def test_a_failure_outside_the_application_answers_the_request_that_it_was(worke
     assert received.startswith(b"HTTP/1.1 500 ")
     assert received.endswith(b"\r\n\r\n")
     assert b"\r\nX-Request-ID: mine\r\n" in received
+    (failed,) = [line for line in worker.log.lines if line["event"] == "failed"]
+    assert isinstance(failed["exc_info"], ZeroDivisionError)
     assert b"\r\nDate: " in received  # RFC 9110, section 6.6.1
 
 
@@ -196,7 +203,8 @@ def socket_of(worker):
     """Return a connection that accepts all data, and then breaks."""
     worker.nr_conns += 1
     client = SimpleNamespace(send=len, shutdown=lambda _: (_ for _ in ()).throw(OSError()))
-    return SimpleNamespace(sock=client, rest=b"", close=lambda: None)
+    address = ("192.0.2.7", 1)
+    return SimpleNamespace(sock=client, client=address, rest=b"", close=lambda: None)
 
 
 def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker, connect):

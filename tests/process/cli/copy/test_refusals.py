@@ -25,9 +25,7 @@ class TestRefusals:
         for options in ((), ("--restart",)):
             status, output = run(source[0], target, *options)
             assert 1 == status
-            assert (
-                "Error: The database has rows in brand, and only an empty one is filled." in output
-            )
+            assert " (TO): it has rows in brand, and only an empty one is filled." in output
         assert before == rows_of(target)
 
     def test_a_missing_file_is_not_made(self, target, tmp_path):
@@ -74,7 +72,7 @@ class TestRefusals:
             with psycopg.connect(target) as connection:
                 connection.execute("UPDATE alembic_version SET version_num = '9999'")
             status, output = run(source[0], target)
-        assert (1, True) == (status, "The database is at revision 9999, later than" in output)
+        assert (1, True) == (status, " (TO): at revision 9999, later than" in output)
 
     def test_a_server_that_does_not_answer_is_named(self, source):
         status, output = run(source[0], "postgresql://127.0.0.1:1/nowhere")
@@ -91,6 +89,8 @@ class TestRefusals:
             with psycopg.connect(target, autocommit=True) as connection:
                 connection.execute(f"DROP ROLE {guest}")
         assert (1, True) == (status, "permission denied for schema public" in output)
+        assert output.startswith("Error: The database, PostgreSQL at ")
+        assert " (TO): 42501 " in output
         assert is_untouched(target)
 
     def test_an_encoding_without_names_is_refused(self, source, target):
@@ -101,7 +101,7 @@ class TestRefusals:
                 status, output = run(source[0], url_of(name))
             finally:
                 server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        assert (1, True) == (status, "encoding LATIN1" in output)
+        assert (1, True) == (status, " (TO): the encoding is LATIN1" in output)
 
     def test_a_row_that_postgresql_does_not_take_undoes_all_and_stays_secret(self, source, target):
         by_hand(source[0], "UPDATE code SET created_at = 'secret' WHERE user_id = 'user1'")

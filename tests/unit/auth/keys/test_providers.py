@@ -151,7 +151,9 @@ class TestTrouble:
         before = len(log.reasons())
         until(lambda: len(log.reasons()) > before + 3)
         assert {"k1"} == kids(ring)
-        assert {"The URL cannot be fetched: ConnectionRefusedError."} == set(log.reasons())
+        assert {"The URL cannot be fetched: connection refused (ConnectionRefusedError)."} == set(
+            log.reasons()
+        )
         issuer.rotate_to("k2")
         with serving(issuer, port):
             until(lambda: kids(ring) == {"k2"})

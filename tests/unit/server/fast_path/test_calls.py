@@ -1,5 +1,6 @@
 """Fast-path calls are answered in turn, and each connection is kept or closed."""
 
+import math
 import socket
 import time
 from types import SimpleNamespace
@@ -108,6 +109,8 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
 
     worker.wsgi = wait_first
     calls.take(client.conn, HEAD)
+    arrived = calls.unanswered()[1]
+    assert (1, True) == (calls.unanswered()[0], arrived <= time.monotonic())
     other_ours, other = socket.socketpair()
     with other_ours, other:
         address = ("127.0.0.1", 2)
@@ -116,8 +119,10 @@ def test_one_that_waits_holds_up_no_other(calls, worker, client):
         assert other.recv(4096).endswith(b"code")
     with pytest.raises(BlockingIOError):
         client.sock.recv(1, socket.MSG_DONTWAIT)
+    assert (1, arrived) == calls.unanswered()
     waiting[0].set()
     assert client.sock.recv(4096).endswith(b"code")
+    assert (0, math.inf) == calls.unanswered()
 
 
 def test_one_that_has_waited_for_too_long_is_refused_and_not_begun(

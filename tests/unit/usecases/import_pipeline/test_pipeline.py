@@ -8,7 +8,7 @@ import pytest
 from service.domain.jobs import Job, JobKind, JobState
 from service.domain.model import State
 from service.formats.refusals import Reason, Refusal
-from service.usecases.import_pipeline import checking, reading
+from service.usecases.import_pipeline import checking, reading, storing
 from service.usecases.import_pipeline.state import CHECK, READ, STORE, read
 from service.usecases.job_kinds import KINDS, PAUSED, JobProgress, do_chunk
 from service.usecases.keys import PoolKey
@@ -28,6 +28,8 @@ class Memory:
     elsewhere: set[str] = field(default_factory=set)
     """Codes that another import will store."""
     codes: set[str] = field(default_factory=set)
+    loaded: list[str] = field(default_factory=list)
+    """The codes stored, in the order in which they are claimed where there is a single writer."""
     refused: list[Refusal] = field(default_factory=list)
     available: int = 0
     total: int = 0
@@ -54,6 +56,7 @@ class Memory:
     def load_codes(self, _pool, _part, codes, *, shuffle):
         assert shuffle
         new = set(codes) - self.codes
+        self.loaded += codes
         self.codes |= new
         return len(new)
 
@@ -82,6 +85,10 @@ class Memory:
 
     def next_staged(self, _brand_id, _file, after, limit):
         return sorted(code for code in self.staged if code > after)[:limit]
+
+    def drop_staged(self, _brand_id, _file, codes):
+        for code in codes:
+            del self.staged[code]
 
     def clashes(self, _brand_id, _file):
         return [(code, line) for code, line in self.staged.items() if code in self.codes]
@@ -180,13 +187,50 @@ def test_a_list_that_cannot_be_read_ends_with_the_line(begun):
     assert [Refusal(1, Reason.SEMICOLONS)] == its.memory.refused
 
 
-def test_where_one_writes_codes_are_stored_in_chunks(begun):
-    its = begun(b"AAAA\nBBBB\nCCCC\n")
+@pytest.fixture
+def storing_list(begun, monkeypatch):
+    """Begin to store a list of sequential codes, in windows of 100 codes and chunks of 10."""
+    monkeypatch.setattr(storing, "STORED_AT_LEAST", 10)
+    monkeypatch.setattr(storing, "WINDOW", 100)
+
+    def begin(count):
+        its = begun("".join(f"CODE-{number:04}\n" for number in range(count)).encode())
+        its.step()
+        assert STORE == its.step(size=count + 1)
+        return its
+
+    return begin
+
+
+@pytest.mark.parametrize("count", [1, 95, 100, 101, 250])
+def test_where_one_writes_codes_are_stored_in_chunks(storing_list, count):
+    its = storing_list(count)
+    if count > 10:
+        assert STORE == its.step()
+        assert 10 == len(its.memory.codes) == its.memory.available
+    assert JobState.SUCCEEDED == its.finish()[0]
+    assert count == its.memory.available == len(its.memory.loaded)
+    assert {f"CODE-{number:04}" for number in range(count)} == its.memory.codes
+
+
+def test_chunks_are_no_ranges_of_a_list(storing_list):
+    """Else the codes that users got before and after somebody bound that person's code."""
+    its = storing_list(100)
+    assert STORE == its.step()
+    first = sorted(int(code[-4:]) for code in its.memory.loaded)
+    assert 40 < first[-1] - first[0], "ten of a hundred, together by chance once in 10^5 times"
+    its.finish()
+    assert its.memory.loaded != sorted(its.memory.loaded)
+
+
+def test_what_is_stored_is_staged_no_more_so_that_any_worker_may_continue(storing_list):
+    its = storing_list(95)
     its.step()
-    its.step()
-    assert STORE == its.step(size=2)
-    assert {"AAAA", "BBBB"} == its.memory.codes
-    assert (JobState.SUCCEEDED, "3 codes were stored.") == its.finish()
+    assert {10, 95} == {len(its.memory.loaded), len({*its.memory.loaded, *its.memory.staged})}
+    assert 85 == len(its.memory.staged)
+    assert "" == read(its.cursor).after
+    assert None is its.step(size=85)
+    assert sorted(its.memory.loaded) == sorted(its.memory.codes)
 
 
 def test_where_many_write_a_code_made_meanwhile_refuses_all(begun):
