@@ -217,6 +217,6 @@ def test_claims_share_commits_of_the_real_database(tmp_path):
         ]
         until(lambda: database.waiting_writes == 39)
         let_go.set()
-        assert 40 == len({claim.result()[0].code for claim in claims})
+        assert 40 == len({claim.result().reservation.code for claim in claims})
     assert 2 == len(commits)
     database.close()

@@ -57,7 +57,7 @@ class TestSharedTransactions:
 
     def test_they_share_one(self, gathered, database):
         with gathered(*(f"u{number}" for number in range(30))) as asked:
-            assert 30 == len({each.result()[0].code for each in asked})
+            assert 30 == len({each.result().reservation.code for each in asked})
         with database.read() as connection:
             found = "SELECT count(*), count(DISTINCT xmin::text) FROM code WHERE user_id LIKE 'u%'"
             assert (30, 1) == connection.execute(text(found)).one()
@@ -116,7 +116,7 @@ class TestLastCodes:
             assert not second.done()
             give_up.set()
             first.result()
-            assert second.result()[1]
+            assert second.result().new
 
     def test_none_is_left_only_when_the_last_is_committed(self, store):
         add_codes(store, "brand", "default", 1, mint, NOW)

@@ -18,7 +18,7 @@ from service.domain.errors import (
     NoCodesLeft,
     Unavailable,
 )
-from service.domain.model import Level, State
+from service.domain.model import Level, ReservationResult, State
 from service.store.repositories.status import SQLStatus
 from service.store.transaction import SQLTransaction
 from service.usecases import codes as codes_usecase
@@ -113,10 +113,11 @@ class TestAddingCodes:
 class TestReserving:
     def test_the_same_user_gets_the_same_code(self, store):
         add(store, "AAAA", "BBBB")
-        first, new = store.reserve("brand", "default", "user", NOW)
-        assert new
-        assert (first, False) == store.reserve("brand", "default", "user", NOW + 1)
-        assert first == store.find_reservation("brand", "default", "user")
+        first = store.reserve("brand", "default", "user", NOW)
+        assert first.new
+        repeated = store.reserve("brand", "default", "user", NOW + 1)
+        assert ReservationResult(first.reservation, new=False) == repeated
+        assert first.reservation == store.find_reservation("brand", "default", "user")
 
     def test_two_users_get_two_codes(self, store):
         add(store, "AAAA", "BBBB")
@@ -130,7 +131,7 @@ class TestReserving:
         held = store.reserve("brand", "default", "u1", NOW).reservation
         with pytest.raises(NoCodesLeft):
             store.reserve("brand", "default", "u2", NOW)
-        assert (held, False) == store.reserve("brand", "default", "u1", NOW)
+        assert ReservationResult(held, new=False) == store.reserve("brand", "default", "u1", NOW)
         assert store.find_reservation("brand", "default", "u2") is None
 
     def test_what_is_missing_is_named(self, store):
