@@ -64,17 +64,18 @@ class TestSharedTransactions:
 
     def test_one_user_who_asks_twice_gets_one_code(self, gathered):
         with gathered("u1", "u2", "u1", "u1") as asked:
-            (one, first), (_, other), (two, again), (three, third) = [a.result() for a in asked]
-        assert one.code == two.code == three.code
-        assert [False, False, True, True] == sorted([first, other, again, third])
+            results = [each.result() for each in asked]
+        one, other, two, three = (each.reservation.code for each in results)
+        assert one == two == three != other
+        assert [False, False, True, True] == sorted(each.new for each in results)
 
     def test_a_key_that_stands_against_one_harms_no_other(self, gathered, hold, database):
         """Another transaction reserves for a user, and commits while the shared one waits."""
         with hold("u2") as holding, gathered("u1", "u2", "u3") as asked:
             until_blocked(database, 1)
             holding.commit()
-            (_, one), (_, two), (_, three) = [each.result() for each in asked]
-        assert (True, False, True) == (one, two, three)
+            results = [each.result() for each in asked]
+        assert [True, False, True] == [each.new for each in results]
 
 
 def claim(connection, user):
