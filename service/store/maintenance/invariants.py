@@ -15,9 +15,10 @@ of the names in stored answers: a brand's id, the kind of the answer, a code or 
 from typing import NamedTuple
 
 from service.domain.jobs import JobKind, JobState
-from service.domain.model import HELD, AnswerKind, Millis, State
+from service.domain.model import AnswerKind, Millis, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.store.imports.invariants import INVARIANTS as OF_IMPORTS
+from service.store.tables.codes import HELD_STATES, STATES
 
 
 class Invariant(NamedTuple):
@@ -123,8 +124,6 @@ _JOB_UNTRUE = f"""
     OR (state = '{JobState.SUCCEEDED}' AND kind = '{JobKind.GENERATE}' AND done <> total)
     OR (state = '{JobState.SUCCEEDED}' AND done + failed <> total)
 """
-_KNOWN_STATES = ", ".join(f"'{state}'" for state in State)
-_HELD = ", ".join(f"'{state}'" for state in HELD)
 
 
 def _rows(table: str, condition: str) -> str:
@@ -162,7 +161,7 @@ INVARIANTS = (
     Invariant(
         "state-known",
         "each code is in a known state",
-        _rows("code", f"coalesce(state, '') NOT IN ({_KNOWN_STATES})"),
+        _rows("code", f"coalesce(state, '') NOT IN ({STATES})"),
     ),
     Invariant(
         "available-free",
@@ -175,7 +174,7 @@ INVARIANTS = (
     Invariant(
         "reserved-held",
         "a reserved or redeemed code belongs to a user",
-        _rows("code", f"state || '' IN ({_HELD}) AND user_id IS NULL"),
+        _rows("code", f"state || '' IN ({HELD_STATES}) AND user_id IS NULL"),
     ),
     Invariant(
         "held-since",

@@ -14,7 +14,7 @@ from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
 from service.store.repositories.pools import keys_of
-from service.store.repositories.reservations import HELD, as_reservation
+from service.store.repositories.reservations import FIND_RESERVATION, as_reservation
 from service.usecases.keys import PoolKey
 
 MOVE_EVERY = 8192
@@ -67,7 +67,7 @@ RESERVE = _psycopg(f"""{RESERVE_BEGINS}
     FROM pool LEFT JOIN answer ON TRUE
 """)  # noqa: S608 - constants
 """Finds or claims a code; returns keys, the code, its state, and a new one's probe."""
-_FIND = _psycopg(HELD)
+_FIND = _psycopg(FIND_RESERVATION)
 _ANY_LEFT = _psycopg("""
     SELECT 1 FROM code
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND state = 'available' LIMIT 1

@@ -17,8 +17,9 @@ from sqlalchemy import (
 from service.domain.model import HELD, State
 from service.store.tables.shared import POSTGRESQL_ONLY, SQLITE_ONLY, PlainText, metadata
 
-_HELD = ", ".join(f"'{state}'" for state in HELD)
-_STATES = ", ".join(f"'{state}'" for state in State)
+HELD_STATES = ", ".join(f"'{state}'" for state in HELD)
+STATES = ", ".join(f"'{state}'" for state in State)
+"""All states, and those of a code with a holder, as lists in SQL."""
 
 brand = Table(
     "brand",
@@ -86,9 +87,11 @@ code = Table(
     PrimaryKeyConstraint("brand_id", "campaign_id", "code", info=POSTGRESQL_ONLY),
     UniqueConstraint("brand_id", "code"),
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
-    CheckConstraint(f"state IN ({_STATES})", name="code_state"),
+    CheckConstraint(f"state IN ({STATES})", name="code_state"),
     CheckConstraint("state <> 'available' OR user_id IS NULL", name="code_available_is_nobodys"),
-    CheckConstraint(f"state NOT IN ({_HELD}) OR user_id IS NOT NULL", name="code_held_by_someone"),
+    CheckConstraint(
+        f"state NOT IN ({HELD_STATES}) OR user_id IS NOT NULL", name="code_held_by_someone"
+    ),
     CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
 )
 """Codes; on SQLite the rows are stored in the order of their creation.

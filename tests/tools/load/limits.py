@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from service.store.postgresql.reservations import RESERVE
-from service.store.repositories.reservations import HELD
+from service.store.repositories.reservations import FIND_RESERVATION
 from service.store.sqlite.reservations import CLAIM, COUNT_CLAIM
 from service.usecases.ports.clock import system_clock
 from tests.tools.load.errors import BenchmarkError
@@ -45,7 +45,9 @@ def sqlite_claims(path: Path, brand: str, seconds: float) -> float:
 
 def _claim_together(connection: sqlite3.Connection, names: dict[str, str]) -> None:
     users = [f"drained-{time.perf_counter_ns()}-{n}" for n in range(BATCH)]
-    rows = [connection.execute(HELD, {**names, "user": user}).fetchone() for user in users]
+    rows = [
+        connection.execute(FIND_RESERVATION, {**names, "user": user}).fetchone() for user in users
+    ]
     now = system_clock()
     connection.execute("BEGIN IMMEDIATE")
     for user, (brand_id, campaign_id, *_) in zip(users, rows, strict=True):
