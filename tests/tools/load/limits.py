@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sysconfig
 import time
-from functools import partial
 from pathlib import Path
 
 from service.store.postgresql.reservations import RESERVE
