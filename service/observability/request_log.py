@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+_REJECTED, _FAILED = int(HTTPStatus.BAD_REQUEST), int(HTTPStatus.INTERNAL_SERVER_ERROR)
+"""The lowest statuses, as plain integers: a member of an enumeration takes longer to find."""
+
+
 class Tracer(Protocol):
     """A source of spans for requests."""
 
@@ -75,7 +79,7 @@ class RequestLog:
             self._log.warning("request_not_observed", exc_info=error)
         if not exchange.logged:
             return
-        say = self._say(status, record)
+        say = self._log.info if status < _FAILED else self._of_failure(record)
         say(
             "request",
             request_id=record.request_id,
@@ -91,21 +95,19 @@ class RequestLog:
             outcome=record.outcome or _outcome(status),
             problem=record.problem,
             refusal=record.refusal,
-            peer=environ.get("REMOTE_ADDR") if status >= HTTPStatus.BAD_REQUEST else None,
+            peer=environ.get("REMOTE_ADDR") if status >= _REJECTED else None,
             sent_bytes=record.sent_bytes,
         )
 
-    def _say(self, status: int, record: RequestRecord) -> Callable[..., None]:
+    def _of_failure(self, record: RequestRecord) -> Callable[..., None]:
         """Return the method of the level: each failure has one line of level error."""
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return self._log.info
         return self._log.warning if record.reported else self._log.error
 
 
 def _outcome(status: int) -> str:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= _FAILED:
         return "failed"
-    return "refused" if status >= HTTPStatus.BAD_REQUEST else "ok"
+    return "refused" if status >= _REJECTED else "ok"
 
 
 class RequestLogging:

@@ -4,6 +4,7 @@ Everything here runs in the event loop, and never waits for a client.
 """
 
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ from selectors import EVENT_READ
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.observability.metrics.worker_vitals import SharedVitals
@@ -69,6 +71,18 @@ class ConnectionWorker(AcceptingWorker):
         self.keepalived_conns = IdleConnections()
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
         """The receive buffer, one for all, as there may be thousands of connections."""
+
+    def init_process(self) -> None:
+        """Start, and serve until the end; gunicorn would print the text of an exception.
+
+        Raises:
+            SystemExit: The worker could not start, or has ended.
+        """
+        try:
+            super().init_process()
+        except Exception:
+            self.log.exception("Exception in worker process")
+            sys.exit(-1 if self.booted else Arbiter.WORKER_BOOT_ERROR)
 
     @cached_property
     def lingering(self) -> LingeringConnections:

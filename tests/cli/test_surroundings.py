@@ -1,5 +1,6 @@
 """Every command names in one sentence the file, host or setting that fails, and why."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -37,11 +38,21 @@ def complaint(done):
     """Return the message of a failed command: a sentence on standard error, and no more."""
     assert (1, "") == (done.exit_code, done.stdout), done.output
     assert isinstance(done.exception, SystemExit), done.exception
-    assert done.stderr.startswith("Error: ")
-    assert "Traceback" not in done.stderr
-    assert PASSWORD not in done.stderr
-    assert "cannot reach what it needs" not in done.stderr
-    return done.stderr
+    said = sentence(done.stderr)
+    assert said.startswith("Error: ")
+    assert "Traceback" not in said
+    assert PASSWORD not in said
+    assert "cannot reach what it needs" not in said
+    return said
+
+
+def sentence(stderr):
+    """Return a message as a terminal shows it, from a line of the log if it is one."""
+    if not stderr.startswith("{"):
+        return stderr
+    line = json.loads(stderr)
+    assert ("command_message", "error") == (line["event"], line["level"])
+    return f"Error: {line['message']}\n"
 
 
 def all_of(commands):

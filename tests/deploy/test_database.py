@@ -38,9 +38,13 @@ def test_sessions_get_from_the_database_what_the_pooler_drops(cluster):
     assert SERVER_SETTINGS == set_there
 
 
-def test_the_pooler_is_used_as_the_service_is_configured(pooler, production):
+def test_the_pooler_tracks_the_prepared_statements_of_the_service(pooler, production):
+    """In transaction mode, it must know them: each transaction may be on another connection."""
     assert pooler["pgbouncer"]["poolMode"] == "transaction"
-    assert production.settings["DISCOUNT_PREPARED_STATEMENTS"] == "false"
+    assert production.settings["DISCOUNT_PREPARED_STATEMENTS"] == "true"
+    assert int(pooler["pgbouncer"]["parameters"]["max_prepared_statements"]) >= 100, (
+        "as many as psycopg keeps on a connection (prepared_max)"
+    )
 
 
 def test_poolers_leave_connections_to_the_operator(cluster, pooler):

@@ -44,6 +44,15 @@ def test_the_last_stage_installs_nothing(image):
     assert image.all("COPY") == ["--from=builder /app/.venv /app/.venv"]
 
 
+def test_the_image_names_its_version_and_its_commit(image):
+    """By the standard's keys; whatever builds it fills them in."""
+    labels = " ".join(image.all("LABEL"))
+    for key in ("version", "revision"):
+        assert f'org.opencontainers.image.{key}="${{{key.upper()}}}"' in labels
+        for builder in ("Makefile", ".ci/image"):
+            assert re.search(rf'--build-arg "?{key.upper()}=', (HOME / builder).read_text())
+
+
 def test_the_image_runs_as_a_numbered_user(image):
     """Kubernetes refuses runAsNonRoot for a user that is only named."""
     uid, gid = image.last("USER").split(":")

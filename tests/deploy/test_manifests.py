@@ -38,6 +38,7 @@ def test_every_file_is_rendered():
         made = known.get("configMapGenerator", [])
         named = {
             *known.get("resources", []),
+            *known.get("configurations", []),
             *(patch["path"] for patch in known.get("patches", []) if "path" in patch),
             *(file for one in made for file in one.get("envs", [])),
             *(file.rpartition("=")[2] for one in made for file in one.get("files", [])),

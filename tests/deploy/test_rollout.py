@@ -102,6 +102,18 @@ def test_the_tables_are_made_with_the_service(dev, production):
     assert dev.container("api")["args"] == ["run"]
 
 
+def test_the_upgrade_keeps_the_log_of_every_try(production):
+    """For a week. With OnFailure, Kubernetes deletes the pod, and its log, when it gives up.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
+    """
+    job = production.one("Job", "discount-upgrade")["spec"]
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+    assert job["ttlSecondsAfterFinished"] >= 7 * 86_400
+    container = production.container("upgrade")
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
 def test_a_roll_out_waits_for_the_tables(production):
     """The Job's deadline exceeds the time that Kubernetes waits for the pods that need it."""
     deadline = production.one("Deployment")["spec"]["progressDeadlineSeconds"]

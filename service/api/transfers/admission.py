@@ -39,9 +39,10 @@ class Transfers:
     """
 
     def __init__(self, threads: int, longest_s: float) -> None:
-        self._places = max(1, threads // SHARE)
-        self._places_of_brand = (self._places + 1) // 2
-        self._places_of_caller = max(1, self._places // 2)
+        self.places = max(1, threads // SHARE)
+        """Most transfers at the same time."""
+        self._places_of_brand = (self.places + 1) // 2
+        self._places_of_caller = max(1, self.places // 2)
         self._longest_s = longest_s
         self._taken: Counter[str] = Counter()
         self._taken_by: Counter[tuple[str, str]] = Counter()
@@ -59,7 +60,7 @@ class Transfers:
         """
         who = (caller.issuer, caller.subject)
         with self._lock:
-            if self._taken.total() >= self._places or self._taken[brand] >= self._places_of_brand:
+            if self._taken.total() >= self.places or self._taken[brand] >= self._places_of_brand:
                 raise TooManyTransfers
             if self._taken_by[who] >= self._places_of_caller:
                 raise TooManyOwnTransfers

@@ -23,7 +23,13 @@ from service.store.sqlite.connections import (
     set_up,
 )
 from service.store.sqlite.dialect import SQLiteDialect
-from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
+from service.store.sqlite.files import (
+    DatabaseFiles,
+    FileMovedError,
+    last_backup,
+    make_file,
+    path_of,
+)
 from service.store.sqlite.space import space_of, wal_bytes
 from service.store.sqlite.write_lock import WriteLock
 
@@ -167,6 +173,10 @@ class SQLiteDatabase(Database):
     def wal_bytes(self) -> int | None:
         """Return the size of the write-ahead log; `None` if it is unknown."""
         return wal_bytes(self._files.path.resolve())
+
+    def last_backup(self) -> float | None:
+        """Return the Unix time of the last backup; 0 without one."""
+        return last_backup(self._files.path.resolve())
 
     @property
     def waiting_writes(self) -> int:

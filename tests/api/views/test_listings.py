@@ -9,7 +9,7 @@ import pytest
 from service.api.cursors import Cursors
 from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
-from service.server.page_calls import PageThreads
+from service.server.separate_threads import PAGES_AT_ONCE, REFUSED_AT_ONCE, SeparateThreads
 from service.settings import Settings
 from tests.api.conftest import C
 from tests.support.engines import on_sqlite
@@ -206,22 +206,23 @@ class TestCursors:
 
 @on_sqlite
 @pytest.mark.parametrize(
-    ("method", "path", "asks"),
+    ("method", "path", "threads"),
     [
-        ("GET", "/v1/brands", True),
-        ("HEAD", "/v1/brands/a%2Fb/campaigns", True),
-        ("GET", f"{C}/codes", True),
-        ("GET", f"{C}/jobs", True),
-        ("POST", f"{C}/jobs", False),
-        ("POST", f"{C}/codes", False),
-        ("GET", f"{C}/codes/SUMMER-1", False),
-        ("GET", "/v1/brands/codes", False),
-        ("GET", f"{C}/export", False),
-        ("GET", "*", False),
+        ("GET", "/v1/brands", PAGES_AT_ONCE),
+        ("HEAD", "/v1/brands/a%2Fb/campaigns", PAGES_AT_ONCE),
+        ("GET", f"{C}/codes", PAGES_AT_ONCE),
+        ("GET", f"{C}/jobs", PAGES_AT_ONCE),
+        ("POST", f"{C}/jobs", None),
+        ("POST", f"{C}/codes", None),
+        ("GET", f"{C}/codes/SUMMER-1", None),
+        ("GET", "/v1/brands/codes", None),
+        ("POST", f"{C}/imports", 40 + REFUSED_AT_ONCE),
+        ("GET", f"{C}/export", 40 + REFUSED_AT_ONCE),
+        ("GET", f"{C}/jobs/1a/report", 40 + REFUSED_AT_ONCE),
+        ("GET", "*", None),
     ],
 )
-def test_the_server_knows_who_asks_for_a_page(client, method, path, asks):
-    """Listings have threads of their own."""
+def test_the_server_knows_who_has_separate_threads(client, method, path, threads):
     request = SimpleNamespace(method=method, path=path)
-    found = PageThreads(client.application).for_request(request)
-    assert asks == (found is not None)
+    found = SeparateThreads(client.application, 40).for_request(request)
+    assert threads == getattr(found, "_max_workers", None)

@@ -38,11 +38,24 @@ def wal(values: str) -> Series:
     return {"discount_wal_bytes": values}
 
 
+def backup(values: str) -> Series:
+    return {"discount_last_backup_timestamp_seconds": values}
+
+
 CASES = {
     ("DiscountDatabaseUnreachable", "critical"): Case(
         "5m",
         [{"discount_database_up": "1 0x10"}],
         [{"discount_database_up": "1x10"}, {"discount_database_up": "1 1 1 1 1 0 1"}],
+    ),
+    ("DiscountBackupTooOld", "warning"): Case(
+        "3d",
+        [backup("3600x4400"), backup("0x4400")],
+        [
+            backup("3600x1500 90000x2900"),  # another one
+            backup("_x4000 0x400"),  # a new installation
+            {'discount_database_up{job="on PostgreSQL"}': "1x4400"},
+        ],
     ),
     ("DiscountDiskFull", "critical"): Case(
         "9m",

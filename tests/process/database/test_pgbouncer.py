@@ -1,4 +1,8 @@
-"""PgBouncer in transaction mode: each transaction may be on another connection to the server."""
+"""PgBouncer in transaction mode: each transaction may be on another connection to the server.
+
+Prepared statements are on if the PgBouncer here tracks them, as in the overlay `production`, and
+off behind Debian 12's 1.18, as docs/postgresql.md says. `PATH` chooses another one.
+"""
 
 import os
 import subprocess
@@ -11,6 +15,7 @@ import requests
 
 from service.store.postgresql.conninfo import SERVER_SETTINGS
 from tests.plugins.system_packages import require
+from tests.support.pgbouncer import prepares
 from tests.support.running import end, free_port, running
 from tests.support.tokens import bearer
 from tests.support.waiting import listens, wait_until
@@ -38,7 +43,8 @@ def pgbouncer(folder, address):
     listen = free_port()
     config = folder / "pgbouncer.ini"
     host, port = address
-    config.write_text(CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS))
+    text = CONFIG.format(host=host, port=port, listen=listen, size=SERVER_CONNECTIONS)
+    config.write_text(text + ("max_prepared_statements = 200\n" if prepares() else ""))
     as_whom = ["-u", "nobody"] if os.geteuid() == 0 else []  # it does not run as root
     with (folder / "pgbouncer.log").open("wb") as log:
         process = subprocess.Popen(
@@ -61,7 +67,10 @@ def behind(tmp_path_factory):
             for name, value in SERVER_SETTINGS.items():
                 connection.execute(f"ALTER DATABASE discount SET {name} = '{value}'")
         with pgbouncer(folder, database.server.address) as url:
-            settings = {"DISCOUNT_DATABASE_URL": url, "DISCOUNT_PREPARED_STATEMENTS": "false"}
+            settings = {
+                "DISCOUNT_DATABASE_URL": url,
+                "DISCOUNT_PREPARED_STATEMENTS": "true" if prepares() else "false",
+            }
             with running(folder, **settings) as service:
                 yield service, database
 

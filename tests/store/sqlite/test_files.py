@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -17,11 +18,15 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error
 from service.settings import Settings
+from service.store.errors import MaintenanceError
 from service.store.maintenance.upgrade import upgrade
 from service.store.opening import open_database
 from service.store.repositories.status import SQLStatus
+from service.store.sqlite.backup import backup
+from service.store.sqlite.files import last_backup
 from tests.support.creating import add_codes
 from tests.support.running import is_alive, running
+from tests.support.tables import make_tables
 from tests.support.tokens import SECRET
 from tests.support.waiting import wait_until
 
@@ -187,3 +192,17 @@ def test_files_are_found_again_after_closing_everything(file, store, database):
         database.close()
         assert database.why_not_ready() is None
         assert add_codes(store, "b", "default", 1, mint, 1)[1]
+
+
+def test_the_time_of_the_last_backup_is_kept_beside_the_database(tmp_path):
+    url = f"sqlite:///{tmp_path}/discount.db"
+    make_tables({"DISCOUNT_DATABASE_URL": url})
+    began = time.time()
+    assert 0 == last_backup(tmp_path / "discount.db")
+    backup(url, tmp_path / "first")
+    first = last_backup(tmp_path / "discount.db")
+    assert first
+    assert began - 1 < first <= time.time() + 1
+    with pytest.raises(MaintenanceError):
+        backup(url, tmp_path / "first")
+    assert first == last_backup(tmp_path / "discount.db"), "it failed, and is none"

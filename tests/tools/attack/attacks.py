@@ -189,6 +189,14 @@ def lists_of_codes(target: Target, stack: ExitStack) -> None:
     take_all(stack, send(target, stack, 64, one * 200))
 
 
+@attack("A3: 64 callers who import again and again")
+def floods_of_imports(target: Target, stack: ExitStack) -> None:
+    """Refusing them in sixteen threads would leave the event loop as little."""
+    content = b"".join(b"CODE-%06d\n" % number for number in range(500))
+    asked = head("POST", f"{C}/imports?dry_run=true", *IMPORT, f"Content-Length: {len(content)}")
+    take_all(stack, send(target, stack, 64, (asked + content) * 100))
+
+
 @attack("A5: 1,000 half-sent scrapes", scrapes=True)
 def half_sent_scrapes(target: Target, stack: ExitStack) -> None:
     """Each scrape would be a thread of the master."""

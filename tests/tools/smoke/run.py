@@ -22,6 +22,7 @@ import requests
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from tests.support.issuer import Issuer, serving
 from tests.support.manifests import Manifest, Rendered, render
+from tests.support.pgbouncer import prepares
 from tests.support.waiting import wait_until
 from tests.tools.history.engines.postgresql import postgresql
 from tests.tools.smoke.caller import Caller
@@ -114,6 +115,9 @@ def production(podman: Podman, overlay: Rendered, image: str, folder: Path) -> N
                 connection.execute(statement.encode())
         # What is a site's own: where the issuer is, and the Secrets. All else is as rendered.
         settings = overlay.settings | {"DISCOUNT_JWT_JWKS_URL": url}
+        if not prepares():
+            say("  without prepared statements: this PgBouncer is older than 1.21")
+            settings["DISCOUNT_PREPARED_STATEMENTS"] = "false"
         config = overlay.config | {"data": settings}
         secrets = Secrets(folder / "secrets")
         secrets.put("discount-keys", "pseudonym-key", "a key of the smoke test, 32 characters")

@@ -59,7 +59,7 @@ def worker(monkeypatch, request):
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
-        made._pages = SimpleNamespace(for_request=lambda _: None)  # type: ignore[assignment]  # noqa: SLF001
+        made._separate = SimpleNamespace(for_request=lambda _: None)  # type: ignore[assignment]  # noqa: SLF001
         made.poller = poller
         made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type]  # noqa: SLF001
         made.method_queue.init()

@@ -58,6 +58,9 @@ class Store:
     def wal_bytes(self):
         return 816
 
+    def last_backup(self):
+        return 1700.5
+
     def open_jobs(self):
         return self.jobs
 
@@ -97,6 +100,7 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
     assert {"discount_pools 5.0", "discount_pools_left_out 4.0"} <= set(lines)
     assert {"discount_all_codes_available 40.0", "discount_all_codes_taken 9.0"} <= set(lines)
     assert {"discount_disk_free_bytes 1000.0", "discount_disk_reusable_bytes 20.0"} <= set(lines)
+    assert "discount_last_backup_timestamp_seconds 1700.5" in lines
     assert {"discount_wal_bytes 816.0", "discount_jobs_stalled_seconds 0.0"} <= set(lines)
     assert {"discount_disk_reserve_bytes 300.0", "discount_disk_low 0.0"} <= set(lines)
     assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
