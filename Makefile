@@ -115,7 +115,7 @@ bench-bulk: install ## Measure bulk work against the limit of each engine (COUNT
 monitor: install ## Monitor the service on this machine with Prometheus and Alertmanager
 	$(VENV)/python -m tests.tools.monitoring.stack
 
-alert-drill: install ## Cause every fault and wait for its alert; 20 minutes (DRILL_FACTOR=1)
+alert-drill: install ## Cause every fault and wait for its alert; half an hour (DRILL_FACTOR=1)
 	$(VENV)/python -m tests.tools.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
 
 attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed

@@ -1,5 +1,6 @@
 """The services of an application."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -72,7 +73,9 @@ class Services:
             self.tracing.start()
 
     def stop(self) -> None:
-        """Export the last spans."""
+        """Write the last counts, and export the last spans."""
+        with suppress(OSError):  # no space: those of the last second are lost
+            self.metrics.write_exhausted_pools()
         if self.tracing:
             self.tracing.stop()
 

@@ -84,7 +84,7 @@ class Hooks:
         keep_reporting(worker)
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
-        """Export the last spans."""
+        """Write the last counts, and export the last spans."""
         services_of(worker.wsgi).stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:

@@ -87,13 +87,16 @@ def test_an_exception_that_nobody_foresaw(client, auth, refused, log, failing, e
     problem = refused(answer, 500, "internal-error")
     assert "secret" not in answer.text
     assert "the-secret" not in log.text
-    failed = next(
-        line for line in map(json.loads, log.text.splitlines()) if line["event"] == "request_failed"
-    )
+    lines = [json.loads(line) for line in log.text.splitlines()]
+    failed = next(line for line in lines if line["event"] == "request_failed")
     assert "error" == failed["level"]
     assert problem["request_id"] == failed["request_id"]
     assert f"builtins.{type(error).__name__}" == failed["exception"][0]
     assert any("raise_it" in frame for frame in failed["stack"])
+    of_this = [line for line in lines if problem["request_id"] == line.get("request_id")]
+    assert [("request_failed", "error"), ("request", "warning")] == [
+        (line["event"], line["level"]) for line in of_this
+    ]
 
 
 def test_unavailable_says_when_to_come_back(client, auth, refused, failing):

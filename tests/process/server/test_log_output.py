@@ -23,6 +23,8 @@ from tests.support.waiting import wait_until
 LINES = 150
 """More than the pipe has room for, at a hundred bytes and more each."""
 PIPE = 4096
+MOMENT_S = 10
+"""Long for a call even on a busy machine, and short for what nobody ends."""
 
 
 @contextmanager
@@ -75,11 +77,11 @@ def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path):
     with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:
         wait(service)
         create(service, 10)
-        assert slowest_of(service, LINES) < 2
+        assert slowest_of(service, LINES) < MOMENT_S
         with os.fdopen(theirs, "rb") as read:
             lines = [json.loads(read.readline()) for _ in range(LINES)]
         assert {"request", "library_message"} <= {line["event"] for line in lines}
-        assert slowest_of(service, LINES) < 2
+        assert slowest_of(service, LINES) < MOMENT_S
         wait_until(lambda: dropped(service))
 
 
@@ -91,7 +93,7 @@ def test_a_pipe_whose_reader_went_before_the_start_stops_nobody(tmp_path):
     with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:
         wait(service)
         create(service, 10)
-        assert slowest_of(service, LINES) < 2
+        assert slowest_of(service, LINES) < MOMENT_S
         wait_until(lambda: dropped(service))
 
 

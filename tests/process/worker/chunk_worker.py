@@ -18,7 +18,6 @@ from flask import Flask
 
 import service
 from service.settings import load_settings
-from service.store.opening import open_database
 from service.usecases.working import Worker
 
 
@@ -42,6 +41,7 @@ def die(_seconds):
 
 def work_of(settings):
     """Open the database, and return where jobs are taken in it."""
+    open_database = module("opening", "engines").open_database
     arguments: dict[str, Any] = {"settings": settings, "threads": 1}
     if "app" in inspect.signature(open_database).parameters:
         arguments["app"] = Flask("worker")
