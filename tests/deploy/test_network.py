@@ -80,7 +80,7 @@ def may_with_all(complete):
 
 
 def asking(production):
-    """Return whether a pod of ours may receive from ("from") or send to ("to") another on a port."""
+    """Return whether a pod of ours may receive ("from") or send ("to") on a port, by peer."""
     pods = {name: {"pod": t["metadata"]["labels"]} for name, t in production.templates.items()}
     who: dict[str, dict[str, Any]] = PEERS | pods
     named = {
