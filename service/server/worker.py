@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.problems.http_errors import RequestTimeout
-from service.api.transfers.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
-from service.observability.exchange import EXCHANGE
+from service.observability.exchange import EXCHANGE, BodyAwaited
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.buffered_requests import BufferedRequests
 from service.server.connections import ConnectionWorker

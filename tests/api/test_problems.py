@@ -1,4 +1,4 @@
-"""Problems: everything that goes wrong leaves in one shape, and leaks nothing."""
+"""Problems: every error has the same form, and leaks nothing."""
 
 import json
 
@@ -33,7 +33,7 @@ SECRET_TEXT = "SELECT the-secret FROM /etc/passwd"  # noqa: S105
 
 @pytest.fixture
 def engine():
-    """Problems are written by one function, whatever they come from."""
+    """One function writes all problems."""
     return "sqlite"
 
 
@@ -81,7 +81,7 @@ def failing(monkeypatch, store):
     "error", [RuntimeError(SECRET_TEXT), KeyError(SECRET_TEXT), RecursionError(), MemoryError()]
 )
 def test_an_exception_that_nobody_foresaw(client, auth, refused, log, failing, error):
-    """The caller learns nothing of it; the log has its type and place, but not its text."""
+    """The caller learns nothing of the error; the log has its type and place, but not its text."""
     failing(error)
     answer = client.get("/v1/brands/brand1", headers=auth)
     problem = refused(answer, 500, "internal-error")

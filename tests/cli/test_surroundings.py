@@ -1,4 +1,4 @@
-"""Every command says in one sentence which file, host or setting stands in its way, and why."""
+"""Every command names in one sentence the file, host or setting that fails, and why."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def complaint(done):
-    """Return what a command that has failed says: a sentence on standard error, and no more."""
+    """Return the message of a failed command: a sentence on standard error, and no more."""
     assert (1, "") == (done.exit_code, done.stdout), done.output
     assert isinstance(done.exception, SystemExit), done.exception
     said = sentence(done.stderr)
@@ -199,7 +199,7 @@ def latin1():
 
 
 def uri(parts):
-    """Write what a URL is made of as a URL."""
+    """Build a URL of its parts."""
     rest = "&".join(f"{name}={value}" for name, value in parts.items() if name != "host")
     return f"postgresql:///?{rest}&host={parts.get('host', '')}"
 
@@ -243,7 +243,7 @@ def test_an_export_that_cannot_be_written_is_named(target, discount, tables):
 
 @pytest.fixture
 def somebody(folder):
-    """Be a user who must keep to permissions, in a folder that is theirs."""
+    """Become a user who has no special rights, in a folder of that user's."""
     if os.geteuid() == 0:
         folder.chmod(0o777)
         for parent in folder.parents:
@@ -273,7 +273,7 @@ def test_a_read_only_folder_is_named(words, folder, discount, somebody):
 
 
 def seal(path, mode):
-    """Change what the owner allows; the owner may be root, whom nothing stops."""
+    """Change a file's mode; root, as the owner, ignores modes."""
     found = os.geteuid()
     os.seteuid(os.getuid())
     path.chmod(mode)

@@ -1,4 +1,4 @@
-"""What is deployed, read once: the rendered manifests and the Dockerfile."""
+"""The rendered manifests and the Dockerfile, read once."""
 
 import re
 from typing import NamedTuple

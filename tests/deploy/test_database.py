@@ -19,7 +19,7 @@ def pooler(production):
 
 
 def test_an_answer_outlives_the_loss_of_any_one_server(cluster):
-    """docs/postgresql.md: a standby has it first, and none is promoted that lacks it."""
+    """docs/postgresql.md: a standby has every commit first, and none is promoted without them."""
     assert cluster["instances"] >= 3
     assert cluster["postgresql"]["synchronous"] == {
         "method": "any",
@@ -54,7 +54,7 @@ def test_poolers_leave_connections_to_the_operator(cluster, pooler):
 
 
 def test_the_pooler_takes_what_all_servers_may_open(pooler, production):
-    """As docs/postgresql.md counts them, with the threads that are the default."""
+    """The connections as docs/postgresql.md counts them, with the default threads."""
     processes = int(production.settings["WEB_CONCURRENCY"])
     pods = production.one("HorizontalPodAutoscaler")["spec"]["maxReplicas"]
     workers = production.one("Deployment", "discount-worker")["spec"]["replicas"]
@@ -73,7 +73,7 @@ def test_the_certificate_is_checked_and_names_the_pooler(cluster, pooler, produc
 
 
 def test_one_secret_is_the_database_users_and_the_services(cluster, production):
-    """A changed password reaches both."""
+    """A changed password reaches the server and the pooler."""
     (volume,) = (
         volume["secret"]
         for volume in production.templates["api"]["spec"]["volumes"]

@@ -1,4 +1,4 @@
-"""Who may talk to whom in production, as its NetworkPolicies say it."""
+"""Connections in production that the NetworkPolicies allow."""
 
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -36,7 +36,7 @@ PEERS: dict[str, dict[str, Any]] = {
     "restore": {"pod": RESTORE},
     "other": {"pod": {"app": "something else in the namespace"}},
 }
-"""Who else there is; what has no namespace is in ours."""
+"""Peers; those without a namespace are in ours."""
 
 
 OPERATORS = {
@@ -80,7 +80,7 @@ def may_with_all(complete):
 
 
 def asking(production):
-    """Return whether a pod of ours may hear from ("from") or talk to ("to") another on a port."""
+    """Return whether a pod of ours may receive ("from") or send ("to") on a port, by peer."""
     pods = {name: {"pod": t["metadata"]["labels"]} for name, t in production.templates.items()}
     who: dict[str, dict[str, Any]] = PEERS | pods
     named = {
@@ -106,7 +106,7 @@ def asking(production):
 
 
 def test_nothing_passes_that_is_not_named(overlay):
-    """The policy for all pods is what makes the others the only ways."""
+    """The default policy denies everything that no other policy allows."""
     deny = overlay.one("NetworkPolicy", "default-deny")["spec"]
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} == deny
 

@@ -27,7 +27,7 @@ def parts(lock):
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_every_dependency_has_its_hash(lock):
-    """Nothing else is then taken, wherever it comes from; so no lock names a place."""
+    """With hashes, pip installs nothing else, whatever the index; so no lock names an index."""
     assert parts(lock)
     lines = [line for line in lock.read_text().splitlines() if re.match(r"[^ #]", line)]
     assert len(lines) == len(parts(lock))
@@ -40,7 +40,7 @@ def named(lock):
 
 
 def test_what_builds_packages_is_locked_too():
-    """Else a package that comes as source is built by what the registry has that day."""
+    """A source package would otherwise be built with the newest tools of the registry."""
     pyproject = tomllib.loads((HOME / "pyproject.toml").read_text())
     wanted = {re.split(r"[<>=~! ]", each)[0] for each in pyproject["build-system"]["requires"]}
     assert wanted == {name for name, _ in named("requirements-build.txt")}
@@ -59,7 +59,7 @@ def test_one_environment_can_have_what_runs_and_what_develops():
 
 
 def test_the_bill_of_materials_is_made_of_what_runs():
-    """Of the lock that the image is installed from, in which every part has its hashes."""
+    """The bill of materials lists the lock of the image, with a hash for every part."""
     make = shutil.which("make")
     assert make
     recipe = subprocess.check_output(
@@ -71,7 +71,7 @@ def test_the_bill_of_materials_is_made_of_what_runs():
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)  # a fresh machine installs what makes it
+@pytest.mark.timeout(600)  # a fresh machine installs the tool
 def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     file = tmp_path / "sbom.json"
     environment = {"PATH": os.environ["PATH"], "SBOM": str(file)}
@@ -117,7 +117,7 @@ def test_ci_runs_what_we_run(jobs):
 
 
 def test_what_a_pull_request_runs_may_read_and_no_more(workflow, jobs):
-    """Its code is a stranger's: it must neither publish nor sign."""
+    """A third-party action must neither publish nor sign."""
     assert "pull_request" in workflow[True]  # YAML 1.1 takes `on` for a boolean
     assert "pull_request_target" not in workflow[True]
     assert {} == workflow["permissions"]

@@ -1,7 +1,7 @@
-"""How pytest-xdist deals tests out to its workers.
+"""The distribution of tests to the workers of pytest-xdist.
 
 A file of tests that start processes goes to one worker, as its tests share what they start; all
-others go wherever somebody is free. Not by `xdist_group`: pytest 9.2 does not read what xdist 3.8
+others go to any free worker. `xdist_group` does not work: pytest 9.2 does not read what xdist 3.8
 writes into a test's id for that, so each worker would start a service, or a drill, of its own.
 """
 
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling
 
 LONGEST = ("monitoring", "history", "process", "browser", "blackbox", "deploy")
-"""Folders of tests that start processes; what waits longest begins first."""
+"""Folders of tests that start processes, the longest first."""
 
 
 def folder_of(nodeid: str) -> str | None:
@@ -20,7 +20,7 @@ def folder_of(nodeid: str) -> str | None:
 
 
 class FileScheduling(LoadScopeScheduling):
-    """Deals out files of `LONGEST` whole, and other tests one by one."""
+    """Distributes files of `LONGEST` as a whole, and other tests individually."""
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("::")[0] if folder_of(nodeid) else nodeid

@@ -17,7 +17,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 
 class Rendered(list[Manifest]):
-    """What an overlay sends."""
+    """The manifests of an overlay."""
 
     def of(self, kind: str) -> list[Manifest]:
         return [manifest for manifest in self if manifest["kind"] == kind]

@@ -70,7 +70,7 @@ class SQLiteDatabase(Database):
             "pool_size": threads,
             "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
-            "pool_use_lifo": True,  # few caches that are warm, not many that are cold
+            "pool_use_lifo": True,  # a few warm caches instead of many
         }
         self._most = threads + EXTRA
         super().__init__(URL.create("sqlite", database=str(path)), options, observer, signals)
@@ -94,7 +94,7 @@ class SQLiteDatabase(Database):
             try:
                 row: tuple[Any, ...] | None = own.execute(statement, values).fetchone()
             except sqlite3.Error:
-                self._own.discard()  # whatever it was, the next read begins anew
+                self._own.discard()  # whatever happened, the next read begins anew
                 raise
         seconds = time.perf_counter() - began
         if self._round_trip:

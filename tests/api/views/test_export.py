@@ -1,4 +1,4 @@
-"""Exports: one moment, written as the caller accepts, and let go of whatever happens."""
+"""Exports: one snapshot in the accepted format, which is closed whatever happens."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ EXPORT = f"{C}/export"
 
 @pytest.fixture
 def export(client, auth, codes):
-    """Take a whole export, and close it, as a server does."""
+    """Read an export completely, and close it, as a server does."""
 
     def take(query="", accept=None, headers=auth):
         headers = headers | ({"Accept": accept} if accept else {})
@@ -27,7 +27,7 @@ def export(client, auth, codes):
 
 
 def rows_of(answer):
-    """Read an export by its type."""
+    """Parse an export by its media type."""
     if answer.mimetype == "text/csv":
         return [
             {name: value or None for name, value in row.items()}
@@ -135,7 +135,7 @@ def test_callers_without_a_place_are_told_when_to_retry(client, auth, export, re
 
 
 def test_who_has_taken_a_whole_export_finds_its_place_free(client, auth, export):
-    """The server sends the end of the answer, and closes it afterwards."""
+    """The server sends the end of the answer, and closes the iterable afterwards."""
     first = client.get(EXPORT, headers=auth, buffered=False)
     b"".join(first.iter_encoded())
     assert 200 == export().status_code

@@ -1,4 +1,4 @@
-"""Brands, campaigns and codes: shown one by one and in pages."""
+"""Brands, campaigns and codes: shown individually and in pages."""
 
 from base64 import urlsafe_b64decode
 from dataclasses import replace
@@ -167,7 +167,7 @@ class TestCursors:
 
     @on_sqlite
     def test_one_that_names_what_is_gone_is_refused(self, client, auth, refused, codes, database):
-        """As after a restore: the list must not seem to be at its end."""
+        """As after a restore: the listing must not seem to end."""
         cursor = client.get(f"{C}/codes?limit=1", headers=auth).json["next_cursor"]
         with database.transaction() as connection:
             connection.exec_driver_sql("DELETE FROM code")
@@ -187,7 +187,7 @@ class TestCursors:
             self.cursors.decode("codes", Cursors(b"other").encode("codes", "AAAA"))
 
     def test_one_from_before_a_move_to_postgresql_is_refused(self):
-        """It lists in another order, so the page behind the same code would be the wrong one."""
+        """The other order would give another page after the same code."""
         settings = Settings(jwt_secret=SECRET, pseudonym_key=SECRET, database_url="sqlite:////x.db")
         moved = replace(settings, database_url="postgresql://db/discount")
         before, after = (Cursors(cursor_key(one)) for one in (settings, moved))

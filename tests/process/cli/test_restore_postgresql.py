@@ -69,7 +69,7 @@ class Archived:
 
     @property
     def run_as(self) -> list[str]:
-        """Whoever PostgreSQL has to run as: not root."""
+        """The user that PostgreSQL runs as: not root."""
         return ["runuser", "-u", self.server.user, "--"] if self.server.user else []
 
     def connect(self, database: str = "discount") -> psycopg.Connection[Any]:
@@ -85,7 +85,7 @@ class Archived:
         subprocess.run([*self.run_as, *command, *options], check=True, capture_output=True)
 
     def archive_all(self) -> None:
-        """Wait until the archive has what was written so far."""
+        """Wait until the archive is complete up to now."""
         with self.server.connect("postgres") as connection:
             (segment,) = connection.execute(
                 "SELECT pg_walfile_name(pg_switch_wal())"
@@ -93,7 +93,7 @@ class Archived:
         wait_until((self.archive / segment).exists, "the log is not archived")
 
     def stop(self) -> None:
-        """Stop what runs of the two servers."""
+        """Stop those of the two servers that run."""
         if self.server.process and self.server.process.poll() is None:
             self.server.end(signal.SIGQUIT)
         stop: list[str | Path] = [self.bin / "pg_ctl", "--pgdata", self.restored]
@@ -113,5 +113,5 @@ def archived(tmp_path):
 
 
 def test_the_runbook_restores_every_answer_up_to_a_moment(archived, tmp_path):
-    """Its own commands; a mistake destroys rows, and an answer is given after the moment."""
+    """The runbook's commands: rows are destroyed, and an answer is given after the moment."""
     restore_to_a_moment(archived, tmp_path)

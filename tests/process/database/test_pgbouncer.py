@@ -22,7 +22,7 @@ from tests.support.waiting import listens, wait_until
 from tests.tools.history.engines.postgresql import postgresql
 
 SERVER_CONNECTIONS = 3
-"""Fewer than the service opens, so that they are shared."""
+"""Fewer connections than the service opens, so that they are shared."""
 CONFIG = """
 [databases]
 discount = host={host} port={port} dbname=discount user=postgres
@@ -114,12 +114,12 @@ def test_repeated_requests_at_once_create_once(behind):
 
 
 def test_the_time_limits_hold(behind):
-    """PgBouncer drops those of the service; the database has them instead."""
+    """PgBouncer drops the service's session settings; the database has them instead."""
     service, database = behind
     create(service, 5)
     with database.connect() as connection, connection.transaction():
         connection.execute("LOCK TABLE code")
         began = time.monotonic()
         assert 503 == fetch(service, "somebody").status_code
-        assert time.monotonic() - began < 5 + 8  # what a busy machine may add
+        assert time.monotonic() - began < 5 + 8  # an allowance for a busy machine
     assert 200 == fetch(service, "somebody").status_code

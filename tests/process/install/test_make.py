@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 NEWCOMER = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-"""The environment of somebody who has set nothing."""
+"""The environment of a user who has set nothing."""
 
 
 def database_in(folder):
@@ -34,7 +34,7 @@ def database_in(folder):
 
 @contextmanager
 def make_run(folder, **settings):
-    """Run `make run` on a database of its own, from ready to gone; yield its output's file."""
+    """Run `make run` on a database of its own; yield the file of its output."""
     output = folder / f"output-{settings['PORT']}"
     env = NEWCOMER | database_in(folder)
     command = [MAKE, "run", *(f"{name}={value}" for name, value in settings.items())]
@@ -70,9 +70,9 @@ def development_token():
 
 
 def test_several_run_at_once_from_one_checkout_and_pass_the_black_box_tests(tmp_path):
-    """On different ports, with one key and one database between them.
+    """Two run on different ports with one key and one database.
 
-    Tables that several make at once are made once: tests/store/migrations/test_schema.py.
+    Tables are created once, whoever begins: tests/store/migrations/test_schema.py.
     """
     ports = [free_port() for _ in range(2)]
     make_tables(database_in(tmp_path))

@@ -26,7 +26,7 @@ def test_a_broken_connection_leaves_its_place_to_another(database):
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_what_is_given_up_keeps_its_place_until_the_server_has_ended_it(database):
-    """Else callers who come again would have ever more sessions wait behind a locked table."""
+    """Otherwise repeated calls would have ever more sessions wait behind a locked table."""
     until = time.monotonic() + 3
 
     def ask():
@@ -41,7 +41,7 @@ def test_what_is_given_up_keeps_its_place_until_the_server_has_ended_it(database
         sessions = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND backend_type = 'client backend'"
-        )  # autovacuum has sessions of its own
+        )  # not autovacuum's
         while time.monotonic() < until:
             holder.execute(text("SELECT pg_stat_clear_snapshot()"))
             most = max(most, holder.execute(text(sessions)).scalar_one())

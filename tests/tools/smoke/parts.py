@@ -1,4 +1,4 @@
-"""What production finds in its cluster, for real: a pooler with TLS in front of PostgreSQL."""
+"""The cluster's parts in production, for real: a pooler with TLS in front of PostgreSQL."""
 
 import datetime as dt
 import subprocess
@@ -123,7 +123,7 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def pooling(folder: Path, production: Rendered, server: tuple[str, int]) -> Iterator[Pooler]:
-    """Have a pooler, and stop it in the end."""
+    """Run a pooler, and stop it in the end."""
     folder.mkdir()
     pooler = Pooler(folder, production, server)
     try:

@@ -1,4 +1,4 @@
-"""Readiness: the last word of a thread that looks, and no word that is too old."""
+"""Readiness: the latest result of a checking thread, unless it is too old."""
 
 import contextvars
 import threading
@@ -14,7 +14,7 @@ from service.observability.probes import Probes, Readiness
 
 @pytest.fixture
 def readiness(log):
-    """Make one with a single check, which looks often, and is soon taken for dead."""
+    """Make a readiness with a single check, with short intervals."""
 
     def make(check, drain=lambda: None):
         logger = structlog.wrap_logger(structlog.PrintLogger(log))

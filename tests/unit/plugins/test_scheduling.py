@@ -1,4 +1,4 @@
-"""Files of tests that start processes stay whole, however deep they are."""
+"""Files of tests that start processes stay together, at any depth."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a scrape asks of the store: never for long, and never hiding what else is known."""
+"""Queries of a scrape: bounded in time, and without hiding other metrics."""
 
 import threading
 
@@ -80,7 +80,7 @@ def log():
 
 @pytest.fixture
 def watch(store, log):
-    """One that waits as long as a busy machine needs."""
+    """A collector with a timeout for busy machines."""
     return StoreMonitor(store, log, within_s=20)
 
 
@@ -113,12 +113,12 @@ def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log)
     assert not [line for line in scrape(watch) if line.startswith("discount_codes")]
     assert 1 == store.asked
     store.may_answer.set()
-    with watch.busy:  # the thread that asks has ended
+    with watch.busy:  # the querying thread has ended
         assert 1 == store.closed
 
 
 def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
-    """A store that is slow is not gone."""
+    """A slow store is not reported as down."""
     watch = StoreMonitor(store, log, within_s=0.01)
     store.may_answer.clear()
     assert not watch.query().up
