@@ -15,6 +15,7 @@ from flask import Flask
 from service.api.operation import Operation
 from service.api.routes import served_operations
 from service.api.schemas.requests import PageQuery
+from service.api.transfers.admission import places_of
 
 PAGES_AT_ONCE = 2
 """Pages that a process reads at the same time.
@@ -26,6 +27,15 @@ waits behind all threads that read.
 REFUSED_AT_ONCE = 2
 """Transfers that a process refuses at the same time, beside those that it accepts."""
 _PARAMETER = re.compile(r"\{\w+\}")
+
+
+def shared_threads(threads: int) -> Executor:
+    """Return the threads for all other requests.
+
+    Those of transfers are subtracted, as a transfer holds a connection to the database, and each
+    process has one for each of its threads. Whoever is refused needs none.
+    """
+    return ThreadPoolExecutor(max(1, threads - places_of(threads)))
 
 
 class SeparateThreads:

@@ -23,7 +23,7 @@ from service.server.http.receiving import REQUEST_TIMEOUT_S, BufferedRequest, Re
 from service.server.http.streaming import CONTINUE
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_environ, refusal
-from service.server.separate_threads import SeparateThreads
+from service.server.separate_threads import SeparateThreads, shared_threads
 from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ServiceWorker(ConnectionWorker):
 
     def get_thread_pool(self) -> Executor:
         """Return the threads, and make their queue."""
-        threads: Executor = super().get_thread_pool()
+        threads = shared_threads(self.cfg.threads)
         self._queue = ThreadQueue(
             threads,
             self._answer,
