@@ -33,10 +33,9 @@ _TO_ANSWER = {ReceiveState.HEAD_SUFFICES, ReceiveState.WHOLE}
 
 
 class ServiceWorker(ConnectionWorker):
-    """The worker of the service.
+    """A worker whose event loop reads and writes, and whose threads answer whole requests (ADR 5).
 
-    The event loop reads and writes; a thread gets a complete request (ADR 5), or one whose body it
-    must not wait for.
+    A thread also gets a request whose body it must not wait for.
     """
 
     _separate: SeparateThreads
