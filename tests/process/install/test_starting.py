@@ -17,12 +17,17 @@ NEEDED_LATER = {
 }
 
 
-UPGRADE = "from service.cli import main; main(['db', 'upgrade'], standalone_mode=False)"
+UPGRADE = """
+from contextlib import suppress
+from service.cli import main
+with suppress(SystemExit):
+    main(["db", "upgrade"])
+"""
 
 
 def imported(code, env=None):
     """Return the imported modules after Python has run `code`."""
-    command = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
     done = subprocess.run(command, env=env, cwd=HOME, check=True, capture_output=True, text=True)
     return set(done.stdout.split())
 
