@@ -50,12 +50,13 @@ CASES = {
     ),
     ("DiscountBackupTooOld", "warning"): Case(
         "3d",
-        [backup("3600x4400"), backup("0x4400")],
+        [backup("3600x73"), backup("0x73")],
         [
-            backup("3600x1500 90000x2900"),  # another one
-            backup("_x4000 0x400"),  # a new installation
-            {'discount_database_up{job="on PostgreSQL"}': "1x4400"},
+            backup("3600x25 90000x48"),  # another one
+            backup("_x66 0x7"),  # a new installation
+            {'discount_database_up{job="on PostgreSQL"}': "1x73"},
         ],
+        interval="1h",
     ),
     ("DiscountDiskFull", "critical"): Case(
         "9m",
