@@ -8,6 +8,7 @@ writes into a test's id for that, so each worker would start a service, or a dri
 from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 LONGEST = ("monitoring", "history", "process", "browser", "blackbox", "deploy")
 """Folders of tests that start processes, the longest first."""
@@ -20,7 +21,16 @@ def folder_of(nodeid: str) -> str | None:
 
 
 class FileScheduling(LoadScopeScheduling):
-    """Distributes files of `LONGEST` as a whole, and other tests individually."""
+    """Distributes files of `LONGEST` as a whole, and other tests individually.
+
+    They come first, and mostly wait. The first worker begins at the end, with tests that compute,
+    so that they share the processor's time.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node is self.nodes[0]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.partition("::")[0] if folder_of(nodeid) else nodeid
