@@ -24,6 +24,7 @@ def test_a_test_belongs_to_the_folder_above_it(nodeid, folder):
 class Worker:
     """Keeps the numbers of the tests that it is given."""
 
+    gateway = SimpleNamespace(id="worker")
     shutting_down = False
 
     def __init__(self):
