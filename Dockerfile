@@ -29,6 +29,9 @@ RUN groupadd --gid 10001 discount \
         --home-dir /var/lib/discount discount \
     && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/discount
 COPY --from=builder /app/.venv /app/.venv
+# Of which commit it is. Here, so that a new commit alone builds nothing above anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

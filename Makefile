@@ -39,9 +39,7 @@ system-packages: ## Install the system packages that tests need (Debian, as root
 	@.ci/system-packages
 
 run: install-runtime ## Run a server on 127.0.0.1:5000 (PORT=) and a job worker, with a development key and var/discount.db
-	@echo "A token:  $(VENV)/discount token --subject me --brand '*'"
-	@echo "Try it:   http://127.0.0.1:$(PORT)/apidocs/"
-	@exec $(VENV)/discount run --upgrade
+	@exec $(VENV)/discount run --upgrade --hints
 
 check: install ## Check style, types and imports, and run the unit tests, in seconds: before each commit
 	@$(SIDE_BY_SIDE) test-unit-waiting test-unit lint-types lint-imports lint-style
@@ -117,7 +115,7 @@ bench-bulk: install ## Measure bulk work against the limit of each engine (COUNT
 monitor: install ## Monitor the service on this machine with Prometheus and Alertmanager
 	$(VENV)/python -m tests.tools.monitoring.stack
 
-alert-drill: install ## Cause every fault and wait for its alert; 20 minutes (DRILL_FACTOR=1)
+alert-drill: install ## Cause every fault and wait for its alert; half an hour (DRILL_FACTOR=1)
 	$(VENV)/python -m tests.tools.monitoring.drill --factor $(or $(DRILL_FACTOR),1)
 
 attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed
@@ -159,6 +157,7 @@ clean: ## Remove everything installed and generated, except var/
 
 # The container way. DOCKER=podman works as well. Keys and data are in volumes of their own.
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 KEYS := /etc/discount/keys
 CONFINED := --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges
 ONE_OFF = $(DOCKER) run --rm $(CONFINED) \
@@ -172,6 +171,7 @@ READY := import urllib.request as r; r.urlopen("http://127.0.0.1:5000/readyz")
 
 build: ## Build the container image
 	$(DOCKER) build --tag $(IMAGE) --tag $(IMAGE):$(VERSION) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(REVISION) \
 		$(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE)) .
 
 container-keys:

@@ -17,6 +17,7 @@ import os
 import pathlib
 import re
 import sys
+import typing
 from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -94,7 +95,30 @@ def announce(target: Target) -> None:
     """Say what takes so long."""
     times = {RUNTIME: "half a minute or so", DEVELOPMENT: "a minute or two"}
     took = times.get(target.lock, "a minute or so")
-    print(f"Installing into {target.venv.name} (once; {took}) ...", file=sys.stderr, flush=True)
+    tell(f"Installing into {target.venv.name} (once; {took}) ...", "info")
+
+
+def is_log() -> bool:
+    """Return whether standard error is a log: that of `make run` without a terminal."""
+    return sys.argv[1:] == ["run"] and not sys.stderr.isatty()
+
+
+def tell(message: str, level: str) -> None:
+    """Print a message, in a log as a line of the service (docs/logs.md)."""
+    if is_log():
+        import json
+        import time
+
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = {"timestamp": now, "level": level, "event": "command_message", "message": message}
+        message = json.dumps(line)
+    print(message, file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> typing.NoReturn:
+    """End with a message."""
+    tell(message, "error")
+    sys.exit(1)
 
 
 def create(target: Target) -> None:
@@ -108,7 +132,7 @@ def create(target: Target) -> None:
     import zipfile
 
     if importlib.util.find_spec("ensurepip") is None:
-        sys.exit(
+        fail(
             "This Python cannot make a virtual environment with pip: it lacks the module ensurepip."
             " On Debian and Ubuntu, `apt-get install python3-venv` brings it."
         )
@@ -139,11 +163,19 @@ def pip(target: Target, *arguments: str) -> str:
     command = [target.venv / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
     # Python compiles what is imported when it first is: a small part of what would be compiled.
     env = os.environ | {"PIP_NO_COMPILE": "1"}
+    errors = subprocess.PIPE if is_log() else None
     done = subprocess.run(
-        [*command, *arguments], check=False, stdout=subprocess.PIPE, text=True, env=env
+        [*command, *arguments],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        env=env,
     )
+    for line in (done.stderr or "").splitlines():
+        tell(line, "warning")
     if done.returncode:
-        sys.exit(f"Not installed: pip ended with status {done.returncode}; its reason is above.")
+        fail(f"Not installed: pip ended with status {done.returncode}; its reason is above.")
     return done.stdout
 
 
@@ -224,12 +256,12 @@ def ensure(target: Target) -> None:
 def main() -> None:
     """Install what the command line names."""
     if sys.version_info < MINIMUM:
-        sys.exit(f"Python {MINIMUM[0]}.{MINIMUM[1]} or newer is needed, this is {sys.version}.")
+        fail(f"Python {MINIMUM[0]}.{MINIMUM[1]} or newer is needed, this is {sys.version}.")
     target = Target(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
         ensure(target)
     except OSError as error:
-        sys.exit(inaccessible(error))
+        fail(inaccessible(error))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from service.api.openapi.routes import serve_docs
 from service.api.operation import Operation, Views, operations_of
 from service.api.pipeline import Pipeline
 from service.api.problems.handlers import handle_errors
-from service.api.request_logging import RequestLogging
 from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.campaigns import CampaignViews
@@ -23,6 +22,7 @@ from service.api.views.reservations import ReservationViews
 from service.container.services import Services
 from service.observability.metrics.instruments import Metrics
 from service.observability.probes import Probes
+from service.observability.request_log import RequestLogging
 from service.store.extension import DatabaseExtension
 
 _NAME = "discount"

@@ -1,9 +1,8 @@
-"""What gunicorn serves."""
-
-import sys
+"""The WSGI application that gunicorn serves."""
 
 from service.app import create_app
 from service.container.services import build
+from service.observability.messages import exit_with
 from service.server.fast_path.entry import TaskSignals, install
 from service.settings import SettingsError, load_settings
 
@@ -11,4 +10,4 @@ try:
     app = create_app(build(load_settings(), signals=TaskSignals()))
     install(app)
 except SettingsError as error:
-    sys.exit(f"discount: {error}")
+    exit_with(str(error))

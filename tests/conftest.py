@@ -1,4 +1,4 @@
-"""What all tests share: settings of their own, an application, its client, its tokens."""
+"""Fixtures of all tests: settings, an application, its client, and tokens."""
 
 # ruff: noqa: E402 - imports take a quarter less without garbage collection
 import gc
@@ -54,19 +54,19 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits longest, or the last worker would end long after the others."""
+    """Start the longest tests first, or the last worker would end long after the others."""
     items.sort(key=lambda item: _rank(folder_of(item.nodeid)))
 
 
 def pytest_collection_finish() -> None:
-    """Take what stays until the end out of every later garbage collection: it only takes time."""
+    """Exclude permanent objects from every later garbage collection."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
-    """Let tests that share a service have the same worker."""
+    """Run tests that share a service on the same worker."""
     return FileScheduling(config, log)
 
 
@@ -76,7 +76,7 @@ def _rank(folder: str | None) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
-    """Make a skip a failure where everything that tests need must be there, as in CI."""
+    """Make a skip a failure where all tools must be installed, as in CI."""
     report = yield
     if report.skipped and os.environ.get("DISCOUNT_TESTS_NO_SKIP"):
         report.outcome = "failed"
@@ -94,7 +94,7 @@ def bare_environment(monkeypatch):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest) -> str:
-    """The engine that a test runs on: it runs once on each."""
+    """The engine of a test, which runs once on each."""
     name: str = request.param
     return name
 
@@ -110,9 +110,9 @@ def installations() -> Iterator[Callable[[str], Installation]]:
 def installed(
     request: pytest.FixtureRequest, engine: str, installations: Callable[[str], Installation]
 ) -> Installation | None:
-    """The application that tests share, as if nobody had used it; `None` for a test with its own.
+    """The shared application in its initial state; `None` for a test with its own.
 
-    What a test does to rows is undone before the next, and nothing else may be done to it.
+    The rows of a test are deleted before the next test; a test may change nothing else.
     """
     if request.node.get_closest_marker("own_database"):
         return None
@@ -127,7 +127,7 @@ def database_url(
     request: pytest.FixtureRequest, installed: Installation | None, engine: str
 ) -> Iterator[str]:
     """A database without rows."""
-    if installed:  # no folder: making one, and its link, takes longer than many a test
+    if installed:  # no folder: creating it and its link takes longer than many tests
         yield installed.settings.database_url
     else:
         with database_of(engine, request.getfixturevalue("tmp_path")) as url:
@@ -148,13 +148,13 @@ def settings(database_url: str) -> Settings:
 
 @pytest.fixture
 def log(installed: Installation | None) -> Lines:
-    """What the application logs."""
+    """The application's log."""
     return installed.log if installed else Lines()
 
 
 @pytest.fixture
 def app(installed: Installation | None, settings: Settings, log: Lines) -> Iterator[Flask]:
-    """An application: the one that is shared, unless a test has other settings."""
+    """An application: the shared one, unless a test has other settings."""
     if installed and installed.settings == settings:
         yield installed.app
         installed.check()

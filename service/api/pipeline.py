@@ -9,8 +9,7 @@ from service.api.limits.rate_limits import RateLimits
 from service.api.operation import Operation, Result
 from service.api.problems.http_errors import NotFound
 from service.auth.authentication import CALLER
-from service.auth.bearer import Authenticate
-from service.auth.caller import Caller
+from service.auth.caller import Authenticate, Caller
 from service.domain.errors import InputError, InvalidRequest, Unavailable
 from service.observability.exchange import RequestRecord, current_record
 from service.usecases import deadlines

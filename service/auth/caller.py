@@ -1,5 +1,6 @@
 """The caller that a token stands for, and its permissions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,3 +55,7 @@ class Caller:
         """
         if self.brands is not None and brand not in self.brands:
             raise BrandNotFound(refusal=AuthRefusal.BRAND)
+
+
+Authenticate = Callable[[str], Caller]
+"""Returns the caller that an `Authorization` field names, or raises a `ServiceError`."""

@@ -24,6 +24,7 @@ TYPES = ("jwt", "at+jwt")
 `application/`, which may be left out (RFC 7515, section 4.1.9)."""
 ALL_BRANDS = ["*"]
 MAX_SUBJECT = 255
+_SCHEME = "bearer "
 MAX_TOKEN = 8192
 """Longest token in characters; gunicorn's limit for a header is not higher."""
 
@@ -43,6 +44,18 @@ class Verifier:
         self._issuer = issuer
         self._audience = audience
         self._verified = VerifiedTokens(NO_KEYS)
+
+    def authenticate(self, authorization: str) -> Caller:
+        """Return the caller of an `Authorization` field (RFC 6750, section 2.1).
+
+        Raises:
+            Unauthenticated: There is no bearer token, or it is not valid.
+            Unavailable: No key has been fetched yet.
+        """
+        if authorization[: len(_SCHEME)].lower() != _SCHEME:
+            raise Unauthenticated("The call carries no bearer token.")
+        # The space alone: Python knows many others.
+        return self.verify(authorization[len(_SCHEME) :].strip(" "))
 
     def verify(self, token: str) -> Caller:
         """Verify a token and return its caller.

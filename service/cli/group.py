@@ -3,7 +3,8 @@
 import gc
 import os
 import signal
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
@@ -13,6 +14,9 @@ import click
 
 from service.cli import streams
 
+_OF_THE_SERVICE = (("run",), ("serve",), ("worker",), ("db", "upgrade"))
+"""The commands that a Deployment or a Job runs, so that their output is a log."""
+_FOR_PEOPLE = {"--help", "-h", "--version", "--check"}
 INTERRUPTED = 128 + signal.SIGINT
 """The conventional exit status after Ctrl-C."""
 
@@ -49,13 +53,37 @@ class CommandGroup(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the chosen command, and report output that could not be printed."""
         streams.prepare()
+        words = options.get("args") or (args[0] if args else None) or sys.argv[1:]
+        streams.begin_service(logs=is_service(words))
         try:
+            if streams.are_logged():
+                return self._main_of_service(*args, **options)
             return super().main(*args, **options)
         except OSError as error:
-            streams.report(f"Error: {_system_failure(error)}")
+            streams.fail(_system_failure(error))
             raise SystemExit(1) from error
         finally:
             streams.settle()
+
+    def _main_of_service(self, *args: Any, **options: Any) -> Any:
+        """Run a command whose failures belong to the log of the service.
+
+        Raises:
+            SystemExit: The command has ended.
+        """
+        try:
+            status: Any = super().main(*args, **{**options, "standalone_mode": False})
+        except click.ClickException as error:
+            streams.fail(error.format_message())
+            raise SystemExit(error.exit_code) from error
+        except click.Abort as error:
+            raise SystemExit(1) from error
+        except OSError:
+            raise
+        except Exception as error:
+            log_failure(error)
+            raise SystemExit(1) from error
+        raise SystemExit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command.
@@ -83,6 +111,23 @@ class CommandGroup(click.Group):
                 raise click.ClickException(sentence) from error
             raise
         return result
+
+
+def is_service(words: Sequence[str]) -> bool:
+    """Return whether a command line runs a part of the service."""
+    command = tuple(word for word in words if not word.startswith("-"))
+    return _FOR_PEOPLE.isdisjoint(words) and any(
+        command[: len(each)] == each for each in _OF_THE_SERVICE
+    )
+
+
+def log_failure(error: Exception) -> None:
+    """Log an error that no sentence explains, as the service does: without its text."""
+    from service.observability.logging import build_logger
+    from service.settings import Settings
+
+    log = build_logger(Settings(), sys.stderr)
+    log.critical("uncaught_exception", thread="main", exc_info=error)
 
 
 def _system_failure(error: OSError) -> str:

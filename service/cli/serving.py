@@ -23,11 +23,15 @@ DISCOUNT = [sys.executable, "-m", "service.cli"]
 
 @click.command()
 @click.option("--upgrade", is_flag=True, help="Run `db upgrade` first.")
-def run(*, upgrade: bool) -> None:
+@click.option("--hints", is_flag=True, help="Say first how to get a token, and where to begin.")
+def run(*, upgrade: bool, hints: bool) -> None:
     """Run a server and a job worker, and restart them if they die."""
     from service.cli.supervisor import Child, Supervisor
     from service.observability.logging import build_logger
 
+    if hints:
+        streams.report(f"A token:  {sys.argv[0]} token --subject me --brand '*'")
+        streams.report(f"Try it:   http://127.0.0.1:{os.environ.get('PORT', '5000')}/apidocs/")
     settings = _ready_to_serve(makes_file=upgrade)
     fit = engine_of(settings.database_url).fit_revision(settings) if upgrade else None
     if fit and revision_status(fit) is RevisionStatus.NEWER:

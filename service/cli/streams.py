@@ -13,10 +13,21 @@ from typing import IO, Protocol
 
 import click
 
+from service.observability.messages import message_line
+
 OUTPUT = "Standard output"
 _NAMES = ("stdin", "stdout", "stderr")
 _missing: set[str] = set()
 """The names of closed streams."""
+
+
+class _State:
+    """What is known of the command."""
+
+    logs = False
+
+
+_state = _State()
 
 
 class Target(Protocol):
@@ -128,10 +139,30 @@ def _output_errors() -> Iterator[None]:
         raise OutputError(error.strerror) from error
 
 
-def report(sentence: str) -> None:
+def begin_service(*, logs: bool) -> None:
+    """Note whether the command is a part of the service, whose messages belong to its log."""
+    _state.logs = logs
+
+
+def are_logged() -> bool:
+    """Return whether messages are lines of a log: nobody reads them on a terminal."""
+    return _state.logs and not sys.stderr.isatty()
+
+
+def report(sentence: str, level: str = "info") -> None:
     """Write to standard error, if possible."""
     with suppress(OSError):
-        click.echo(sentence, err=True)
+        click.echo(message_line(sentence, level) if are_logged() else sentence, err=True)
+
+
+def warn(sentence: str) -> None:
+    """Write a warning to standard error, if possible."""
+    report(sentence if are_logged() else f"Warning: {sentence}", "warning")
+
+
+def fail(sentence: str) -> None:
+    """Write to standard error why a command has failed, if possible."""
+    report(sentence if are_logged() else f"Error: {sentence}", "error")
 
 
 def settle() -> None:

@@ -25,7 +25,7 @@ def warn_of_unknown_settings() -> None:
     They are removed from the environment, so that child processes do not warn again.
     """
     for name, warning in unknown_settings(os.environ).items():
-        streams.report(warning)
+        streams.warn(warning)
         del os.environ[name]
 
 
@@ -43,7 +43,7 @@ def unknown_settings(environment: Mapping[str, str]) -> dict[str, str]:
 def _sentence(name: str, known: Collection[str]) -> str:
     nearest = _nearest(name, known)
     advice = f"did you mean {nearest}?" if nearest else "config/example.env lists the settings."
-    return f"Warning: {name} is not a setting of the service and has no effect; {advice}"
+    return f"{name} is not a setting of the service and has no effect; {advice}"
 
 
 def _is_of_others(name: str, value: str) -> bool:

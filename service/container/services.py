@@ -1,5 +1,6 @@
 """The services of an application."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,7 +11,7 @@ from service.api.limits.misses import Misses
 from service.api.limits.rate_limits import RateLimits, build_limits
 from service.api.problems.writer import ProblemWriter
 from service.api.transfers.admission import Transfers
-from service.auth.bearer import Authenticate, bearer_authentication
+from service.auth.caller import Authenticate
 from service.auth.keys.file_watcher import WatchedFiles
 from service.auth.keys.loading import cursor_key, pseudonym_key
 from service.auth.keys.providers import KeyRing, open_keyring
@@ -72,7 +73,9 @@ class Services:
             self.tracing.start()
 
     def stop(self) -> None:
-        """Export the last spans."""
+        """Write the last counts, and export the last spans."""
+        with suppress(OSError):  # no space: those of the last second are lost
+            self.metrics.write_exhausted_pools()
         if self.tracing:
             self.tracing.stop()
 
@@ -107,9 +110,7 @@ def build(
         metrics=metrics,
         storage=storage,
         keyring=keyring,
-        authenticate=bearer_authentication(
-            Verifier(keyring, settings.jwt_issuer, settings.jwt_audience)
-        ),
+        authenticate=Verifier(keyring, settings.jwt_issuer, settings.jwt_audience).authenticate,
         limits=build_limits(settings, log, metrics),
         requests=RequestLog(_pseudonyms(settings, log), metrics, log, tracing),
         problems=ProblemWriter(log, metrics),

@@ -65,7 +65,8 @@ class Reservation(NamedTuple):
     expires_at: Millis | None
 
 
-class ReservationResult(NamedTuple):
+@dataclass(slots=True)
+class ReservationResult:
     """A user's reservation, which was made now or earlier."""
 
     reservation: Reservation

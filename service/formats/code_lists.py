@@ -64,7 +64,7 @@ class Position:
     width: int = 1
     """Number of fields in a row."""
     name: str | None = None
-    """What the header, if there was one, calls the column of the codes; not part of the object."""
+    """The name of the column in the header, if there is one; not part of the object."""
 
     def as_object(self) -> PositionObject:
         """Return a JSON object for `from_object`."""
@@ -73,11 +73,11 @@ class Position:
 
     @classmethod
     def from_object(cls, written: PositionObject, name: str | None = None) -> "Position":
-        """Return the position of an object; members that a later version may add are ignored.
+        """Return the position of an object; unknown members of later versions are ignored.
 
         Args:
             written: The object.
-            name: What the header calls the column, which is kept elsewhere.
+            name: The name of the column in the header, which is stored elsewhere.
         """
         rest = base64.b64decode(written["rest"])
         return cls(written["line"], rest, written["column"], written["width"], name)
@@ -91,10 +91,10 @@ class Read(Protocol):
 
 
 class Reader(NamedTuple):
-    """How lists of one form are read."""
+    """The functions that read one format."""
 
     plain: Callable[[Position], re.Pattern[str] | None]
-    """Finds the codes of rows that are as nearly all are, if there is such a way from there."""
+    """Matches the codes of many simple rows at once, if the position allows that."""
     read: Read
 
 
@@ -106,7 +106,7 @@ class Rows:
     """Valid codes and their lines."""
     refused: list[Refusal] = field(default_factory=list)
     fault: Refusal | None = None
-    """Why the rows from this one on cannot be read; the list is refused."""
+    """The first unreadable row with its reason; the list is refused."""
 
 
 def read_rows(form: ListForm, position: Position, block: bytes, *, last: bool) -> Rows:

@@ -92,9 +92,9 @@ def require_code(text: str) -> None:
 
 
 def require_lines_of_json(line: bytes, number: int) -> None:
-    """Require that the first row of NDJSON is an object that does not go on in other lines.
+    """Require that the first row of NDJSON is an object on a single line.
 
-    What is in the object, and whether it is well-formed, is for whoever reads the row.
+    The reader of the row checks its content, and whether it is well-formed.
 
     Raises:
         UnreadableList: It is of another form.

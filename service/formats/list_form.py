@@ -11,7 +11,7 @@ class ListForm(StrEnum):
 
     @classmethod
     def of_file(cls, name: str) -> "ListForm":
-        """Return how a file is written, going by its name; CSV if that says nothing."""
+        """Return the format that a file's name shows; CSV if it shows none."""
         return next((form for form, ends in _ENDS.items() if name.endswith(ends)), cls.CSV)
 
     @property
@@ -33,6 +33,6 @@ class ListType(StrEnum):
 
 
 _ENDS = {ListForm.NDJSON: ("json", "jsonl")}
-"""How the names of files end."""
+"""The suffixes of file names."""
 MEDIA_TYPES = " or ".join(f"`{each}`" for each in ListType)
-"""All of them, for a sentence."""
+"""All suffixes, for a sentence."""

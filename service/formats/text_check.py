@@ -1,4 +1,4 @@
-"""What shows, block by block, that a list is no text that has rows."""
+"""The early check of a list, block by block: whether it is text with rows."""
 
 import codecs
 
@@ -21,11 +21,11 @@ _OTHER_FORMATS = {
     b"\x1f\x8b": "The list is compressed by gzip. Send it uncompressed.",
     b"%PDF": "The list is a PDF document. Save it as CSV in UTF-8.",
 }
-"""What is no list, by how it begins."""
+"""Beginnings of files in other formats, with their names."""
 
 
 class TextCheck:
-    """Counts lines, and looks for what no reader could make codes of."""
+    """A check that counts lines, and finds data that no reader could convert to codes."""
 
     def __init__(self) -> None:
         self._ends = 0
@@ -35,11 +35,12 @@ class TextCheck:
         """Carriage returns before the first line feed."""
 
     def check(self, block: bytes) -> None:
-        """Look at the next block.
+        """Check the next block.
 
         Raises:
             TooLarge: There are too many lines.
-            InvalidRequest: The block is not text, or a line is too long.
+
+        InvalidRequest: The block is not text, or a line is too long.
         """
         self._require_text(block)
         if b"\0" in block:
@@ -65,10 +66,10 @@ class TextCheck:
                     raise _unreadable(sentence)
 
     def lines(self) -> int:
-        """Return how many lines there were.
+        """Return the number of lines.
 
         Raises:
-            InvalidRequest: There was nothing, or no line that ended as one.
+            InvalidRequest: The list is empty, or has no complete line.
         """
         if not self._first_bytes:
             raise _unreadable("The list is empty.")

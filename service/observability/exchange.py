@@ -88,6 +88,15 @@ class RequestRecord:
             self.user_ref = self._pseudonyms.of(arguments["user"])
 
 
+class BodyAwaited(BaseException):
+    """The application wants the body, which is incomplete; it is called again with the body.
+
+    A request with a long body is dispatched as soon as its head is complete: everything that the
+    head decides (caller, path, type, length) is answered before the body is read, and by the same
+    code as all other requests.
+    """
+
+
 class Trace(Protocol):
     """The span of a request."""
 

@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
@@ -16,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from service.observability.log_output import DROPPED, LogOutput, output_to, standard_output
+from service.observability.messages import timestamp
 from service.observability.stacks import PrintedStacks, frames_of, id_of
 from service.settings import Settings
 
@@ -167,9 +167,8 @@ def _types(error: BaseException | None) -> Sequence[str]:
 
 def _put_head(_logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
     """Begin every line with its time, level and event."""
-    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {
-        "timestamp": now,
+        "timestamp": timestamp(),
         "level": _LEVELS.get(name, name),
         "event": event.pop("event"),
         **event,

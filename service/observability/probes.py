@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,7 @@ import orjson
 from structlog.typing import FilteringBoundLogger
 
 from service.observability.exchange import current_exchange
+from service.observability.logging import database_error
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -54,6 +56,8 @@ class Readiness:
     ) -> None:
         self._at_once, self._checks, self._log = at_once, checks, log
         self._words = dict.fromkeys(checks, TIMED_OUT)
+        self._reasons: dict[str, str] = {}
+        """The database's codes of the failures, for the log alone."""
         self._heard = dict.fromkeys(checks, -math.inf)
         """When each check ended last."""
         self._watcher: threading.Thread | None = None
@@ -64,11 +68,13 @@ class Readiness:
     def start(self) -> None:
         """Start a thread that runs the checks until the process ends.
 
-        Wait for the first round, up to a second, so that the first probe finds results.
+        Wait for the first round, up to a second, so that the first probe finds results, and the log
+        says from the start what is wrong.
         """
         self._watcher = threading.Thread(target=self._watch, name="readiness", daemon=True)
         self._watcher.start()
         self._looked.wait(CHECK_TIMEOUT_S)
+        self.answer()
 
     def stop(self) -> None:
         """Stop the checks; nothing is ready from now on."""
@@ -105,7 +111,7 @@ class Readiness:
             was_ready = set(self._last_answer[0]) <= {"ok"}
             self._last_answer = key, _probe(content, 200 if ready else 503)
             if not ready:
-                self._log.warning("not_ready", checks=words)
+                self._log.warning("not_ready", checks=words, reasons=dict(self._reasons))
             elif not was_ready:
                 self._log.info("ready_again", checks=words)
         return self._last_answer[1]
@@ -120,8 +126,14 @@ class Readiness:
 
     def _look(self) -> None:
         for name, check in self._checks.items():
-            self._words[name] = _run(check)
+            self._words[name] = _run(check, partial(self._note, name))
             self._heard[name] = time.monotonic()
+
+    def _note(self, name: str, error: Exception | None) -> None:
+        """Note why a check failed, if the database has a code for it."""
+        self._reasons.pop(name, None)
+        if reason := database_error(error):
+            self._reasons[name] = reason
 
     def _look_in_time(self) -> None:
         """Run the checks in a thread, and wait for it no longer than for one check."""
@@ -164,11 +176,14 @@ class Probes:
         return () if method == "HEAD" else (answer.body,)
 
 
-def _run(check: Check) -> str:
+def _run(check: Check, note: Callable[[Exception | None], None] = lambda _: None) -> str:
     try:
-        return check() or "ok"
-    except Exception:  # noqa: BLE001 - any error means "not ready"
+        found = check() or "ok"
+    except Exception as error:  # noqa: BLE001 - any error means "not ready"
+        note(error)
         return "unavailable"
+    note(None)
+    return found
 
 
 def _probe(content: object, status: int) -> Probe:

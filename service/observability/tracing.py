@@ -54,7 +54,7 @@ class RequestSpan:
 
         https://opentelemetry.io/docs/specs/semconv/http/http-spans/
         """
-        if get_current() is self._context:  # else another thread began it, before the body arrived
+        if get_current() is self._context:  # otherwise another thread began it
             detach(self._token)
         fields: dict[str, str | int | None] = {
             "http.request.method": method,

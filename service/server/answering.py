@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response, create
 
-from service.api.transfers.body_state import STREAM, BodyAwaited
+from service.api.transfers.uploads import STREAM
 from service.auth.authentication import CALLER
-from service.observability.exchange import EXCHANGE
+from service.observability.exchange import EXCHANGE, BodyAwaited
 from service.server.http.receiving import BufferedRequest
 from service.server.http.sending import Unsent, send_some
 from service.server.http.streaming import CONTINUE, PacedSocket, UnreceivedBody
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _KEPT = (EXCHANGE, CALLER)
-"""What stays of the environment when the application is asked again."""
+"""Keys of the environment that are kept until the application is called again."""
 LARGEST_SHARED = 4 * 1024 * 1024
 """Largest file in bytes that is cached in memory and shared by its requests."""
 

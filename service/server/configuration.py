@@ -4,7 +4,6 @@ Settings: https://gunicorn.org/reference/settings/
 """
 
 import gc
-import sys
 
 gc.disable()  # imports make no garbage, and collections take a quarter of their time
 
@@ -12,6 +11,7 @@ from service.observability.metrics.counter_files import make_folder, shared_memo
 
 _COUNTERS = make_folder()  # before anything imports prometheus-client
 
+from service.observability.messages import exit_with  # noqa: E402
 from service.observability.metrics.reserved_counters import reserve_counters  # noqa: E402
 from service.server import open_files  # noqa: E402
 from service.server.hooks import Hooks  # noqa: E402
@@ -21,12 +21,12 @@ from service.settings import SettingsError, load_settings  # noqa: E402
 
 gc.enable()
 reserve_counters()
-_settings = load_settings()
 
 try:
+    _settings = load_settings()
     _connections = open_files.connections(_settings)
 except SettingsError as error:
-    sys.exit(f"discount: {error}")
+    exit_with(str(error))
 open_files.allow()
 
 wsgi_app = "service.wsgi:app"

@@ -4,23 +4,61 @@ Everything here runs in the event loop, and never waits for a client.
 """
 
 import struct
+import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 from selectors import EVENT_READ
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.observability.metrics.worker_vitals import SharedVitals
 from service.server.accepting import AcceptingWorker
-from service.server.http.keep_alive import IdleConnections
 from service.server.http.lingering import LingeringConnections
 from service.server.http.sending import PendingAnswers, Unsent
 
 _RECEIVE_BYTES = 16 * 1024
 """Bytes that are read from a client before the others have their turn."""
+
+
+class IdleConnections:
+    """Idle keep-alive connections: a queue from which any connection can be removed quickly.
+
+    gunicorn has a deque, where finding one of thousands takes as long as a call.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[Any, None] = {}
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over them, the longest idle first."""
+        return iter(self._waiting)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return the longest idle connection; no other index is used."""
+        return next(iter(self._waiting))
+
+    def append(self, conn: Any) -> None:
+        """Add a connection."""
+        self._waiting[conn] = None
+
+    def remove(self, conn: Any) -> None:
+        """Remove a connection."""
+        del self._waiting[conn]
+
+    def popleft(self) -> Any:
+        """Remove and return the longest idle connection."""
+        conn = self[0]
+        del self._waiting[conn]
+        return conn
 
 
 class ConnectionWorker(AcceptingWorker):
@@ -33,6 +71,18 @@ class ConnectionWorker(AcceptingWorker):
         self.keepalived_conns = IdleConnections()
         self._received = memoryview(bytearray(_RECEIVE_BYTES))
         """The receive buffer, one for all, as there may be thousands of connections."""
+
+    def init_process(self) -> None:
+        """Start, and serve until the end; gunicorn would print the text of an exception.
+
+        Raises:
+            SystemExit: The worker could not start, or has ended.
+        """
+        try:
+            super().init_process()
+        except Exception:
+            self.log.exception("Exception in worker process")
+            sys.exit(-1 if self.booted else Arbiter.WORKER_BOOT_ERROR)
 
     @cached_property
     def lingering(self) -> LingeringConnections:

@@ -19,6 +19,7 @@ from service.app import services_of
 from service.container.metrics_server import build_metrics_server
 from service.observability.drain import Drain
 from service.observability.metrics.worker_collector import WorkerProcess
+from service.observability.uncaught import log_uncaught_exceptions
 from service.server.vitals import keep_reporting
 from service.settings import Settings
 
@@ -42,6 +43,7 @@ class Hooks:
         """Serve metrics from the master, and install draining."""
         services = services_of(server.app.wsgi())
         log = services.log
+        log_uncaught_exceptions(log)
         self._metrics = build_metrics_server(
             services,
             self._counters,
@@ -82,7 +84,7 @@ class Hooks:
         keep_reporting(worker)
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
-        """Export the last spans."""
+        """Write the last counts, and export the last spans."""
         services_of(worker.wsgi).stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:

@@ -1,7 +1,7 @@
 """Probes, which the event loop answers whatever threads, tasks and the database do.
 
-Whoever asks them is no browser and no client of ours: HTTP/1.0, a connection for each request and
-a query are all usual. So it is gunicorn's own parser that has read them.
+Their clients are not ours, and often use HTTP/1.0, a connection for each request, or a query. So
+gunicorn's own parser reads them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ _PATHS = {"/livez", "/readyz"}
 def take_probe(worker: LoopWorker, conn: TConn, incoming: BufferedRequest) -> bool:
     """Answer a request with a complete head if it is a probe; return whether it is.
 
-    Nobody reads a body: where one is still to come, the connection ends.
+    Bodies are not read: if one is incomplete, the connection ends.
     """
     request, body = incoming.request, incoming.body
     if request is None or request.path not in _PATHS or request.method not in _METHODS:

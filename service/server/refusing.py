@@ -7,8 +7,8 @@ from service.api.reply import Reply
 from service.domain.errors import ServiceError
 from service.observability.exchange import EXCHANGE, Exchange
 from service.observability.request_log import RequestLog
+from service.server.answering_in_loop import response_head, status_line
 from service.server.http.receiving import BufferedRequest
-from service.server.http.response_head import response_head, status_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

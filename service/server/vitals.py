@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -20,8 +21,8 @@ class ReportingWorker(Protocol):
     nr_conns: int
     worker_connections: int
 
-    def unanswered_calls(self) -> tuple[int, float]:
-        """Return the number of unanswered calls, and when the oldest one arrived."""
+    def unanswered_calls(self) -> Sequence[tuple[int, float]]:
+        """Return the numbers of unanswered calls, and when the oldest ones arrived."""
 
 
 def keep_reporting(worker: ReportingWorker) -> None:
@@ -39,12 +40,13 @@ def keep_reporting(worker: ReportingWorker) -> None:
 def vitals_of(worker: ReportingWorker) -> Vitals:
     """Return the vitals of a worker."""
     services, now = worker.services, time.monotonic()
-    calls, oldest = worker.unanswered_calls()
+    found = worker.unanswered_calls()
+    oldest = min(arrived for _, arrived in found)
     results = services.readiness.results()
     return Vitals(
         sampled_at=now,
         oldest_call_s=0.0 if oldest == math.inf else max(0.0, now - oldest),
-        calls=calls,
+        calls=sum(calls for calls, _ in found),
         connections=worker.nr_conns,
         most_connections=worker.worker_connections,
         ready=ready_bits([words == "ok" for words in results.values()]),

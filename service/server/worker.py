@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
 
 from service.api.problems.http_errors import RequestTimeout
-from service.api.transfers.body_state import BodyAwaited
 from service.domain.errors import InternalError, ServiceError, Unavailable
-from service.observability.exchange import EXCHANGE
+from service.observability.exchange import EXCHANGE, BodyAwaited
 from service.server.answering import AnswerCutError, Outcome, answer_request
 from service.server.buffered_requests import BufferedRequests
 from service.server.connections import ConnectionWorker
@@ -22,9 +21,9 @@ from service.server.http.body import ends_too_soon
 from service.server.http.head import read_head
 from service.server.http.receiving import REQUEST_TIMEOUT_S, BufferedRequest, ReceiveState
 from service.server.http.streaming import CONTINUE
-from service.server.page_calls import PageThreads
 from service.server.probe_calls import take_probe
 from service.server.refusing import known_environ, refusal
+from service.server.separate_threads import SeparateThreads, shared_threads
 from service.server.thread_queue import ThreadQueue
 
 if TYPE_CHECKING:
@@ -34,13 +33,12 @@ _TO_ANSWER = {ReceiveState.HEAD_SUFFICES, ReceiveState.WHOLE}
 
 
 class ServiceWorker(ConnectionWorker):
-    """The worker of the service.
+    """A worker whose event loop reads and writes, and whose threads answer whole requests (ADR 5).
 
-    The event loop reads and writes; a thread gets a complete request (ADR 5), or one whose body it
-    must not wait for.
+    A thread also gets a request whose body it must not wait for.
     """
 
-    _pages: PageThreads
+    _separate: SeparateThreads
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -49,7 +47,7 @@ class ServiceWorker(ConnectionWorker):
 
     def get_thread_pool(self) -> Executor:
         """Return the threads, and make their queue."""
-        threads: Executor = super().get_thread_pool()
+        threads = shared_threads(self.cfg.threads)
         self._queue = ThreadQueue(
             threads,
             self._answer,
@@ -61,18 +59,16 @@ class ServiceWorker(ConnectionWorker):
     def load_wsgi(self) -> None:
         """Load the application."""
         super().load_wsgi()
-        self._pages = PageThreads(self.wsgi)
+        self._separate = SeparateThreads(self.wsgi, self.services.transfers.places)
 
     def open_fast_path(self) -> None:
         """Answer fast-path calls in the event loop from now on, if the settings allow that."""
         self._fast_path = fast_path_calls(self)
 
-    def unanswered_calls(self) -> tuple[int, float]:
-        """Return the number of unanswered calls, and when the oldest one arrived."""
+    def unanswered_calls(self) -> list[tuple[int, float]]:
+        """Return the numbers of unanswered calls, and when the oldest ones arrived."""
         found = [self._queue.unanswered(self.services.transfers.threads)]
-        if self._fast_path:
-            found.append(self._fast_path.unanswered())
-        return sum(calls for calls, _ in found), min(oldest for _, oldest in found)
+        return [*found, self._fast_path.unanswered()] if self._fast_path else found
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, run fast-path calls, and expire queued requests."""
@@ -208,7 +204,7 @@ class ServiceWorker(ConnectionWorker):
             self._buffered.release(incoming)
         else:
             conn.incoming = incoming
-            self._queue.put(conn, self._pages.for_request(incoming.request))
+            self._queue.put(conn, self._separate.for_request(incoming.request))
 
     def _answer(self, conn: TConn) -> Outcome:
         return answer_request(self.wsgi, self.cfg, conn, conn.incoming, self.may_keep)

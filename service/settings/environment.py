@@ -139,7 +139,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
             job_retention_days=env.float(
                 "DISCOUNT_JOB_RETENTION_DAYS",
                 default.job_retention_days,
-                validate=validate.Range(min=2, max=36_500),  # keys are good for a day
+                validate=validate.Range(min=2, max=36_500),  # keys are valid for a day
             ),
             metrics_pools=env.int(
                 "DISCOUNT_METRICS_POOLS",
@@ -163,7 +163,7 @@ def read_settings(env: FileAwareEnv) -> Settings:
         raise SettingsError(_sentence(error)) from error
     require_consistent(settings)
     if settings.database_url == default.database_url:
-        with suppress(OSError):  # who needs the folder finds out, and says so
+        with suppress(OSError):  # a command that needs the folder reports the error
             settings.var.mkdir(exist_ok=True)
     return settings
 

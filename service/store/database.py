@@ -197,6 +197,10 @@ class Database(ABC):
         """Return the size of SQLite's write-ahead log; `None` on another engine."""
         return None
 
+    def last_backup(self) -> float | None:
+        """Return the Unix time of SQLite's last backup, 0 without one; `None` on another engine."""
+        return None
+
     @property
     @abstractmethod
     def waiting_writes(self) -> int:

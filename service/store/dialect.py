@@ -40,7 +40,7 @@ class Dialect(Protocol):
         """Return why the service cannot use the database, whatever its tables, or `None`."""
 
     def is_full(self, error: BaseException) -> bool:
-        """Say whether an error is the engine's own for a full disk."""
+        """Return whether an error is the engine's own for a full disk."""
 
     def texts(self, parameter: str) -> str:
         """Return a table expression with a column `value` for a JSON array of texts."""

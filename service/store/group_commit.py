@@ -146,7 +146,7 @@ class GroupCommit(Generic[Job, Result]):
             for waiter, result in zip(batch, results, strict=True):
                 waiter.result = result
         except Exception as error:  # noqa: BLE001 - it is raised in its caller
-            # What is too much for a disk may be one of them alone.
+            # Perhaps one job alone is too much for the disk.
             full = was_full(error, self._is_full)
             if len(batch) > 1 and (full or not isinstance(error, Unavailable)):
                 for waiter in batch:

@@ -84,7 +84,7 @@ class Reserve:
 
 @contextmanager
 def growing(is_full: Callable[[BaseException], bool]) -> Iterator[None]:
-    """Convert the errors of a full disk, where the database would grow.
+    """Convert the errors of a full disk in a block that lets the database grow.
 
     Args:
         is_full: Returns whether an error of the engine is that of a full disk.

@@ -22,9 +22,9 @@ from service.usecases.ports.transaction import Transaction
 NO_BRAND = 0
 """The id that stands for a brand that does not exist yet."""
 PURGE_TIMEOUT_S = 0.5
-"""How long a caller waits while old files are purged for its list."""
+"""Seconds that a caller waits while old files are purged for its list."""
 ORPHANED_AFTER_MS = 60 * 60 * 1000
-"""After so long without another block, a file without a job is what a crash left."""
+"""Milliseconds without another block after which a file without a job is abandoned."""
 Result = TypeVar("Result")
 
 

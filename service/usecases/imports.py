@@ -19,7 +19,7 @@ from service.usecases.ports.imports import Imports
 BLOCKS_AT_ONCE = 4
 """Blocks that are stored in one step."""
 DROP_TIMEOUT_S = 1.0
-"""How long the caller of a refused list waits while it is deleted; workers purge the rest."""
+"""Seconds that the caller of a refused list waits for its deletion; workers purge the rest."""
 
 
 @dataclass(frozen=True, slots=True)

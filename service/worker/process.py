@@ -12,6 +12,7 @@ from service.observability.metrics.exposition import answers_of
 from service.observability.metrics.jobs import JobMetrics
 from service.observability.metrics.scrape_server import ScrapeServer
 from service.observability.probes import Check
+from service.observability.uncaught import log_uncaught_exceptions
 from service.settings import Settings, SettingsError
 from service.worker.loop import JobLoop
 
@@ -25,6 +26,7 @@ def run_worker(settings: Settings) -> None:
     services = build_worker(settings)
     log = services.log
     route_stdlib_logging(settings)
+    log_uncaught_exceptions(log)
     serve_metrics(settings, services.metrics, log)
     log.info("worker_started")
     JobLoop(services).run()

@@ -1,4 +1,4 @@
-"""What the API tests share: a brand that has codes, and how a problem is checked."""
+"""Fixtures of the API tests: a brand with codes, and the check of a problem."""
 
 import re
 from urllib.parse import unquote
@@ -22,7 +22,7 @@ def codes(client, auth):
 
 @pytest.fixture
 def changes(database):
-    """Tell what the database holds, to see that a refusal changed nothing."""
+    """Return the database's content, to show that a refusal changed nothing."""
 
     def snapshot():
         with database.read() as connection:
@@ -36,7 +36,7 @@ def changes(database):
 
 @pytest.fixture
 def refused():
-    """Check that an answer is the problem that it should be, whole and without a leak."""
+    """Check that an answer is the expected problem, complete and without a leak."""
 
     def check(answer, status, slug, pointer=None):
         assert status == answer.status_code, answer.text

@@ -1,4 +1,4 @@
-"""Absurd input: it is refused with a reason, and never a fault of ours."""
+"""Absurd input is refused with a reason, and is never an internal error."""
 
 import pytest
 

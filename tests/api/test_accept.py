@@ -1,4 +1,4 @@
-"""How a caller may ask for a list, and send JSON (RFC 9110, sections 8.3 and 12.5.1)."""
+"""Media types of lists and of JSON (RFC 9110, sections 8.3 and 12.5.1)."""
 
 import pytest
 

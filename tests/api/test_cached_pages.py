@@ -1,4 +1,4 @@
-"""Public pages are rendered once, and not sent to clients that have them."""
+"""Public pages are rendered once, and clients that have them are answered with 304."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What one request costs, in what does not depend on the machine's mood: counts."""
+"""The cost of a request in counts, which do not depend on the machine's load."""
 
 import re
 import sys
@@ -33,7 +33,7 @@ def fetch(client, auth, codes):
 def statements(database, fetch):
     """The statements of SQLite from now on, each by its first two words."""
     statements: list[str] = []
-    database.close()  # connections that are open already would not tell
+    database.close()  # connections that are already open would not be traced
 
     def listen(connection, _record):
         connection.set_trace_callback(
@@ -48,7 +48,7 @@ def statements(database, fetch):
 
 @pytest.fixture
 def round_trips(monkeypatch, fetch):
-    """A list that grows with each wait for PostgreSQL."""
+    """A list that grows with each round trip to PostgreSQL."""
     waited: list[None] = []
     wait = Connection.wait
 
@@ -76,14 +76,14 @@ def test_a_repeated_reservation_is_one_read(fetch, statements):
 @on_postgresql
 @pytest.mark.parametrize("user", ["user1", "first"], ids=["new", "repeated"])
 def test_a_reservation_is_one_round_trip(fetch, round_trips, user, monkeypatch):
-    """But one new one in 256, which adds up the tally as well."""
+    """One new reservation in 256 also folds the tally."""
     monkeypatch.setattr("service.store.postgresql.reservations.FOLD_EVERY", 2**40)
     fetch(user)
     assert 1 == len(round_trips)
 
 
 def calls_of(app: Flask, path: str, headers: dict[str, str] | None = None) -> int:
-    """Count the calls, of Python and of C, that an answer takes."""
+    """Count the calls of Python and C functions that an answer takes."""
     environ = EnvironBuilder(path=path, headers=Headers(headers)).get_environ()
     calls = 0
 

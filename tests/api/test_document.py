@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, whole, and true."""
+"""The OpenAPI document: valid, complete and correct."""
 
 import re
 from collections import Counter
@@ -43,7 +43,7 @@ def test_it_describes_every_route_and_no_other(app, document):
 
 
 def test_the_two_calls_have_their_anchors(document):
-    """`/apidocs/#/<tag>/<operationId>` is where others link to."""
+    """Other pages link to `/apidocs/#/<tag>/<operationId>`."""
     for path, method, anchor in (
         ("/v1/discount/create", "post", "post_v1_discount_create"),
         ("/v1/discount/fetch/{brand}/{user}", "get", "get_v1_discount_fetch__brand___user_"),
@@ -91,7 +91,7 @@ def test_examples_of_problems_name_a_path_that_there_could_be(document):
 
 
 def test_a_parameter_is_never_null(document):
-    """It is there or it is not: URLs and headers have no null."""
+    """A parameter of a URL or header is present or absent, and never null."""
     for calls in document["paths"].values():
         for call in calls.values():
             for parameter in call.get("parameters", []):
@@ -107,7 +107,7 @@ def test_pages_and_counts_have_their_limits(document):
 
 
 def test_defaults_are_filled_in(document):
-    """brand1, 10 and user1, so that a newcomer has only to click."""
+    """The examples are brand1, 10 and user1, so that a newcomer only has to click."""
     create = document["paths"]["/v1/discount/create"]["post"]
     body = create["requestBody"]["content"]["application/json"]
     assert {"brand": "brand1", "number_to_create": 10} == body["example"]
@@ -158,7 +158,7 @@ def test_problem_types_are_those_that_exist(document):
 
 
 def test_swagger_ui_is_version_5_and_our_own(client):
-    """No file comes from elsewhere, and none from flasgger's old bundle."""
+    """No file comes from another host, and none from flasgger's old bundle."""
     page = client.get("/apidocs/").text
     assets = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(assets) == 4

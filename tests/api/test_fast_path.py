@@ -44,7 +44,7 @@ GOOD = ("Authorization", TOKENS["good"])
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """An application with one brand, whose codes are soon gone, and what it logs."""
+    """An application with a brand that has few codes, and its log."""
     log = Lines()
     url = f"sqlite:///{tmp_path_factory.mktemp('both-ways')}/discount.db"
     app = create_app(build(Settings(database_url=url, jwt_secret=SECRET), log_stream=log))
@@ -57,7 +57,7 @@ def served(tmp_path_factory):
 
 
 def ask(served: tuple[Flask, Lines], by: str, **request):
-    """Call by one of the ways; return the answer and the log line."""
+    """Send a request by one of the ways; return the answer and the log line."""
     app, log = served
     log.forget()
     fast_path = app.wsgi_app
@@ -72,7 +72,7 @@ def ask(served: tuple[Flask, Lines], by: str, **request):
 
 
 def environ(method="GET", path="/", query="", headers=()):
-    """Write a WSGI environment; the path is as it is sent."""
+    """Return a WSGI environment; the path is raw."""
     made = EnvironBuilder(method=method, headers=[*headers, ("X-Request-ID", "id")]).get_environ()
     made["PATH_INFO"] = path.encode(errors="surrogatepass").decode("latin-1")
     made["QUERY_STRING"] = query
@@ -103,7 +103,7 @@ ODD_FIELDS = [
 
 
 def mostly(usual, odd):
-    """Make up what is as usual as often as not: a call should seldom be odd in two ways."""
+    """Generate usual values half of the time: a call should seldom be odd in two ways."""
     return st.booleans().flatmap(lambda is_odd: odd if is_odd else usual)
 
 
@@ -126,7 +126,7 @@ def names(*usual):
 def test_whatever_is_asked_both_ways_say_the_same(
     served, call, method, brand, campaign, user, end, query, who, more
 ):
-    """To the caller and in the log, to the byte; the first call may reserve."""
+    """Answers and log lines are the same byte by byte; the first call may reserve."""
     path = call[1].format(brand=brand, campaign=campaign, user=user) + end
     headers = [("Authorization", TOKENS[who]), *more]
     request = {"method": method or call[0], "path": path, "query": query, "headers": headers}
@@ -168,7 +168,7 @@ def test_both_ways_answer_the_same_for_all_callers(served, method, path, who):
 @pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize("user", ["user1", "a b", "é", "😀"], ids=ascii)
 def test_flask_hears_of_no_fast_path_call(app, client, auth, codes, method, path, user):
-    """A name beyond ASCII is not plain."""
+    """The fast path does not serve names beyond ASCII."""
     heard: list[Flask] = []
     note = heard.append
     request_started.connect(note, app)

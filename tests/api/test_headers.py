@@ -1,4 +1,4 @@
-"""Headers that every answer carries, so that a browser does nothing with it that we do not."""
+"""Security headers of every answer."""
 
 from collections import Counter
 

@@ -72,7 +72,7 @@ def test_authorisation_comes_before_replay(client, auth, refused):
 
 
 def test_a_refusal_is_not_remembered(client, auth, refused):
-    """A 4xx changed nothing, so the key is free for the request once it is right."""
+    """A 4xx changes nothing, so the key may be used for the corrected request."""
     bad = GOOD | {"campaign": "summer"}
     refused(client.post(URL, json=bad, headers=key()), 404, "brand-not-found")
     assert 200 == client.post(URL, json=GOOD, headers=key()).status_code
@@ -92,7 +92,7 @@ def test_a_key_of_visible_ascii(client, auth, good):
 
 
 def test_concurrent_twins_are_one(app, auth):
-    """The second waits for the first, and is answered the same."""
+    """The second request waits for the first, and gets the same answer."""
 
     def send(_):
         return app.test_client().post(URL, json=GOOD, headers=key())

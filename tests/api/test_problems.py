@@ -1,4 +1,4 @@
-"""Problems: everything that goes wrong leaves in one shape, and leaks nothing."""
+"""Problems: every error has the same form, and leaks nothing."""
 
 import json
 
@@ -33,7 +33,7 @@ SECRET_TEXT = "SELECT the-secret FROM /etc/passwd"  # noqa: S105
 
 @pytest.fixture
 def engine():
-    """Problems are written by one function, whatever they come from."""
+    """One function writes all problems."""
     return "sqlite"
 
 
@@ -81,19 +81,22 @@ def failing(monkeypatch, store):
     "error", [RuntimeError(SECRET_TEXT), KeyError(SECRET_TEXT), RecursionError(), MemoryError()]
 )
 def test_an_exception_that_nobody_foresaw(client, auth, refused, log, failing, error):
-    """The caller learns nothing of it; the log has its type and place, but not its text."""
+    """The caller learns nothing of the error; the log has its type and place, but not its text."""
     failing(error)
     answer = client.get("/v1/brands/brand1", headers=auth)
     problem = refused(answer, 500, "internal-error")
     assert "secret" not in answer.text
     assert "the-secret" not in log.text
-    failed = next(
-        line for line in map(json.loads, log.text.splitlines()) if line["event"] == "request_failed"
-    )
+    lines = [json.loads(line) for line in log.text.splitlines()]
+    failed = next(line for line in lines if line["event"] == "request_failed")
     assert "error" == failed["level"]
     assert problem["request_id"] == failed["request_id"]
     assert f"builtins.{type(error).__name__}" == failed["exception"][0]
     assert any("raise_it" in frame for frame in failed["stack"])
+    of_this = [line for line in lines if problem["request_id"] == line.get("request_id")]
+    assert [("request_failed", "error"), ("request", "warning")] == [
+        (line["event"], line["level"]) for line in of_this
+    ]
 
 
 def test_unavailable_says_when_to_come_back(client, auth, refused, failing):

@@ -44,7 +44,7 @@ def browser():
 
 @pytest.fixture
 def page(service, browser):
-    """A page of a profile of its own, whose console and network must stay clean."""
+    """A page with a new profile, whose console and network must stay free of errors."""
     context = browser.new_context()
     page = context.new_page()
     complaints, foreign = [], []
@@ -72,7 +72,7 @@ def authorize(page):
 
 
 def execute(page, anchor):
-    """Try an operation out with nothing but the defaults; return its answer's body."""
+    """Try an operation out with its defaults; return the body of the answer."""
     operation = page.locator(f"#operations-{anchor}")
     operation.get_by_role("button", name="Try it out").click()
     operation.get_by_role("button", name="Execute").click()
@@ -82,14 +82,14 @@ def execute(page, anchor):
 
 
 def is_opened(page, summary):
-    """Wait until the page shows one operation, and that it is this one."""
+    """Wait until the page shows one operation, and check which."""
     opened = page.locator(".opblock.is-open")
     expect(opened).to_have_count(1)
     expect(opened).to_contain_text(summary)
 
 
 def test_a_newcomer_gets_a_code_by_clicking(service, page):
-    """From the anchor of create, which opens it."""
+    """Start at the anchor of create, which opens the operation."""
     page.goto(service.url + CREATE)
     is_opened(page, "Create codes for a brand")
     authorize(page)
@@ -107,7 +107,7 @@ def test_the_anchor_of_fetch_opens_it(service, page):
 
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.long)])
 def test_operations_schemas_and_models_can_be_opened(service, page, step):
-    """Under the page's policy all of it is shown; all of them are half a minute's work."""
+    """The page's policy lets every part be shown; showing all takes half a minute."""
     policy = page.goto(service.url + "/apidocs/").headers["content-security-policy"]
     assert "unsafe" not in policy
     page.locator(".opblock").first.wait_for()
@@ -122,7 +122,7 @@ def test_operations_schemas_and_models_can_be_opened(service, page, step):
 
 
 def click(buttons, step):
-    """Click every so many, in the page itself: to scroll to each, and wait, takes minutes."""
+    """Click one in so many operations in a script: scrolling to each takes minutes."""
     assert buttons.count()
     buttons.evaluate_all(
         "(found, step) => found.forEach((each, at) => at % step || each.click())", step

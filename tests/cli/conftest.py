@@ -1,4 +1,4 @@
-"""What the tests of the command line share: commands run in this process."""
+"""Fixtures of the command line's tests: commands run in this process."""
 
 from contextlib import closing
 
@@ -14,7 +14,7 @@ from tests.support.tokens import SECRET
 
 @pytest.fixture
 def engine(request):
-    """SQLite, where a test does not say otherwise."""
+    """SQLite, unless a test chooses the engine."""
     return getattr(request, "param", "sqlite")
 
 

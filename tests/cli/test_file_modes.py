@@ -1,4 +1,4 @@
-"""Files that commands make: their owner alone may read them, as codes are in them."""
+"""Files of commands are readable by their owner only, as they contain codes."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ pytestmark = on_sqlite
 
 @pytest.fixture
 def _open_to_all():
-    """Work as somebody who takes no rights away from new files."""
+    """Work with a umask that removes no rights."""
     before = os.umask(0)
     yield
     os.umask(before)

@@ -1,5 +1,6 @@
-"""Every command says in one sentence which file, host or setting stands in its way, and why."""
+"""Every command names in one sentence the file, host or setting that fails, and why."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -34,14 +35,24 @@ def folder(tmp_path, monkeypatch):
 
 
 def complaint(done):
-    """Return what a command that has failed says: a sentence on standard error, and no more."""
+    """Return the message of a failed command: a sentence on standard error, and no more."""
     assert (1, "") == (done.exit_code, done.stdout), done.output
     assert isinstance(done.exception, SystemExit), done.exception
-    assert done.stderr.startswith("Error: ")
-    assert "Traceback" not in done.stderr
-    assert PASSWORD not in done.stderr
-    assert "cannot reach what it needs" not in done.stderr
-    return done.stderr
+    said = sentence(done.stderr)
+    assert said.startswith("Error: ")
+    assert "Traceback" not in said
+    assert PASSWORD not in said
+    assert "cannot reach what it needs" not in said
+    return said
+
+
+def sentence(stderr):
+    """Return a message as a terminal shows it, from a line of the log if it is one."""
+    if not stderr.startswith("{"):
+        return stderr
+    line = json.loads(stderr)
+    assert ("command_message", "error") == (line["event"], line["level"])
+    return f"Error: {line['message']}\n"
 
 
 def all_of(commands):
@@ -188,7 +199,7 @@ def latin1():
 
 
 def uri(parts):
-    """Write what a URL is made of as a URL."""
+    """Build a URL of its parts."""
     rest = "&".join(f"{name}={value}" for name, value in parts.items() if name != "host")
     return f"postgresql:///?{rest}&host={parts.get('host', '')}"
 
@@ -232,7 +243,7 @@ def test_an_export_that_cannot_be_written_is_named(target, discount, tables):
 
 @pytest.fixture
 def somebody(folder):
-    """Be a user who must keep to permissions, in a folder that is theirs."""
+    """Become a user who has no special rights, in a folder of that user's."""
     if os.geteuid() == 0:
         folder.chmod(0o777)
         for parent in folder.parents:
@@ -262,7 +273,7 @@ def test_a_read_only_folder_is_named(words, folder, discount, somebody):
 
 
 def seal(path, mode):
-    """Change what the owner allows; the owner may be root, whom nothing stops."""
+    """Change a file's mode; root, as the owner, ignores modes."""
     found = os.geteuid()
     os.seteuid(os.getuid())
     path.chmod(mode)

@@ -1,4 +1,4 @@
-"""`discount worker --check`: whether a worker has what it needs, as a probe asks."""
+"""`discount worker --check`, which a probe runs: whether a worker can work."""
 
 import pytest
 

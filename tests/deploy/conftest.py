@@ -1,4 +1,4 @@
-"""What is deployed, read once: the rendered manifests and the Dockerfile."""
+"""The rendered manifests and the Dockerfile, read once."""
 
 import re
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from service.settings import HOME
-from tests.support.manifests import Rendered, render
+from tests.support.manifests import Rendered, render, render_copy
 
 
 class Instruction(NamedTuple):
@@ -44,6 +44,13 @@ def dev() -> Rendered:
 @pytest.fixture
 def production() -> Rendered:
     return render("production")
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """The overlay `production` with all that the service can talk to."""
+    components = [f"../../components/{name}" for name in ("postgres", "redis", "tracing")]
+    return render_copy(tmp_path_factory.mktemp("all"), "production", components=components)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What service, image, Makefile and manifests each say, they say alike."""
+"""The service, the image, the Makefile and the manifests agree."""
 
 import json
 import re
@@ -15,7 +15,7 @@ SECRETS = {
     "database": "postgresql://discount:password@discount-pooler/discount",
     "database-ca": "a certificate",
 }
-"""What is mounted, by volume."""
+"""The mounts by volume."""
 LIBPQ = {"PGSSLMODE", "PGSSLROOTCERT"}
 """https://www.postgresql.org/docs/current/libpq-envars.html"""
 ELSEWHERE = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
@@ -32,7 +32,7 @@ def setting_names():
 
 @pytest.fixture
 def in_environment(monkeypatch):
-    """Make these variables, and nothing else of the service's, the environment."""
+    """Set these variables, and unset all other settings of the service."""
 
     def replace(variables):
         for name, value in variables.items():
@@ -51,7 +51,7 @@ def mounts(container):
 
 
 def test_only_settings_that_exist_are_set(overlay, image, setting_names):
-    """A misspelt name would be ignored, and its default used."""
+    """A misspelt setting would be ignored, and its default used."""
     assert overlay.settings.keys() <= setting_names | LIBPQ
     assert image.environment.keys() - ELSEWHERE <= setting_names
     makefile = (HOME / "Makefile").read_text()
@@ -61,7 +61,7 @@ def test_only_settings_that_exist_are_set(overlay, image, setting_names):
 
 
 def test_production_starts_with_its_secrets_alone(production, in_environment, tmp_path):
-    """Its settings are taken as they are; only the mounted Secrets lie elsewhere in this test."""
+    """The settings are those of the manifest, except for the place of the mounted Secrets."""
     settings = dict(production.settings)
     volumes = {path: name for name, path in mounts(production.container("api")).items()}
     for name, value in production.settings.items():
@@ -79,7 +79,7 @@ def test_production_starts_with_its_secrets_alone(production, in_environment, tm
 
 
 def test_what_is_secret_is_read_again_when_it_changes(production, in_environment, setting_names):
-    """By its file: what stands in the environment stays as it was at the start."""
+    """A password comes from a file: an environment variable keeps its first value."""
     secret = {name.removesuffix("_FILE") for name in setting_names if "KEY" in name}
     secret |= {"DISCOUNT_JWT_SECRET", "DISCOUNT_DATABASE_URL"}
     assert production.settings.keys().isdisjoint(secret)

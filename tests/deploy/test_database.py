@@ -19,7 +19,7 @@ def pooler(production):
 
 
 def test_an_answer_outlives_the_loss_of_any_one_server(cluster):
-    """docs/postgresql.md: a standby has it first, and none is promoted that lacks it."""
+    """docs/postgresql.md: a standby has every commit first, and none is promoted without them."""
     assert cluster["instances"] >= 3
     assert cluster["postgresql"]["synchronous"] == {
         "method": "any",
@@ -38,9 +38,13 @@ def test_sessions_get_from_the_database_what_the_pooler_drops(cluster):
     assert SERVER_SETTINGS == set_there
 
 
-def test_the_pooler_is_used_as_the_service_is_configured(pooler, production):
+def test_the_pooler_tracks_the_prepared_statements_of_the_service(pooler, production):
+    """In transaction mode, it must know them: each transaction may be on another connection."""
     assert pooler["pgbouncer"]["poolMode"] == "transaction"
-    assert production.settings["DISCOUNT_PREPARED_STATEMENTS"] == "false"
+    assert production.settings["DISCOUNT_PREPARED_STATEMENTS"] == "true"
+    assert int(pooler["pgbouncer"]["parameters"]["max_prepared_statements"]) >= 100, (
+        "as many as psycopg keeps on a connection (prepared_max)"
+    )
 
 
 def test_poolers_leave_connections_to_the_operator(cluster, pooler):
@@ -50,7 +54,7 @@ def test_poolers_leave_connections_to_the_operator(cluster, pooler):
 
 
 def test_the_pooler_takes_what_all_servers_may_open(pooler, production):
-    """As docs/postgresql.md counts them, with the threads that are the default."""
+    """The connections as docs/postgresql.md counts them, with the default threads."""
     processes = int(production.settings["WEB_CONCURRENCY"])
     pods = production.one("HorizontalPodAutoscaler")["spec"]["maxReplicas"]
     workers = production.one("Deployment", "discount-worker")["spec"]["replicas"]
@@ -69,7 +73,7 @@ def test_the_certificate_is_checked_and_names_the_pooler(cluster, pooler, produc
 
 
 def test_one_secret_is_the_database_users_and_the_services(cluster, production):
-    """A changed password reaches both."""
+    """A changed password reaches the server and the pooler."""
     (volume,) = (
         volume["secret"]
         for volume in production.templates["api"]["spec"]["volumes"]

@@ -1,4 +1,4 @@
-"""The container image: small, locked, and nobody's root."""
+"""The container image: small, locked, and without root."""
 
 import json
 import re
@@ -16,7 +16,7 @@ def test_hadolint_finds_nothing():
 
 
 def test_every_stage_has_the_same_base_of_one_patch_version(stages):
-    """The interpreter that the environment was made with is the one that runs it."""
+    """The image runs the interpreter that created the environment."""
     bases = {stage.last("FROM").split(" AS ")[0] for stage in stages}
     assert bases == {"python:${PYTHON_IMAGE}"}
     default = re.search(r"^ARG PYTHON_IMAGE=(.+)$", (HOME / "Dockerfile").read_text(), re.MULTILINE)
@@ -38,14 +38,23 @@ def test_only_what_the_locks_name_is_installed(stages):
 
 
 def test_the_last_stage_installs_nothing(image):
-    """No compiler and no package cache get into the image: the builder's result is copied."""
+    """The image has no compiler and no package cache: only the builder's result is copied."""
     commands = " ".join(image.all("RUN"))
     assert not re.search(r"\b(apt|apt-get|dpkg|pip|curl|wget|gcc|make)\b", commands)
     assert image.all("COPY") == ["--from=builder /app/.venv /app/.venv"]
 
 
+def test_the_image_names_its_version_and_its_commit(image):
+    """By the standard's keys; whatever builds it fills them in."""
+    labels = " ".join(image.all("LABEL"))
+    for key in ("version", "revision"):
+        assert f'org.opencontainers.image.{key}="${{{key.upper()}}}"' in labels
+        for builder in ("Makefile", ".ci/image"):
+            assert re.search(rf'--build-arg "?{key.upper()}=', (HOME / builder).read_text())
+
+
 def test_the_image_runs_as_a_numbered_user(image):
-    """Kubernetes refuses runAsNonRoot for a user that it only knows by name."""
+    """Kubernetes refuses runAsNonRoot for a user that is only named."""
     uid, gid = image.last("USER").split(":")
     assert int(uid) >= 10000
     assert int(gid) >= 10000
@@ -60,7 +69,7 @@ def test_signals_reach_the_service(image):
 
 
 def test_the_build_sees_only_what_it_copies(stages):
-    """All is shut out, and let in by name: no key or database can slip into an image."""
+    """Everything is excluded unless it is named: no key or database can slip into an image."""
     lines = (HOME / ".dockerignore").read_text().splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
     assert patterns[0] == "*"

@@ -1,4 +1,4 @@
-"""What Kubernetes is sent: valid, whole, and confined."""
+"""The manifests: valid, complete, and confined."""
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
@@ -8,7 +8,7 @@ from tests.support.manifests import COMPONENT, K8S, selects, volumes
 
 OLDEST = "1.34"
 OPERATORS = {"postgresql.cnpg.io", "barmancloud.cnpg.io", "monitoring.coreos.com"}
-"""Whose kinds Kubernetes itself does not know."""
+"""API groups of operators, whose kinds Kubernetes itself does not know."""
 STANDARD_LABELS = {
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",
@@ -25,19 +25,20 @@ def ours(manifest):
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
 def test_every_manifest_is_valid(overlay, version):
-    """No field is unknown or of a wrong type, to the oldest Kubernetes or the newest."""
+    """The oldest and the newest Kubernetes know all fields and their types."""
     assert overlay
     for manifest in filter(ours, overlay):
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_every_file_is_rendered():
-    """A file beside the others that kustomize does not know of would never be applied."""
+    """A file that kustomize does not reference would never be applied."""
     for kustomization in K8S.glob("**/kustomization.yaml"):
         known = yaml.safe_load(kustomization.read_text())
         made = known.get("configMapGenerator", [])
         named = {
             *known.get("resources", []),
+            *known.get("configurations", []),
             *(patch["path"] for patch in known.get("patches", []) if "path" in patch),
             *(file for one in made for file in one.get("envs", [])),
             *(file.rpartition("=")[2] for one in made for file in one.get("files", [])),
@@ -47,7 +48,7 @@ def test_every_file_is_rendered():
 
 
 def test_no_secret_is_committed(overlay):
-    """Keys are each cluster's own; manifests only say where they are mounted."""
+    """Keys belong to each cluster; manifests only mount them."""
     assert [] == overlay.of("Secret")
     for container in overlay.containers:
         assert "env" not in container
@@ -55,7 +56,7 @@ def test_no_secret_is_committed(overlay):
 
 
 def test_every_secret_that_is_mounted_is_in_the_readme(production):
-    """Who follows it has all that pods wait for; the authority's is the operator's."""
+    """The README creates every Secret that pods wait for, except the authority's."""
     wanted = {"discount-backups", "discount-db-ca"}
     for template in production.templates.values():
         wanted |= {v["secret"]["secretName"] for v in volumes(template).values() if "secret" in v}
@@ -123,7 +124,7 @@ def test_every_service_finds_its_pods_and_their_ports(production):
 
 
 def test_prometheus_scrapes_every_server_and_worker(production):
-    """Also those that are not ready: they are the ones to look at."""
+    """Pods that are not ready are scraped as well: they are the interesting ones."""
     (monitor,) = production.of("ServiceMonitor")
     (found,) = (
         service
@@ -136,7 +137,7 @@ def test_prometheus_scrapes_every_server_and_worker(production):
 
 
 def test_the_autoscaler_alone_says_how_many_servers_there_are(production):
-    """A number in the manifest would undo its work each time it is applied."""
+    """A replica count in the manifest would undo the autoscaler's work on each apply."""
     target = production.one("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
     assert "replicas" not in production.one(target["kind"], target["name"])["spec"]
 
@@ -191,7 +192,7 @@ def test_a_pod_gets_nothing_of_kubernetes_that_it_does_not_use(overlay):
 
 
 def test_secrets_are_renewed_while_a_pod_runs(production):
-    """A Secret that is mounted by subPath stays as it was; files of gid 10001 can be read."""
+    """A Secret that is mounted by subPath is never updated; files of gid 10001 are readable."""
     for template in production.templates.values():
         group = template["spec"]["securityContext"]["fsGroup"]
         assert group == template["spec"]["securityContext"]["runAsGroup"]
@@ -210,7 +211,7 @@ def test_images_are_the_same_everywhere_and_in_production_by_digest(overlay, pro
 
 
 def test_what_is_written_on_every_request_is_in_memory(overlay):
-    """Counters and heartbeats; the root file system is read-only."""
+    """Counters and heartbeats need a volume, as the root file system is read-only."""
     template = overlay.templates["api"]
     in_memory = {
         name

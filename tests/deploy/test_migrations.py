@@ -1,4 +1,4 @@
-"""Migrations may run under load: none locks a table for long, or breaks the version before it.
+"""Migrations may run under load: none locks a table for long, or breaks the previous version.
 
 The rules are Squawk's: https://squawkhq.com/docs/rules
 """
@@ -26,7 +26,7 @@ REVISIONS = {
 
 
 def complaints(sql):
-    """Return what Squawk says about a migration in a transaction, nothing if it is good."""
+    """Return Squawk's findings about a migration in a transaction."""
     command = [str(SQUAWK), "--assume-in-transaction", "--pg-version", "14", "--reporter", "gcc"]
     command += [f"--exclude={rule}" for rule in EXCEPTIONS]
     done = subprocess.run(

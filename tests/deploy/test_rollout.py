@@ -1,4 +1,4 @@
-"""How pods start, are asked, and stop: each figure follows from one of the service's own."""
+"""Start, probes and stop of pods: each figure follows from one of the service's."""
 
 import re
 
@@ -12,25 +12,25 @@ from tests.support.engines import on_sqlite
 from tests.support.waiting import wait_until
 
 SPARE_S = 5
-"""For what the kubelet, the container and gunicorn do beside waiting."""
+"""Seconds for the kubelet, the container and gunicorn besides waiting."""
 
 
 @pytest.fixture
 def gunicorn():
-    """The seconds that service/server/configuration.py sets."""
+    """The seconds of service/server/configuration.py."""
     text = (HOME / "service/server/configuration.py").read_text()
     found = re.findall(r"^(timeout|graceful_timeout) = (\d+)", text, re.MULTILINE)
     return {name: int(seconds) for name, seconds in found}
 
 
 def time_to_failure(probe):
-    """How many seconds it must fail for before anything is done."""
+    """The seconds for which a probe fails before it has an effect."""
     return probe["periodSeconds"] * probe["failureThreshold"]
 
 
 @on_sqlite
 def test_probes_ask_what_the_service_answers(overlay, client):
-    """A database that is away takes a pod out of the Service, and never restarts it."""
+    """A database failure takes a pod out of the Service, and never restarts it."""
     paths = {}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
         probe = overlay.container("api")[name]["httpGet"]
@@ -59,14 +59,14 @@ def test_readiness_is_waited_for_longer_than_its_checks_take(overlay):
 
 
 def test_a_server_that_heals_itself_is_not_killed(overlay, gunicorn):
-    """A stuck worker gunicorn replaces; and a probe may wait behind a call for the database."""
+    """Gunicorn replaces a stuck worker, and a probe may wait behind a call for the database."""
     probe = overlay.container("api")["livenessProbe"]
     assert time_to_failure(probe) > gunicorn["timeout"] + SPARE_S
     assert probe["timeoutSeconds"] > BORROW_TIMEOUT_S
 
 
 def test_what_is_accepted_is_finished_before_a_pod_is_killed(overlay, gunicorn):
-    """First proxies forget it, then it drains, then calls get their time; only then SIGKILL."""
+    """Proxies forget a pod, it drains, and calls finish: only then does SIGKILL follow."""
     steps = [
         overlay.container("api")["lifecycle"]["preStop"]["sleep"]["seconds"],
         float(overlay.settings.get("DISCOUNT_DRAIN_S", PRODUCTION_DRAIN_S)),
@@ -83,7 +83,7 @@ def test_a_container_gets_as_long_from_make(gunicorn):
 
 
 def test_a_worker_may_end_its_chunk(production):
-    """Longer than the lease of a job, so that its next worker is alone."""
+    """The grace period exceeds the lease of a job, so that its next worker is alone."""
     assert production.templates["worker"]["spec"]["terminationGracePeriodSeconds"] > LEASE_MS / 1000
 
 
@@ -102,7 +102,19 @@ def test_the_tables_are_made_with_the_service(dev, production):
     assert dev.container("api")["args"] == ["run"]
 
 
+def test_the_upgrade_keeps_the_log_of_every_try(production):
+    """For a week. With OnFailure, Kubernetes deletes the pod, and its log, when it gives up.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
+    """
+    job = production.one("Job", "discount-upgrade")["spec"]
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+    assert job["ttlSecondsAfterFinished"] >= 7 * 86_400
+    container = production.container("upgrade")
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
 def test_a_roll_out_waits_for_the_tables(production):
-    """The Job has as long as Kubernetes waits for the pods that need it, and longer."""
+    """The Job's deadline exceeds the time that Kubernetes waits for the pods that need it."""
     deadline = production.one("Deployment")["spec"]["progressDeadlineSeconds"]
     assert production.one("Job", "discount-upgrade")["spec"]["activeDeadlineSeconds"] > deadline

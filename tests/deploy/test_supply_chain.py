@@ -27,7 +27,7 @@ def parts(lock):
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_every_dependency_has_its_hash(lock):
-    """Nothing else is then taken, wherever it comes from; so no lock names a place."""
+    """With hashes, pip installs nothing else, whatever the index; so no lock names an index."""
     assert parts(lock)
     lines = [line for line in lock.read_text().splitlines() if re.match(r"[^ #]", line)]
     assert len(lines) == len(parts(lock))
@@ -40,7 +40,7 @@ def named(lock):
 
 
 def test_what_builds_packages_is_locked_too():
-    """Else a package that comes as source is built by what the registry has that day."""
+    """A source package would otherwise be built with the newest tools of the registry."""
     pyproject = tomllib.loads((HOME / "pyproject.toml").read_text())
     wanted = {re.split(r"[<>=~! ]", each)[0] for each in pyproject["build-system"]["requires"]}
     assert wanted == {name for name, _ in named("requirements-build.txt")}
@@ -59,7 +59,7 @@ def test_one_environment_can_have_what_runs_and_what_develops():
 
 
 def test_the_bill_of_materials_is_made_of_what_runs():
-    """Of the lock that the image is installed from, in which every part has its hashes."""
+    """The bill of materials lists the lock of the image, with a hash for every part."""
     make = shutil.which("make")
     assert make
     recipe = subprocess.check_output(
@@ -71,7 +71,7 @@ def test_the_bill_of_materials_is_made_of_what_runs():
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)  # a fresh machine installs what makes it
+@pytest.mark.timeout(600)  # a fresh machine installs the tool
 def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     file = tmp_path / "sbom.json"
     environment = {"PATH": os.environ["PATH"], "SBOM": str(file)}
@@ -92,10 +92,12 @@ def test_the_bill_of_materials_has_every_part_with_its_hashes(tmp_path):
     assert parts(HOME / "config/requirements.txt") == listed
 
 
+WORKFLOWS = HOME / ".github/workflows"
+
+
 @pytest.fixture
 def workflow():
-    (file,) = (HOME / ".github/workflows").iterdir()
-    return yaml.safe_load(file.read_text())
+    return yaml.safe_load((WORKFLOWS / "ci.yml").read_text())
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_ci_runs_what_we_run(jobs):
 
 
 def test_what_a_pull_request_runs_may_read_and_no_more(workflow, jobs):
-    """Its code is a stranger's: it must neither publish nor sign."""
+    """A third-party action must neither publish nor sign."""
     assert "pull_request" in workflow[True]  # YAML 1.1 takes `on` for a boolean
     assert "pull_request_target" not in workflow[True]
     assert {} == workflow["permissions"]
@@ -138,24 +140,73 @@ def test_only_one_job_publishes_and_only_what_was_tested_and_scanned(jobs):
     ]
     text = str(publish)
     assert "actions/checkout" not in text  # nothing of the repository runs with these rights
-    assert "docker build" not in text
+    assert not re.search(r"docker (buildx )?build ", text)
     assert "make " not in text
     assert "docker load" in text
-    assert "needs.image.outputs.id" in text
+    for architecture in architectures(image):
+        assert f"steps.save.outputs.{architecture}" in image["outputs"][architecture]
+        assert f"needs.image.outputs.{architecture}" in text
+        assert f"push {architecture} " in text
     scan = next(step for step in image["steps"] if "scan-action" in step.get("uses", ""))
     saved = next(step for step in image["steps"] if step.get("id") == "save")
     assert f"docker save {scan['with']['image']} " in saved["run"]
     assert image["steps"].index(scan) < image["steps"].index(saved)
 
 
-def test_every_action_is_pinned_to_a_commit(jobs):
-    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+def architectures(image):
+    return {one["arch"] for one in image["strategy"]["matrix"]["include"]}
+
+
+def test_the_image_is_built_where_it_will_run(jobs):
+    """An emulated build tests nothing of the other architecture."""
+    machines = {
+        one["arch"]: one["runner"] for one in jobs["image"]["strategy"]["matrix"]["include"]
+    }
+    assert {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"} == machines
+
+
+@pytest.fixture
+def scan():
+    return yaml.safe_load((WORKFLOWS / "scan.yml").read_text())
+
+
+def test_images_are_scanned_every_week(scan, jobs):
+    """The released one and that of the main branch, as strictly as at a release."""
+    ((schedule,),) = [scan[True]["schedule"]]
+    assert re.fullmatch(r"\d+ \d+ \* \* \d", schedule["cron"])
+    scans = {
+        name: step["with"]
+        for name, job in {**scan["jobs"], "image": jobs["image"]}.items()
+        for step in job["steps"]
+        if "scan-action" in step.get("uses", "")
+    }
+    assert {"published", "main", "image"} == scans.keys()
+    assert "${{ steps.release.outputs.image }}" == scans["published"].pop("image")
+    assert {"discount-service"} == {scans[name].pop("image") for name in ("main", "image")}
+    assert scans["published"] == scans["main"] == scans["image"]
+
+
+def test_a_scan_may_read_and_no_more(scan):
+    assert {} == scan["permissions"]
+    for job in scan["jobs"].values():
+        assert {"read"} == set(job["permissions"].values())
+
+
+def test_every_action_is_pinned_to_a_commit():
+    texts = [path.read_text() for path in WORKFLOWS.iterdir()]
+    used = [
+        step["uses"]
+        for text in texts
+        for job in yaml.safe_load(text)["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    ]
     assert used
     assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in used)
 
 
 def test_the_verification_names_this_workflow_and_a_tag():
-    (file,) = (HOME / ".github/workflows").iterdir()
+    file = WORKFLOWS / "ci.yml"
     text = (HOME / "deploy/k8s/README.md").read_text()
     assert f"WORKFLOW=$REPOSITORY/{file.relative_to(HOME)}\n" in text
     assert '--certificate-identity "https://github.com/$WORKFLOW@refs/tags/v$VERSION"' in text

@@ -1,4 +1,4 @@
-"""Breaches: what is wrong, the rule that must find it, and a history that has it."""
+"""Violations: a description, the rule that must find it, and a history that has it."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the drills share."""
+"""Fixtures of the drills."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the user whom PostgreSQL runs as may enter."""
+    """A folder that the user of PostgreSQL may enter."""
     with tempfile.TemporaryDirectory(prefix="discount-drill-") as made:
         yield Path(made)

@@ -1,4 +1,4 @@
-"""Histories made by hand: a good one, with every kind of call."""
+"""Handmade histories: a correct one, with every kind of call."""
 
 import json
 from dataclasses import replace
@@ -73,5 +73,5 @@ def free(code, created_at=CREATED_AT):
 
 
 def with_(instead_of, call):
-    """Return the good history with one call changed."""
+    """Return the correct history with one call changed."""
     return [call if good is instead_of else good for good in GOOD]

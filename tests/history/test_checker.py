@@ -1,4 +1,4 @@
-"""The checker finds each kind of breach in a history made by hand, and none in a good one."""
+"""The checker finds each kind of violation in a handmade history, and none in a correct one."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from tests.tools.history.history import CallFailure, Disturbance, History, Kind
 
 
 def broken(calls, rows=ROWS, brands=frozenset({BRAND}), rolls=()):
-    """Return the rules that are broken."""
+    """Return the violated rules."""
     return {found.rule for found in violations(History(calls, rows, brands, rolls))}
 
 

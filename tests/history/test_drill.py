@@ -1,6 +1,6 @@
-"""A drill on each engine: every answer holds, whatever is killed, stopped or cut.
+"""A drill on each engine: every answer stays true, whatever is killed, stopped or cut.
 
-A shorter one is in `test_short_drill.py`, and `make drill` goes on for as long as you like.
+`test_short_drill.py` has a shorter one, and `make drill` runs as long as you like.
 """
 
 import pytest
@@ -15,11 +15,11 @@ from tests.tools.history.rig import Plan, drill
 
 SEED = "20262306"
 FAULTS = 6
-"""With this seed, the first have a rolling restart and a kill -9 of whatever there is."""
+"""A seed whose first faults are a rolling restart and a kill -9 of each kind."""
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 CALLS = 1000
-"""That must be answered, however long that takes."""
+"""Calls that must be answered, however long that takes."""
 
 
 @pytest.mark.parametrize("engine", [sqlite, postgresql])

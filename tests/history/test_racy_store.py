@@ -1,6 +1,6 @@
-"""The rig finds a store guilty that selects first and updates later; `racy.py` is one.
+"""The checker finds the violations of a store that selects first and updates later.
 
-On SQLite, as the other engine's is no other way to be wrong; `test_drill.py` has both.
+It runs on SQLite, as PostgreSQL shows no other violation; `test_drill.py` has both.
 """
 
 from tests.tools.history.checker import violations

@@ -1,6 +1,6 @@
-"""A short drill: every answer holds, though workers are killed and everything is restarted.
+"""A short drill: every answer stays true, though workers are killed and servers restart.
 
-`test_drill.py` has longer ones, with every fault there is, and `make drill` the longest.
+`test_drill.py` has longer ones with all faults, and `make drill` the longest.
 """
 
 from dataclasses import replace

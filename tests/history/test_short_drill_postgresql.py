@@ -1,7 +1,7 @@
-"""A short drill on PostgreSQL: every answer holds, though workers and backends are killed.
+"""A short drill on PostgreSQL: every answer stays true, though workers and backends are killed.
 
-In a file of its own, so that it runs beside the one on SQLite, which has the rolling restart: what
-ends and begins in that knows no engine. `test_drill.py` has both on both.
+It has a file of its own, so that it runs beside the one on SQLite. That one has the rolling
+restart, which does not depend on the engine; `test_drill.py` has both on both.
 """
 
 from dataclasses import replace

@@ -16,7 +16,7 @@ from tests.tools.monitoring.drill import Row, drilled, report, table
 from tests.tools.monitoring.queries import panels, queries_of_the_service, search, searches
 
 FACTOR = 60
-"""How many times shorter than in earnest the times of the rules are."""
+"""The factor by which the times of the rules are shortened."""
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(900),  # the first waits for the whole drill

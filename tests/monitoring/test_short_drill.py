@@ -18,15 +18,19 @@ FEW = (
 )
 
 
+NOT_CAUSED = {"DiscountBackupTooOld"}
+"""It waits for two days."""
+
+
 class TestTable:
     def test_it_has_every_fault_and_every_alert(self):
         assert set(FAULTS) == {row.fault for row in table()}
         assert sorted(FAULTS) == sorted(f for tracks in TRACKS.values() for t in tracks for f in t)
-        assert {rule["alert"] for rule in alerts()} == {row.alert for row in table()}
+        assert {rule["alert"] for rule in alerts()} - NOT_CAUSED == {row.alert for row in table()}
 
     def test_it_leads_where_the_alert_leads(self):
         pages = {rule["alert"]: page_of(rule) for rule in alerts()}
-        assert {row.alert: row.runbook for row in table()} == pages
+        assert {row.alert: row.runbook for row in table()}.items() <= pages.items()
 
 
 def test_a_few_faults_lead_to_their_alerts_log_lines_and_runbooks(tmp_path):

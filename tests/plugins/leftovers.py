@@ -38,13 +38,13 @@ _databases_before: set[str] = set()
 
 
 def pytest_configure() -> None:
-    """Become the parent of every orphan, so that none is out of sight: see prctl(2)."""
+    """Adopt every orphaned process, so that all are found: see prctl(2)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def pytest_sessionstart() -> None:
-    """Note what is there before the first test."""
+    """Record the state before the first test."""
     _threads_before.update(threading.enumerate())
     if postgresql.NAMED and not _is_xdist_worker():
         _databases_before.update(_databases())
@@ -52,7 +52,7 @@ def pytest_sessionstart() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    """Fail a test that leaves threads; those of fixtures of a wider scope were there before."""
+    """Fail a test that leaves threads, other than those of fixtures of a wider scope."""
     before = set(threading.enumerate())
     yield
     if left := _settled(lambda: _threads_besides(before, OF_AN_APPLICATION)):
@@ -63,7 +63,7 @@ def _no_thread_is_left() -> Iterator[None]:
 def pytest_runtest_teardown(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, None, None]:
-    """Look for what is left when the fixtures of a module, or of the session, are gone."""
+    """Check for leftovers when the fixtures of a module, or of the session, are gone."""
     find = _find_at_end_of(item, nextitem)
     try:
         yield
@@ -81,7 +81,7 @@ def _find_at_end_of(item: pytest.Item, nextitem: pytest.Item | None) -> Finder:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let the controller of pytest-xdist look at what is left of its workers, which are gone."""
+    """Check in the controller of pytest-xdist for leftovers of its workers, which are gone."""
     if session.config.getoption("numprocesses", None) and (left := _settled(_left_by_workers)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         sys.stderr.write(f"\n{_sentence(left)}\n")
@@ -104,7 +104,7 @@ def _left_by_workers() -> list[str]:
 
 
 def _fail_if_left(find: Finder, failure: str = "") -> None:
-    """Fail, and say with what the test has failed already."""
+    """Fail with the leftovers, and with the test's own failure."""
     if left := _settled(find):
         for process in _running_processes():  # else each later file would be blamed for it
             process.kill()
@@ -112,7 +112,7 @@ def _fail_if_left(find: Finder, failure: str = "") -> None:
 
 
 def _settled(find: Finder) -> Sequence[str]:
-    """Return what is found, unless it goes by itself in time."""
+    """Return leftovers that do not end in time."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
     while (left := find()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -132,7 +132,7 @@ def _threads_besides(known: set[threading.Thread], let_be: tuple[str, ...] = ())
 
 
 def _ports() -> list[str]:
-    """Return what this process listens on; another process that listens is found as such."""
+    """Return the ports of this process; other listening processes are found as processes."""
     found = psutil.Process().net_connections("inet")
     return [f"port {each.laddr.port}" for each in found if each.status == psutil.CONN_LISTEN]
 
@@ -148,7 +148,7 @@ def _command(process: psutil.Process) -> str:
 
 
 def _running_processes() -> list[psutil.Process]:
-    """Return every process below this one, but for those that end with the interpreter."""
+    """Return all descendants, except those that end with the interpreter."""
     tracker = resource_tracker._resource_tracker._pid  # type: ignore[attr-defined] # noqa: SLF001
     known = {tracker, forked.server_pid()}
     return [

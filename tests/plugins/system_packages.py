@@ -1,4 +1,4 @@
-"""What tests need beside Python packages: found, or skipped with the command that brings it."""
+"""System packages of tests: found, or skipped with the command that installs them."""
 
 import os
 import shutil
@@ -9,12 +9,12 @@ from service.settings import HOME
 
 LIST = HOME / ".ci/packages.txt"
 PLACES = os.pathsep.join([str(HOME / ".venv/bin"), "/usr/sbin", "/sbin"])
-"""Where to look beside PATH: `.ci/kubectl` installs into the first, Debian servers are below."""
+"""Folders besides PATH: `.ci/kubectl` installs into the first, Debian servers are below."""
 INSTALL = "make system-packages"
 
 
 def debian_packages() -> dict[str, str]:
-    """Return by executable which package of Debian brings it; kubectl comes by pip."""
+    """Return the Debian package of each executable; kubectl comes by pip."""
     lines = (line.split() for line in LIST.read_text().splitlines())
     listed = {line[0]: line[1] for line in lines if line and line[0] != "#"}
     return listed | {"kubectl": "kubectl"}
@@ -35,7 +35,7 @@ def require(executable: str) -> str:
 
 
 def summary(missing: list[str]) -> str:
-    """Say once, after all tests, what was missing and what brings it."""
+    """Print once, after all tests, what was missing and what installs it."""
     return (
         f"Tests were skipped, as this machine has no {', '.join(missing)}: "
         f"`{INSTALL}` installs what is missing (Debian)."
@@ -43,7 +43,7 @@ def summary(missing: list[str]) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name what tests missed; of the fixtures' own reasons there may be hundreds."""
+    """Return the missing packages once, though hundreds of tests may have missed one."""
     missing = [name for name in debian_packages() if find(name) is None]
     if missing and terminalreporter.stats.get("skipped"):
         terminalreporter.write_line(summary(missing), yellow=True)

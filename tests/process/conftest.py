@@ -14,20 +14,20 @@ from tests.support.running import environment, running_worker
 
 @pytest.fixture
 def database(database_url):
-    """The database alone: nothing here needs the application in the process of the tests."""
+    """A database without an application, which nothing here needs."""
     with closing(open_database(Settings(database_url=database_url))) as opened:
         yield opened
 
 
 @pytest.fixture
 def worker_log(tmp_path):
-    """What workers say."""
+    """The log of the workers."""
     return tmp_path / "worker.log"
 
 
 @pytest.fixture
 def start(database_url, tmp_path, worker_log):
-    """Start a worker; it is gone after the test."""
+    """Start a worker, which is ended after the test."""
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=database_url)
     with ExitStack() as stack:
         yield lambda **changed: stack.enter_context(running_worker(env | changed, worker_log))
@@ -35,7 +35,7 @@ def start(database_url, tmp_path, worker_log):
 
 @pytest.fixture
 def ask(database):
-    """Ask for codes; return a function that looks at the job."""
+    """Request codes; return a function that finds the job."""
 
     def add(count, brand="brand"):
         jobs = SQLJobs(database)
@@ -48,7 +48,7 @@ def ask(database):
 
 @pytest.fixture
 def jobs(database):
-    """Look at the states of all jobs."""
+    """Return the states of all jobs."""
 
     def states():
         with database.read() as connection:
@@ -59,7 +59,7 @@ def jobs(database):
 
 @pytest.fixture
 def there(database):
-    """Count the codes that are there, and those that are unlike any other."""
+    """Count the codes, and the different ones."""
 
     def count():
         with database.read() as connection:
@@ -71,7 +71,7 @@ def there(database):
 
 @pytest.fixture
 def let_leases_run_out(database):
-    """Do what time would do a few seconds later."""
+    """Let all leases expire, as time would."""
 
     def expire():
         with database.transaction() as connection:
@@ -82,7 +82,7 @@ def let_leases_run_out(database):
 
 @pytest.fixture
 def set_clocks_back(database):
-    """Have all moments lie an hour later, as they do after clocks were set back by that."""
+    """Move all times an hour forward, as after clocks were set back by that."""
 
     def change():
         with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""The check that nothing outlives a test: runs that leave something fail and name it."""
+"""The plugin that finds leftovers: runs that leave something fail, and name it."""
 
 import os
 import subprocess
@@ -55,9 +55,9 @@ def test_that_uses_a_fixture_of_a_wider_scope(helper):
 
 
 def run(folder, *options):
-    """Run the tests of a folder with the check alone; return how it ended."""
+    """Run the tests of a folder with this plugin alone; return the result."""
     plugins = ("-p", "tests.plugins.leftovers", "-p", "xdist", "-p", "no:cacheprovider")
-    # Folders of its own: pytest takes those of other runs away, and closes them to other users.
+    # A separate folder: pytest deletes those of other runs, and closes them to other users.
     place = (
         *("--rootdir", folder, "--confcutdir", folder, "-c", "/dev/null"),
         *("--basetemp", folder / "temporary", folder),

@@ -1,4 +1,4 @@
-"""Callers who list codes again and again wait for each other, and nobody waits for them."""
+"""Callers that list codes repeatedly wait for each other, and delay no other caller."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def listing(service):
-    """Have many list codes for as long as the test lasts, and return how long each call took."""
+    """Let many callers list codes during the test, and return how long each call took."""
     ends, took = threading.Event(), []
 
     def read_on():

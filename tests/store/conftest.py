@@ -1,4 +1,4 @@
-"""What the store's tests share: the plans of the statements that run."""
+"""Fixtures of the store's tests: the plans of executed statements."""
 
 from contextlib import contextmanager
 

@@ -1,4 +1,4 @@
-"""Processes that do the same at once: one that imports everything once forks the others."""
+"""Concurrent processes: one that imports everything once forks the others."""
 
 import multiprocessing
 import sys

@@ -1,4 +1,4 @@
-"""Flask-SQLAlchemy, where somebody wants to use it in a view or a shell: on the same engine."""
+"""Flask-SQLAlchemy in a view or a shell uses the service's engine."""
 
 from sqlalchemy import text
 

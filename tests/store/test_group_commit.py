@@ -1,4 +1,4 @@
-"""Group commit: durable before the answer, right errors to the right callers, never a hang."""
+"""Group commit: durable before the answer, errors to their callers, and no hang."""
 
 import multiprocessing
 import os
@@ -23,7 +23,7 @@ from tests.support.creating import add_codes
 
 
 class Disk:
-    """A transaction that can be made slow, and that remembers what was committed."""
+    """A transaction that can be made slow, and that records what was committed."""
 
     def __init__(self):
         self.may_commit = threading.Event()
@@ -84,7 +84,7 @@ def until(condition):
 
 
 def held_up(disk, group, pool, works):
-    """Hold the disk with a first work, let all others gather behind it, then let go."""
+    """Block the transaction of a first job, queue all others, then release it."""
     disk.may_commit.clear()
     first = pool.submit(group.run, work("first"))
     disk.begun.acquire()
@@ -118,7 +118,7 @@ def test_nobody_goes_on_before_the_commit(disk, group, pool):
 
 
 def test_one_bad_work_fails_alone(disk, group, pool):
-    """Its error reaches its caller, and what it began is undone with its transaction."""
+    """A job's error reaches its caller, and its changes are rolled back."""
     works = [work(1), bad(NoCodesLeft("mine")), work(2), bad(ValueError("other")), work(3)]
     first, one, mine, two, other, three = held_up(disk, group, pool, works)
     assert ["first", 1, 2, 3] == [future.result() for future in (first, one, two, three)]
@@ -154,7 +154,7 @@ def test_a_full_queue_refuses_at_once(disk, group, pool, monkeypatch):
 
 
 def test_a_caller_waits_no_longer_than_its_deadline(disk, group, pool, monkeypatch):
-    """What has not begun when its caller leaves is never done."""
+    """A job that has not begun when its caller gives up is never done."""
     disk.may_commit.clear()
     first = pool.submit(group.run, work("first"))
     disk.begun.acquire()
@@ -194,7 +194,7 @@ def test_it_starts_anew_after_a_fork(group):
 
 
 def test_claims_share_commits_of_the_real_database(tmp_path):
-    """One claim commits; the thirty-nine that come meanwhile share the next commit."""
+    """One claim commits; the 39 that arrive meanwhile share the next commit."""
     database = SQLiteDatabase(f"sqlite:///{tmp_path}/discount.db", threads=40)
     upgrade(database)
     store = SQLStore(database, SQLiteReservations(database))
@@ -217,6 +217,6 @@ def test_claims_share_commits_of_the_real_database(tmp_path):
         ]
         until(lambda: database.waiting_writes == 39)
         let_go.set()
-        assert 40 == len({claim.result()[0].code for claim in claims})
+        assert 40 == len({claim.result().reservation.code for claim in claims})
     assert 2 == len(commits)
     database.close()

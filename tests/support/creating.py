@@ -1,4 +1,4 @@
-"""Creating codes that a test knows, at a moment that it chooses."""
+"""Creation of known codes at a given time."""
 
 from service.domain.codes import Mint
 from service.domain.model import Idempotency, Millis
@@ -16,7 +16,7 @@ def add_codes(
     *,
     idempotency: Idempotency | None = None,
 ) -> CreatedCodes:
-    """Create codes as the use case does, but those that `mint` makes."""
+    """Create codes as the use case does, with those of `mint`."""
     with_mint = SQLStore(store._database, store._reservations, mint)  # noqa: SLF001
     return create_codes(
         with_mint, brand, campaign, count, idempotency=idempotency, clock=lambda: now

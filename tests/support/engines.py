@@ -1,4 +1,4 @@
-"""Marks for tests of what only one engine has; all others run on both."""
+"""Marks for tests of one engine; all others run on both."""
 
 import pytest
 
@@ -9,4 +9,4 @@ on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 on_postgresql_if_long = pytest.mark.parametrize(
     "engine", ["sqlite", pytest.param("postgresql", marks=_LONG)], indirect=True
 )
-"""Where another test on both engines holds the same promise, without processes."""
+"""On PostgreSQL with the mark `long` only, as another test covers both without processes."""

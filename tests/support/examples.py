@@ -1,10 +1,10 @@
-"""How many examples property tests try."""
+"""The number of examples of property tests."""
 
 from hypothesis import settings
 
 
 def examples(few: int) -> int:
-    """Return `few` where the same are tried every time, and what the profile says elsewhere."""
+    """Return `few` for fixed examples, and the profile's number otherwise."""
     profile = settings.default
     assert profile
     return few if profile.derandomize else profile.max_examples

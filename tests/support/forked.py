@@ -33,7 +33,7 @@ PRELOADED = [
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(PRELOADED)
 WITHIN_S = 120
-"""Generous: a busy machine is no fault of the service."""
+"""The limit of a start; generous, for busy machines."""
 
 
 class Forked:
@@ -124,7 +124,7 @@ class _File:
 
 
 def _run(words: list[str], env: dict[str, str], files: list[_File]) -> None:
-    """Become a `discount` process; `serve` runs the program that it would be replaced by."""
+    """Become a `discount` process; `serve` runs gunicorn here, instead of replacing the process."""
     for number, file in enumerate(files, start=1):
         os.dup2(file.number, number)
     for file in files:
@@ -134,7 +134,7 @@ def _run(words: list[str], env: dict[str, str], files: list[_File]) -> None:
     measured = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
     os.environ.clear()
     os.environ.update(env | measured)
-    importlib.reload(service)  # it looks at the environment
+    importlib.reload(service)  # it reads the environment
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.execv = _run_module  # type: ignore[assignment]
     from service.cli import main

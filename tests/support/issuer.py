@@ -19,7 +19,7 @@ Say = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Issuer:
-    """What it publishes, and how it answers, can be changed at any time."""
+    """An issuer, whose keys and answers can be changed at any time."""
 
     def __init__(self) -> None:
         self.fetches = 0
@@ -35,7 +35,7 @@ class Issuer:
         return {"Authorization": f"Bearer {self.token(kid)}"}
 
     def jwk(self, kid: str) -> dict[str, Any]:
-        """Make a key unless it is there, and return its public part."""
+        """Create a key unless it exists, and return its public part."""
         private = self._private.setdefault(kid, generate_private_key(SECP256R1()))
         return ECAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": kid}
 
@@ -62,24 +62,24 @@ def answer(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **he
 
 @contextmanager
 def serving(issuer: Issuer, port: int = 0, tls: SSLContext | None = None) -> Iterator[str]:
-    """Serve the issuer, and return its URL; afterwards nobody listens there."""
+    """Serve the issuer; afterwards nothing listens at its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.fetches += 1
-            with suppress(ConnectionError):  # who asked may have given up
+            with suppress(ConnectionError):  # the client may have given up
                 issuer.say(self)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its base's word
-            """Say nothing."""
+            """Log nothing."""
 
-    class Server(ThreadingTCPServer):  # http.server's would look its own name up, for seconds
+    class Server(ThreadingTCPServer):  # http.server's would resolve its own name
         allow_reuse_address = True
         daemon_threads = True
         block_on_close = False
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing of callers that went away."""
+            """Log nothing about clients that have disconnected."""
 
     scheme = "http" if tls is None else "https"
     with Server(("127.0.0.1", port), Handler) as server:

@@ -1,7 +1,9 @@
 """The manifests in deploy/k8s, as `kubectl apply -k` would send them."""
 
 import functools
+import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,7 +17,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 
 class Rendered(list[Manifest]):
-    """What an overlay sends."""
+    """The manifests of an overlay."""
 
     def of(self, kind: str) -> list[Manifest]:
         return [manifest for manifest in self if manifest["kind"] == kind]
@@ -57,7 +59,20 @@ class Rendered(list[Manifest]):
 @functools.cache
 def render(overlay: str) -> Rendered:
     """Render an overlay."""
-    command = [require("kubectl"), "kustomize", str(K8S / "overlays" / overlay)]
+    return _render(K8S / "overlays" / overlay)
+
+
+def render_copy(folder: Path, overlay: str, **changes: Any) -> Rendered:
+    """Render a copy of the manifests, in which an overlay's kustomization has other entries."""
+    copy = folder / "k8s"
+    shutil.copytree(K8S, copy)
+    file = copy / "overlays" / overlay / "kustomization.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
+    return _render(file.parent)
+
+
+def _render(folder: Path) -> Rendered:
+    command = [require("kubectl"), "kustomize", str(folder)]
     rendered = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     return Rendered(yaml.safe_load_all(rendered.stdout))
 

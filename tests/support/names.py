@@ -1,4 +1,4 @@
-"""Names for property tests: legal and illegal ones in every script, from the contract's words."""
+"""Strategies of names: legal and illegal ones in every script, by the contract's wording."""
 
 from unicodedata import category, normalize
 
@@ -9,13 +9,13 @@ CONTROLS = "".join(map(chr, (*range(0x20), *range(0x80, 0xA0))))
 
 
 def text_of_utf8(*, exclude: str = "", min_size: int = 0, max_size: int) -> st.SearchStrategy[str]:
-    """Make texts that UTF-8 can carry: any but with surrogates."""
+    """Return texts that UTF-8 can encode: any without surrogates."""
     letters = st.characters(exclude_categories=["Cs"], exclude_characters=exclude)
     return st.text(letters, min_size=min_size, max_size=max_size)
 
 
 def is_legal(text: str, longest: int) -> bool:
-    """Return whether a text may name something, in the words of the contract."""
+    """Return whether a text is a legal name in the words of the contract."""
     return (
         1 <= len(text) <= longest
         and not any(
@@ -28,7 +28,7 @@ def is_legal(text: str, longest: int) -> bool:
 
 
 def legal_names(longest: int) -> st.SearchStrategy[str]:
-    """Make legal names, short ones and those at the limit."""
+    """Return legal names, short ones and those at the limit."""
     anything = text_of_utf8(exclude=f"/{CONTROLS}", min_size=1, max_size=12)
     full = text_of_utf8(exclude=f"/{CONTROLS}", min_size=longest, max_size=longest)
     return (anything | full).filter(lambda name: is_legal(name, longest))
@@ -36,7 +36,7 @@ def legal_names(longest: int) -> st.SearchStrategy[str]:
 
 @st.composite
 def illegal_names(draw: st.DrawFn, longest: int) -> str:
-    """Make names that break one rule: a legal one with something added.
+    """Return names that break one rule: legal ones with an addition.
 
     None has a `/`, and none is empty: in a path, those are other paths.
     """
@@ -52,7 +52,7 @@ def illegal_names(draw: st.DrawFn, longest: int) -> str:
 
 @st.composite
 def look_alikes(draw: st.DrawFn, longest: int) -> list[str]:
-    """Make names that look alike, and of which nobody may take one for the other."""
+    """Return different names that look alike."""
     name = draw(legal_names(longest))
     others = {
         normalize("NFC", name),

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: a server that they start, or the one that a variable names."""
+"""A real PostgreSQL for tests: a server of their own, or that of an environment variable."""
 
 import atexit
 import functools
@@ -15,12 +15,12 @@ import psycopg
 NAMED = os.environ.get("DISCOUNT_TEST_POSTGRESQL_URL")
 """Read at import, as tests hide the settings of the developer's environment."""
 _QUICK = ("fsync", "full_page_writes", "synchronous_commit")
-"""What a server that may lose everything can do without."""
+"""Settings of a server that may lose everything."""
 
 
 @functools.cache
 def server_url() -> str:
-    """Return the URL of a database on a server on which databases can be made."""
+    """Return the URL of a database on a server that allows the creation of databases."""
     if NAMED:
         return NAMED
     with warnings.catch_warnings():
@@ -41,7 +41,7 @@ def server_url() -> str:
 @functools.cache
 def migrated() -> str:
     """Make a database with the service's tables once, and return its name, to be copied."""
-    # Here, as tests/plugins/leftovers.py needs nothing of the service.
+    # Imported here, as tests/plugins/leftovers.py
     from service.settings import Settings
     from service.store.maintenance.upgrade import upgrade
     from service.store.opening import open_database
@@ -49,7 +49,7 @@ def migrated() -> str:
     name = f"discount_{uuid.uuid4().hex}"
     with psycopg.connect(server_url(), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
-    if NAMED:  # our own server goes with all that it has
+    if NAMED:  # our own server is deleted with all its databases
         atexit.register(_drop, name)
     database = open_database(Settings(database_url=url_of(name)))
     upgrade(database)

@@ -1,4 +1,4 @@
-"""Two RSA keys that tests share, as making one takes a fifth of a second."""
+"""Two shared RSA keys, as creating one takes a fifth of a second."""
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 

@@ -1,4 +1,4 @@
-"""A real service for tests: `discount serve` in processes of its own, on ports of its own."""
+"""A real service for tests: `discount serve` in its own processes, on its own ports."""
 
 import json
 import os
@@ -24,12 +24,14 @@ from tests.support.waiting import wait_until
 
 DISCOUNT = Path(sys.executable).parent / "discount"
 SERVE = (DISCOUNT, "serve")
-"""What starts a service as it is shipped."""
+"""The command that starts a service as users do."""
 START_WITHIN_S = 120
-"""Generous, as is each limit on a wait: a busy machine is no fault of the service."""
+"""The limit of a wait; generous, for busy machines."""
 _PORTS = range(10_000, 32_768)
-"""Below those that the kernel gives to clients (`net.ipv4.ip_local_port_range`), one of which could
-take a port before the service that it is meant for."""
+"""Ports below those of clients (`net.ipv4.ip_local_port_range`).
+
+A client could take one of those before the service listens there.
+"""
 
 
 _taken: set[int] = set()
@@ -37,7 +39,7 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, once, and not in another worker of pytest-xdist."""
+    """Return a free port, once, and in one worker of pytest-xdist only."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     while True:
@@ -88,12 +90,12 @@ class Running:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """Every line that it has logged so far; each must be a JSON object."""
+        """All log lines so far; each must be a JSON object."""
         whole, _, _ = self.log.read_text().rpartition("\n")  # the last may be half written
         return [json.loads(line) for line in whole.splitlines()]
 
     def stop(self) -> int:
-        """Tell it to stop, and return its exit status."""
+        """Stop the service, and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(START_WITHIN_S)
 
@@ -102,7 +104,7 @@ class Running:
 def running(
     folder: Path, command: Sequence[str | Path] = (), /, **changed: str | None
 ) -> Iterator[Running]:
-    """Run a service on a database of its own, from ready to gone: see `starting`."""
+    """Run a service on a database of its own: see `starting`."""
     with starting(folder, command, **changed) as service:
         wait_until_ready(service)
         yield service
@@ -136,7 +138,7 @@ def starting(
 
 @contextmanager
 def running_worker(env: Mapping[str, str], log: Path) -> Iterator[Forked]:
-    """Run a worker that appends to a log; when the block is left, it is gone."""
+    """Run a worker that appends to a log until the block ends."""
     with log.open("ab") as output:
         process = Forked(["worker"], env, output, output)
     try:
@@ -147,7 +149,7 @@ def running_worker(env: Mapping[str, str], log: Path) -> Iterator[Forked]:
 
 
 def end(process: subprocess.Popen[bytes] | Forked) -> None:
-    """Let a process end in order, and at last by force."""
+    """Terminate a process, and kill it if it does not end."""
     process.terminate()
     try:
         process.wait(START_WITHIN_S)
@@ -176,7 +178,7 @@ def wait_until_ready(service: Running) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process runs; one that nobody has waited for yet does not."""
+    """Return whether a process runs; a zombie does not."""
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False

@@ -13,17 +13,17 @@ from service.store.opening import open_database
 
 @functools.cache
 def migrated_file() -> Path:
-    """Make a file with the service's tables once, and return its path, to be copied."""
+    """Create a file with the service's tables once, and return its path, to be copied."""
     folder = tempfile.TemporaryDirectory(prefix="discount-sqlite-")
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "migrated.db"
     database = open_database(Settings(database_url=f"sqlite:///{file}"))
     upgrade(database)
-    database.close()  # the last connection writes the log back, so that the file is whole
+    database.close()  # the last connection checkpoints the log, so
     return file
 
 
 def migrated_copy(file: Path) -> str:
-    """Make `file` a database with the service's tables, and return its URL."""
+    """Create a database with the service's tables in `file`, and return its URL."""
     shutil.copyfile(migrated_file(), file)
     return f"sqlite:///{file}"

@@ -1,4 +1,4 @@
-"""The tables of a real service's database, made without starting an interpreter for it."""
+"""The tables of a real service's database, created without starting an interpreter."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.sqlite import migrated_copy
 
 
 def make_tables(env: Mapping[str, str]) -> None:
-    """Do what `discount db upgrade` does with this environment: a new file is a copy."""
+    """Create the tables as `discount db upgrade` does; a new file is a copy."""
     url = env.get("DISCOUNT_DATABASE_URL") or Path(env["DISCOUNT_DATABASE_URL_FILE"]).read_text()
     file = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and not file.exists():

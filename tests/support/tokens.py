@@ -1,4 +1,4 @@
-"""Tokens for tests, good ones and, by overriding a claim, bad ones."""
+"""Tokens for tests: valid ones, and invalid ones by overriding claims."""
 
 import base64
 import hmac
@@ -11,13 +11,13 @@ import jwt
 from service.auth.keys.jwks import KeySet
 
 LIFE_S = 24 * 60 * 60
-"""How long a token is good: some are made once for a whole run of the suite."""
+"""The lifetime of a token in seconds: some are shared by a whole run of the suite."""
 SECRET = "a secret of the tests, at least 32 bytes"  # noqa: S105 - and of nothing else
 ALL_SCOPES = "discounts:create discounts:reserve discounts:read discounts:export discounts:manage"
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """Return claims that are good but for what is changed; `None` takes one away."""
+    """Return valid claims with changes; `None` removes one."""
     now = int(time.time())
     good = {
         "iss": "discount",
@@ -42,25 +42,25 @@ def bearer(**changed: Any) -> dict[str, str]:
 
 
 def part(content: Any) -> str:
-    """Return a part of a token: base64url without padding, of JSON or of bytes as they are."""
+    """Return a part of a token: JSON, or bytes as they are, in base64url without padding."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def signed(header: Any, payload: Any, secret: bytes | None = None) -> str:
-    """Sign any header and payload with HMAC, as PyJWT itself would refuse to."""
+    """Sign any header and payload with HMAC, which PyJWT would refuse."""
     text = f"{part(header)}.{part(payload)}"
     key = SECRET.encode() if secret is None else secret
     return f"{text}.{part(hmac.digest(key, text.encode(), 'sha256'))}"
 
 
 def forged(header: dict[str, Any], secret: bytes | None = None, **changed: Any) -> str:
-    """Return a good token, but for what is changed in its header and its claims."""
+    """Return a valid token with changes of its header and its claims."""
     return signed({"alg": "HS256", "typ": "JWT"} | header, claims(**changed), secret)
 
 
 class Keys:
-    """A keyring for tests: it has the keys that it is given, and counts who asked for others."""
+    """A key ring with given keys, which counts requests for unknown ones."""
 
     def __init__(self, keys: KeySet) -> None:
         self.keys = keys

@@ -1,4 +1,4 @@
-"""Waiting for conditions: never for a time, and with limits that a busy machine does not reach."""
+"""Waiting for conditions, never for fixed times, with limits that a busy machine does not reach."""
 
 import socket
 import time
@@ -27,7 +27,7 @@ def wait_until(
 
 
 def get_when_up(url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-    """Get a URL as soon as somebody listens, and again where a killed worker cut the connection."""
+    """Get a URL as soon as a server listens, and again if a killed worker cut the connection."""
     answers: list[requests.Response] = []
 
     def asked() -> bool:
@@ -42,7 +42,7 @@ def get_when_up(url: str, headers: Mapping[str, str] | None = None) -> requests.
 
 
 def listens(port: int) -> bool:
-    """Return whether somebody listens on a port of this machine."""
+    """Return whether a process listens on a port of this machine."""
     try:
         socket.create_connection(("127.0.0.1", port), 10).close()
     except ConnectionError:

@@ -1,4 +1,4 @@
-"""A worker for tests that need no process of its own: it does what is due, and returns."""
+"""A worker within the test's process: it does all due jobs, and returns."""
 
 import math
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from service.usecases.working import Worker
 
 
 class Heard:
-    """Keeps what a worker says."""
+    """An observer that records events."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
     def names(self) -> list[str]:
-        """What happened, without the chunks."""
+        """The events without chunks."""
         return [name for name, _ in self.events if name != "chunk"]
 
     def taken(self, job: Job) -> None:
@@ -51,7 +51,7 @@ class Heard:
 
 
 class FakeClock:
-    """Tells seconds that pass only when a test says so."""
+    """A clock that only tests advance."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -61,7 +61,7 @@ class FakeClock:
 
 
 def watch(work: SQLWork, clock: FakeClock, seconds: float = LEASE_S) -> None:
-    """Let time pass while a worker looks for jobs, as it does every second."""
+    """Advance the clock while a worker polls for jobs, as it does every second."""
     work.due(10)
     for _ in range(math.ceil(seconds)):
         clock.now += 1
@@ -71,7 +71,7 @@ def watch(work: SQLWork, clock: FakeClock, seconds: float = LEASE_S) -> None:
 def worker(
     database: Database, heard: Heard | None = None, waits: Iterable[bool] | None = None
 ) -> Worker:
-    """Make a worker without pauses; `waits` returns when it has to stop."""
+    """Return a worker without pauses; `waits` returns whether it has to stop."""
     answers = iter(waits or ())
     return Worker(
         SQLWork(database),
@@ -81,7 +81,7 @@ def worker(
 
 
 class Strict(Heard):
-    """Lets no fault pass."""
+    """An observer that raises errors."""
 
     def waits(self, key: JobKey, error: Exception, seconds: float) -> None:
         raise error

@@ -1,9 +1,9 @@
-"""What the unit tests share: they need no database, so one engine's URL is as good as another's."""
+"""Settings of unit tests, which need no database, so the URL of any engine will do."""
 
 import pytest
 from hypothesis import settings
 
-# What `make check` asks for: enough to find a slip within seconds; `make test` tries all.
+# The profile of `make check` is enough to find
 settings.register_profile("check", settings.get_profile("quick"), max_examples=15)
 
 

@@ -1,4 +1,4 @@
-"""The documents that people work with say what the code does, no more and no less."""
+"""The documents for operators agree with the code."""
 
 import ast
 import os
@@ -28,7 +28,7 @@ LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 
 
 def first_cells(document):
-    """Return what stands in backticks at the head of each table row."""
+    """Return the text in backticks at the beginning of each table row."""
     text = (HOME / "docs" / document).read_text()
     tables = text.partition("\n## Fields")[0]
     return re.findall(r"^\| `([a-z_]+)`", tables, re.MULTILINE)
@@ -55,7 +55,7 @@ def logged_events():
 
 
 def dotted(node):
-    """Return a name with what it is an attribute of, as it is written."""
+    """Return a dotted name as it is written."""
     if isinstance(node, ast.Attribute):
         return f"{dotted(node.value)}.{node.attr}"
     return node.id if isinstance(node, ast.Name) else ""
@@ -80,6 +80,7 @@ def exposition(tmp_path):
         levels=Levels([Level("b", "c", 1, 1)], 1, 1, 1),
         room=DiskSpace(1, 1, 1),
         wal_bytes=0,
+        last_backup=0.0,
         jobs=OpenJobCounts(0, 0, 0.0, 0.0, 0.0),
     )
     metrics.registry.register(StoreCollector(lambda: now, 1))

@@ -1,4 +1,4 @@
-"""Every copy of a limit, wherever it is written down, is the limit that the code keeps."""
+"""Every written copy of a limit is the limit of the code."""
 
 import ast
 import re
@@ -114,7 +114,7 @@ def test_gunicorns_timeouts_are_as_documented():
 
 
 def test_a_worker_takes_up_in_time_what_another_left():
-    """The promise is longer than a lease, and the time until somebody looks at jobs again."""
+    """The promised time exceeds a lease, and the interval of polls."""
     assert LEASE_MS / 1000 + RETRY_S < JOB_WAITS_S
 
 
@@ -159,7 +159,7 @@ def parameters(document):
 
 
 def test_the_contracts_figures():
-    """What callers rely on; a copy on purpose: what follows a wrong constant is wrong, too."""
+    """The limits of the contract: an intentional copy, independent of the constants."""
     assert (1000, 10_000_000, 10, 24) == (MAX_PER_CALL, MAX_GENERATED, MAX_OPEN, KEPT_H)
     assert (64, 128, 4, 64) == (names.MAX_NAME, names.MAX_USER, codes.MIN_LENGTH, codes.MAX_LENGTH)
     assert (1024 * 1024, 255, 1000, 100) == (
@@ -177,7 +177,7 @@ def test_the_contracts_figures():
 
 
 def test_the_checker_of_histories_has_a_copy_of_its_own_that_is_right():
-    """It must not take the limit from the code that it judges, or it would agree with a slip."""
+    """The drill must not import the limit from the code that it judges."""
     assert rules_answers.MAX_PER_CALL == MAX_PER_CALL
     source = ast.parse(Path(rules_answers.__file__).read_text())
     imported = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}

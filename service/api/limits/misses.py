@@ -30,11 +30,11 @@ Key = tuple[str, str, str]
 
 
 Refusals = Callable[[], AbstractContextManager[Iterator[Sequence[Refusal]]]]
-"""Lends the refused rows of an import."""
+"""Returns a context manager of the refused rows of an import."""
 
 
 class Counted(NamedTuple):
-    """What a caller was shown of an import, and what has been counted for it."""
+    """The numbers of an import that a caller was shown, and those that were counted."""
 
     failed: int
     revealed: int
@@ -58,7 +58,7 @@ class Misses:
         self._lock = threading.Lock()
         self._windows: OrderedDict[Key, tuple[float, int]] = OrderedDict()
         self._jobs: OrderedDict[tuple[Key, str], Counted] = OrderedDict()
-        """What callers were shown of imports."""
+        """The imports that callers were shown."""
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -87,10 +87,10 @@ class Misses:
             self._count(_key(caller, brand), count)
 
     def count_job(self, caller: Caller, brand: str, job: Job, refusals: Refusals) -> None:
-        """Count what the numbers of an import reveal, before they are sent.
+        """Count the codes that the numbers of an import reveal, before they are sent.
 
-        Whoever sends one guess at a time needs no report. Each refused row counts once for each
-        caller that is shown the job.
+        A caller that guesses one code at a time needs no report. Each refused row counts once for
+        each caller that is shown the job.
         """
         key = _key(caller, brand), job.id
         before = self._jobs.get(key, Counted(0, 0))

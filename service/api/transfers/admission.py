@@ -1,7 +1,8 @@
 """Limits of long transfers: how many there may be at the same time, and how slow.
 
-Each transfer occupies a thread. So all transfers together may have some of a process's threads, a
-brand or a caller half of those, and a client that is much slower than any network is cut off.
+Each transfer occupies a thread, see `server/separate_threads.py`. So a process accepts only some, a
+brand or a caller has at most half of those, and a client that is much slower than any network is
+cut off.
 """
 
 import errno
@@ -19,7 +20,7 @@ from service.domain.errors import TooManyOwnTransfers, TooManyTransfers
 from service.usecases import deadlines
 
 SHARE = 4
-"""One thread in four may do a transfer."""
+"""A process accepts one transfer for so many threads."""
 GRACE_PERIOD_S = 10.0
 """How long a transfer waits for a client before its speed is checked."""
 MIN_BYTES_PER_S = 32 * 1024
@@ -27,6 +28,11 @@ RESET, NO_RESET = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 """Whether closing a connection resets it."""
 SENT_AT_ONCE = 16 * 1024
 """Bytes between two checks of the speed."""
+
+
+def places_of(threads: int) -> int:
+    """Return how many of a process's threads do transfers, and nothing else."""
+    return max(1, threads // SHARE)
 
 
 class Transfers:
@@ -39,9 +45,10 @@ class Transfers:
     """
 
     def __init__(self, threads: int, longest_s: float) -> None:
-        self._places = max(1, threads // SHARE)
-        self._places_of_brand = (self._places + 1) // 2
-        self._places_of_caller = max(1, self._places // 2)
+        self.places = places_of(threads)
+        """Most transfers at the same time."""
+        self._places_of_brand = (self.places + 1) // 2
+        self._places_of_caller = max(1, self.places // 2)
         self._longest_s = longest_s
         self._taken: Counter[str] = Counter()
         self._taken_by: Counter[tuple[str, str]] = Counter()
@@ -59,7 +66,7 @@ class Transfers:
         """
         who = (caller.issuer, caller.subject)
         with self._lock:
-            if self._taken.total() >= self._places or self._taken[brand] >= self._places_of_brand:
+            if self._taken.total() >= self.places or self._taken[brand] >= self._places_of_brand:
                 raise TooManyTransfers
             if self._taken_by[who] >= self._places_of_caller:
                 raise TooManyOwnTransfers

@@ -1,14 +1,15 @@
 """Request bodies other than JSON: read as a stream, never completely in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flask import request
 
 from service.api.problems.http_errors import RequestTimeout, UnsupportedMediaType
-from service.api.transfers.body_state import stream_body
 from service.domain.errors import InputError, InvalidRequest, ServiceError, TooLarge
 from service.formats.list_form import MEDIA_TYPES, ListForm, ListType
 
+STREAM = "discount.stream"
+"""The key, in a WSGI environment, of a function that makes `wsgi.input` wait for the client."""
 BLOCK_BYTES = 64 * 1024
 CHARSETS = {"utf-8", "utf8", "us-ascii"}
 
@@ -44,7 +45,9 @@ def body_blocks() -> Iterator[bytes]:
         RequestTimeout: The client is too slow.
         InvalidRequest: The body ends too soon, or its chunks are malformed.
     """
-    stream_body(request.environ)
+    begin: Callable[[], None] | None = request.environ.get(STREAM)
+    if begin:
+        begin()
     stream, left = request.environ["wsgi.input"], request.content_length
     while left is None or left:
         try:

@@ -33,8 +33,11 @@ from service.usecases.ports.jobs import Jobs
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
 NEWS_MS = 60 * 60 * 1000
-"""For so long after its end the numbers of an import count as misses: whoever guesses cannot wait
-for that after each list, and whoever looks at old jobs is not taken for one who guesses."""
+"""How long after its end the numbers of an import count as misses, in milliseconds.
+
+A guesser cannot wait that long after each list, and callers that look at old jobs are not taken for
+guessers.
+"""
 ACCEPTED = Answer(
     "The job is accepted, and runs soon. `Location` is its URL.",
     responses.JobObject,

@@ -57,8 +57,9 @@ class ReservationViews:
     )
     def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """Reserves a code for the user, who gets the same code whenever the call is repeated."""
-        reservation, new = reserve(self._store, self._metrics, brand, campaign, user)
-        return Reply(reservation_object(brand, campaign, user, reservation), 201 if new else 200)
+        result = reserve(self._store, self._metrics, brand, campaign, user)
+        shown = reservation_object(brand, campaign, user, result.reservation)
+        return Reply(shown, 201 if result.new else 200)
 
     @operation(
         "GET",

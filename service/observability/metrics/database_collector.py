@@ -49,6 +49,9 @@ class DatabaseStatus(Protocol):
     def wal_bytes(self) -> int | None:
         """Return the size of SQLite's write-ahead log; `None` on another engine."""
 
+    def last_backup(self) -> float | None:
+        """Return the Unix time of SQLite's last backup, 0 without one; `None` on another engine."""
+
     def open_jobs(self) -> OpenJobCounts:
         """Return the figures about open jobs."""
 
@@ -65,6 +68,7 @@ class StoreMetrics:
     levels: Levels | None = None
     room: DiskSpace | None = None
     wal_bytes: int | None = None
+    last_backup: float | None = None
     jobs: OpenJobCounts | None = None
 
 
@@ -130,6 +134,7 @@ class StoreMonitor:
         if found.revision:
             found.room = self._store.room()
             found.wal_bytes = self._store.wal_bytes()
+            found.last_backup = self._store.last_backup()
             found.levels = self._store.levels()
             found.jobs = self._store.open_jobs()
             self._log_waiting_jobs(found.jobs)
@@ -172,6 +177,12 @@ class StoreCollector(Collector):
             yield from _show_room(now.room)
         if now.wal_bytes is not None:
             yield _gauge("discount_wal_bytes", "Size of SQLite's write-ahead log.", now.wal_bytes)
+        if now.last_backup is not None:
+            yield _gauge(
+                "discount_last_backup_timestamp_seconds",
+                "Unix time of the last backup of the SQLite file; 0 without one.",
+                now.last_backup,
+            )
         if now.jobs is not None:
             yield from _show_jobs(now.jobs)
 

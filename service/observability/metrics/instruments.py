@@ -27,8 +27,8 @@ SLOW_S = 0.25
 """Duration of a slow database operation in seconds: a call that waits for it misses
 the objective for latency."""
 LOG_LINES_DROPPED = "Log lines that could not be written, or that nobody read in time."
-FAILURES = (500, 503, 507)
-"""The statuses of failed calls."""
+ALERTED_STATUSES = (401, 403, 429, 500, 503, 507)
+"""The statuses of calls that alerts read."""
 FORESEEN_ERRORS = ("SQLITE_FULL", "SQLITE_BUSY", "53100")
 """Database errors with alerts; 53100 is PostgreSQL's full disk."""
 
@@ -168,11 +168,11 @@ class Metrics:
         )
 
     def expect_failures(self, method: str, route: str) -> None:
-        """Begin the series of a route's failures with 0.
+        """Begin the series of a route's failures and rejections with 0.
 
         Prometheus sees no increase in a series that begins with its first failures.
         """
-        for status in FAILURES:
+        for status in ALERTED_STATUSES:
             self._requests.labels(method, route, str(status))
 
     def expect_durations(self, method: str, route: str) -> None:

@@ -1,8 +1,8 @@
 """Dispatch before Flask, for calls that need no framework.
 
 Nearly every call reserves a code: a method, names in a path, a token. This middleware finds the
-operation and performs it as Flask's way does (`service.api.pipeline`), but without Flask. All other
-calls (with a query, or with names that are invalid or not ASCII) go to Flask, untouched.
+operation and performs it without Flask, through the same pipeline (`service.api.pipeline`). All
+other calls (with a query, or with names that are invalid or not ASCII) go to Flask unchanged.
 `docs/adr/0009-fast-path-before-flask.md` has the gain.
 """
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from service.api.operation import Operation
 from service.api.pipeline import Pipeline
 from service.api.reply import Reply, encoded_path
-from service.api.request_logging import RequestLogging
 from service.api.schemas.fields import Name
 from service.container.services import Services
 from service.domain.names import is_name
-from service.server.http.response_head import status_line
+from service.observability.request_log import RequestLogging
+from service.server.answering_in_loop import status_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

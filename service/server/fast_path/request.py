@@ -77,7 +77,7 @@ def parse_request(held: bytes, connection: TConn) -> "WSGIEnvironment | None":
 _ALWAYS: dict[str, Any] = {
     "wsgi.version": (1, 0),
     "wsgi.url_scheme": "http",
-    "wsgi.errors": io.StringIO(),  # nobody writes there: the service has a log
+    "wsgi.errors": io.StringIO(),  # unused: the service has a log
     "wsgi.multithread": True,
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,

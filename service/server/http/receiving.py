@@ -1,7 +1,7 @@
 """Receiving requests: the event loop buffers them, and no thread waits for a client.
 
 An incomplete head is never dispatched. A body is buffered as well if the application wants it
-(`api/transfers/body_state.py`); what it does not want, it answers from the head.
+(`observability/exchange.py`); what it does not want, it answers from the head.
 """
 
 from enum import Enum, auto

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from service.api.transfers.body_state import BodyAwaited
+from service.observability.exchange import BodyAwaited
 from service.server.http.body import Body, ends_too_soon
 
 STALLED_AFTER_S = 5.0

@@ -67,7 +67,7 @@ class SQLImports(SQLWrites):
             with self._database.transaction() as connection:
                 if not staging.purge(connection, dead, found):
                     return False
-        # Only now: what was not deleted is looked for again.
+        # Only now: a failed deletion is retried.
         self._scanned = {dead.id: found.last} if found and found.last else {}
         return True
 

@@ -174,7 +174,7 @@ def purge(connection: Connection, dead: Row[Any], scanned: Scan | None) -> bool:
         else:
             connection.execute(_DROP_RUNS, file._asdict())
         return True
-    # Another import may have taken a row over, and be at it: then it is not this file's.
+    # Another import may have taken over a row, which then belongs to that one.
     drop_rows(connection, dead.job_brand_id, file, scanned.codes)
     if scanned.last is None:
         connection.execute(delete(import_file).where(*_is(file)))

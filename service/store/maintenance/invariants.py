@@ -15,9 +15,10 @@ of the names in stored answers: a brand's id, the kind of the answer, a code or 
 from typing import NamedTuple
 
 from service.domain.jobs import JobKind, JobState
-from service.domain.model import HELD, AnswerKind, Millis, State
+from service.domain.model import AnswerKind, Millis, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.store.imports.invariants import INVARIANTS as OF_IMPORTS
+from service.store.tables.codes import HELD_STATES, STATES
 
 
 class Invariant(NamedTuple):
@@ -65,7 +66,7 @@ _TALLY_OF_NOTHING = """
     ) GROUP BY brand_id, campaign_id
 """
 _JOBS = "SELECT brand_id, id || '' FROM job WHERE coalesce(created_at, 0) IS NOT NULL"
-# An answer without a kind is an older version's: what is no job is a code.
+# An answer without a kind is an older version's: names other than of jobs are codes.
 _ANSWERED = f"""
     SELECT brand_id, NULL, count(*) FROM (
         SELECT brand_id, name FROM ({{answered}}) AS answered
@@ -96,7 +97,7 @@ _NO_CAMPAIGN = """NOT EXISTS (
     WHERE campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
 )"""
 _NO_BRAND = "NOT EXISTS (SELECT 1 FROM brand WHERE brand.id = campaign.brand_id)"
-# Older versions made the tally of a new brand's `default` with its first code.
+# Older versions inserted the tally of a new brand's `default` with its first code.
 _NO_TALLY = f"""
     SELECT campaign.brand_id, id, count(coalesce(created_at, 0)) FROM campaign LEFT JOIN (
         SELECT min(brand_id) AS brand_id, min(campaign_id) AS campaign_id,
@@ -123,8 +124,6 @@ _JOB_UNTRUE = f"""
     OR (state = '{JobState.SUCCEEDED}' AND kind = '{JobKind.GENERATE}' AND done <> total)
     OR (state = '{JobState.SUCCEEDED}' AND done + failed <> total)
 """
-_KNOWN_STATES = ", ".join(f"'{state}'" for state in State)
-_HELD = ", ".join(f"'{state}'" for state in HELD)
 
 
 def _rows(table: str, condition: str) -> str:
@@ -162,7 +161,7 @@ INVARIANTS = (
     Invariant(
         "state-known",
         "each code is in a known state",
-        _rows("code", f"coalesce(state, '') NOT IN ({_KNOWN_STATES})"),
+        _rows("code", f"coalesce(state, '') NOT IN ({STATES})"),
     ),
     Invariant(
         "available-free",
@@ -175,7 +174,7 @@ INVARIANTS = (
     Invariant(
         "reserved-held",
         "a reserved or redeemed code belongs to a user",
-        _rows("code", f"state || '' IN ({_HELD}) AND user_id IS NULL"),
+        _rows("code", f"state || '' IN ({HELD_STATES}) AND user_id IS NULL"),
     ),
     Invariant(
         "held-since",

@@ -36,7 +36,7 @@ _BRANDS = """
     FROM walk WHERE id IS NOT NULL
 """
 _OLD_KEY = "created_at <= :until"
-# The id of a job begins with the moment when it was asked for.
+# The id of a job begins with the time of its request.
 _OLD_JOB = """id < :id_until AND finished_at <= :until AND NOT EXISTS (
     SELECT 1 FROM import_file
     WHERE import_file.job_brand_id = job.brand_id AND import_file.job_id = job.id
@@ -134,7 +134,7 @@ class Purge:
         Raises:
             Unavailable: The database cannot be written.
         """
-        # All three: none of them has to wait until another has nothing left.
+        # All three, so that none waits for the end of another.
         more = [self._imports.purge(now), self._purge_keys(now), self._purge_jobs(now)]
         return any(more)
 

@@ -30,7 +30,7 @@ Find = Callable[[Connection], Iterable[Breach]]
 
 
 _ADDED = re.compile(r"::\w+|[()]")
-"""What PostgreSQL adds when it shows a condition: casts and brackets."""
+"""Casts and brackets, which PostgreSQL adds to conditions."""
 
 
 class Structure(NamedTuple):

@@ -64,7 +64,7 @@ def _finding(
     """
     breaches: list[Breach] = []
     try:
-        with connection.begin_nested():  # else PostgreSQL would let no other check run
+        with connection.begin_nested():  # otherwise PostgreSQL would run no other check
             breaches.extend(find(connection))
     except SQLAlchemyError as error:
         reason = error.orig if isinstance(error, DBAPIError) else error

@@ -1,4 +1,4 @@
-"""The tables of a database, and those that this code needs; `maintenance/upgrade.py` makes them."""
+"""The revision of a database's tables, and whether this code can serve them."""
 
 from sqlalchemy import Connection, inspect
 

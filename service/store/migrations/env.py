@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps on the connection that `maintenance/upgrade.py` hands over."""
+"""Alembic's entry point, which runs the steps on the connection of `maintenance/upgrade.py`."""
 
 from alembic import context
 
@@ -7,7 +7,7 @@ from service.store.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,  # SQLite's DDL is transactional once the driver keeps its hands off
+    transactional_ddl=True,  # SQLite's DDL is transactional unless the driver commits
 )
 with context.begin_transaction():
     context.run_migrations()

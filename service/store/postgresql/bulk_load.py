@@ -32,7 +32,7 @@ from service.store.tables import metadata
 Report = Callable[[str, int, int], None]
 """Called with the current activity, the amount done, and the total."""
 APPLICATION_NAME = "discount db copy"
-"""How the server lists the connection of a bulk load."""
+"""The application name of a bulk load's connection."""
 _SETTINGS = {
     **AS_LONG_AS_IT_TAKES,
     "application_name": APPLICATION_NAME,
@@ -51,8 +51,8 @@ _TERMINATE_OTHERS = text(f"""
 """)  # noqa: S608 - constants
 _LOCKED = "55P03"
 
-# What is slow to keep while rows are loaded, and quick to make afterwards. References go first,
-# as they need the keys, and come back last.
+# Indexes and constraints: slow to maintain during the load, and fast to create afterwards.
+# References are dropped first, as they need the keys, and created last.
 _KEYS = text("""
     SELECT array_position(ARRAY['f', 'p', 'u'], contype::text) AS place,
         format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
@@ -170,14 +170,14 @@ def _make_empty_tables(connection: Connection) -> None:
         raise UnfitDatabaseError(f"at revision {found}, later than {wanted}")
     upgrade_on(connection)
     tables = ", ".join(metadata.tables)
-    # Behind the lock on the revision, a service does not even seem ready.
+    # While the revision is locked, a service does not even seem ready.
     connection.exec_driver_sql(f"LOCK TABLE {VERSION_TABLE}, {tables}")
     for table in metadata.sorted_tables:
         if connection.execute(select(exists(select(table)))).scalar():
             raise UnfitDatabaseError(
                 f"it has rows in {table.name}, and only an empty one is filled"
             )
-    connection.exec_driver_sql(f"TRUNCATE {tables}")  # for what is loaded after it to be frozen
+    connection.exec_driver_sql(f"TRUNCATE {tables}")  # so that later rows can be frozen
 
 
 def _set_sequences(connection: Connection) -> None:

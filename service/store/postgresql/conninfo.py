@@ -1,4 +1,4 @@
-"""Where a PostgreSQL server is, as libpq wants to be told: read from a URL, and completed."""
+"""The connection string of a PostgreSQL server for libpq, from a URL and our defaults."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +17,15 @@ SERVER_SETTINGS = {
     # Less than the timeout of a borrower, so that the server ends it and the connection lives on.
     "statement_timeout": f"{STATEMENT_S * 1000:.0f}ms",
     "lock_timeout": "2s",
-    # What a stopped process has locked is free again in time.
+    # The locks of a stopped process are released in time.
     "idle_in_transaction_session_timeout": "5s",
     # Every statement of the service follows an index. Without statistics, in a table that has
     # just been filled, the planner would not know, and keep a bad plan.
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_sort": "off",
-    # What is switched off still runs where there is no other way, and is reckoned as so dear that
-    # compiling it first seems cheap: a second and a half for a scrape of 100,000 campaigns.
+    # Disabled plans still run where there is no other, and their huge cost makes PostgreSQL
+    # compile them first: a second and a half for a scrape of 100,000 campaigns.
     "jit": "off",
 }
 """Server settings of each session. A pooler may drop them; see docs/postgresql.md."""
@@ -71,11 +71,11 @@ def parameters_of(url: str, origin: str) -> ConnDict:
         raise SettingsError(
             f"{origin} is not a connection URI of PostgreSQL, see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS"
-        ) from None  # its text repeats parts of the URL
+        ) from None  # the error's text repeats parts of the URL
     hosts = str(parameters.get("host") or "").split(",")
     if any("@" in host[1:] for host in hosts):  # the end of a password; first, an abstract socket
         raise SettingsError(f"{origin}: a host has an '@'; in a user or password it is %40.")
-    for port in str(parameters.get("port") or "").split(","):  # one a host
+    for port in str(parameters.get("port") or "").split(","):  # one for each host
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
             raise SettingsError(f"{origin}: a port is no number from 1 to 65535.")
     return parameters

@@ -106,7 +106,7 @@ class PostgreSQLDatabase(Database):
             Unavailable, psycopg.IntegrityError: As with `one`.
         """
         began = time.perf_counter()
-        # In one order everywhere: two transactions must not wait for each other's keys.
+        # Sorted: two transactions must not wait for each other's keys.
         order = sorted(
             range(len(statements)), key=lambda n: [*map(str, statements[n].values.values())]
         )
@@ -182,7 +182,7 @@ class PostgreSQLDatabase(Database):
         with super().snapshot() as connection:
             driver_of(connection).deadline = math.inf
             connection.execute(text("SET LOCAL statement_timeout = 0"))
-            # Its reader may be waiting for a slow client, but not for one that is gone.
+            # The reader may wait for a slow client, but not for a disconnected one.
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '60s'"))
             yield connection
 
@@ -248,7 +248,7 @@ class PostgreSQLDatabase(Database):
         """
         with self.probe() as connection:
             if connection.execute(text("SHOW transaction_read_only")).scalar() == "on":
-                driver_of(connection).stale = True  # another may find the primary
+                driver_of(connection).stale = True  # another connection may find the primary
                 return "read-only"
         return None
 

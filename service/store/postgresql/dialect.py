@@ -21,7 +21,7 @@ RESERVING_S = 1.0
 """How long a session that has reserved is considered active."""
 _LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
 # https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
-# What lies ahead is from before the server's clock was set back.
+# A time in the future is from before the server's clock was set back.
 _RESERVING = text("""
     SELECT EXISTS (
         SELECT FROM pg_stat_activity
@@ -32,8 +32,8 @@ _RESERVING = text("""
         )
     )
 """)
-# PostgreSQL heeds no time-out while it waits for the rest of a COPY: a worker that was stopped in
-# one would keep its job locked for as long as its machine answers.
+# No timeout of PostgreSQL applies while it waits for the rest of a COPY: a worker that was stopped
+# meanwhile would keep its job locked as long as its machine answers.
 _SENDING = text("""
     SELECT brand_id, id, pid, state_change::text
     FROM job JOIN pg_locks ON transactionid = job.xmax AND locktype = 'transactionid' AND granted
@@ -128,7 +128,7 @@ class PostgreSQLDialect:
                 cursor.copy("COPY import_row (brand_id, code, file, line) FROM STDIN") as copy,
             ):
                 copy.write(lines)
-        except UniqueViolation:  # by an import that goes on, or has left them
+        except UniqueViolation:  # by an import that is running, or has stopped
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""What errors of PostgreSQL mean: whose fault they are, and what may be tried again."""
+"""The meaning of PostgreSQL's errors: whether they are bugs, and whether a retry is safe."""
 
 import time
 
@@ -10,14 +10,14 @@ from service.store.postgresql.connection import STALE, UnsafeCommit
 ATTEMPTS = 2
 """Attempts of a statement or transaction that the server has rolled back."""
 RETRY_WITHIN_S = 1.0
-"""No retry begins later than this, as callers would not wait for it."""
+"""Seconds after which no retry begins, as callers would not wait for it."""
 _LOST_TO_OTHERS = {"55P03", "40P01"}  # lock timeout, deadlock
 _UNDONE = {"40001", "40P01", *STALE}  # serialization failure, deadlock
 """SQLSTATEs of temporary errors without any effect."""
 _NOT_OUR_FAULT = {
-    "42P01",  # no such table, no such column: not migrated yet
+    "42P01",  # undefined table or column: not migrated yet
     "42703",
-    "42501",  # not allowed: for an operator
+    "42501",  # insufficient privilege: an operator's concern
 }
 _OUR_FAULTS = ("22", "23", "42")
 """Classes of SQLSTATE of permanent errors: data, constraints, syntax."""
@@ -26,28 +26,28 @@ _OUR_FAULTS = ("22", "23", "42")
 def is_our_fault(error: BaseException | None) -> bool:
     """Return whether an error is a bug, rather than temporary or an operator's concern."""
     state = _state(error)
-    if state is None:  # the driver's own: a value that it cannot send, or a lost connection
+    if state is None:  # the driver's own: an unsupported value, or a lost connection
         return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
     return state.startswith(_OUR_FAULTS) and state not in _NOT_OUR_FAULT
 
 
 def is_undone(error: BaseException | None) -> bool:
-    """Say whether the server says that nothing was done, for a reason that may not come again."""
+    """Return whether the server rolled back for a temporary reason, so that a retry is safe."""
     return _state(error) in _UNDONE
 
 
 def is_undone_or_lost(error: BaseException | None) -> bool:
-    """Say whether nothing was done, or nobody knows; never of a commit that may yet be undone."""
+    """Return whether nothing was done, or that is unknown; `False` for an unsafe commit."""
     return _state(error) in {None, *_UNDONE} and not isinstance(error, UnsafeCommit)
 
 
 def is_lost_to_others(error: BaseException | None) -> bool:
-    """Say whether it was undone because of others' locks."""
+    """Return whether a transaction was rolled back because of others' locks."""
     return _state(error) in _LOST_TO_OTHERS
 
 
 def may_retry(attempt: int, began: float) -> bool:
-    """Say whether there may be another try after so many, the first at `time.perf_counter`."""
+    """Return whether another attempt is allowed after some, the first at `time.perf_counter`."""
     return attempt < ATTEMPTS and time.perf_counter() - began < RETRY_WITHIN_S
 
 

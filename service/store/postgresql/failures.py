@@ -41,10 +41,10 @@ class PostgreSQLFailures:
         return f"{self.name}, {found}."
 
     def require_no_other(self) -> None:
-        """Require nothing: the server tells when it is asked."""
+        """Do nothing: only a connection shows what a server has."""
 
     def require_database(self) -> None:
-        """Require nothing: the server tells when it is asked."""
+        """Do nothing: only a connection shows whether there is a server."""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

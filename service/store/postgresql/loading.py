@@ -56,7 +56,7 @@ def load_codes(
 ) -> int:
     """Insert many codes, and return how many the brand did not have."""
     places = probes(part)[: len(codes)]
-    if shuffle:  # and not the codes, of whose order locks are taken
+    if shuffle:  # not the codes: their order is that of the locks
         places = shuffled(places)
     try:
         with connection.begin_nested():
@@ -102,5 +102,5 @@ def _copy(
     rest = f"\tavailable\t{now}\t"
     rows = (f"{keys}{code}{rest}{probe}\n" for code, probe in zip(codes, places, strict=True))
     with driver_of(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
-        while some := "".join(islice(rows, _AT_ONCE)):  # the server stores them meanwhile
+        while some := "".join(islice(rows, _AT_ONCE)):  # the server stores the rows meanwhile
             copy.write(some)

@@ -63,7 +63,7 @@ class PostgreSQLPool:
         self._waiting: set[int] = set()
         """Waiting threads; psycopg's own count includes those that have given up."""
         self._trouble: psycopg.Error | None = None
-        # Its news is in the errors of those who wait; as plain text it would spoil the log.
+        # Its warnings are in the errors of callers; as plain text they would corrupt the log.
         logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
     @property
@@ -146,7 +146,7 @@ class PostgreSQLPool:
                     connection_class=self._connection_class(),
                     min_size=0,
                     max_size=self._size,
-                    reconnect_timeout=0,  # whoever comes next tries anew, so it is soon noticed
+                    reconnect_timeout=0,  # the next caller tries again
                     open=True,
                 )
             return self._pool

@@ -14,7 +14,7 @@ from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
 from service.store.repositories.pools import keys_of
-from service.store.repositories.reservations import HELD, as_reservation
+from service.store.repositories.reservations import FIND_RESERVATION, as_reservation
 from service.usecases.keys import PoolKey
 
 MOVE_EVERY = 8192
@@ -34,9 +34,9 @@ def _psycopg(statement: str) -> str:
 
 
 # A claim begins at a point of the pool's free codes, see `Places`, and goes round where there is
-# none behind it: claims that all began with the first would wait for each other, and walk over the
-# dead index entries of those before. The point is no part of the code, because codes may share a
-# prefix. Whoever holds a code already claims none: the outer condition is looked at first.
+# none after it. If all claims began with the first, they would wait for each other, and scan the
+# dead index entries of earlier ones. The point is no part of the code, because codes may share a
+# prefix. A user who holds a code claims none: the outer condition is evaluated first.
 _IN_POOL = """
     brand_id = (SELECT brand_id FROM pool) AND campaign_id = (SELECT campaign_id FROM pool)
 """
@@ -67,7 +67,7 @@ RESERVE = _psycopg(f"""{RESERVE_BEGINS}
     FROM pool LEFT JOIN answer ON TRUE
 """)  # noqa: S608 - constants
 """Finds or claims a code; returns keys, the code, its state, and a new one's probe."""
-_FIND = _psycopg(HELD)
+_FIND = _psycopg(FIND_RESERVATION)
 _ANY_LEFT = _psycopg("""
     SELECT 1 FROM code
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND state = 'available' LIMIT 1
@@ -142,7 +142,7 @@ class PostgreSQLReservations:
         deadline = time.monotonic() + CONFIRM_TIMEOUT_S
         while time.monotonic() < deadline:
             begin = self._places.next(brand, campaign)
-            # Where the same user's other call came first, the next try finds what it got.
+            # If a concurrent call of the same user was first, the next attempt finds its code.
             with suppress(UniqueViolation):
                 row = self._database.one(RESERVE, {**values, "probe": begin}, _is_new)
                 pool = keys_of(row)

@@ -1,7 +1,7 @@
 """Exhausted pools: campaigns that were asked for a code when none was left.
 
-Their counts have not changed, and yet callers are turned away, so a scrape must not leave them out.
-The calls themselves write nothing; a thread of each process flushes the names to the database.
+Their counts do not change, although callers are refused, so a scrape must not omit them. The calls
+themselves write nothing; a thread of each process flushes the names to the database.
 """
 
 import threading

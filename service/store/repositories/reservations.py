@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from service.domain.model import Millis, Reservation, ReservationResult, State
 
-HELD = """
+FIND_RESERVATION = """
     SELECT brand.id, campaign.id, code.code, code.state, code.reserved_at, code.expires_at
     FROM brand
     LEFT JOIN campaign ON campaign.brand_id = brand.id AND campaign.name = :campaign

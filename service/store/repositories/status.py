@@ -41,6 +41,9 @@ class SQLStatus:
     def wal_bytes(self) -> int | None:
         return self._database.wal_bytes()
 
+    def last_backup(self) -> float | None:
+        return self._database.last_backup()
+
     def open_jobs(self) -> OpenJobCounts:
         return self._open_jobs.count()
 

@@ -10,12 +10,13 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from service.store.errors import MaintenanceError
 from service.store.migrations.current import current_revision
 from service.store.sqlite.connections import driver_of
+from service.store.sqlite.files import marker_of
 from service.store.sqlite.snapshot import file_of, snapshot
 
 PAGES_PER_STEP = 1000
@@ -38,6 +39,8 @@ def backup(url: str, target: Path) -> int:
             _require_free(target)  # a hard link would be atomic, but not every mount has them
             partial.rename(target)
         _sync(target.parent)
+        with suppress(OSError):  # a backup from a read-only place is one, too
+            marker_of(file_of(url)).touch()
     except OSError as error:
         raise MaintenanceError(f"{target} cannot be written: {error.strerror}.") from error
     except sqlite3.DatabaseError as error:

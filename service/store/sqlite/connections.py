@@ -1,4 +1,4 @@
-"""Connections to an SQLite file: how each is set up, for how long it waits, whose it is."""
+"""Connections to an SQLite file: their settings, their lock timeouts, and their threads."""
 
 import sqlite3
 import threading
@@ -12,9 +12,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service.usecases import deadlines
 
 BUSY_TIMEOUT_S = 3
-"""How long SQLite waits for another process's write."""
+"""The lock timeout for another process's write, in seconds."""
 IN_LOOP_S = 0.2
-"""The same for reads in the event loop, where all other calls would wait as well."""
+"""The lock timeout of reads in the event loop, where all other calls would wait as well."""
 RETRY_S = 0.005
 CACHE_KIB = 1024
 """The page cache of a connection, half of SQLite's default: the system caches the file."""
@@ -42,7 +42,7 @@ class OwnConnections:
         if getattr(self._own, "era", None) is not self._era:
             lent = self._engine.raw_connection()
             self._own.connection = lent.driver_connection
-            lent.detach()  # it is not the pool's any more
+            lent.detach()  # it no longer belongs to the pool
             let_wait(self._own.connection, self._longest_wait())
             self._own.lent, self._own.era = lent, self._era
             self._all.append(lent)
@@ -70,7 +70,7 @@ def set_up(longest_wait: Callable[[], float], connection: sqlite3.Connection, _r
     connection.isolation_level = None
     let_wait(connection, longest_wait())
     _keep_a_write_ahead_log(connection, longest_wait())
-    connection.execute("PRAGMA synchronous = FULL")  # what was answered survives a power loss
+    connection.execute("PRAGMA synchronous = FULL")  # answered changes survive a power loss
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 

@@ -23,7 +23,13 @@ from service.store.sqlite.connections import (
     set_up,
 )
 from service.store.sqlite.dialect import SQLiteDialect
-from service.store.sqlite.files import DatabaseFiles, FileMovedError, make_file, path_of
+from service.store.sqlite.files import (
+    DatabaseFiles,
+    FileMovedError,
+    last_backup,
+    make_file,
+    path_of,
+)
 from service.store.sqlite.space import space_of, wal_bytes
 from service.store.sqlite.write_lock import WriteLock
 
@@ -64,7 +70,7 @@ class SQLiteDatabase(Database):
             "pool_size": threads,
             "max_overflow": EXTRA,  # the writer, and a probe or scrape while every thread is busy
             "pool_timeout": POOL_TIMEOUT_S,
-            "pool_use_lifo": True,  # few caches that are warm, not many that are cold
+            "pool_use_lifo": True,  # a few warm caches instead of many
         }
         self._most = threads + EXTRA
         super().__init__(URL.create("sqlite", database=str(path)), options, observer, signals)
@@ -88,7 +94,7 @@ class SQLiteDatabase(Database):
             try:
                 row: tuple[Any, ...] | None = own.execute(statement, values).fetchone()
             except sqlite3.Error:
-                self._own.discard()  # whatever it was, the next read begins anew
+                self._own.discard()  # whatever happened, the next read begins anew
                 raise
         seconds = time.perf_counter() - began
         if self._round_trip:
@@ -167,6 +173,10 @@ class SQLiteDatabase(Database):
     def wal_bytes(self) -> int | None:
         """Return the size of the write-ahead log; `None` if it is unknown."""
         return wal_bytes(self._files.path.resolve())
+
+    def last_backup(self) -> float | None:
+        """Return the Unix time of the last backup; 0 without one."""
+        return last_backup(self._files.path.resolve())
 
     @property
     def waiting_writes(self) -> int:

@@ -16,8 +16,8 @@ from service.store.tables import tally
 from service.usecases.keys import PoolKey
 from service.usecases.ports.chunk import Part
 
-# The index is named, and its condition spelt out, because the planner, left alone, walks another
-# one over all the codes that are in another state.
+# The index is named, and its condition is explicit, because the planner would otherwise scan
+# another one over all codes in another state.
 _INDEXES = {None: "code_of_campaign", State.AVAILABLE: "code_free"}
 _PLACE = text("SELECT rowid FROM code WHERE brand_id = :brand_id AND code = :code")
 # One statement: to bind each row takes three times as long as to store it.
@@ -39,7 +39,7 @@ class SQLiteDialect:
 
     single_writer = True
     statistics: str | None = None
-    # A campaign has one row, and no sum has to be kept while the kinds of levels are picked.
+    # A campaign has one row, so no sums are stored while the kinds of levels are selected.
     pool_sums = f"""level AS (
         SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
     )"""  # noqa: S608 - constants

@@ -57,6 +57,21 @@ def path_of(url: str) -> Path:
     return path.absolute()
 
 
+def marker_of(path: Path) -> Path:
+    """Return the empty file whose time is that of the database's last backup."""
+    return path.with_name(f"{path.name}-last-backup")
+
+
+def last_backup(path: Path) -> float | None:
+    """Return the Unix time of a file's last backup, 0 without one; `None` if it is unknown."""
+    try:
+        return marker_of(path).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+    except OSError:
+        return None
+
+
 def make_file(path: Path) -> None:
     """Create an empty private file, unless it exists.
 

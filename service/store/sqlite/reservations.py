@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.store.repositories.pools import keys_of
-from service.store.repositories.reservations import HELD, as_reservation
+from service.store.repositories.reservations import FIND_RESERVATION, as_reservation
 from service.store.sqlite.connections import driver_of
 from service.store.sqlite.database import SQLiteDatabase
 from service.usecases.keys import PoolKey
 
-# The index is named, because the planner, left alone, walks another one over all codes that
+# The index is named, because the planner would otherwise scan another one over all codes that
 # are taken. A claimed row leaves the partial index at once, so its first row is as cheap to
 # find in a drained pool as in a fresh one.
 CLAIM = """
@@ -55,7 +55,7 @@ class SQLiteReservations:
     def _find(self, brand: str, campaign: str, user: str) -> tuple[PoolKey, Reservation | None]:
         """Return the key of a campaign and the user's reservation, in one statement."""
         values = {"brand": brand, "campaign": campaign, "user": user}
-        row = self._database.row(HELD, values)
+        row = self._database.row(FIND_RESERVATION, values)
         pool = keys_of(row)
         return pool, as_reservation(row[2:]) if row else None
 

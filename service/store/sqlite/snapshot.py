@@ -75,7 +75,7 @@ def open_file(path: Path) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
-    # What is no UTF-8 is damage to be named, not a reason to stop looking.
+    # Invalid UTF-8 is damage to report, not a reason to stop.
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     rules: dict[str, Callable[[str], bool]] = {
         "is_code": is_code,

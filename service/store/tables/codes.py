@@ -1,4 +1,4 @@
-"""Brands, their campaigns, codes with who holds them, and counts of them."""
+"""The tables of brands, campaigns, codes with their holders, and tallies."""
 
 from sqlalchemy import (
     BigInteger,
@@ -19,8 +19,9 @@ from sqlalchemy import (
 from service.domain.model import HELD, State
 from service.store.tables.shared import POSTGRESQL_ONLY, SQLITE_ONLY, PlainText, metadata
 
-_HELD = ", ".join(f"'{state}'" for state in HELD)
-_STATES = ", ".join(f"'{state}'" for state in State)
+HELD_STATES = ", ".join(f"'{state}'" for state in HELD)
+STATES = ", ".join(f"'{state}'" for state in State)
+"""All states, and those of a code with a holder, as lists in SQL."""
 
 brand = Table(
     "brand",
@@ -102,14 +103,18 @@ code = Table(
     PrimaryKeyConstraint("brand_id", "campaign_id", "code", info=POSTGRESQL_ONLY),
     UniqueConstraint("brand_id", "code"),
     ForeignKeyConstraint(["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"]),
-    CheckConstraint(f"state IN ({_STATES})", name="code_state"),
+    CheckConstraint(f"state IN ({STATES})", name="code_state"),
     CheckConstraint("state <> 'available' OR user_id IS NULL", name="code_available_is_nobodys"),
-    CheckConstraint(f"state NOT IN ({_HELD}) OR user_id IS NOT NULL", name="code_held_by_someone"),
+    CheckConstraint(
+        f"state NOT IN ({HELD_STATES}) OR user_id IS NOT NULL", name="code_held_by_someone"
+    ),
     CheckConstraint("(user_id IS NULL) = (reserved_at IS NULL)", name="code_held_since"),
 )
-"""On SQLite its rows lie in the order in which they were made, and indexes end in `rowid`: a
-thousand new codes then go to random pages of one index only, see
-docs/adr/0014-store-codes-in-insertion-order.md."""
+"""Codes; on SQLite the rows are stored in the order of their creation.
+
+Indexes end in `rowid` there: a thousand new codes then go to random pages of one index only, see
+docs/adr/0014-store-codes-in-insertion-order.md.
+"""
 
 Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ONLY)
 

@@ -1,4 +1,4 @@
-"""Lists of codes on their way in."""
+"""The tables of imports."""
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Table, text
 
@@ -30,7 +30,7 @@ import_block = Table(
     Column("content", LargeBinary, nullable=False),
     PrimaryKeyConstraint("brand_id", "file", "number"),
 )
-"""Blocks of the list, until they have been read."""
+"""Blocks of a list, until they have been read."""
 
 import_run = Table(
     "import_run",

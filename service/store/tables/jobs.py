@@ -1,4 +1,4 @@
-"""Long work."""
+"""The table of jobs."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""What all tables share, and which engine has what."""
+"""Shared parts of all tables, and the parts of one engine."""
 
 from sqlalchemy import MetaData, Text
 from sqlalchemy.schema import SchemaItem

@@ -1,4 +1,4 @@
-"""What requests with an Idempotency-Key were answered."""
+"""The table of answers to requests with an Idempotency-Key."""
 
 from sqlalchemy import (
     BigInteger,
@@ -30,7 +30,7 @@ idempotency = Table(
 """Answers to requests with an Idempotency-Key: a JSON array of codes, or of the id of a
 job, as `kind` says; versions before revision 9 write none."""
 
-# Not by brand: a key belongs to a caller and a path, and the body may name another brand. Where
-# data are split by brand, a key is unique within its part.
+# Not by brand: a key belongs to a caller and a path, and the body may name another brand. If
+# data is split by brand, a key is unique within its part.
 Index(IDEMPOTENCY_KEY, idempotency.c.key, unique=True)
 Index("idempotency_by_age", idempotency.c.brand_id, idempotency.c.created_at)

@@ -25,7 +25,7 @@ CALLS = [
 
 @pytest.fixture
 def engine():
-    """Who may call is decided before a database is asked."""
+    """Authorization is decided before a database is queried."""
     return "sqlite"
 
 
@@ -36,7 +36,7 @@ def body_for(path):
 
 
 def test_no_route_answers_without_a_token_but_those_on_the_contracts_list(app, client):
-    """Walk the route map, so that a route that somebody adds cannot be forgotten."""
+    """Check every route of the map, so that no new route can be forgotten."""
     seen = 0
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<[^>]*>", "x", rule.rule)
@@ -98,7 +98,7 @@ def test_each_call_needs_its_scope_and_no_other(
 def test_a_brand_that_the_token_does_not_name_does_not_exist(
     client, refused, changes, codes, method, path, scope
 ):
-    """Existing or not, the answers are alike but for the request's own id."""
+    """The answers to existing and missing names differ only in the request id."""
     other = bearer(brands=["brand2"])
     before = changes()
     existing = client.open(path, method=method, json=body_for(path), headers=other)
@@ -147,6 +147,6 @@ def test_the_scheme_is_case_insensitive(client):
 
 
 def test_authentication_comes_before_everything_else(client, refused):
-    """A stranger learns nothing of what a good call looks like."""
+    """An unauthenticated caller learns nothing about the form of a valid call."""
     refused(client.post("/v1/discount/create", data="{"), 401, "unauthenticated")
     refused(client.delete("/v1/brands"), 401, "unauthenticated")

@@ -18,7 +18,7 @@ OTHER = "another secret of the tests, as long as it must be"
 
 @pytest.fixture
 def later(monkeypatch):
-    """Let the time pass after which files are looked at again."""
+    """Let the interval pass after which files are checked again."""
     passed = 0.0
 
     def skip():
@@ -32,7 +32,7 @@ def later(monkeypatch):
 
 @pytest.fixture
 def client_of(monkeypatch, tmp_path, log):
-    """Make an application from the environment, as gunicorn does."""
+    """Build an application from the environment, as gunicorn does."""
     made = []
 
     def make(**environment):
@@ -60,7 +60,7 @@ def with_kid(kid, secret):
 
 
 def write_keys(path, **secrets):
-    """Write a JWK Set as editors and deployments do: beside it, then in its place."""
+    """Write a JWK Set as editors and deployments do: to another file, which replaces it."""
     draft = path.with_name("draft")
     draft.write_text(
         json.dumps(
@@ -103,7 +103,7 @@ def test_a_secret_that_would_have_stopped_the_start_is_kept_out(
 
 
 def test_a_keys_file(client_of, tmp_path, later, log):
-    """A verified token of a key that was taken away is refused, although it was cached."""
+    """A token of a removed key is refused, although its verification was cached."""
     file = tmp_path / "keys.json"
     write_keys(file, a=SECRET)
     client = client_of(DISCOUNT_JWT_KEYS_FILE=file)
@@ -154,7 +154,7 @@ def test_the_pseudonym_key(client_of, tmp_path, later, log):
 
 
 def test_an_issuer_that_is_not_there_yet(client_of, refused, log):
-    """The service starts, is alive, says what is missing, and blames no token for it."""
+    """The service starts, is alive, reports what is missing, and blames no token."""
     issuer = Issuer()
     with serving(issuer) as url:
         pass

@@ -1,4 +1,4 @@
-"""Black-box tests: of the service at `URL` with `TOKEN`, else of one that is started here."""
+"""Fixtures of the black-box tests, which call the service at `URL`, or start one without it."""
 
 import os
 import subprocess
@@ -14,18 +14,18 @@ from tests.support.running import DISCOUNT, running, running_worker
 from tests.support.tokens import token
 
 OUTSIDE = dict(os.environ)
-"""The environment as it was given: the service at `URL` may have its key in it."""
+"""The environment of the test run: the service at `URL` may have its key in it."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Calls the service as one who may do everything."""
+    """A client that may do everything."""
 
     url: str
     token: str
 
     def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call, with the token unless other headers are given."""
+        """Send a request, with the token unless other headers are given."""
         options.setdefault("headers", {"Authorization": f"Bearer {self.token}"})
         return requests.request(method, f"{self.url}{path}", timeout=60, **options)
 

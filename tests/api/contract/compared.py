@@ -1,4 +1,4 @@
-"""Making calls, and holding the service's answers against the model's."""
+"""Calls of the service, whose answers are compared with the model's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from tests.support.tokens import bearer
 
 
 def segment(name: str) -> str:
-    """Write a name into a path; a surrogate, too, as a caller with a bug would."""
+    """Encode a name for a path, even one with a surrogate, as a faulty caller would."""
     return quote(name.encode(errors="surrogatepass"), safe="")
 
 
@@ -25,27 +25,27 @@ def pool_path(brand: str, campaign: str = DEFAULT) -> str:
 
 @dataclass
 class Walk:
-    """A walk through the pages of a listing, with other calls in between."""
+    """A traversal of the pages of a listing, with other calls in between."""
 
     path: str
     query: dict[str, str]
     caller: Caller | None
     key: str
-    """The member of an item that names it."""
+    """The member that identifies an item."""
     listed: Callable[[], list[str]]
-    """What the model lists now."""
+    """The items that the model lists now."""
     is_item: Callable[[dict[str, Any]], None]
     """Compares one item."""
     rank: Callable[[str], Any] = str
-    """Where an item stands in the listing's order."""
+    """The position of an item in the listing's order."""
     cursor: str | None = None
     seen: list[str] = field(default_factory=list)
     there: set[str] = field(default_factory=set)
-    """What was there when the walk began."""
+    """The items at the beginning of the traversal."""
 
 
 class Compared(RuleBasedStateMachine):
-    """A service on empty tables, the model of it, and how the two are compared."""
+    """A service on empty tables, its model, and the comparison of the two."""
 
     def __init__(self, app, url):
         super().__init__()
@@ -65,14 +65,14 @@ class Compared(RuleBasedStateMachine):
         if key:
             headers["Idempotency-Key"] = key
         path, _, query = url.partition("?")
-        # As a server passes them on (PEP 3333): the test client would mend what is no UTF-8.
+        # As a server passes them on (PEP 3333): the test client would repair invalid UTF-8.
         raw = {"PATH_INFO": unquote_to_bytes(path).decode("latin-1"), "QUERY_STRING": query}
         return self.client.open(
             path, method=method, headers=headers, environ_overrides=raw, **options
         )
 
     def get(self, path, caller):
-        """GET, and see that HEAD says the same without the body."""
+        """Send a GET, and check that HEAD has the same answer without the body."""
         answer, head = (self.call(method, path, caller) for method in ("GET", "HEAD"))
         assert (answer.status_code, b"") == (head.status_code, head.data)
         assert answer.headers.get("Link") == head.headers.get("Link")
@@ -80,7 +80,7 @@ class Compared(RuleBasedStateMachine):
 
     @contextmanager
     def compared(self, answer) -> Iterator[None]:
-        """Let the model follow a call; where it refuses, the service must have, likewise."""
+        """Apply a call to the model, which must refuse exactly where the service has."""
         refusal = None
         try:
             yield
@@ -120,17 +120,17 @@ class Compared(RuleBasedStateMachine):
         assert {"code": code, "state": state, "expires_at": None} == shown
 
     def breaches(self):
-        """Return which promises the database itself breaks, as `discount verify` finds them."""
+        """Return the guarantees that the database breaks, as `discount verify` finds them."""
         return [found.name for found in verify(self.url) if found.breaches]
 
     def begin(self, walk: Walk, limit: int | None) -> Walk:
-        """Ask for the first page of a walk."""
+        """Request the first page of a traversal."""
         self.set_out.append(walk)
         self.turn(walk, limit)
         return walk
 
     def turn(self, walk: Walk, limit: int | None) -> None:
-        """Ask for the next page of a walk, or for the first one, and compare it."""
+        """Request the next page of a traversal, or the first one, and compare it."""
         query = dict(walk.query)
         if limit:
             query["limit"] = str(limit)
@@ -144,7 +144,7 @@ class Compared(RuleBasedStateMachine):
                 walk.there, walk.seen = {*listed}, []
             self.is_page(answer, walk, listed, limit or 100)
             if not walk.cursor:
-                # The promise itself: what was there all the time is neither missed nor repeated.
+                # The guarantee: an item that was there all the time is neither missed nor repeated.
                 assert walk.there & {*listed} <= {*walk.seen}
                 assert len(walk.seen) == len({*walk.seen})
 

@@ -1,8 +1,8 @@
-"""The contract as a toy: what a service with campaigns `default` alone must answer.
+"""A model of the contract: the answers of a service whose brands have the campaign `default` alone.
 
-Written from the contract's words, in dicts and sets; it knows nothing of the service's code.
-Where the contract leaves a choice (which code a user gets), the model takes the service's
-answer over, after it has checked that it was one of those allowed.
+The model follows the contract's wording in dicts and sets, and knows nothing of the service's code.
+Where the contract leaves a choice (which code a user gets), the model adopts the service's answer
+after a check that the answer was allowed.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ STATES = ("available", "reserved", "redeemed", "expired", "disabled")
 
 @dataclass(frozen=True)
 class Caller:
-    """What a token allows; `brands` is `None` for all."""
+    """The permissions of a token; `brands` is `None` for all."""
 
     scopes: frozenset[str]
     brands: frozenset[str] | None = None
@@ -37,9 +37,9 @@ class Pool:
     """A brand's campaign `default`."""
 
     holders: dict[str, str | None] = field(default_factory=dict)
-    """Who holds each code."""
+    """The holder of each code."""
     held: dict[str, str] = field(default_factory=dict)
-    """What each user holds."""
+    """The code of each user."""
 
     def state(self, code: str) -> str:
         return "available" if self.holders[code] is None else "reserved"
@@ -54,22 +54,22 @@ class Pool:
 
 
 class Model:
-    """What there is, and every answer that was ever given."""
+    """The state of the service, and every answer that was ever given."""
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
         self.created: dict[str, list[str]] = {}
         """Every code of every create answer, by brand."""
         self.answered: dict[tuple[str, str], tuple[object, list[str]]] = {}
-        """What was asked for with an Idempotency-Key, and answered, by path and key."""
+        """The requests with an Idempotency-Key and their answers, by path and key."""
         self.codes_of: dict[tuple[str, str], list[str]] = {}
         """Every code that was answered for a user of a brand."""
         self.moments: dict[tuple[str, ...], str] = {}
-        """Every moment that was answered of something."""
+        """Every time that was answered for an object."""
 
     @staticmethod
     def admit(caller: Caller | None, scope: str, brand: str | None = None) -> None:
-        """Let a call pass that a caller may make.
+        """Require that a caller may make a call.
 
         Raises:
             Refused: There is no token, or it lacks the scope, or it does not name the brand.
@@ -94,7 +94,7 @@ class Model:
         return self.pools[brand]
 
     def pool_for_codes(self, brand: str, campaign: str) -> Pool:
-        """Return a campaign that codes may be created in: `default` comes into being.
+        """Return a campaign for new codes; `default` is created on demand.
 
         Raises:
             Refused: There is none.
@@ -104,17 +104,17 @@ class Model:
         return self.pool(brand, campaign)
 
     def add(self, brand: str, pool: Pool, codes: list[str]) -> None:
-        """Take new codes over."""
+        """Add new codes."""
         assert len(codes) == len({*codes})
         assert not {*codes} & pool.holders.keys()
         pool.holders.update(dict.fromkeys(codes))
         self.created.setdefault(brand, []).extend(codes)
 
     def earlier_answer(self, path: str, key: str | None, asked: object) -> list[str] | None:
-        """Return the codes that the same request was answered with before, if it was.
+        """Return the codes that answered the same request before, if any.
 
         Raises:
-            Refused: The key was given to another request.
+            Refused: The key was used for another request.
         """
         if key is None or (path, key) not in self.answered:
             return None
@@ -127,7 +127,7 @@ class Model:
         """Return whether a reservation would be new.
 
         Raises:
-            Refused: The user holds nothing, and nothing is left.
+            Refused: The user holds nothing, and no code is left.
         """
         if user in pool.held:
             return False
@@ -154,7 +154,7 @@ class Model:
         return sorted(filter(caller.sees, self.pools))
 
     def check_what_always_holds(self) -> None:
-        """Hold every answer ever given against the contract's "What always holds" 1 to 3."""
+        """Check every answer against rules 1 to 3 of the contract's "What always holds"."""
         users = Counter(
             (brand, code) for (brand, _), codes in self.codes_of.items() for code in {*codes}
         )

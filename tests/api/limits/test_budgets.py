@@ -1,4 +1,4 @@
-"""What one tenant may take of the disk and of the threads, and what goes on when space is short."""
+"""Budgets of a tenant's disk space and threads, and the service with little space."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ IMPORTS = f"{C}/imports"
 TABLES = ("import_file", "import_block", "import_run", "import_row")
 LIST = b"SUMMER-01\nSUMMER-02\n"
 PLENTY = 2**50
-"""More bytes than any disk here has."""
+"""More bytes than any disk of a test machine has."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def send(client, auth):
 
 @pytest.fixture
 def chunked(client, auth):
-    """Send a list without saying how long it is."""
+    """Send a list without a Content-Length."""
 
     def post(parts, path=IMPORTS):
         left = list(parts)
@@ -55,7 +55,7 @@ def chunked(client, auth):
 
 @pytest.fixture
 def kept(database):
-    """Count what is kept of lists."""
+    """Count the rows of stored lists."""
 
     def count():
         with database.read() as connection:
@@ -69,7 +69,7 @@ def kept(database):
 
 @pytest.fixture
 def counted(app):
-    """Tell how often something was refused for want of space."""
+    """Return how often something was refused for lack of space."""
 
     def count(reason):
         return services_of(app).metrics.registry.get_sample_value(
@@ -81,7 +81,7 @@ def counted(app):
 
 @pytest.fixture
 def space(database, monkeypatch):
-    """Have less free space than the reserve, until more is set."""
+    """Simulate less free space than the reserve, until more is set."""
 
     def change(*, low):
         monkeypatch.setattr(database.reserve, "_bytes", PLENTY if low else 1)
@@ -228,7 +228,7 @@ def test_a_create_that_was_answered_is_replayed_below_the_reserve(client, auth, 
 def test_a_full_database_refuses_what_grows_and_is_unavailable_to_the_rest(
     client, auth, codes, database, refused, counted
 ):
-    """SQLite's own limit of pages is as full as a disk."""
+    """A reached limit of SQLite's pages has the same effect as a full disk."""
     full = _limit_pages(database)
     create = {"brand": "brand1", "number_to_create": 1000}
     refused(
@@ -243,7 +243,7 @@ def test_a_full_database_refuses_what_grows_and_is_unavailable_to_the_rest(
 
 
 def _limit_pages(database):
-    """Let the file not grow any more; return what ends that."""
+    """Prevent the file from growing; return a function that ends this."""
 
     def limit(connection, _record):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]

@@ -1,9 +1,8 @@
-"""Rate limits: each caller has its own, knows where it stands, and harms nobody else."""
+"""Rate limits: each caller has its own, and harms no other."""
 
 import itertools
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -15,46 +14,24 @@ import structlog
 from redis import Redis as Connection
 
 from service.api.limits import rate_limits as limits
-from service.app import create_app, services_of
+from service.app import create_app
 from service.container.services import build
 from service.settings import RateLimit, SettingsError
 from tests.api.conftest import C
+from tests.api.limits.windows import DAY, fresh, left, standing, until_refused
 from tests.plugins.system_packages import require
 from tests.support.tokens import bearer
-
-DAY = 86_400
-"""A window that does not end while a test runs."""
 
 
 @pytest.fixture
 def engine():
-    """Callers are counted before a database is asked."""
+    """Callers are counted before a database is queried."""
     return "sqlite"
 
 
 @pytest.fixture
 def settings(settings):
     return replace(settings, rate_limit=RateLimit(3, DAY))
-
-
-def standing(answer):
-    """Return how many calls an answer says are left, and for how many seconds."""
-    fields = re.fullmatch(r'"caller";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
-    assert fields
-    return int(fields[1]), int(fields[2])
-
-
-def left(answer):
-    return standing(answer)[0]
-
-
-def until_refused(client):
-    """Call until the limit of 1 is met, though a window may end between two calls."""
-    for _ in range(10):
-        answer = client.get("/v1/x", headers=bearer())
-        if answer.status_code == 429:
-            return answer
-    raise AssertionError("never refused")
 
 
 class TestCaller:
@@ -98,14 +75,14 @@ class TestCaller:
         assert 429 == last.status_code
 
     def test_names_that_could_be_taken_for_each_other_are_two_callers(self, client):
-        """What separates issuer and subject in a counter's name may be in either."""
+        """The separator of issuer and subject in a counter's name may occur in either."""
         for subject in ("a", ":a", "8:discount:a", "discount:a", "ä", "\n", "a" * 255):
             assert 2 == left(client.get("/v1/brands", headers=bearer(sub=subject)))
 
 
 class TestWhatCounts:
     def test_every_call_of_a_known_caller_counts_and_says_so(self, client, auth):
-        """A refused one too: nobody may hammer for nothing."""
+        """A refused call counts, too."""
         for call, status in (
             (lambda: client.get("/v1/nothing", headers=auth), 404),
             (lambda: client.get("/v1/brands", headers=bearer(scope="")), 403),
@@ -117,7 +94,7 @@ class TestWhatCounts:
             assert {"RateLimit", "RateLimit-Policy"} <= set(answer.headers.keys())
 
     def test_strangers_use_up_nobodys_calls(self, client, auth):
-        """Nor have they a limit: one of them would meet it in another's place."""
+        """Anonymous callers have no limit: one would use up the limit of the others."""
         for headers in ({}, bearer(exp=1), {"Authorization": "Bearer x"}) * 3:
             answer = client.get("/v1/brands", headers=headers)
             assert 401 == answer.status_code
@@ -149,19 +126,6 @@ class TestWhatCounts:
                 answer = client.get("/v1/nothing", headers=bearer())
                 assert 404 == answer.status_code
                 assert not {"RateLimit", "RateLimit-Policy"} & set(answer.headers.keys())
-
-
-class fresh:  # noqa: N801 - reads as a function
-    """A client of an application with other settings, without tables."""
-
-    def __init__(self, settings, log=None):
-        self.app = create_app(build(settings, log_stream=log))
-
-    def __enter__(self):
-        return self.app.test_client()
-
-    def __exit__(self, *_):
-        services_of(self.app).storage.store.close()
 
 
 class TestLocalCounts:
@@ -237,7 +201,7 @@ class TestRedis:
             assert 404 == client.get("/v1/x", headers=bearer()).status_code
 
     def test_counts_are_forgotten(self, shared, redis):
-        """Nothing may pile up in a Redis that is not ours alone."""
+        """Counters expire, as the Redis may be shared."""
         with fresh(replace(shared, rate_limit=RateLimit(10, 1))) as client:
             client.get("/v1/x", headers=bearer())
         with Connection(unix_socket_path=str(redis.socket)) as connection:
@@ -247,7 +211,7 @@ class TestRedis:
 
     @pytest.mark.parametrize("failure", ["killed", "hanging"])
     def test_an_outage_is_survived_and_logged_once(self, shared, redis, log, failure, monkeypatch):
-        """Calls go on, none waits long, and each process counts for itself until it is over."""
+        """Calls are served soon, and each process counts on its own until Redis is back."""
         monkeypatch.setattr(limits, "RETRY_INTERVAL_S", 0.5)
         with fresh(shared, log) as client:
             assert 2 == left(client.get("/v1/x", headers=bearer()))

@@ -1,4 +1,4 @@
-"""Whoever asks for many codes that there are not guesses, and is refused for a while."""
+"""Callers who look up many unknown codes are guessing, and are refused for a while."""
 
 from dataclasses import replace
 
@@ -83,7 +83,7 @@ def test_what_a_dry_run_says_the_brand_has_counts(look_up, codes, client, auth, 
 
     job = dry_run(*codes[: LIMIT + 1], *unknown(10))
     do_all(database)
-    assert LIMIT + 1 == report(job).text.count("in-brand")  # whole: an honest one needs it
+    assert LIMIT + 1 == report(job).text.count("in-brand")  # complete: an honest caller needs it
     assert [429] == statuses(look_up(codes[0]))
     assert 429 == report(job).status_code
     assert 429 == dry_run("NONE-1").status_code
@@ -94,7 +94,7 @@ def test_what_a_dry_run_says_the_brand_has_counts(look_up, codes, client, auth, 
 def test_the_numbers_of_an_import_count_once_as_its_report_does(
     look_up, codes, client, auth, database, asked, query
 ):
-    """One guess in each list, and how many rows were refused says which were right."""
+    """One guess in each list, whose number of refused rows shows which were right."""
 
     def guess(*lines):
         headers = auth | {"Content-Type": "text/csv"}
@@ -123,7 +123,7 @@ def test_the_numbers_of_an_old_import_do_not_count(look_up, codes, client, auth,
 
 
 def test_what_a_report_says_of_codes_that_another_import_is_bringing_counts():
-    """Whoever guesses one of them has it as soon as it is stored."""
+    """A guess is successful as soon as the code is stored."""
     counter, caller = Misses(1, Metrics()), Caller("i", "s", frozenset(), None)
     rows = [[Refusal(line, Reason.IN_OTHER_IMPORT) for line in (1, 2)]]
     assert rows == list(counter.counting(caller, "b", "job", iter(rows)))
@@ -141,7 +141,7 @@ def test_no_limit(codes, client, auth, monkeypatch):
 
 
 class TestWindow:
-    """How long misses count, and for whom."""
+    """How long misses count, and for which caller."""
 
     now = 0.0
 

@@ -1,4 +1,4 @@
-"""Exports: one moment, written as the caller accepts, and let go of whatever happens."""
+"""Exports: one snapshot in the accepted format, which is closed whatever happens."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ EXPORT = f"{C}/export"
 
 @pytest.fixture
 def export(client, auth, codes):
-    """Take a whole export, and close it, as a server does."""
+    """Read an export completely, and close it, as a server does."""
 
     def take(query="", accept=None, headers=auth):
         headers = headers | ({"Accept": accept} if accept else {})
@@ -27,7 +27,7 @@ def export(client, auth, codes):
 
 
 def rows_of(answer):
-    """Read an export by its type."""
+    """Parse an export by its media type."""
     if answer.mimetype == "text/csv":
         return [
             {name: value or None for name, value in row.items()}
@@ -120,7 +120,7 @@ def test_an_export_that_nobody_takes_lets_go_of_everything(client, auth, export,
         answer.close()
     assert 200 == export().status_code
     lines = [json.loads(line) for line in log.text.splitlines()]
-    cut, whole = [line for line in lines if line["route"].endswith("/export")][-2:]
+    cut, whole = [line for line in lines if line.get("route", "").endswith("/export")][-2:]
     assert ("cut", 200) == (cut["outcome"], cut["status"])
     assert "ok" == whole["outcome"]
     assert 0 < cut["sent_bytes"] < whole["sent_bytes"]
@@ -135,7 +135,7 @@ def test_callers_without_a_place_are_told_when_to_retry(client, auth, export, re
 
 
 def test_who_has_taken_a_whole_export_finds_its_place_free(client, auth, export):
-    """The server sends the end of the answer, and closes it afterwards."""
+    """The server sends the end of the answer, and closes the iterable afterwards."""
     first = client.get(EXPORT, headers=auth, buffered=False)
     b"".join(first.iter_encoded())
     assert 200 == export().status_code

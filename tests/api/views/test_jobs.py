@@ -1,4 +1,4 @@
-"""Jobs over HTTP: asked for, watched, cancelled."""
+"""Jobs over HTTP: requested, monitored, cancelled."""
 
 import pytest
 
@@ -12,7 +12,7 @@ JOBS = f"{C}/jobs"
 
 @pytest.fixture
 def ask(client, auth):
-    """Ask for a job."""
+    """Request a job."""
 
     def post(count=10, path=JOBS, **headers):
         body = {"kind": "generate", "count": count}

@@ -1,4 +1,4 @@
-"""Brands, campaigns and codes: shown one by one and in pages."""
+"""Brands, campaigns and codes: shown individually and in pages."""
 
 from base64 import urlsafe_b64decode
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from service.api.cursors import Cursors
 from service.auth.keys.loading import cursor_key
 from service.domain.errors import InvalidRequest
-from service.server.page_calls import PageThreads
+from service.server.separate_threads import PAGES_AT_ONCE, REFUSED_AT_ONCE, SeparateThreads
 from service.settings import Settings
 from tests.api.conftest import C
 from tests.support.engines import on_sqlite
@@ -167,7 +167,7 @@ class TestCursors:
 
     @on_sqlite
     def test_one_that_names_what_is_gone_is_refused(self, client, auth, refused, codes, database):
-        """As after a restore: the list must not seem to be at its end."""
+        """As after a restore: the listing must not seem to end."""
         cursor = client.get(f"{C}/codes?limit=1", headers=auth).json["next_cursor"]
         with database.transaction() as connection:
             connection.exec_driver_sql("DELETE FROM code")
@@ -187,7 +187,7 @@ class TestCursors:
             self.cursors.decode("codes", Cursors(b"other").encode("codes", "AAAA"))
 
     def test_one_from_before_a_move_to_postgresql_is_refused(self):
-        """It lists in another order, so the page behind the same code would be the wrong one."""
+        """The other order would give another page after the same code."""
         settings = Settings(jwt_secret=SECRET, pseudonym_key=SECRET, database_url="sqlite:////x.db")
         moved = replace(settings, database_url="postgresql://db/discount")
         before, after = (Cursors(cursor_key(one)) for one in (settings, moved))
@@ -206,22 +206,23 @@ class TestCursors:
 
 @on_sqlite
 @pytest.mark.parametrize(
-    ("method", "path", "asks"),
+    ("method", "path", "threads"),
     [
-        ("GET", "/v1/brands", True),
-        ("HEAD", "/v1/brands/a%2Fb/campaigns", True),
-        ("GET", f"{C}/codes", True),
-        ("GET", f"{C}/jobs", True),
-        ("POST", f"{C}/jobs", False),
-        ("POST", f"{C}/codes", False),
-        ("GET", f"{C}/codes/SUMMER-1", False),
-        ("GET", "/v1/brands/codes", False),
-        ("GET", f"{C}/export", False),
-        ("GET", "*", False),
+        ("GET", "/v1/brands", PAGES_AT_ONCE),
+        ("HEAD", "/v1/brands/a%2Fb/campaigns", PAGES_AT_ONCE),
+        ("GET", f"{C}/codes", PAGES_AT_ONCE),
+        ("GET", f"{C}/jobs", PAGES_AT_ONCE),
+        ("POST", f"{C}/jobs", None),
+        ("POST", f"{C}/codes", None),
+        ("GET", f"{C}/codes/SUMMER-1", None),
+        ("GET", "/v1/brands/codes", None),
+        ("POST", f"{C}/imports", 40 + REFUSED_AT_ONCE),
+        ("GET", f"{C}/export", 40 + REFUSED_AT_ONCE),
+        ("GET", f"{C}/jobs/1a/report", 40 + REFUSED_AT_ONCE),
+        ("GET", "*", None),
     ],
 )
-def test_the_server_knows_who_asks_for_a_page(client, method, path, asks):
-    """They have threads of their own."""
+def test_the_server_knows_who_has_separate_threads(client, method, path, threads):
     request = SimpleNamespace(method=method, path=path)
-    found = PageThreads(client.application).for_request(request)
-    assert asks == (found is not None)
+    found = SeparateThreads(client.application, 40).for_request(request)
+    assert threads == getattr(found, "_max_workers", None)

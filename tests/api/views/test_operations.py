@@ -1,4 +1,4 @@
-"""What operations see: probes, log lines, metrics."""
+"""Probes, log lines and metrics."""
 
 import json
 import re
@@ -83,6 +83,7 @@ class TestLog:
         assert [("billing", "scope"), (None, "expired")] == [
             (line["caller"], line["refusal"]) for line in lines()
         ]
+        assert {"127.0.0.1"} == {line["peer"] for line in lines()}
 
     def test_a_user_has_one_pseudonym(self, client, auth, codes, lines):
         client.get("/v1/discount/fetch/brand1/alice", headers=auth)
@@ -93,7 +94,7 @@ class TestLog:
         assert re.fullmatch("[0-9a-f]{16}", alice)
 
     def test_nothing_secret_is_logged(self, client, auth, lines, log):
-        """No code, no token, no user id: whatever happens, and not inside a path either."""
+        """No code, token or user id is logged, not even inside a path."""
         user = "user-with-a-name"
         created = client.post(
             "/v1/discount/create", json={"brand": "brand1", "number_to_create": 3}, headers=auth
@@ -195,7 +196,7 @@ class TestProbes:
 
     @pytest.mark.parametrize(("revision", "status"), [("0000", 503), ("9999", 200)])
     def test_tables_of_another_version(self, client, database, revision, status):
-        """Newer ones are good: a roll-out migrates while the old version still serves."""
+        """Newer tables are accepted: a roll-out migrates while the old version still serves."""
         with database.transaction() as connection:
             connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
         answer = client.get("/readyz")
@@ -216,7 +217,7 @@ class TestProbes:
 
     @on_sqlite
     def test_a_database_that_is_none(self, client, auth, store, refused, tmp_path):
-        """Whatever a database says that is not the caller's fault is a 503."""
+        """An error of the database that is not the caller's fault is a 503."""
         store.close()
         (tmp_path / "discount.db").write_bytes(b"no database at all" * 1000)
         refused(client.get("/v1/brands", headers=auth), 503, "unavailable")

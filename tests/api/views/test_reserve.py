@@ -111,7 +111,7 @@ def test_a_user_that_is_no_name(client, auth, refused, changes, codes, user):
     ],
 )
 def test_a_path_with_a_slash_too_many_or_too_few(client, auth, refused, codes, path):
-    """Else `user1/`, which is no name, would be given what `user1` holds."""
+    """Otherwise `user1/`, which is not a name, would get the code of `user1`."""
     refused(client.get(f"/v1/discount/fetch/{path}", headers=auth), 404, "not-found")
 
 

@@ -148,9 +148,19 @@ CASES = {
     ),
     ("DiscountMemoryHigh", "warning"): Case(
         "10m",
-        [{"discount_worker_resident_bytes": "200000000+50000000x20"}],
+        [
+            {"discount_worker_resident_bytes": "200000000+50000000x20"},
+            {  # a job worker
+                'process_resident_memory_bytes{instance="a"}': "500000000x20",
+                'discount_build_info{instance="a",version="1"}': "1x20",
+            },
+        ],
         [
             {"discount_worker_resident_bytes": "399000000x20"},
+            {  # of another service
+                'process_resident_memory_bytes{instance="a"}': "500000000x20",
+                'discount_build_info{instance="b",version="1"}': "1x20",
+            },
             {"discount_worker_resident_bytes": "1e8x8 5e8 1e8x9"},
         ],
     ),

@@ -38,11 +38,25 @@ def wal(values: str) -> Series:
     return {"discount_wal_bytes": values}
 
 
+def backup(values: str) -> Series:
+    return {"discount_last_backup_timestamp_seconds": values}
+
+
 CASES = {
     ("DiscountDatabaseUnreachable", "critical"): Case(
         "5m",
         [{"discount_database_up": "1 0x10"}],
         [{"discount_database_up": "1x10"}, {"discount_database_up": "1 1 1 1 1 0 1"}],
+    ),
+    ("DiscountBackupTooOld", "warning"): Case(
+        "3d",
+        [backup("3600x73"), backup("0x73")],
+        [
+            backup("3600x25 90000x48"),  # another one
+            backup("_x66 0x7"),  # a new installation
+            {'discount_database_up{job="on PostgreSQL"}': "1x73"},
+        ],
+        interval="1h",
     ),
     ("DiscountDiskFull", "critical"): Case(
         "9m",

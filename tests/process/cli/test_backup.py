@@ -1,4 +1,4 @@
-"""A backup of a service at work, and the way back, as the runbook has it."""
+"""Backup of a running service, and its restore as in the runbook."""
 
 import itertools
 import os
@@ -32,7 +32,7 @@ PAUSE_S = 0.01
 
 
 def discount(env, *words):
-    """Run a command in this process, which takes no start; return its status and what it says."""
+    """Run a command in this process; return its status and output."""
     done = CliRunner().invoke(main, words, env=env)
     return done.exit_code, done.output
 
@@ -63,7 +63,7 @@ def fetch(service, user, session=requests):
 
 @contextmanager
 def hammered(service):
-    """Let clients reserve and create almost without pauses; yield their answers by user."""
+    """Run clients that reserve and create almost without pauses; yield their answers by user."""
     answered: dict[str, str] = {}
     stop = threading.Event()
 
@@ -106,7 +106,7 @@ def test_a_backup_holds_every_answer_that_was_given_before_it_began(tmp_path):
 
 @on_sqlite
 def test_a_backup_is_of_the_moment_when_it_began(tmp_path, settings, store, monkeypatch):
-    """Else each write would make SQLite start again, and under load it would never end."""
+    """Otherwise each write would restart SQLite's backup, which would never end under load."""
     add_codes(store, "before", "default", 10, mint, 1)
 
     @contextmanager
@@ -123,7 +123,7 @@ def test_a_backup_is_of_the_moment_when_it_began(tmp_path, settings, store, monk
 
 
 def test_the_runbook_restores_what_the_backup_holds(tmp_path):
-    """Its own commands, on a real service; no code goes to two users, whatever was lost."""
+    """The runbook's commands on a real service: no code goes to two users, whatever was lost."""
     file = tmp_path / "backup.db"
     with running(tmp_path) as service:
         create(service, 20)
@@ -197,7 +197,7 @@ class TestRefusals:
         assert [] == list((tmp_path / "to").iterdir())
 
     def test_it_is_for_its_owner_alone(self, env, tmp_path):
-        """Whoever reads a backup has every code."""
+        """A backup contains every code."""
         assert 0 == discount(env, "db", "backup", f"{tmp_path}/to/backup")[0]
         (made,) = (tmp_path / "to").iterdir()
         assert 0o600 == stat.S_IMODE(made.stat().st_mode)

@@ -37,7 +37,7 @@ def codes(env):
 
 
 def test_codes_are_made_exported_and_imported_again(codes, engine, tmp_path):
-    """In each form on one of the engines."""
+    """Each form is tested on one of the engines."""
     made = codes("generate", "--brand", "brand1", "--count", "1500")
     assert (0, "", "1500 codes were made.\n") == (made.exit_code, made.stdout, made.stderr)
 
@@ -148,7 +148,7 @@ def test_a_terminal_sees_a_bar_with_speed_and_time_left(env):
             while part := terminal.read(1 << 16):
                 seen += part
         except OSError:
-            pass  # how Linux says that the other side is closed
+            pass  # Linux's error for a closed other side
         assert 0 == process.wait(120)
     assert b"###" in seen
     assert b"2000/2000" in seen

@@ -5,15 +5,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
-import requests
 
-from tests.process.cli.runbooks import follow
-from tests.support.running import running
-from tests.support.tokens import bearer
+from tests.process.cli.restoring import restore_to_a_moment
 from tests.support.waiting import wait_until
 from tests.tools.history.engines.postgresql import PostgreSQL, url_of
 
@@ -53,10 +51,32 @@ class Archived:
         )
         return "".join(f"{line}\n" for line in lines)
 
+    tool = "pg_basebackup"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.server.address
+
+    @property
+    def variables(self) -> dict[str, object]:
+        return {
+            "BIN": self.bin,
+            "DATA": self.restored,
+            "BASE": self.base,
+            "ARCHIVE": self.archive,
+            "AS": " ".join(self.run_as),
+        }
+
     @property
     def run_as(self) -> list[str]:
-        """Whoever PostgreSQL has to run as: not root."""
+        """The user that PostgreSQL runs as: not root."""
         return ["runuser", "-u", self.server.user, "--"] if self.server.user else []
+
+    def connect(self, database: str = "discount") -> psycopg.Connection[Any]:
+        return self.server.connect(database)
+
+    def end(self) -> None:
+        self.server.end(signal.SIGINT)
 
     def take_base_backup(self) -> None:
         url = url_of(self.server.address, "postgres")
@@ -65,7 +85,7 @@ class Archived:
         subprocess.run([*self.run_as, *command, *options], check=True, capture_output=True)
 
     def archive_all(self) -> None:
-        """Wait until the archive has what was written so far."""
+        """Wait until the archive is complete up to now."""
         with self.server.connect("postgres") as connection:
             (segment,) = connection.execute(
                 "SELECT pg_walfile_name(pg_switch_wal())"
@@ -73,7 +93,7 @@ class Archived:
         wait_until((self.archive / segment).exists, "the log is not archived")
 
     def stop(self) -> None:
-        """Stop what runs of the two servers."""
+        """Stop those of the two servers that run."""
         if self.server.process and self.server.process.poll() is None:
             self.server.end(signal.SIGQUIT)
         stop: list[str | Path] = [self.bin / "pg_ctl", "--pgdata", self.restored]
@@ -92,56 +112,6 @@ def archived(tmp_path):
             made.stop()
 
 
-@contextmanager
-def service_on(archived, folder):
-    with running(folder, DISCOUNT_DATABASE_URL=url_of(archived.server.address)) as service:
-        yield service
-
-
-def create(service, number):
-    body = {"brand": "b1", "number_to_create": number}
-    url = f"{service.url}/v1/discount/create"
-    answer = requests.post(url, json=body, headers=bearer(), timeout=60)
-    assert 200 == answer.status_code
-    return set(answer.json())
-
-
-def fetch(service, *users):
-    urls = {user: f"{service.url}/v1/discount/fetch/b1/{user}" for user in users}
-    answers = {user: requests.get(url, headers=bearer(), timeout=60) for user, url in urls.items()}
-    assert {200} == {answer.status_code for answer in answers.values()}
-    return {user: answer.json()["discount_code"] for user, answer in answers.items()}
-
-
 def test_the_runbook_restores_every_answer_up_to_a_moment(archived, tmp_path):
-    """Its own commands; a mistake destroys rows, and an answer is given after the moment."""
-    with service_on(archived, tmp_path) as service:
-        create(service, 20)
-        kept = fetch(service, "u1", "u2")
-        archived.take_base_backup()
-        kept |= fetch(service, "u3", "u4")
-        with archived.server.connect() as connection:
-            (moment,) = connection.execute("SELECT clock_timestamp()::text").fetchone() or [""]
-        lost = fetch(service, "u5", "u6")
-        with archived.server.connect() as connection:
-            connection.execute("DELETE FROM code WHERE user_id IS NOT NULL")
-        archived.archive_all()
-        assert 0 == service.stop()
-    archived.server.end(signal.SIGINT)
-
-    follow(
-        "restore-postgresql.md",
-        service.environment,
-        BIN=archived.bin,
-        DATA=archived.restored,
-        BASE=archived.base,
-        ARCHIVE=archived.archive,
-        MOMENT=moment,
-        AS=" ".join(archived.run_as),
-    )
-    with service_on(archived, tmp_path) as service:
-        new = create(service, 20)
-        assert kept == fetch(service, *kept)
-        given = set(fetch(service, "u7", "u6", "u5").values())
-        assert given <= new
-        assert not given & {*kept.values(), *lost.values()}
+    """The runbook's commands: rows are destroyed, and an answer is given after the moment."""
+    restore_to_a_moment(archived, tmp_path)

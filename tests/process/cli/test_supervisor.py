@@ -1,4 +1,4 @@
-"""`discount run`: a server and a worker, each started again if it dies."""
+"""`discount run` supervises a server and a worker, and restarts each if it dies."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ C = "/v1/brands/brand1/campaigns/default"
 
 
 def children(pid):
-    """Return the processes that a process has started, by what they were started as."""
+    """Return the children of a process by their commands."""
     return {
         name: child.pid
         for child in psutil.Process(pid).children()
@@ -37,7 +37,7 @@ def command_of(process):
 
 @contextmanager
 def supervised(folder, **changed):
-    """Run both on a database of their own, from ready to gone."""
+    """Run a server and a worker on a database of their own."""
     env = environment(folder, **changed)
     make_tables(env)
     with (folder / "log").open("wb") as log:
@@ -56,7 +56,7 @@ def answers(url):
 
 
 def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
-    """And when it is killed itself in the end, nothing stays behind."""
+    """And when the supervisor is killed in the end, no process stays behind."""
     with supervised(tmp_path) as (process, url):
         wait_until(lambda: answers(url) and len(children(process.pid)) == 2)
         before = children(process.pid)
@@ -71,7 +71,7 @@ def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
         answered = []
 
         def ask():
-            """As a caller should: again, with the same key, until there is an answer."""
+            """Retry with the same key until there is an answer, as a caller should."""
             with suppress(requests.RequestException):
                 answered.append(
                     requests.post(
@@ -87,7 +87,7 @@ def test_a_job_is_asked_for_and_done_while_both_die_and_come_back(tmp_path):
         location = answered[-1].headers["Location"]
 
         def state():
-            """What the job is, or nothing while the old server has gone and the new one comes."""
+            """Return the job, or `None` while the server restarts."""
             with suppress(requests.RequestException):
                 return requests.get(url + location, headers=bearer(), timeout=30).json()["state"]
             return None

@@ -26,7 +26,7 @@ SLEEPS = [sys.executable, "-c", "import time; time.sleep(20)"]
 
 @pytest.fixture(autouse=True)
 def _handlers():
-    """Leave pytest its own handlers of signals."""
+    """Restore pytest's signal handlers."""
     signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = [signal.getsignal(signum) for signum in signals]
     yield
@@ -58,7 +58,7 @@ def test_what_cannot_begin_ends_the_rest_with_its_status():
 
 
 class Watched(Child):
-    """Counts how often it was asked whether it has ended: once a round, when all are to end."""
+    """Counts the polls of a child: one each round while all are to end."""
 
     rounds = 0
 
@@ -72,7 +72,7 @@ def test_a_second_signal_is_passed_on_and_an_echo_is_not(monkeypatch, tmp_path):
     child = Watched("counts", [sys.executable, "-c", COUNTS, str(ready)])
 
     def send():
-        """Send a signal, and wait until what it leads to has happened."""
+        """Send a signal, and wait for its effect."""
         os.kill(os.getpid(), signal.SIGTERM)
         wanted = child.rounds + 3
         wait_until(lambda: child.rounds >= wanted or Child.end(child) is not None)

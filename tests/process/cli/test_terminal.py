@@ -27,7 +27,7 @@ def env(tmp_path, settings, store):
 
 @pytest.fixture
 def shell(env, tmp_path):
-    """Run a line of a shell, which must not end in a traceback."""
+    """Run a command line in a shell, which must not print a traceback."""
 
     def run(line, **changed):
         done = subprocess.run(
@@ -94,7 +94,7 @@ def test_an_interrupted_export_leaves_no_file(number, status, env, tmp_path):
     )
     os.close(writing)
     try:
-        assert os.read(reading, 1)  # it is at work, and waits for us
+        assert os.read(reading, 1)  # the command runs, and waits for the reader
         process.send_signal(number)
         with os.fdopen(reading, "rb") as rest:
             rest.read()
@@ -107,7 +107,7 @@ def test_an_interrupted_export_leaves_no_file(number, status, env, tmp_path):
 
 @pytest.fixture
 def on_terminal(env):
-    """Run a command whose output and errors go to one terminal; return what is shown there."""
+    """Run a command on one terminal for output and errors; return what the terminal shows."""
 
     def run(*words, interrupt_at=None):
         ours, theirs = pty.openpty()

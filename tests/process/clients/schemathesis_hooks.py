@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: which texts are cursors, and how lists of codes are sent."""
+"""Hooks for what no schema expresses: valid cursors, and the format of lists of codes."""
 
 from http import HTTPStatus
 from typing import Any
@@ -45,5 +45,5 @@ def send_no_text(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]
 
 @schemathesis.serializer("application/x-ndjson")
 def as_it_is(_context: SerializationContext, value: Any) -> bytes:
-    """Send a list of codes as it was made up."""
+    """Send a generated list of codes."""
     return value if isinstance(value, bytes) else str(value).encode()

@@ -1,4 +1,4 @@
-"""Slow and broken clients: they starve nobody, and hear what was wrong."""
+"""Slow and broken clients: they starve no other, and get a reason."""
 
 import resource
 import socket
@@ -23,14 +23,14 @@ STRANGERS_CHUNKS = (
 )
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 PROMPT_S = 1.0
-"""What the service promises, where the machine has nothing else to do."""
+"""The service's limit on an idle machine."""
 STARVED_S = 4.5
-"""Who waits for slow clients to be ended (after 5 s) waits longer."""
+"""The limit for callers that wait until slow clients are ended (after 5 s)."""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """One worker with few threads, which few slow clients would occupy."""
+    """A worker with few threads, which few slow clients would occupy."""
     folder = tmp_path_factory.mktemp("service")
     with running(folder, WEB_THREADS="4") as running_service:
         yield running_service
@@ -82,7 +82,7 @@ def test_thousands_of_idle_connections_starve_nobody(service):
 
 
 def test_a_trickle_is_ended_with_a_problem(service):
-    """A byte now and then does not keep a request alive, however many newer clients wait."""
+    """Single bytes do not keep a request alive, however many newer clients wait."""
     with ExitStack() as others, connect(service) as client:
         client.settimeout(1)
         began, answer = time.monotonic(), b""
@@ -119,7 +119,7 @@ def test_a_connection_is_kept_for_many_requests(service):
 
 
 def test_requests_that_come_together_are_answered_in_turn(service):
-    """Pipelining, also with the last of them cut in two."""
+    """Pipelined requests, also with the last one in two parts."""
     body = b'{"brand": "brand1", "number_to_create": 1}'
     head = (
         b"POST /v1/discount/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

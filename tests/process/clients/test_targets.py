@@ -1,4 +1,4 @@
-"""Targets and fields that decide whose code it is: read exactly, or refused."""
+"""Targets and fields that identify a user: parsed exactly, or refused."""
 
 import socket
 
@@ -72,7 +72,7 @@ def test_what_is_not_exactly_one_target_is_refused(ask, target):
 
 @pytest.mark.parametrize("between", ["%2F", "%2f"])
 def test_an_encoded_slash_separates_nothing(ask, between):
-    """`a%2Fb` is one name, and none that may be: it is not the user `b` of `a`."""
+    """`a%2Fb` is one invalid name, and not the user `b` of `a`."""
     status, answer = ask(f"/v1/discount/fetch/brand1{between}room")
     assert 404 == status
     assert "/problems/not-found" in answer
@@ -89,7 +89,7 @@ def test_a_second_slash_is_not_passed_over(ask, target):
 
 @pytest.mark.parametrize("tail", [";x=1", "\\x", "%5Cx", "|", "%3B", "+", "%2B", "=", "%23"])
 def test_what_looks_odd_is_a_name_of_its_own(ask, tail):
-    """Never `room`'s."""
+    """The answer is never `room`'s."""
     mine, theirs = ask(f"{FETCH}{tail}"), ask(FETCH)
     assert 200 == theirs[0]
     assert mine[0] in {200, 400}

@@ -1,4 +1,4 @@
-"""Long bodies and answers over the wire: in flat memory, and nobody waits for their clients."""
+"""Long bodies and answers over the wire use constant memory, and delay no other client."""
 
 import socket
 import sqlite3
@@ -32,11 +32,11 @@ FILL = f"""
     SELECT id, 1, printf('CODE-%06d', value), 'available', 1
     FROM brand, number;
 """
-"""Faster than the service would make them."""
+"""Insert codes faster than the service would."""
 PROMPT_S = 1.0
-"""What the service promises, where the machine has nothing else to do."""
+"""The service's limit on an idle machine."""
 STARVED_S = 4.5
-"""Who waits for slow clients to be ended (after 5 s) waits longer."""
+"""The limit for callers that wait until slow clients are ended (after 5 s)."""
 GROWTH = 20 * 1024 * 1024
 """How much a process may grow over a long transfer, in bytes; far less than the transfer."""
 
@@ -83,7 +83,7 @@ def place_is_free(service):
 
 
 def cut_exports(service):
-    """Count the exports that the service has cut, as its log says."""
+    """Count the exports that the service has cut, by its log."""
     exports = [line for line in service.lines if (line.get("route") or "").endswith("/export")]
     return sum(line["outcome"] == "cut" for line in exports)
 
@@ -143,7 +143,7 @@ def test_readers_who_do_not_read_starve_nobody_and_lose_their_place(service):
         for _ in range(20):
             request_export(stack.enter_context(connect(service)))
         assert answers_promptly(service)
-        assert place_is_free(service)  # though they have not left
+        assert place_is_free(service)  # though the clients have not left
 
 
 def test_a_reader_who_leaves_frees_its_place(service):
@@ -171,7 +171,7 @@ def test_an_export_that_is_cut_does_not_look_whole(service, version):
 
 
 def is_reset_when(cause, service, version):
-    """Say that an export, as something happens in its middle, does not come to an end."""
+    """Require that an export does not complete, as something happens in its middle."""
     with connect(service) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         request_export(client, version)
@@ -245,7 +245,7 @@ def test_a_trickle_is_ended(service):
         began = time.monotonic()
         ended = False
         while not ended and time.monotonic() - began < 60:
-            ended = bool(select([client], [], [], 0.2)[0])  # its answer, or its end
+            ended = bool(select([client], [], [], 0.2)[0])  # an answer, or the end
             client.sendall(b"C")
         assert ended
     assert place_is_free(service)

@@ -1,4 +1,4 @@
-"""PostgreSQL in trouble: callers hear of it soon, and the service goes on when it is over."""
+"""Faults of PostgreSQL: callers get an error soon, and the service recovers."""
 
 import itertools
 import os
@@ -22,9 +22,9 @@ from tests.tools.history.engines.postgresql import Drilled, postgresql
 from tests.tools.history.proxy import Mode
 
 CALLERS = 48
-"""Three times as many as there are threads: nobody may wait long behind others."""
+"""Three times as many callers as threads: none may wait long behind others."""
 PAUSE_S = 0.02
-"""Between two calls of a caller, so that an outage is no flood."""
+"""A caller's pause between two calls, so that an outage is no flood."""
 SOON_S = 5.0
 BACK_WITHIN_S = 10.0
 NOISE_S = 8.0
@@ -61,9 +61,9 @@ class Trouble:
 
     @contextmanager
     def callers(self):
-        """Let callers reserve and look up, without a pause, while a `with` block runs.
+        """Run callers that reserve and look up without pauses during a `with` block.
 
-        One more asks for what needs no database, and so is as slow as the machine.
+        One more calls what needs no database, and so measures the machine.
         """
         answers: list[list[Answer]] = [[] for _ in range(CALLERS)]
         beside: list[Answer] = []
@@ -99,9 +99,9 @@ class Trouble:
         return checks
 
     def checks_once(self, failing: dict[str, str] | None) -> dict[str, str]:
-        """Wait until readiness says what fails, and return its checks.
+        """Wait until readiness names what fails, and return its checks.
 
-        With `None` nothing does: readiness reads, and reading is still possible.
+        `None` means that nothing fails: readiness reads, and reading is still possible.
         """
         checks: dict[str, str] = {}
 
@@ -168,7 +168,7 @@ def refusing(database):
 
 @contextmanager
 def read_only(database):
-    """As it is on a standby: what the service is connected to takes no writes any more."""
+    """The service is connected to a standby, which takes no writes."""
     with database.connect() as connection:
         connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         connection.execute("SELECT pg_reload_conf()")
@@ -186,11 +186,11 @@ def is_read_only(database):
 
 @contextmanager
 def full(database):
-    """Others hold every connection that the server allows."""
+    """Other clients hold every connection that the server allows."""
     with ExitStack() as stack:
         administrator = stack.enter_context(database.connect())
         ended = 1
-        while ended:  # the service is quick to connect again: whoever is quicker has the place
+        while ended:  # the service reconnects quickly, and may get the place first
             ended = administrator.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'discount'"
@@ -203,7 +203,7 @@ def full(database):
 
 @contextmanager
 def locked(database):
-    """Somebody holds the table, as a careless migration would."""
+    """Another session holds a lock on the table, as a careless migration would."""
     with database.connect() as connection, connection.transaction():
         connection.execute("LOCK TABLE code")
         yield
@@ -216,7 +216,7 @@ GONE = {"database": "unavailable", "tables": "unavailable"}
     ("fault", "failing"),
     [
         (killed, GONE),
-        (stopped, {}),  # "unavailable" or "timed out", whatever is noticed first
+        (stopped, {}),  # "unavailable" or "timed out", whichever is noticed first
         (unreachable, {}),
         (refusing, GONE),
         (read_only, {"database": "read-only"}),
@@ -225,9 +225,9 @@ GONE = {"database": "unavailable", "tables": "unavailable"}
     ],
 )
 def test_callers_hear_of_it_soon_and_the_service_comes_back(trouble, fault, failing):
-    """Whatever the fault: 503 within 5 s, alive, and back within 10 s of its return.
+    """Whatever the fault: 503 within 5 s, alive, and recovered within 10 s after it.
 
-    It lasts until every caller has been answered.
+    The fault lasts until every caller has been answered.
     """
     assert trouble.is_back()
     with fault(trouble.database), trouble.callers() as (answers_of_callers, beside):

@@ -1,4 +1,4 @@
-"""A tenant that fills the disk, for real: nobody else is kept from reserving, and it passes."""
+"""A tenant that fills a real disk: others can still reserve, and the disk is freed."""
 
 import subprocess
 import time
@@ -22,7 +22,7 @@ WITHIN_S = 120
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """On a disk of 48 MB, of which 12 are kept for reservations."""
+    """A service on a disk of 48 MB, of which 12 are reserved for reservations."""
     with (
         small_disk("48m") as disk,
         running(
@@ -85,7 +85,7 @@ def test_others_go_on_while_a_tenant_fills_the_disk(service):
         assert 200 == requests.get(url, headers=bearer(), timeout=10).status_code
     for job in jobs:
         assert 200 == requests.delete(job, headers=CSV, timeout=10).status_code
-    assert 507 == create(service, 1000).status_code  # until what is there has been purged
+    assert 507 == create(service, 1000).status_code  # until the old files have been purged
     with worker(service):
         deadline = time.monotonic() + WITHIN_S
         while (answer := create(service, 1000)).status_code == 507:

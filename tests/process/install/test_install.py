@@ -18,7 +18,7 @@ import pytest
 from service.settings import HOME
 
 BASE = Path(sys.base_prefix) / f"bin/python{sys.version_info[0]}.{sys.version_info[1]}"
-"""What `python3` is to somebody who is in no environment."""
+"""The `python3` of a user without a virtual environment."""
 BUILD_SYSTEM = '[build-system]\nrequires = ["builder"]\nbuild-backend = "builder"\n'
 
 
@@ -63,7 +63,7 @@ class Checkout:
         shutil.copy(HOME / ".ci/install.py", self.root / ".ci")
         (self.root / "pyproject.toml").write_text(BUILD_SYSTEM)
         (self.root / "name").write_text("ours")
-        for version in ("1.0", "2.0"):  # a build of its own environment would take the newer
+        for version in ("1.0", "2.0"):  # an isolated build would take the newer
             write_wheel(self.packages, "builder", version, builder(version))
         for name in ("runtime", "leftover", "tool"):
             write_wheel(self.packages, name, "1.0", "")
@@ -112,7 +112,7 @@ class Checkout:
         return process.returncode, output + errors
 
     def is_done(self, *arguments: str) -> bool:
-        """Tell whether the installer would do nothing: that it does not begin is enough to know."""
+        """Return whether the installer would do nothing: whether it begins shows that."""
         (self.root / ".venv.lock").unlink()
         (self.root / ".venv.lock").mkdir()
         status, _ = self.install(*arguments)
@@ -136,7 +136,7 @@ def checkout(tmp_path):
 
 @pytest.fixture
 def unprivileged():
-    """What makes root respect the modes of files, too."""
+    """The command that makes root respect file modes, too."""
     if os.geteuid() != 0:
         return ()
     setpriv = shutil.which("setpriv")
@@ -148,9 +148,9 @@ def unprivileged():
 RUNTIME = {"builder", "runtime", "source", "leftover", "ours"}
 
 
-@pytest.mark.timeout(400)  # pip is slow where others want the processor, too
+@pytest.mark.timeout(400)  # pip is slow on a busy machine
 def test_what_runs_and_what_develops_share_an_environment(checkout, unprivileged):
-    """One story, because making an environment takes seconds."""
+    """One test of several steps, because creating an environment takes seconds."""
     build_lock = checkout.root / "config/requirements-build.txt"
     good = build_lock.read_text()
     build_lock.write_text(good.replace("sha256:", "sha256:0", 1))
@@ -206,7 +206,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_python_without_venv_gets_the_name_of_its_package(checkout):
-    """As on Debian, which has it in a package of its own."""
+    """As on Debian, which has venv in a package of its own."""
     command = [BASE, "-c", WITHOUT_ENSUREPIP, checkout.root / ".ci/install.py", "run"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert 1 == done.returncode

@@ -1,4 +1,4 @@
-"""What a start imports: each module more is paid for by every process that starts."""
+"""The imports of a start, which every process pays for."""
 
 import subprocess
 import sys
@@ -17,19 +17,24 @@ NEEDED_LATER = {
 }
 
 
-UPGRADE = "from service.cli import main; main(['db', 'upgrade'], standalone_mode=False)"
+UPGRADE = """
+from contextlib import suppress
+from service.cli import main
+with suppress(SystemExit):
+    main(["db", "upgrade"])
+"""
 
 
 def imported(code, env=None):
-    """Return the modules that are there when Python has run `code`."""
-    command = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
+    """Return the imported modules after Python has run `code`."""
+    command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
     done = subprocess.run(command, env=env, cwd=HOME, check=True, capture_output=True, text=True)
     return set(done.stdout.split())
 
 
 @pytest.fixture
 def upgraded(tmp_path):
-    """Return the environment of a service whose tables are made."""
+    """Return the environment of a service with up-to-date tables."""
     env = environment(tmp_path)
     make_tables(env)
     return env

@@ -1,4 +1,4 @@
-"""What is built from the checkout serves without it, as in the image."""
+"""The wheel serves without a checkout, as in the image."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ DISCOUNT = (sys.executable, "-m", "service.cli")
 
 @pytest.fixture
 def installed(tmp_path):
-    """A folder that has what a wheel brings, and is looked at before the checkout is."""
+    """A folder with the content of a wheel, which precedes the checkout on the path."""
     source = tmp_path / "source"  # building leaves files beside what is built
     shutil.copytree(HOME / "service", source / "service")
     for name in ("pyproject.toml", "README.md", "LICENSE"):

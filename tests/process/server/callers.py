@@ -1,4 +1,4 @@
-"""What tests ask of a running service, and of its metrics."""
+"""Calls of a running service, and of its metrics."""
 
 import requests
 
@@ -20,7 +20,7 @@ def create(service: Running, brand: str, number: int = 10) -> list[str]:
 
 
 def metric(service: Running, line_part: str) -> float:
-    """Sum the samples whose line holds `line_part`, as Prometheus would read them."""
+    """Sum the samples whose line contains `line_part`, parsed as Prometheus would."""
     text = requests.get(service.metrics_url, timeout=30).text
     lines = [line for line in text.splitlines() if line_part in line and not line.startswith("#")]
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)

@@ -1,4 +1,4 @@
-"""Keys of a real service: rotated under load, fetched from a real issuer, kept through kills."""
+"""Keys of a real service: rotation under load, a real issuer, and killed workers."""
 
 import json
 import os
@@ -20,11 +20,11 @@ from tests.support.waiting import get_when_up, wait_until
 
 WORKERS = 2
 PAUSE_S = 0.005
-"""After each call of a client: calls are to be there at any moment, not to wear the machine out."""
+"""The pause after each call of a client: calls should be frequent, but not use up the machine."""
 
 
 class Load:
-    """Clients that call again and again, each with a token of its own making."""
+    """Clients that call repeatedly, each with a token of its own."""
 
     def __init__(self, service, headers, clients=2):
         self.headers = headers
@@ -46,7 +46,7 @@ class Load:
             thread.join()
 
     def wait_for_each(self):
-        """Wait until every client has ended its call and made another."""
+        """Wait until every client has completed its call and another one."""
         wanted = [calls + 2 for calls in self._calls]
         wait_until(lambda: all(map(ge, self._calls, wanted)), "a client hangs")
 
@@ -65,7 +65,7 @@ class Load:
 
 
 def with_kid(kid, secret):
-    """Return a maker of tokens, each with another text, so that none comes from the cache."""
+    """Return a function that makes different tokens, so that none comes from the cache."""
     return lambda: {
         "Authorization": f"Bearer {forged({'kid': kid}, secret.encode(), jti=os.urandom(8).hex())}"
     }
@@ -95,7 +95,7 @@ def test_a_keys_file_rotates_under_load_and_nobody_is_wrongly_refused(tmp_path):
             publish(*kids)
 
             def noticed():
-                """Call on a new connection: each of the clients stays with one worker."""
+                """Call on a new connection: each client stays with one worker."""
                 requests.get(f"{service.url}/v1/brands", headers=load.headers(), timeout=30)
                 return renewals(service) >= before + WORKERS
 
@@ -170,13 +170,13 @@ def test_without_its_issuer_it_starts_says_what_is_missing_and_recovers_by_itsel
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """One that is left as it was."""
+    """A service that no test changes."""
     with running(tmp_path_factory.mktemp("service")) as running_service:
         yield running_service
 
 
 class TestTwoHeaders:
-    """Two Authorization fields are one of two identities, and which is anybody's guess."""
+    """Two Authorization fields are ambiguous."""
 
     @pytest.mark.parametrize(
         "fields",
@@ -215,5 +215,5 @@ class TestTwoHeaders:
 
 
 def renewals(service):
-    """Count how often a worker has taken new keys over."""
+    """Count how often a worker has loaded new keys."""
     return sum(line["event"] == "keys_renewed" for line in service.lines)

@@ -1,4 +1,4 @@
-"""Rate limits in a real server of several workers, without a shared count and without harm."""
+"""Rate limits in a real server of several workers, without a shared count."""
 
 import subprocess
 from statistics import median
@@ -13,7 +13,7 @@ CALLS = 20
 
 
 def answers(service, number):
-    """Make calls on connections of their own, so that every worker gets some."""
+    """Make calls on separate connections, so that every worker gets some."""
     url = f"{service.url}/v1/nothing"
     return [requests.get(url, headers=bearer(), timeout=30) for _ in range(number)]
 

@@ -1,4 +1,4 @@
-"""A log that cannot be written: calls are served, lines are dropped and counted."""
+"""If the log cannot be written, calls are served, and lines are dropped and counted."""
 
 import fcntl
 import json
@@ -21,8 +21,10 @@ from tests.support.tokens import bearer
 from tests.support.waiting import wait_until
 
 LINES = 150
-"""More than the pipe has room for, at a hundred bytes and more each."""
+"""More lines than fit into the pipe, at a hundred bytes and more each."""
 PIPE = 4096
+MOMENT_S = 10
+"""Long for a call even on a busy machine, and short for what nobody ends."""
 
 
 @contextmanager
@@ -69,34 +71,34 @@ def test_a_full_disk_of_the_log_fails_no_call(tmp_path):
 
 
 def test_a_pipe_that_nobody_reads_stops_nobody(tmp_path):
-    """Lines are held until somebody reads, and dropped once the reader has gone."""
+    """Lines are buffered until a reader reads them, and dropped once the reader is gone."""
     theirs, ours = os.pipe()
     fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE)
     with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:
         wait(service)
         create(service, 10)
-        assert slowest_of(service, LINES) < 2
+        assert slowest_of(service, LINES) < MOMENT_S
         with os.fdopen(theirs, "rb") as read:
             lines = [json.loads(read.readline()) for _ in range(LINES)]
         assert {"request", "library_message"} <= {line["event"] for line in lines}
-        assert slowest_of(service, LINES) < 2
+        assert slowest_of(service, LINES) < MOMENT_S
         wait_until(lambda: dropped(service))
 
 
 @pytest.mark.long
 def test_a_pipe_whose_reader_went_before_the_start_stops_nobody(tmp_path):
-    """It cannot even be opened; `tests/unit/observability` has such a pipe, too."""
+    """A pipe without a reader cannot even be opened; `tests/unit/observability` has one, too."""
     theirs, ours = os.pipe()
     os.close(theirs)
     with os.fdopen(ours, "wb") as output, logging_to(tmp_path, output) as service:
         wait(service)
         create(service, 10)
-        assert slowest_of(service, LINES) < 2
+        assert slowest_of(service, LINES) < MOMENT_S
         wait_until(lambda: dropped(service))
 
 
 def slowest_of(service, calls):
-    """Make some calls, each of which is logged; return how long one took at most."""
+    """Make some calls, each of which is logged; return the longest duration."""
     slowest = 0.0
     with requests.Session() as session:
         session.headers.update(bearer())

@@ -1,4 +1,4 @@
-"""The metrics of a real gunicorn: right with several workers, whatever becomes of them."""
+"""Metrics of a real gunicorn: correct with several workers, whatever happens to them."""
 
 import os
 import platform
@@ -27,7 +27,7 @@ ATTEMPTS = 10
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """Three workers, shared by the tests of this module that leave it as it was."""
+    """Three workers, for the tests of this module that do not change the service."""
     with running(tmp_path_factory.mktemp("service"), WEB_CONCURRENCY="3") as running_service:
         yield running_service
 
@@ -127,7 +127,7 @@ def test_metrics_are_on_their_own_port_alone(service):
 
 
 def test_a_worker_that_was_killed_is_replaced_and_its_counts_stay(tmp_path):
-    """In as many files as before, however many workers are killed."""
+    """The number of files stays the same, however many workers are killed."""
     files = set()
     with running(tmp_path, WEB_CONCURRENCY="2") as service:
         create(service, "kept", 5)
@@ -150,7 +150,7 @@ def counter_files(service):
 
 
 def test_a_reload_keeps_counting(tmp_path):
-    """SIGHUP makes gunicorn read its configuration again; the counters stay in place."""
+    """SIGHUP makes gunicorn reload its configuration; the counters stay valid."""
     with running(tmp_path) as service:
         create(service, "brand1", 5)
         before = service.workers
@@ -192,7 +192,7 @@ def test_metrics_answer_while_every_worker_is_busy(tmp_path):
 
 
 def prompt_scrape(service):
-    """Scrape; of several, one may be unlucky on a busy machine, but not each."""
+    """Scrape repeatedly: some scrapes may be slow on a busy machine, but not all."""
     for _ in range(ATTEMPTS):
         answer = requests.get(service.metrics_url, timeout=60)
         if answer.elapsed.total_seconds() < 1:
@@ -201,14 +201,14 @@ def prompt_scrape(service):
 
 
 def test_a_second_service_takes_another_metrics_port(tmp_path):
-    """Two `make run`s of one checkout: only an explicit METRICS_PORT is insisted on."""
+    """Two runs of `make run` in one checkout: only an explicit METRICS_PORT must be free."""
     with socket.socket() as blocker:
         blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             blocker.bind(("127.0.0.1", 5001))
             blocker.listen()
         except OSError:
-            pass  # somebody else holds it: as good
+            pass  # another process holds it, which is as good
         with running(tmp_path, METRICS_PORT=None) as service:
             lines = [line for line in service.lines if line["event"] == "metrics_listening"]
     (line,) = lines

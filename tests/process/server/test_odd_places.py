@@ -1,4 +1,4 @@
-"""Whatever a folder is called, and whatever the environment brings along, the service works."""
+"""The service works in any folder and any environment."""
 
 import shutil
 import signal
@@ -67,7 +67,7 @@ def test_a_database_may_be_anywhere(tmp_path):
 
 
 def test_a_checkout_may_be_anywhere(tmp_path):
-    """With the default database below it, made there, and gunicorn's configuration."""
+    """The default database is created below the folder, and gunicorn's configuration is found."""
     checkout = tmp_path / ODD
     checkout.mkdir()
     for part in ("service", "config"):
@@ -112,7 +112,7 @@ def test_a_folder_of_counters_from_outside_is_not_used(tmp_path, folder, monkeyp
 
 
 def test_a_workers_port_is_not_what_a_development_server_takes_by_default(tmp_path):
-    """`discount run` begins both at once, and 5001 is the worker's."""
+    """`discount run` starts both at once, and 5001 is the worker's port."""
     settings = {"METRICS_PORT": None, "DISCOUNT_WORKER_METRICS_PORT": "5001"}
     with running(tmp_path, **settings) as service:
         (line,) = [line for line in service.lines if line["event"] == "metrics_listening"]

@@ -1,4 +1,4 @@
-"""Probes share nothing with what they judge, and no call waits for longer than 5 s."""
+"""Probes share nothing with what they check, and no call waits for longer than 5 s."""
 
 import os
 import select
@@ -43,7 +43,7 @@ def fetch(service, user):
 
 @contextmanager
 def locked(service):
-    """Hold the database's write lock."""
+    """Hold the write lock of the database."""
     path = service.environment["DISCOUNT_DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
@@ -52,7 +52,7 @@ def locked(service):
 
 
 def raw(service, request):
-    """Send a request, and return the answer up to the end of the connection."""
+    """Send a request, and return everything up to the end of the connection."""
     with socket.create_connection(("127.0.0.1", int(service.environment["PORT"])), 10) as client:
         client.sendall(request)
         answer = b""
@@ -62,7 +62,7 @@ def raw(service, request):
 
 
 def probe_until(service, holds):
-    """Ask the probes until something holds; return how long each answer took."""
+    """Call the probes until a condition holds; return the duration of each answer."""
     took: list[float] = []
     while not (took and holds()):
         for path in ("livez", "readyz"):
@@ -74,14 +74,14 @@ def probe_until(service, holds):
 
 
 def are_prompt(took):
-    """Some may be unlucky on a busy machine; none waits for the lock, as calls do for 5 s."""
+    """Probes may be slow on a busy machine, but none waits for the lock, as calls do for 5 s."""
     nine_of_ten = quantiles(took, n=10, method="inclusive")[-1]
     return nine_of_ten < PROMPT_S and max(took) < 3 * PROMPT_S
 
 
 @pytest.mark.parametrize("call", [create, lambda service: fetch(service, os.urandom(4).hex())])
 def test_probes_answer_and_calls_hear_in_time_while_all_wait_for_a_lock(service, call):
-    """More POSTs than threads, or more claims than tasks may begin at once."""
+    """More POSTs than threads, or more claims than tasks that may run at once."""
 
     def timed(_):
         began = time.monotonic()
@@ -100,7 +100,7 @@ def test_probes_answer_and_calls_hear_in_time_while_all_wait_for_a_lock(service,
 
 
 def test_calls_behind_the_first_256_hear_in_time(service):
-    """Each has a connection of its own, and all wait for one lock."""
+    """Each call has its own connection, and all wait for one lock."""
     port = int(service.environment["PORT"])
     head = (
         "GET /v1/discount/fetch/b/late%d HTTP/1.1\r\nHost: x\r\n"
@@ -170,14 +170,14 @@ def test_another_method_is_refused(service):
 
 
 def test_probes_that_come_together_are_answered_in_turn(service):
-    """A thousand in one segment: no recursion, and every one has its answer."""
+    """A thousand requests in one segment: without recursion, and each is answered."""
     one = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert 1001 == raw(service, one * 1000 + last).count("HTTP/1.1 200 OK")
 
 
 def test_lost_tables_are_noticed_soon_and_so_is_their_return(tmp_path):
-    """Also where all calls go to threads."""
+    """All calls go to threads here, too."""
     with running(tmp_path, DISCOUNT_RATE_LIMIT_STORAGE_URL="redis://127.0.0.1:1") as service:
         with closing(sqlite3.connect(tmp_path / "discount.db", timeout=10)) as database:
             database.execute(f"ALTER TABLE {VERSION_TABLE} RENAME TO away")
@@ -202,7 +202,7 @@ def readiness(service):
 
 
 def test_with_every_thread_held_a_request_is_refused_in_time(service):
-    """Threads that wait for bodies, however long: who waits for one of them hears."""
+    """Threads wait for bodies; a request that waits for one of them is answered in time."""
     head = (
         "POST /v1/brands/b/campaigns/default/imports HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: {bearer()['Authorization']}\r\nContent-Type: text/csv\r\n"

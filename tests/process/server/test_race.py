@@ -1,4 +1,4 @@
-"""The promise of the service, on a real gunicorn with several processes, under a race."""
+"""The guarantee of the service under a race, on a real gunicorn with several processes."""
 
 import json
 import random
@@ -22,9 +22,9 @@ HEADERS = bearer()
     [(24, 120, 90), pytest.param(64, 400, 300, marks=pytest.mark.long)],
 )
 def test_clients_race_users_for_codes(tmp_path, clients, users, codes):
-    """As many users as there are codes get one each, for ever; the others hear that none is left.
+    """As many users as codes get one each, for ever; the others get an error.
 
-    Every client asks for every user, in an order of its own, half the time by the GET and half by
+    Every client asks for every user in an order of its own, half the time by the GET and half by
     the PUT; answers are only 200, 201 and 404.
     """
     with running(tmp_path, WEB_CONCURRENCY="3") as service:
@@ -63,7 +63,7 @@ def test_clients_race_users_for_codes(tmp_path, clients, users, codes):
 
 
 def ask(connection, user, chance):
-    """Ask once; return the status and the code."""
+    """Reserve once; return the status and the code."""
     method, path = chance.choice(
         [
             ("GET", f"/v1/discount/fetch/brand1/{user}"),

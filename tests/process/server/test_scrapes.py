@@ -1,4 +1,4 @@
-"""The metrics port and the limit of open files: neither ends a server or a worker."""
+"""The metrics port and the limit of open files end no server and no worker."""
 
 import os
 import resource
@@ -35,7 +35,7 @@ def threads_of(pid):
 
 
 def is_scraped_promptly(url):
-    """Of several scrapes, one may be unlucky on a busy machine, but not each."""
+    """Some scrapes may be slow on a busy machine, but not all."""
     return any(requests.get(url, timeout=60).elapsed.total_seconds() < 1 for _ in range(10))
 
 
@@ -64,10 +64,10 @@ def test_a_workers_port_has_the_same_limits(tmp_path):
 
 
 def test_without_a_file_left_nobody_new_is_accepted_and_nobody_dies(tmp_path):
-    """As soon as there are files again, who has waited is served."""
+    """Waiting clients are served as soon as file descriptors are available again."""
     with running(tmp_path) as service:
         (worker,) = children(service.process.pid)
-        wait_until(lambda: not established(worker))  # an idle one would go to make room
+        wait_until(lambda: not established(worker))  # idle ones would be closed first
         _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (used(worker), hard))
         with socket.create_connection(("127.0.0.1", int(service.environment["PORT"]))) as new:

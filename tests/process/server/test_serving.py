@@ -1,4 +1,4 @@
-"""A real gunicorn: how it starts, logs and refuses."""
+"""A real gunicorn: start, log, and refusals."""
 
 import re
 import socket
@@ -16,13 +16,13 @@ from tests.support.waiting import get_when_up
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    """Three workers, shared by the tests of this module that leave it as it was."""
+    """Three workers, for the tests of this module that do not change the service."""
     with running(tmp_path_factory.mktemp("service"), WEB_CONCURRENCY="3") as running_service:
         yield running_service
 
 
 def send(service, raw):
-    """Send bytes and read what comes back, as no HTTP library would let us."""
+    """Send raw bytes, and return the answer."""
     with socket.create_connection(("127.0.0.1", int(service.environment["PORT"])), 10) as client:
         client.sendall(raw)
         client.shutdown(socket.SHUT_WR)
@@ -33,7 +33,7 @@ def send(service, raw):
 
 
 def start(folder, **settings):
-    """Start a service that is expected to refuse; return how it ended."""
+    """Start a service whose start must fail; return the result."""
     return forked.run(["serve"], environment(folder, **settings))
 
 
@@ -96,7 +96,7 @@ class TestLog:
         assert "secret-user" not in service.log.read_text()
 
     def test_debug_shows_no_more_of_callers(self, tmp_path):
-        """Gunicorn's own debug messages would: paths, and heads with their tokens."""
+        """Gunicorn's own debug messages would contain paths, and heads with tokens."""
         with running(tmp_path, DISCOUNT_LOG_LEVEL="debug") as service:
             create(service, "brand1")
             url = f"{service.url}/v1/discount/fetch/brand1/secret-user"
@@ -126,7 +126,7 @@ class TestMalformedRequests:
         ids=["good", "no number", "negative", "no end of chunk", "cut off", "too long"],
     )
     def test_chunked_bodies(self, service, body, status):
-        """A body without a length is held to the same limit, and read whole or not at all."""
+        """A body without a length has the same limit, and is read completely or not at all."""
         head = (
             b"POST /v1/discount/create HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: application/json\r\n"
@@ -200,7 +200,7 @@ class TestMalformedRequests:
         ["u%FF", "u%ED%A0%80", "%C0%80", "u?campaign=%FF", "u?campaign=%ED%A0%80"],
     )
     def test_what_is_no_utf8_is_refused_instead_of_mended(self, service, path):
-        """Else many byte strings would be one user."""
+        """Otherwise many byte strings would be one user."""
         create(service, "utf8")
         url = f"{service.url}/v1/discount/fetch/utf8/{path}"
         answer = requests.get(url, headers=bearer(), timeout=30)

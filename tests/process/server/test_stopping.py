@@ -1,4 +1,4 @@
-"""Stopping a real gunicorn: it drains, and finishes what it has accepted."""
+"""Stopping a real gunicorn: it drains, and completes accepted requests."""
 
 import os
 import signal
@@ -18,16 +18,16 @@ from tests.support.tokens import bearer
 from tests.support.waiting import listens, wait_until
 
 DRAIN_S = 6
-"""Enough for a busy machine to make the calls that are served meanwhile."""
+"""Seconds in which even a busy machine makes the calls that must be served meanwhile."""
 HUNG_S = 5.0
-"""Who is reset after that long was accepted, and forgotten."""
+"""A client that is reset after so many seconds was accepted, and forgotten."""
 
 
 class TestStop:
     def test_what_was_accepted_is_finished_and_nothing_stays(self, tmp_path):
-        """A second SIGTERM stops at once, and a request that is being answered gets its answer.
+        """A second SIGTERM stops at once, and a running request is completed.
 
-        A client that keeps its connection has learned in the drain that it shall open another.
+        While draining, answers ask a client that keeps its connection to open another.
         """
         with running(tmp_path, SERVE, TMPDIR=str(tmp_path), DISCOUNT_DRAIN_S="600") as service:
             create(service, "brand1")
@@ -60,7 +60,7 @@ class TestStop:
             assert not list(tmp_path.glob("discount-metrics-*"))
 
     def test_the_counters_of_a_killed_server_are_taken_away_by_the_next(self, tmp_path):
-        """The next makes its own folder first of all, and needs no more to be seen to do it."""
+        """A new process creates its folder first, which shows that it starts."""
         with running(tmp_path, SERVE, TMPDIR=str(tmp_path)) as service:
             create(service, "brand1")
             service.process.kill()
@@ -79,9 +79,9 @@ class TestDrain:
     def test_not_ready_first_closed_later_and_no_accepted_request_fails(
         self, tmp_path, clients, pause_s
     ):
-        """On SIGTERM `/readyz` is 503 while calls are still served; then the listener closes.
+        """On SIGTERM, `/readyz` is 503 while calls are still served; then the listener closes.
 
-        Clients call all the while, each on new and kept connections, until nobody listens.
+        Clients call all the while, on new and kept connections, until nobody listens.
         """
         with running(
             tmp_path, SERVE, DISCOUNT_DRAIN_S=str(DRAIN_S), WEB_CONCURRENCY="2"

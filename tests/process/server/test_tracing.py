@@ -1,4 +1,4 @@
-"""Traces, sent by a real service to a receiver that speaks OTLP over HTTP."""
+"""Traces of a real service, sent to a receiver of OTLP over HTTP."""
 
 import gzip
 import subprocess
@@ -32,7 +32,7 @@ SERVER = Span.SpanKind.SPAN_KIND_SERVER
 
 
 class Receiver:
-    """Keeps the spans that it is sent."""
+    """A receiver that keeps the spans."""
 
     def __init__(self, url):
         self.url = url
@@ -55,7 +55,7 @@ class Receiver:
         return found()[0]
 
     def below(self, span):
-        """Return what happened during a span, in order."""
+        """Return the spans below a span, in order."""
         found = [other for other in self.spans if other.parent_span_id == span.span_id]
         return sorted(found, key=lambda other: other.end_time_unix_nano)
 
@@ -103,7 +103,7 @@ class Traced:
     receiver: Receiver
 
     def span(self, path=f"{FETCH_PATH}/user1", **headers):
-        """Call, and return the answer, its span, and its line in the log."""
+        """Send a request; return the answer, its span, and its line in the log."""
         answer = call(self.service, path, headers)
         request_id = answer.headers["X-Request-ID"]
         span = self.receiver.of(request_id)
@@ -145,7 +145,7 @@ def traced(request, tmp_path_factory):
 
 
 def test_a_request_is_a_span_in_its_callers_trace(traced):
-    """With a span below it for each round trip to the database, and its id in the log."""
+    """A request has a span for each round trip to the database, and its log line has the id."""
     path = f"{FETCH_PATH}/user-of-a-secret-name"
     answer, span, line = traced.span(path, traceparent=f"00-{TRACE}-{PARENT}-01")
     assert (f"GET {FETCH}", SERVER) == (span.name, span.kind)
@@ -276,7 +276,7 @@ def test_a_server_whose_collector_is_away_ends_cleanly(tmp_path):
 
 
 def test_nothing_of_it_is_loaded_where_nobody_wants_traces(tmp_path):
-    """In a process of its own, as this one has loaded it."""
+    """In a new process, as this one has loaded OpenTelemetry."""
     code = (
         "import sys; from service.container.services import build;"
         "from service.settings import Settings;"

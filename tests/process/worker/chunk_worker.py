@@ -18,16 +18,15 @@ from flask import Flask
 
 import service
 from service.settings import load_settings
-from service.store.opening import open_database
 from service.usecases.working import Worker
 
 
 class Killed(BaseException):
-    """Ends a worker from one moment to the next."""
+    """Ends a worker abruptly."""
 
 
 class Observer:
-    """Lets no fault pass, and notes nothing else."""
+    """An observer that raises errors, and ignores the rest."""
 
     def __getattr__(self, name):
         return lambda *_: None
@@ -41,7 +40,8 @@ def die(_seconds):
 
 
 def work_of(settings):
-    """Open the database, and return where jobs are taken in it."""
+    """Open the database, and return its queue of jobs."""
+    open_database = module("opening", "engines").open_database
     arguments: dict[str, Any] = {"settings": settings, "threads": 1}
     if "app" in inspect.signature(open_database).parameters:
         arguments["app"] = Flask("worker")
@@ -50,7 +50,7 @@ def work_of(settings):
 
 
 def module(now, before):
-    """Return a module of the store that was elsewhere until version 0.1."""
+    """Return a module of the store, which had another name until version 0.1."""
     try:
         return import_module(f"service.store.{now}")
     except ModuleNotFoundError:
@@ -58,7 +58,7 @@ def module(now, before):
 
 
 def key_of(brand_id, job_id):
-    """Make the key of a job; its class was elsewhere until version 0.1."""
+    """Return the key of a job, whose class had another module until version 0.1."""
     try:
         keys: Any = import_module("service.usecases.keys")
     except ModuleNotFoundError:
@@ -67,7 +67,7 @@ def key_of(brand_id, job_id):
 
 
 def make_chunks_small():
-    """Set what any version calls so, wherever it is."""
+    """Set attributes by their names in any version."""
     small = {"RUN_ROWS": 300, "PART_ROWS": 50, "STORED_AT_ONCE": 100, "STORED_AT_LEAST": 100}
     for room in ("usecases.import_pipeline", "store.imports", "store.importing"):
         for phase in ("reading", "checking", "storing", "chunks"):
@@ -77,7 +77,7 @@ def make_chunks_small():
 
 
 def worker_of(work, wait):
-    """Make a worker; until version 0.1 it told others of what it gave back."""
+    """Make a worker, which took another argument until version 0.1."""
     arguments: dict[str, Any] = {"work": work, "observer": Observer(), "wait": wait}
     if "announce" in inspect.signature(Worker).parameters:
         arguments["announce"] = lambda _key: None
@@ -95,7 +95,7 @@ def work_at(url):
 
 
 def main():
-    """Work until there are no more lines."""
+    """Read and run commands until there are no more lines."""
     make_chunks_small()
     answer(service.__file__)
     work_on = functools.cache(work_at)

@@ -20,7 +20,7 @@ POOL = ("brand", "default")
 
 
 def import_list(database, codes):
-    """Ask for an import, as a caller does; return its job."""
+    """Request an import, as a caller does; return a function that finds the job."""
     imports, jobs = SQLImports(database), SQLJobs(database)
     received = receive(imports, *POOL, ["\n".join(codes).encode()], 2**30)
 

@@ -1,4 +1,4 @@
-"""While versions of the service share a database, each goes on with what another has begun."""
+"""Versions of the service that share a database continue each other's jobs."""
 
 import json
 import os
@@ -33,11 +33,11 @@ POOL = ("brand", "default")
 CODES = [f"CODE-{number * 37 % 1009:04}" for number in range(1000)]
 LIST = "\r\n".join(["code,note", *(f"{code},x" for code in CODES)]).encode()
 BEFORE_HEARTBEATS = "699757b14e83585afbaf2f9f17807534923e3102"
-"""The last version whose workers go by the wall clock, and know no `state_version`."""
+"""The last version whose workers use the wall clock, and do not know `state_version`."""
 
 
 def archived(revision):
-    """Return an earlier version of the service, `None` where the history is not there."""
+    """Return an earlier version of the service, or `None` without the history."""
     command = ["git", "-C", HOME, "archive", "--format=zip", revision, "service"]
     done = subprocess.run(command, capture_output=True, check=False)
     return done.stdout if done.returncode == 0 else None
@@ -54,7 +54,7 @@ EARLIER = [
 
 
 class Earlier:
-    """A worker of an earlier version, in a process of its own."""
+    """A worker of an earlier version in a separate process."""
 
     def __init__(self, archive, folder):
         zipfile.ZipFile(BytesIO(archive)).extractall(folder)
@@ -68,7 +68,7 @@ class Earlier:
         )
 
     def where(self):
-        """Wait until it has started; return where it has the service from."""
+        """Wait until it has started; return the folder of its code."""
         return self._answer()
 
     def _answer(self):
@@ -96,7 +96,7 @@ def database(tmp_path):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """The same as the earlier version has."""
+    """A worker with the chunk sizes of the earlier version."""
     for module, name, value in (
         (reading, "RUN_ROWS", 300),
         (reading, "PART_ROWS", 50),
@@ -188,7 +188,7 @@ if EARLIER:
 
 
 def test_there_is_an_earlier_version_where_there_is_a_history():
-    """Else nothing would say that the tests above are not there."""
+    """Otherwise nothing would show that the tests above are missing."""
     shallow = (HOME / ".git" / "shallow").exists()
     has_history = (HOME / ".git").exists() and not shallow
     assert bool(EARLIER) or not has_history

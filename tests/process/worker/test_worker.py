@@ -98,7 +98,7 @@ def test_a_cancelled_job_stops_under_its_worker(ask, start, database, there):
 
 @pytest.mark.long
 def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(ask, start):
-    """In seconds; that jobs take turns is tried with shorter slices in tests/store."""
+    """Seconds; tests/store tries turns of jobs with shorter slices."""
     large = ask(10_000_000)
     start()
     wait_until(lambda: large().done > 0)

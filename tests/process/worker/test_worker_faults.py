@@ -1,6 +1,6 @@
-"""A worker whose database is gone or full waits for it, and then ends its job as if nothing were.
+"""A worker whose database is gone or full waits for it, and then completes its job.
 
-The exact number of codes is there in the end, and no other worker had to help.
+The exact number of codes exists in the end, and no other worker had to help.
 """
 
 import json
@@ -32,14 +32,14 @@ IMPORTED = 40_000
 WITHIN_S = 300.0
 MIB = 2**20
 POSTGRESQL_FULL_AT = 16 * MIB
-"""The size of a part of its log: without place for that, it ends at once."""
+"""The size of a segment of PostgreSQL's log: without space for one, PostgreSQL ends at once."""
 FILLED = 190_000
 FILL = f"""
     INSERT INTO code (brand_id, campaign_id, code, state, created_at)
     SELECT brand_id, campaign_id, 'FILL-' || number, 'available', 1
     FROM job, generate_series(1, {FILLED}) AS number
 """
-"""Makes a table nearly as large."""
+"""Rows that make a table nearly as large."""
 
 
 class Working:
@@ -94,13 +94,13 @@ class Working:
         try:
             return self.job.finished_at is not None
         except Unavailable:
-            return False  # it is only just back
+            return False  # the database has just returned
 
     def made(self):
         return self.one("SELECT count(*) FROM code WHERE code NOT LIKE 'FILL-%%'")
 
     def kept_its_job(self):
-        """Return whether it is the same worker that began the job and ended it."""
+        """Return whether one worker began and ended the job."""
         self.wait_for("job_ended")
         relevant = {"job_taken", "job_ended", "job_lost"}
         seen = [event for event in self.events() if event in relevant]
@@ -187,7 +187,7 @@ def test_an_import_goes_on_in_every_phase_when_postgresql_is_back(server, worker
 
 @contextmanager
 def full(pids, size, user=None):
-    """Let no file of these processes grow over a size, as if the disk were full."""
+    """Limit the size of files of these processes, as if the disk were full."""
 
     def limit(most):
         first, *children = pids()

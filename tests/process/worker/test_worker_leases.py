@@ -1,7 +1,7 @@
-"""Workers that die or are stopped in the middle of a job: others take it up, in time and for good.
+"""Jobs of workers that die or stop are continued by others in time, and exactly once.
 
-Each test waits for as long as a lease lasts. What tells the dead from the living is tried on both
-engines in tests/store/jobs/test_leases.py.
+Each test waits for as long as a lease lasts. tests/store/jobs/test_leases.py tries on both engines
+how dead workers are distinguished.
 """
 
 import signal
@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [on_postgresql_if_long, pytest.mark.own_database]
 ATTEMPTS = 3
-"""On a busy machine one worker may be late, but not one after the other."""
+"""On a busy machine one worker may be late, but not several in a row."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def start_and_wait(start, worker_log):
 def test_a_killed_workers_job_is_taken_up_where_it_stood_in_the_promised_time(
     ask, start_and_wait, set_clocks_back
 ):
-    """Although clocks are set back meanwhile."""
+    """Clocks are set back meanwhile."""
     job = ask(10_000_000)
     has_it = start_and_wait()
     wait_until(lambda: job().done > 0)
@@ -60,7 +60,7 @@ def test_a_stopped_worker_that_has_lost_its_job_commits_nothing_when_it_wakes(
     job = ask(count)
     sleeper = start()
     wait_until(lambda: job().done > 0)
-    # Between two chunks: in SQLite's one transaction it would keep everybody waiting.
+    # Between two chunks: in SQLite's one transaction, a stopped worker would block everybody.
     with database.transaction():
         sleeper.send_signal(signal.SIGSTOP)
         wait_until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_STOPPED)

@@ -15,7 +15,7 @@ NOW = 1
 
 
 def test_codes_that_the_brand_has_are_made_up_for(database):
-    """The chunk is stored without them, and counted right."""
+    """The chunk is stored without the existing codes, and counted correctly."""
     made = iter([["AAAA", "BBBB", "CCCC"], ["BBBB", "CCCC", "DDDD"], ["EEEE", "FFFF"]])
     part = Part(0, 3, 3)
     with database.transaction() as connection:
@@ -31,7 +31,7 @@ def test_codes_that_the_brand_has_are_made_up_for(database):
 
 
 def test_one_that_the_brand_has_among_thousands_is_made_up_for(database):
-    """Wherever it is among what is sent piece by piece."""
+    """Wherever the duplicate is among the pieces of a COPY."""
     count = 2500
     texts = [f"CODE-{number:04}" for number in range(count)]
     made = iter([[texts[0]], texts, ["LAST"]])

@@ -1,6 +1,6 @@
-"""What is stored of a job's progress has a version, and workers leave alone what they cannot read.
+"""The progress of a job has a version, and workers ignore what they cannot read.
 
-The rows below are written by hand, as the versions wrote them that had them.
+The rows below are handwritten, in the form of the versions that wrote them.
 """
 
 import json
@@ -93,7 +93,7 @@ def test_an_import_that_version_1_has_begun_is_finished(database, jobs, store, p
 
 @pytest.mark.usefixtures("engine")
 def test_what_is_written_has_the_form_of_its_version():
-    """Another form needs another version: workers of version 1 end a job that they cannot read."""
+    """Another format needs another version: workers end a job that they cannot read."""
     assert STATE_VERSION == 1
     ours = json.loads(written(Cursor()))
     assert list(VERSION_1["read"]) == list(ours)
@@ -123,7 +123,7 @@ class TestNewer:
 
         before = jobs.find(*POOL, key.id)
         made = worker(database, heard)
-        assert not made.do(key)  # as a message says
+        assert not made.do(key)  # as a log line says
         for _ in range(3):
             assert not made.do_due()
         assert ["newer"] * 3 == heard.names()

@@ -32,7 +32,7 @@ ONE_ROW = """
     INSERT INTO tally (brand_id, campaign_id, available, reserved) SELECT * FROM added_up;
     DROP TABLE added_up;
 """
-"""So that damage on one row of the tally is the same on both engines."""
+"""One row of the tally, so that damage is the same on both engines."""
 FIRST_CODES = """
     UPDATE code SET state = 'available', user_id = NULL, reserved_at = NULL;
     UPDATE code SET state = 'reserved', user_id = 'secret-user-1', reserved_at = created_at
@@ -40,7 +40,7 @@ FIRST_CODES = """
     UPDATE code SET state = 'reserved', user_id = 'secret-user-2', reserved_at = created_at
     WHERE code IN ('SECRET-b1-1', 'SECRET-b2-1');
 """
-"""PostgreSQL gives any code; damage needs to know which."""
+"""Codes that are reserved in a known order: PostgreSQL would choose any."""
 CHECK_RULES = """
     SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace AND contype = 'c' AND conrelid <> 0
@@ -64,7 +64,7 @@ def sound_database(engine: str, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def opened_store(url: str) -> Iterator[SQLStore]:
-    """Open the store on a database; no application is needed for it."""
+    """Open a store on a database, without an application."""
     database = open_database(Settings(database_url=url, threads=4))
     with closing(database):
         yield SQLStore(database, reservations_in(database))
@@ -81,7 +81,7 @@ def copied(url: str, folder: Path) -> Iterator[str]:
 
 
 def damage(url: str, sql: str) -> None:
-    """Do by hand what neither the service nor the constraints would let happen."""
+    """Run a statement that neither the service nor the constraints would allow."""
     if url.startswith("postgresql"):
         with psycopg.connect(url, autocommit=True) as connection:
             damage_postgresql(connection, sql)
@@ -92,7 +92,7 @@ def damage(url: str, sql: str) -> None:
 
 
 def damage_postgresql(connection: psycopg.Connection, sql: str) -> None:
-    """Take the checks away meanwhile; those that do not hold any more come back unchecked."""
+    """Drop the check constraints meanwhile; violated ones return without validation."""
     connection.execute("SET session_replication_role = replica")  # no references
     checks = [
         (f"ALTER TABLE {table}", name, rule)
@@ -112,7 +112,7 @@ def damage_postgresql(connection: psycopg.Connection, sql: str) -> None:
 
 
 def run(url: str) -> tuple[int, dict[str, int], str]:
-    """Run the command; return its exit status, the counts by check, and what it complains of."""
+    """Run the command; return its exit status, the counts by check, and its error output."""
     done = CliRunner().invoke(main, ["verify"], env={"DISCOUNT_DATABASE_URL": url})
     assert "secret" not in done.output.lower()
     counts = {line.split()[1]: int(line.split()[0]) for line in done.stdout.splitlines()}

@@ -1,4 +1,4 @@
-"""What the queue of an earlier version has left stays until somebody removes it."""
+"""The queue of an earlier version stays until it is removed by command."""
 
 import pytest
 from sqlalchemy import inspect
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.own_database
 
 
 def left(database, settings):
-    """Return what is there of the queue."""
+    """Return what exists of the queue."""
     file = sqlite_file(settings.database_url)
     if file:
         return [path.name for path in sorted(file.parent.glob("*-queue*"))]

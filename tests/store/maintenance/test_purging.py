@@ -1,4 +1,4 @@
-"""What nobody needs any more goes, of every brand, a little at a time, and beside jobs."""
+"""Purging removes obsolete rows of every brand, in small steps, and beside jobs."""
 
 import io
 import json
@@ -33,7 +33,7 @@ MONTH = 30 * DAY
 
 @pytest.fixture
 def brands(store):
-    """Make brands of one code each."""
+    """Create brands of one code each."""
 
     def make(count):
         for number in range(count):
@@ -55,7 +55,7 @@ def count(database):
 
 @pytest.fixture
 def keys(database):
-    """Keep keys of a brand."""
+    """Store idempotency keys of a brand."""
 
     def keep(brand_id, number, created_at):
         with database.transaction() as connection:
@@ -79,7 +79,7 @@ def keys(database):
 
 
 def steps(purge, now, most=200):
-    """Purge until nothing is left, and say in how many steps."""
+    """Purge until nothing is left, and return the number of steps."""
     for number in range(1, most):
         if not purge.step(now):
             return number
@@ -149,7 +149,7 @@ def test_old_jobs_go_with_their_reports_and_open_ones_stay(
 
 @on_sqlite
 def test_one_kind_does_not_wait_for_another(database, brands, keys, count, monkeypatch):
-    """A step is a little of each, however much there is of one."""
+    """A step purges a little of each kind, however much there is of one."""
     brands(1)
     now = system_clock()
     keys(1, 3, now - 2 * KEPT_MS)
@@ -236,7 +236,7 @@ def test_the_log_says_once_that_a_job_pauses_and_that_it_goes_on(
 
 
 class Clock:
-    """Stands for time.monotonic."""
+    """A replacement of time.monotonic."""
 
     def __init__(self):
         self.now = 1000.0

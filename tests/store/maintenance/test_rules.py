@@ -1,4 +1,4 @@
-"""The domain's rules on names and codes, as `discount verify` has them in each engine's SQL."""
+"""The domain's rules of names and codes in the SQL of `discount verify`, for each engine."""
 
 import json
 
@@ -19,7 +19,7 @@ NEAR_CODES = st.text("aZ09-_é \n", max_size=MAX_LENGTH + 2) | st.from_regex(
 
 
 def can_be_stored(name):
-    """Return whether PostgreSQL takes a text at all; what it refuses no rule need judge."""
+    """Return whether PostgreSQL can store a text; no rule need judge others."""
     return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 

@@ -1,4 +1,4 @@
-"""`discount verify`: finds every kind of damage, names it without a secret, and touches nothing."""
+"""`discount verify` finds every kind of damage, names it without secrets, and changes nothing."""
 
 import functools
 import re
@@ -42,7 +42,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def sound():
-    """Return the URL of an engine's sound database, made when first asked for, to be copied."""
+    """Return the URL of an engine's sound database, created on demand, to be copied."""
     with ExitStack() as stack:
 
         @functools.cache
@@ -55,7 +55,7 @@ def sound():
 
 @pytest.fixture
 def url(engine, sound, tmp_path):
-    """A sound database of one's own."""
+    """A sound database for one test."""
     with copied(sound(engine), tmp_path) as url:
         yield url
 
@@ -68,7 +68,7 @@ def store(url):
 
 @pytest.fixture(scope="module")
 def on_server(sound, tmp_path_factory):
-    """A connection to a sound database of PostgreSQL; what is done on it is undone."""
+    """A connection to a sound PostgreSQL database, whose changes are rolled back."""
     with (
         copied(sound("postgresql"), tmp_path_factory.mktemp("unused")) as url,
         maintenance_engine(url).connect() as connection,
@@ -109,7 +109,7 @@ def test_a_sound_database_is_sound(url):
 
 
 COMMITTED = [name for name, done in DAMAGES["postgresql"].items() if "COMMIT;" in done.sql]
-"""What PostgreSQL must have done for good before it can be looked for."""
+"""Damage that PostgreSQL must have committed before it can be found."""
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_damage_is_found_and_named(findings_after, engine, name):
 
 @pytest.mark.parametrize("name", [*COMMITTED, "a user holds two codes, the index is gone"])
 def test_the_command_finds_it_and_names_it(url, engine, name):
-    """On both engines, permanently, and as the command reports it."""
+    """Committed damage on both engines, as the command reports it."""
     sql, expected, named = DAMAGES[engine][name]
     damage(url, sql)
     status, counts, complaint = run(url)
@@ -164,7 +164,7 @@ def test_the_skew_of_two_clocks_is_no_damage(url):
 
 @on_sqlite
 def test_a_scribbled_page_is_found(url):
-    """Checks that cannot read what they need say so, and the others go on."""
+    """Checks that cannot read their tables report that, and the others continue."""
     path = url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -187,7 +187,7 @@ def snapshot(url):
 class TestLive:
     @pytest.mark.parametrize("moments", [2, pytest.param(20, marks=pytest.mark.long)])
     def test_it_is_sound_while_codes_are_made_and_reserved(self, url, store, moments):
-        """Every moment of a service at work keeps every promise."""
+        """Every snapshot of a running service keeps every guarantee."""
         stop = threading.Event()
 
         def serve(name):
@@ -233,7 +233,7 @@ class TestLive:
 
 @pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
 def test_no_index_is_believed(sound, engine, invariant):
-    """A damaged index must not hide what is in the table."""
+    """A damaged index must not hide rows of the table."""
     url = sound(engine)
     sql = invariant.sql.format_map(engine_of(url).inspection().rules)
     explain, steps = {

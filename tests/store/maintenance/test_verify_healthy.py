@@ -1,4 +1,4 @@
-"""`discount verify` calls no healthy database broken, whatever calls have made of it."""
+"""`discount verify` finds nothing in a healthy database, whatever calls have been made."""
 
 import random
 import sqlite3
@@ -15,7 +15,7 @@ from tests.support.engines import on_sqlite
 from tests.support.working import Strict, purge, worker
 
 NAMES = ["brand-1", "бренд", "日本 {brand} %s", "a'b\"c", "🎟️", "e\u0301", "\u2028x", "\ue000"]
-"""Brands with all that SQL, formats and terminals might take for something else."""
+"""Brands with every character that SQL, formats and terminals might interpret."""
 STEPS = 80
 
 
@@ -24,7 +24,7 @@ def breaches(url):
 
 
 def execute(url, sql):
-    """Do something to a database by hand."""
+    """Run a statement in a database."""
     if url.startswith("postgresql"):
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(sql)
@@ -124,7 +124,7 @@ def test_every_kind_of_call_in_any_order_leaves_it_sound(client, auth, database,
 
 
 def one_chunk(database, chance):
-    """Have a worker stop somewhere in a job that is due."""
+    """Let a worker stop within a job that is due."""
     worker(database, Strict(), [False] * chance.randint(0, 2) + [True] * 99).do_due()
 
 
@@ -146,7 +146,7 @@ def test_an_answer_that_is_kept_is_taken_for_what_it_is(client, auth, settings, 
 
 @on_sqlite
 def test_what_older_versions_wrote_is_sound(client, auth, settings):
-    """They kept answers without their kind, and made a tally only with the first code."""
+    """Earlier versions stored answers without their kind, and a tally only with the first code."""
     headers = auth | {"Idempotency-Key": "key"}
     job = {"kind": "generate", "count": 5}
     for brand, path, body in (("b1", "jobs", job), ("b2", "codes", {"number_to_create": 2})):

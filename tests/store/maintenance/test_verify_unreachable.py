@@ -1,4 +1,4 @@
-"""`discount verify` where there is no database, or none that it can read: it says which and why."""
+"""`discount verify` without a readable database: it names the database and the reason."""
 
 import pytest
 from click.testing import CliRunner
@@ -53,7 +53,7 @@ SEVERAL_HOSTS = "postgresql://nobody@127.0.0.1:1,127.0.0.1:2/nothing?connect_tim
 
 @pytest.mark.parametrize("command", [["verify"], ["db", "backup", "copy.db"]])
 def test_a_url_of_several_hosts_is_understood(command):
-    """As clusters have one; libpq takes it, and SQLAlchemy does not."""
+    """A URL of a cluster, which libpq accepts, and SQLAlchemy does not."""
     done = CliRunner().invoke(main, command, env={"DISCOUNT_DATABASE_URL": SEVERAL_HOSTS})
     assert 1 == done.exit_code
     assert isinstance(done.exception, SystemExit), done.exception

@@ -1,4 +1,4 @@
-"""What cannot be read is not called broken."""
+"""Unreadable tables are not reported as broken."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""Newer tables: a version that was rolled back serves them, and has nothing to upgrade."""
+"""Newer tables: a version that was rolled back serves them, and needs no upgrade."""
 
 import psycopg
 import pytest
@@ -73,7 +73,7 @@ def test_a_revision_of_nobodys_is_named(database, settings):
 
 @on_sqlite
 def test_newer_tables_are_copied_by_their_own_version(database, settings):
-    """It alone knows what is in them."""
+    """Only the newer version knows what they contain."""
     put_at(database, "9999")
     database.close()
     with fresh_database(migrated()) as target:

@@ -1,4 +1,4 @@
-"""The tables: made by migrations alone, once, as the statements see them."""
+"""The tables are created by migrations only, once, and match the statements."""
 
 from contextlib import closing
 
@@ -40,7 +40,7 @@ def test_rules_and_conditions_agree(database):
 
 
 def definitions(database):
-    """Return what the engine says that its tables are."""
+    """Return the engine's description of the tables."""
     catalogue = {
         "sqlite": "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL",
         "postgresql": """
@@ -95,7 +95,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(tmp_path):
 
 
 def test_processes_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
-    """SQLite refuses all but one that switch on the write-ahead log, however long it may wait."""
+    """SQLite refuses all but one that enable the write-ahead log, however long they wait."""
     race(open_new_files, tmp_path, 20)
 
 
@@ -120,7 +120,7 @@ def opened(file):
 
 @on_sqlite
 def test_sqlite_is_durable_and_strict(database):
-    """A power cut loses nothing that was answered, and no reference dangles."""
+    """A power cut loses no answered change, and references are enforced."""
     with database.read() as connection:
 
         def pragma(name):

@@ -1,4 +1,4 @@
-"""Upgrading a database that is in use: from every earlier revision, with everything in it kept."""
+"""Upgrades of a database in use from every earlier revision, with all data kept."""
 
 import itertools
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ FILLING = (
     ),
     "UPDATE code SET state = 'reserved', user_id = 'user1', reserved_at = 6 WHERE code = 'BBBB'",
 )
-"""What the first revision's service wrote; every later one must take it, old and new rows alike."""
+"""Rows of the first revision's service, which every later one must accept."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def database_url(new_database_url):
 
 @pytest.fixture
 def old(settings):
-    """A database that is nobody's yet."""
+    """An empty database for one test."""
     database = open_database(settings)
     yield database
     database.close()
@@ -94,9 +94,9 @@ def test_everything_is_kept_and_served(old, revision):
 
 
 def test_the_version_before_works_on(old):
-    """A roll-out migrates first: what the old version writes, the new tables still take.
+    """A roll-out migrates first, so the new tables accept what the old version writes.
 
-    Every way of upgrades leads to the same tables; the test above is of what was in them.
+    Every path of upgrades leads to the same tables; the test above covers their content.
     """
     upgrade(old)
     fill(old)
@@ -108,7 +108,7 @@ def test_the_version_before_works_on(old):
 @on_sqlite
 @pytest.mark.parametrize("revision", ["0001", "0005", "0006"])
 def test_a_list_keeps_its_order(old, revision):
-    """Codes were listed by their text before revision 6, which somebody may be amid."""
+    """Codes were listed by their text before revision 6, so a caller may be within a listing."""
     upgrade(old, to=revision)
     fill(old)
     upgrade(old)
@@ -163,7 +163,7 @@ def test_the_version_before_codes_lay_in_order_works_on(old):
 
 @contextmanager
 def upgrading(settings, table) -> Iterator[Future[str | None]]:
-    """Upgrade in another thread; go on when that waits for a table."""
+    """Upgrade in another thread; continue when that waits for a table."""
     waiting = text("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = CAST(:t AS regclass)")
     with (
         closing(open_database(settings)) as new,
@@ -182,7 +182,7 @@ def upgrading(settings, table) -> Iterator[Future[str | None]]:
 
 @on_postgresql
 def test_an_upgrade_does_not_wait_for_a_request_that_waits_for_it(old, settings):
-    """A creation with a key looks for it first, counts its codes, and keeps its answer."""
+    """The locks of a creation with a key: it finds the key, counts codes, and stores the answer."""
     upgrade(old, to="0006")
     fill(old)
     with old.transaction() as request:
@@ -197,7 +197,7 @@ def test_an_upgrade_does_not_wait_for_a_request_that_waits_for_it(old, settings)
 
 @on_postgresql
 def test_of_two_tables_that_a_step_wants_it_keeps_neither_for_long(old, settings):
-    """A creation in a new brand begins the tally, then looks for codes that are being imported."""
+    """The locks of a creation in a new brand: it begins the tally, then looks for staged codes."""
     upgrade(old, to="0006")
     fill(old)
     with old.transaction() as request:
@@ -215,7 +215,7 @@ def revision_of(database):
 
 
 def test_a_step_that_fails_leaves_those_before_it_done(old):
-    """Each is a transaction of its own, and the next upgrade goes on after them."""
+    """Each step is a transaction of its own, and the next upgrade continues after them."""
     upgrade(old, to="0007")
     fill(old, ["ALTER TABLE import_file ADD COLUMN brand TEXT"])  # which is in the way of 0008
     with pytest.raises((DBAPIError, Unavailable)):
@@ -243,7 +243,7 @@ def test_a_table_in_use_for_long_ends_the_upgrade_after_the_steps_before_it(
 
 
 def test_a_new_database_gets_all_its_tables_or_none(old, monkeypatch):
-    """Nobody uses it yet, and one transaction is quicker than many."""
+    """No process uses the database yet, and one transaction is faster than many."""
     with monkeypatch.context() as broken:
         broken.setattr(Operations, "add_column", lambda *_arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -1,41 +1,42 @@
-"""Errors that only PostgreSQL has, by its error codes."""
+"""Errors of PostgreSQL, by SQLSTATE."""
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
 from service.domain.codes import mint
-from service.domain.errors import InsufficientStorage, NoCodesLeft, Unavailable
+from service.domain.errors import InsufficientStorage, Unavailable
 from service.domain.model import Idempotency
 from service.observability.logging import database_error
 from service.settings import Settings
 from service.store.opening import open_database
-from service.store.postgresql import reservations
 from service.store.postgresql.conninfo import conninfo_of
 from service.store.postgresql.driver import driver_of
-from service.store.postgresql.reservations import RESERVE
 from tests.support.creating import add_codes
 from tests.support.engines import on_postgresql
 from tests.support.postgresql import server_url
 from tests.support.running import free_port
+from tests.support.waiting import wait_until
 
 pytestmark = on_postgresql
 
 NOW = 1_800_000_000_000
+
 PASSING = ("40001", "40P01")
+
 LASTING = ("53100", "53200", "55P03", "57014", "58030", "XX000", "42P01", "42501")
 """Disk full, out of memory, locked, cancelled, input/output error, internal error, no table."""
+
 OURS = ("22003", "23514", "42601")
 
 
 @pytest.fixture
 def fail(database):
-    """Let changes of codes fail with a code, the first times or always."""
+    """Make changes of codes fail with an SQLSTATE, the first times or always."""
 
     def install(state, times=1_000_000, on="UPDATE OR INSERT"):
         with database.transaction() as connection:
@@ -63,7 +64,7 @@ def fail(database):
 
 @pytest.fixture
 def calls(store):
-    """The two calls that change something."""
+    """The two calls that write."""
     add_codes(store, "brand", "default", 3, mint, NOW)
     return {
         "reserve": lambda: store.reserve("brand", "default", "user", NOW),
@@ -100,7 +101,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("state", ["22003", "23514"])
     def test_no_value_that_the_server_quotes_is_repeated(self, calls, fail, call, state):
-        """What is raised reaches the log."""
+        """The error reaches the log."""
         fail(state)
         with pytest.raises(Exception, match=state) as raised:
             calls[call]()
@@ -108,7 +109,7 @@ class TestErrors:
 
 
 def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
-    """A server that was started again has closed every connection of the pool."""
+    """A restarted server has closed every connection of the pool."""
     add_codes(store, "brand", "default", 40, mint, NOW)
     with ExitStack() as stack:  # reservations alone would share one connection
         for number in range(4):
@@ -121,15 +122,6 @@ def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
     for number in range(4, 40):
         store.reserve("brand", "default", f"u{number}", NOW)
     assert 0 == store.brand("brand").counts["available"]
-
-
-def test_lost_connections_do_not_use_up_the_pool(store, database):
-    """Each that is lost in the middle of a call makes room for another."""
-    add_codes(store, "brand", "default", 1, mint, NOW)
-    for _ in range(40):
-        with pytest.raises(Unavailable), database.read() as connection:
-            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    assert database.why_not_ready() is None
 
 
 @pytest.fixture
@@ -179,148 +171,8 @@ def test_without_a_connection_it_is_named_by_the_reason(engine):
         nowhere.close()
 
 
-class TestSharedTransactions:
-    """Reservations that gather while the server is busy are made in one transaction."""
-
-    @pytest.fixture
-    def hold(self, store, database):
-        """Give users codes in a transaction that stays open until its block ends."""
-        add_codes(store, "brand", "default", 50, mint, NOW)
-
-        @contextmanager
-        def hold(*users):
-            with database.engine.connect() as connection, connection.begin() as holding:
-                for user in users:
-                    claim(connection, user)
-                yield holding
-
-        return hold
-
-    @pytest.fixture
-    def gathered(self, store, database, hold):
-        """Let users ask who share a transaction, as the one before waits; then let that go on."""
-
-        @contextmanager
-        def gathered(*users):
-            with ThreadPoolExecutor(1 + len(users)) as pool, hold("first") as holding:
-                pool.submit(store.reserve, "brand", "default", "first", NOW)
-                until_blocked(database, 1)
-                asked = [pool.submit(store.reserve, "brand", "default", u, NOW) for u in users]
-                while database.waiting_writes < len(users):
-                    time.sleep(0.001)
-                holding.rollback()
-                yield asked
-
-        return gathered
-
-    def test_they_share_one(self, gathered, database):
-        with gathered(*(f"u{number}" for number in range(30))) as asked:
-            assert 30 == len({each.result()[0].code for each in asked})
-        with database.read() as connection:
-            found = "SELECT count(*), count(DISTINCT xmin::text) FROM code WHERE user_id LIKE 'u%'"
-            assert (30, 1) == connection.execute(text(found)).one()
-
-    def test_one_user_who_asks_twice_gets_one_code(self, gathered):
-        with gathered("u1", "u2", "u1", "u1") as asked:
-            (one, first), (_, other), (two, again), (three, third) = [a.result() for a in asked]
-        assert one.code == two.code == three.code
-        assert [False, False, True, True] == sorted([first, other, again, third])
-
-    def test_a_key_that_stands_against_one_harms_no_other(self, gathered, hold, database):
-        """Another transaction gives a user a code, and commits while the shared one waits."""
-        with hold("u2") as holding, gathered("u1", "u2", "u3") as asked:
-            until_blocked(database, 1)
-            holding.commit()
-            (_, one), (_, two), (_, three) = [each.result() for each in asked]
-        assert (True, False, True) == (one, two, three)
-
-
-def claim(connection, user):
-    values = {"brand": "brand", "campaign": "default", "user": user, "now": NOW, "probe": 0}
-    assert 1 == driver_of(connection).execute(RESERVE, values).rowcount
-
-
-def until_blocked(database, count):
-    """Wait until so many sessions wait for a lock."""
-    waiting = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND datname = current_database()
-    """
-    deadline = time.monotonic() + 10
-    with database.read() as connection:
-        while connection.execute(text(waiting)).scalar_one() != count:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-
-class TestLastCodes:
-    def test_codes_that_others_are_claiming_are_not_gone(self, store, database):
-        """Who finds the last code locked waits for what becomes of it."""
-        add_codes(store, "brand", "default", 1, mint, NOW)
-        claimed, give_up = threading.Event(), threading.Event()
-
-        def claim_and_give_up():
-            with database.engine.connect() as connection, connection.begin() as claiming:
-                claim(connection, "u1")
-                claimed.set()
-                give_up.wait(10)
-                claiming.rollback()
-
-        with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(claim_and_give_up)
-            assert claimed.wait(10)
-            second = pool.submit(store.reserve, "brand", "default", "u2", NOW)
-            time.sleep(0.2)
-            assert not second.done()
-            give_up.set()
-            first.result()
-            assert second.result()[1]
-
-    def test_none_is_left_only_when_the_last_is_committed(self, store):
-        add_codes(store, "brand", "default", 1, mint, NOW)
-        store.reserve("brand", "default", "u1", NOW)
-        with pytest.raises(NoCodesLeft):
-            store.reserve("brand", "default", "u2", NOW)
-
-
-class TestPlaces:
-    """A process's claims go through a pool from neighbour to neighbour."""
-
-    def test_each_claim_takes_the_next_and_goes_round_until_all_are_taken(
-        self, store, database, monkeypatch
-    ):
-        monkeypatch.setattr(reservations, "MOVE_EVERY", 2**40)
-        add_codes(store, "brand", "default", 300, mint, NOW)
-        for user in range(300):
-            assert store.reserve("brand", "default", f"u{user:03}", NOW).new
-        with database.read() as connection:
-            found = "SELECT probe FROM code ORDER BY user_id"
-            probes = connection.execute(text(found)).scalars().all()
-        first = probes.index(min(probes))
-        assert sorted(probes) == [*probes[first:], *probes[:first]]
-
-
-class TestTally:
-    def test_claims_share_no_row(self, store, database):
-        """Each adds a row of its own; none waits for the commit of another."""
-        add_codes(store, "brand", "default", 3, mint, NOW)
-        with database.transaction() as connection:  # an open transaction that has counted
-            connection.execute(text("UPDATE tally SET available = available"))
-            assert store.reserve("brand", "default", "user", NOW).new
-
-    def test_rows_are_added_up_while_others_claim(self, store, database, monkeypatch):
-        monkeypatch.setattr(reservations, "FOLD_EVERY", 3)
-        add_codes(store, "brand", "default", 400, mint, NOW)
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))
-        assert (100, 300) == tuple(store.brand("brand").counts.values())[:2]
-        with database.read() as connection:
-            rows = connection.execute(text("SELECT count(*) FROM tally")).scalar_one()
-        assert rows < 100
-
-
 def test_repeated_requests_at_once_create_once(store):
-    """The second waits for the first, and gets its answer."""
+    """The second request waits for the first, and gets its answer."""
     idempotency = Idempotency(b"k" * 32, b"c" * 32)
     with ThreadPoolExecutor(8) as pool:
         answers = list(
@@ -337,10 +189,10 @@ def test_repeated_requests_at_once_create_once(store):
 
 
 def test_a_connection_keeps_to_its_deadline(database):
-    """Also where the server's own time-out does not come."""
+    """The client's timeout ends the wait if the server's does not."""
     with pytest.raises(Unavailable):
         sleep_long(database)
-    assert database.why_not_ready() is None
+    wait_until(lambda: database.why_not_ready() is None)
 
 
 def sleep_long(database):
@@ -350,7 +202,7 @@ def sleep_long(database):
 
 
 def test_no_statement_is_compiled_because_plans_are_switched_off(database):
-    """PostgreSQL adds 10^10 to the cost of a plan that is switched off, and compiles what costs."""
+    """PostgreSQL adds 10^10 to the cost of a disabled plan, and compiles expensive ones."""
     with database.read() as connection:
         assert "off" == connection.execute(text("SHOW jit")).scalar()
 

@@ -1,4 +1,4 @@
-"""Which campaigns a scrape shows: the one that runs dry is never left out."""
+"""The campaigns of a scrape: one that is nearly empty is never left out."""
 
 import itertools
 
@@ -19,7 +19,7 @@ OLD = NOW - 2 * DAY
 
 @pytest.fixture
 def stock(database):
-    """Make campaigns, or change them: by name, how many are free, how many taken, and when."""
+    """Create or change campaigns: by name, the numbers of free and taken codes, and the time."""
     keys: dict[str, PoolKey] = {}
     numbers = itertools.count(1)
 
@@ -52,7 +52,7 @@ def stock(database):
 
 @pytest.fixture
 def look(database):
-    """Look as one process does, time after time, and return the brands shown."""
+    """Observe repeatedly, as a process does, and return the brands shown."""
 
     def looker(most):
         levels = PoolLevels(most)
@@ -86,7 +86,7 @@ def test_the_sums_are_of_those_too_that_are_left_out(database, stock):
 
 
 def test_many_rows_of_a_campaign_are_one_level(database, stock, engine):
-    """On PostgreSQL each claim adds one."""
+    """On PostgreSQL, each claim adds a row to the tally."""
     stock({"a": (3, 7, OLD)})
     if engine == "postgresql":
         with database.transaction() as connection:
@@ -144,7 +144,7 @@ def test_one_that_is_shown_stays_when_it_becomes_empty_however_few_are_shown(sto
 
 @on_sqlite
 def test_one_that_has_just_become_empty_is_shown_though_another_stays(stock, look):
-    """It may have had too many codes to be shown, and have lost them between two looks."""
+    """The campaign may have had too many codes to be shown, and lose them between two scrapes."""
     stock({f"few{number}": (2, 1, NOW) for number in range(50)} | {"first": (1, 1, NOW)})
     names = look(5)
     assert "first" in names()
@@ -162,7 +162,7 @@ def test_one_place_is_for_what_has_become_empty_last(stock, look):
 
 @on_sqlite
 def test_the_next_to_be_empty_is_shown_however_many_codes_it_has_left(stock, look):
-    """The fewest codes are not the first to be gone."""
+    """The pool with the fewest codes is not the first to be empty."""
     few = {f"few{number}": (3, number, NOW) for number in range(50)}
     stock(few | {"fast": (100_000, 0, NOW)})
     names = look(8)
@@ -176,7 +176,7 @@ def test_the_next_to_be_empty_is_shown_however_many_codes_it_has_left(stock, loo
 
 @pytest.fixture
 def touched(database):
-    """Tell when the campaign last moved, or was found exhausted."""
+    """Return when the campaign last changed, or was found exhausted."""
 
     def read():
         with database.read() as connection:
@@ -195,7 +195,7 @@ def test_an_exhausted_campaign_that_is_asked_is_noted_by_and_by(store, touched):
     assert 12 == touched()
     with pytest.raises(NoCodesLeft):
         store.reserve("brand", "default", "user2", 13)
-    store.exhausted_pools.flush(14)  # which was only just noted
+    store.exhausted_pools.flush(14)  # which was noted just now
     assert 12 == touched()
 
 

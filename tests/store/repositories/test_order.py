@@ -1,4 +1,7 @@
-"""Codes are handed out in no order of their texts: an answer bounds nobody else's secret."""
+"""Codes are reserved in an order that is independent of their texts.
+
+So an answer bounds no other secret.
+"""
 
 from functools import partial
 from itertools import pairwise
@@ -24,7 +27,7 @@ def handed_out(store):
 
 
 def rises(codes):
-    """Return how often a code is followed by a higher one: in no order, half of the time."""
+    """Return how often a code is followed by a higher one: half of the time in a random order."""
     return sum(before < after for before, after in pairwise(codes))
 
 

@@ -1,6 +1,5 @@
-"""The store: what it promises the use cases, on real tables."""
+"""The guarantees of the store to the use cases, on real tables."""
 
-import itertools
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,34 +18,17 @@ from service.domain.errors import (
     NoCodesLeft,
     Unavailable,
 )
-from service.domain.model import Level, State
+from service.domain.model import Level, ReservationResult, State
 from service.store.repositories.status import SQLStatus
 from service.store.transaction import SQLTransaction
 from service.usecases import codes as codes_usecase
-from service.usecases.ports.store import UnknownPosition
+from tests.store.repositories.adding import NOW, add, fixed
 from tests.support.creating import add_codes
 from tests.support.engines import on_sqlite
 
-NOW = 1_800_000_000_000
-
-
-def fixed(*codes):
-    """Mint these codes one after the other, whatever is asked."""
-    supply = iter(codes)
-    return lambda count: list(itertools.islice(supply, count))
-
-
-def add(store, *codes, brand="brand"):
-    """Add codes one after the other: those of one call are handed out in no order."""
-    return [
-        code
-        for each in codes
-        for code in add_codes(store, brand, "default", 1, fixed(each), NOW)[0]
-    ]
-
 
 def count_rows(database):
-    """Count codes by state, the slow and certain way."""
+    """Count codes by state from the rows themselves."""
     with database.read() as connection:
         rows = connection.execute(text("SELECT state, count(*) FROM code GROUP BY state"))
         return {State(state): 0 for state in State} | {State(state): n for state, n in rows}
@@ -66,7 +48,7 @@ class TestAddingCodes:
             add_codes(store, "brand", "summer", 1, mint, NOW)
 
     def test_collisions_are_topped_up(self, store, database):
-        """Codes that the brand has, and twins within a batch, cost nobody the call."""
+        """Existing codes, and duplicates within a batch, do not fail the call."""
         add(store, "AAAA", "BBBB")
         added, _ = add_codes(
             store, "brand", "default", 3, fixed("AAAA", "CCCC", "CCCC", "BBBB", "DDDD", "EEEE"), NOW
@@ -98,7 +80,7 @@ class TestAddingCodes:
         assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
 
     def test_a_space_of_codes_that_is_full_ends_the_call(self, store, database):
-        """Instead of looking for a new code for ever, under the write lock."""
+        """The call fails instead of searching for a new code for ever, under the write lock."""
         add(store, "AAAA")
         with pytest.raises(CodeSpaceExhausted):
             add_codes(store, "brand", "default", 1, lambda count: ["AAAA"] * count, NOW)
@@ -131,10 +113,11 @@ class TestAddingCodes:
 class TestReserving:
     def test_the_same_user_gets_the_same_code(self, store):
         add(store, "AAAA", "BBBB")
-        first, new = store.reserve("brand", "default", "user", NOW)
-        assert new
-        assert (first, False) == store.reserve("brand", "default", "user", NOW + 1)
-        assert first == store.find_reservation("brand", "default", "user")
+        first = store.reserve("brand", "default", "user", NOW)
+        assert first.new
+        repeated = store.reserve("brand", "default", "user", NOW + 1)
+        assert ReservationResult(first.reservation, new=False) == repeated
+        assert first.reservation == store.find_reservation("brand", "default", "user")
 
     def test_two_users_get_two_codes(self, store):
         add(store, "AAAA", "BBBB")
@@ -148,7 +131,7 @@ class TestReserving:
         held = store.reserve("brand", "default", "u1", NOW).reservation
         with pytest.raises(NoCodesLeft):
             store.reserve("brand", "default", "u2", NOW)
-        assert (held, False) == store.reserve("brand", "default", "u1", NOW)
+        assert ReservationResult(held, new=False) == store.reserve("brand", "default", "u1", NOW)
         assert store.find_reservation("brand", "default", "u2") is None
 
     def test_what_is_missing_is_named(self, store):
@@ -161,7 +144,7 @@ class TestReserving:
                 call("brand", "summer", "user")
 
     def test_names_are_compared_code_point_by_code_point(self, store):
-        """Composed and decomposed é are two users, and so are a and A."""
+        """Composed and decomposed é are different users, as are a and A."""
         add(store, "AAAA", "BBBB", "CCCC", "DDDD")
         users = ["\u00e9", "e\u0301", "a", "A"]
         codes = {store.reserve("brand", "default", user, NOW).reservation.code for user in users}
@@ -203,7 +186,7 @@ class TestCounts:
         assert [Level("brand", "default", 13, 7)] == list(SQLStatus(database).levels().shown)
 
     def test_counting_reads_no_codes(self, store, database, plans):
-        """The cost is the same on ten codes and on ten million: only the tally is read."""
+        """The cost does not depend on the number of codes: only the tally is read."""
         add(store, "AAAA")
         with plans() as steps:
             store.brand("brand")
@@ -217,51 +200,6 @@ class TestCounts:
         add(store, "AAAA")
         with pytest.raises(Exception, match="CHECK"), database.transaction() as connection:
             connection.execute(text("UPDATE tally SET available = -1"))
-
-
-@pytest.mark.own_database  # what a table has seen changes PostgreSQL's plans
-class TestPlans:
-    """Where cost must not grow, the plan says so: an index is searched, nothing is sorted."""
-
-    def test_a_reservation_searches_indexes_alone(self, store, plans):
-        add(store, "AAAA", "BBBB")
-        with plans() as steps:
-            store.reserve("brand", "default", "user", NOW)
-            store.find_reservation("brand", "default", "user")
-        assert any("code_by_user" in step for step in steps)
-        assert any("code_free" in step for step in steps)
-        assert not costly(steps)
-
-    def test_one_code_is_found_by_its_key(self, store, plans, engine):
-        add(store, "AAAA")
-        with plans() as steps:
-            store.code("brand", "default", "AAAA")
-        by_key = {"sqlite": "(brand_id=? AND code=?)", "postgresql": "code_brand_id_code_key"}
-        assert any(by_key[engine] in step for step in steps)
-        assert not costly(steps)
-
-    def test_a_page_of_codes_is_a_range_of_one_index(self, store, plans, engine):
-        add(store, "AAAA", "MMMM")
-        for state, after in itertools.product([None, *State], [None, "MMMM"]):
-            with plans() as steps:
-                store.codes("brand", "default", state, after, 100)
-            self.is_range_of_one_index(steps, engine, state, after)
-
-    def is_range_of_one_index(self, steps, engine, state, after):
-        # With one campaign in the brand, the brand's key is as good as the campaign's.
-        both = "(code_pkey|code_brand_id_code_key)"
-        key = {"sqlite": "code_of_campaign", "postgresql": both}[engine]
-        index = {None: key, State.AVAILABLE: "code_free"}.get(state, "code_taken")
-        used = [step for step in steps if re.search(rf"{index}\b", step)]
-        assert used
-        assert not costly(steps)
-        if after and engine == "sqlite":  # it begins there, and skips nothing
-            assert any("rowid>?" in step for step in used)
-
-
-def costly(steps):
-    """Return the steps that look at every row, or sort."""
-    return [step for step in steps if re.search(r"^SCAN|TEMP B-TREE|Seq Scan|Sort", step)]
 
 
 class TestLookingUp:
@@ -286,74 +224,8 @@ class TestLookingUp:
             store.codes("other", "default", None, None, 10)
 
 
-class TestPages:
-    def test_pages_together_are_the_list(self, store, engine):
-        codes = list(add_codes(store, "brand", "default", 25, mint, NOW)[0])
-        codes = codes if engine == "sqlite" else sorted(codes)
-        assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
-
-    def test_a_page_that_ends_with_the_list_is_the_last(self, store):
-        add(store, "AAAA", "BBBB")
-        assert not store.codes("brand", "default", None, None, 2).more
-        assert store.codes("brand", "default", None, None, 1).more
-
-    def test_rows_that_come_and_change_between_pages_shift_nothing(self, store, engine):
-        add(store, "BBBB", "DDDD", "FFFF")
-        first = store.codes("brand", "default", None, None, 2)
-        add(store, "AAAA", "EEEE")
-        store.reserve("brand", "default", "user", NOW)
-        rest = store.codes("brand", "default", None, first.items[-1].code, 10)
-        assert ["BBBB", "DDDD"] == [code.code for code in first.items]
-        behind = {"sqlite": ["FFFF", "AAAA", "EEEE"], "postgresql": ["EEEE", "FFFF"]}
-        assert behind[engine] == [code.code for code in rest.items]
-
-    @on_sqlite
-    def test_codes_are_given_and_listed_in_the_order_in_which_they_were_made(self, store):
-        add(store, "BBBB")
-        add(store, "AAAA")
-        add(store, "CCCC", brand="other")
-        listed = store.codes("brand", "default", None, None, 10)
-        assert ["BBBB", "AAAA"] == [code.code for code in listed.items]
-        assert "BBBB" == store.reserve("brand", "default", "user", NOW).reservation.code
-
-    @on_sqlite
-    def test_a_page_behind_a_code_that_is_gone_is_refused(self, store):
-        """As after a restore: the list must not seem to be at its end."""
-        add(store, "BBBB")
-        with pytest.raises(UnknownPosition):
-            store.codes("brand", "default", None, "AAAA", 10)
-
-    def test_states_divide_the_list(self, store):
-        add_codes(store, "brand", "default", 12, mint, NOW)
-        for number in range(5):
-            store.reserve("brand", "default", f"user{number}", NOW)
-        by_state = {
-            state: len(store.codes("brand", "default", state, None, 100).items) for state in State
-        }
-        assert store.brand("brand").counts == by_state
-
-    def test_brands_among_those_that_a_token_names(self, store):
-        for brand in ("a", "b", "c", "Z", "é"):
-            add(store, "AAAA", brand=brand)
-        names = [brand.name for brand in store.brands({"c", "a", "ghost"}, None, 10).items]
-        assert ["a", "c"] == names
-        every = [brand.name for brand in store.brands(None, None, 10).items]
-        assert ["Z", "a", "b", "c", "é"] == every
-        assert [] == store.brands(set(), None, 10).items
-
-
-def walk(page_after):
-    """Read page after page, and return the codes."""
-    codes, after, more = [], None, True
-    while more:
-        page = page_after(after)
-        codes += [code.code for code in page.items]
-        after, more = codes[-1], page.more
-    return codes
-
-
 class TestConstraints:
-    """What the code above the database gets wrong, the database still refuses."""
+    """The database refuses what faulty code above it might do."""
 
     @pytest.mark.parametrize(
         "damage",
@@ -379,7 +251,7 @@ class TestConstraints:
 
 @on_sqlite
 def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatch):
-    """A writer that never ends costs others a clear refusal, not a long wait."""
+    """A writer that never ends makes other calls fail soon, instead of waiting."""
     add(store, "AAAA")
     monkeypatch.setattr("service.store.sqlite.connections.BUSY_TIMEOUT_S", 0)
     store.close()  # connections opened from here on wait no longer
@@ -390,7 +262,7 @@ def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatc
 
 @on_sqlite
 def test_reads_that_fail_leave_no_connection_behind(database):
-    """A fault that lasts must not eat up the files that a process may open."""
+    """A lasting fault must not use up the file descriptors of a process."""
     with pytest.raises(Unavailable):
         database.row("SELECT * FROM nothing", {})
     before = len(list(Path("/dev/fd").iterdir()))

@@ -1,9 +1,10 @@
-"""SQLite's files: nothing but an upgrade makes one, and one that goes away is noticed."""
+"""SQLite's files: only an upgrade creates one, and a removal is noticed."""
 
 import os
 import shutil
 import signal
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -17,11 +18,15 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.observability.logging import database_error
 from service.settings import Settings
+from service.store.errors import MaintenanceError
 from service.store.maintenance.upgrade import upgrade
 from service.store.opening import open_database
 from service.store.repositories.status import SQLStatus
+from service.store.sqlite.backup import backup
+from service.store.sqlite.files import last_backup
 from tests.support.creating import add_codes
 from tests.support.running import is_alive, running
+from tests.support.tables import make_tables
 from tests.support.tokens import SECRET
 from tests.support.waiting import wait_until
 
@@ -93,7 +98,7 @@ def test_no_file_is_made_by_an_application_a_scrape_or_a_probe(tmp_path, log):
 
 @pytest.fixture
 def file(settings, store):
-    """A database file that is in use, with a code and with the connections of a reader."""
+    """A database file in use, with a code and with the connections of a reader."""
     add_codes(store, "b", "default", 3, mint, 1)
     store.reserve("b", "default", "user1", 1)
     store.find_reservation("b", "default", "user1")
@@ -106,7 +111,7 @@ def moved(file, away):
 
 
 def refused(store):
-    """Whether a write is refused as something that passes, for the reason that SQLite has."""
+    """Whether a write is refused as unavailable, with SQLite's reason."""
     with pytest.raises(Unavailable) as raised:
         store.reserve("b", "default", "user2", 1)
     return database_error(raised.value) == "SQLITE_READONLY_DBMOVED"
@@ -146,7 +151,7 @@ def test_another_file_in_its_place_takes_no_writes(file, store, client, tmp_path
 
 
 def test_every_process_knows_the_file_that_the_server_was_started_with(tmp_path):
-    """One that opens it late, too: the server at the first scrape, and a worker that is new."""
+    """So do processes that open it late: the server at the first scrape, and new workers."""
     with running(tmp_path) as service:
         other, file = tmp_path / "other.db", tmp_path / "discount.db"
         shutil.copy(file, other)
@@ -161,7 +166,7 @@ def test_every_process_knows_the_file_that_the_server_was_started_with(tmp_path)
 
 
 def test_a_log_that_was_deleted_takes_no_writes(file, store, client):
-    """What is committed to it is found by nobody."""
+    """Nobody would find what is committed to the moved file."""
     assert client.get("/readyz").status_code == 200
     os.unlink(file + "-wal")  # noqa: PTH108
     assert refused(store)
@@ -182,8 +187,22 @@ def test_a_file_that_goes_away_while_it_is_written_is_not_answered(file, store, 
 
 
 def test_files_are_found_again_after_closing_everything(file, store, database):
-    """The last to close takes the log away; that is no damage."""
+    """The last connection to close removes the log, which is normal."""
     for _ in range(2):
         database.close()
         assert database.why_not_ready() is None
         assert add_codes(store, "b", "default", 1, mint, 1)[1]
+
+
+def test_the_time_of_the_last_backup_is_kept_beside_the_database(tmp_path):
+    url = f"sqlite:///{tmp_path}/discount.db"
+    make_tables({"DISCOUNT_DATABASE_URL": url})
+    began = time.time()
+    assert 0 == last_backup(tmp_path / "discount.db")
+    backup(url, tmp_path / "first")
+    first = last_backup(tmp_path / "discount.db")
+    assert first
+    assert began - 1 < first <= time.time() + 1
+    with pytest.raises(MaintenanceError):
+        backup(url, tmp_path / "first")
+    assert first == last_backup(tmp_path / "discount.db"), "it failed, and is none"

@@ -1,4 +1,4 @@
-"""Whether an upgrade is unnecessary, found without SQLAlchemy."""
+"""The quick look at the revision, without SQLAlchemy."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""`make attack`: attack a real service, alone and behind proxies; see who is served meanwhile.
+"""`make attack` attacks a real service, alone and behind proxies, and measures others' calls.
 
-The exit status says whether what is promised held.
+The exit status shows whether the guarantees held.
 """
 
 import sys
@@ -45,7 +45,7 @@ def main(seconds: float, only: str, through: tuple[str, ...]) -> None:
 
 
 def one(each: Attack, way: str, folder: Path, seconds: float) -> list[str]:
-    """Attack a new service once; return what did not hold."""
+    """Attack a new service once; return the violated guarantees."""
     with service(folder) as direct, ExitStack() as stack:
         target = direct if way == "none" else stack.enter_context(behind(way, direct, folder))
         if target is None:
@@ -61,7 +61,7 @@ def one(each: Attack, way: str, folder: Path, seconds: float) -> list[str]:
 
 
 def exports_through_nginx(folder: Path) -> list[str]:
-    """Cut exports behind nginx; return whether one has looked whole."""
+    """Cut exports behind nginx; return whether one looked complete."""
     if not Path(NGINX).exists():
         return []
     click.echo("\nB8: exports that are cut, behind nginx")
@@ -76,7 +76,7 @@ def exports_through_nginx(folder: Path) -> list[str]:
 
 
 def show(when: str, target: Target, found: dict[str, Timings]) -> None:
-    """Print what was seen."""
+    """Print the measurements."""
     for kind, timings in found.items():
         click.echo(f"  {when:9} {kind:12} {timings}")
     for process, resources in target.resources().items():
@@ -84,7 +84,7 @@ def show(when: str, target: Target, found: dict[str, Timings]) -> None:
 
 
 def judge(each: Attack, found: dict[str, Timings]) -> list[str]:
-    """Return what is promised and did not hold."""
+    """Return the violated guarantees."""
     broken = []
     if found["livez"].percentile(1) > LIVEZ_WITHIN_S:
         broken.append(f"/livez within {LIVEZ_WITHIN_S} s")

@@ -1,6 +1,6 @@
-"""The attacks, each a function that begins one and leaves it going until its stack is closed.
+"""The attacks: each function begins one, which lasts until its stack is closed.
 
-To add one, write a function here or in a module that `__main__.py` imports, under `@attack`.
+To add one, write a function with `@attack` here, or in a module that `__main__.py` imports.
 """
 
 import resource
@@ -22,14 +22,14 @@ Begin = Callable[[Target, ExitStack], None]
 
 @dataclass(frozen=True)
 class Attack:
-    """An attack, and what must hold meanwhile."""
+    """An attack, and the guarantees meanwhile."""
 
     name: str
     begin: Begin
     reservations: bool = True
-    """Whether reservations are promised meanwhile, too; not where what they need is taken."""
+    """Whether reservations are guaranteed meanwhile: not if the attack takes what they need."""
     scrapes: bool = False
-    """Whether scrapes are promised meanwhile, in time."""
+    """Whether scrapes are answered in time meanwhile."""
 
 
 ATTACKS: list[Attack] = []
@@ -82,7 +82,7 @@ def trickle(stack: ExitStack, clients: list[socket.socket], every_s: float) -> N
 
 
 def take_all(stack: ExitStack, clients: list[socket.socket]) -> None:
-    """Take whatever comes on each connection."""
+    """Read everything on each connection."""
     done = threading.Event()
     selector = stack.enter_context(selectors.DefaultSelector())
     for client in clients:
@@ -102,7 +102,7 @@ def take_all(stack: ExitStack, clients: list[socket.socket]) -> None:
 
 
 def allow_files() -> int:
-    """Allow as many open files as may be, and return how many that is."""
+    """Raise the limit of open files to the maximum, and return it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
@@ -110,32 +110,32 @@ def allow_files() -> int:
 
 @attack("A1: 16 readers of 1.7 MB who never read")
 def never_read(target: Target, stack: ExitStack) -> None:
-    """Each would hold a thread for ever."""
+    """Each connection would hold a thread for ever."""
     send(target, stack, 16, head("GET", BUNDLE), small=True)
 
 
 @attack("A1: 200 readers who never read")
 def many_never_read(target: Target, stack: ExitStack) -> None:
-    """More than there are threads and places."""
+    """More connections than threads and places."""
     send(target, stack, 200, head("GET", BUNDLE), small=True)
 
 
 @attack("A1: 40 exports that nobody reads")
 def exports_never_read(target: Target, stack: ExitStack) -> None:
-    """They are streamed in threads, but in few."""
+    """Bodies that are streamed in a few threads."""
     send(target, stack, 40, head("GET", f"{C}/export", f"Authorization: {TOKEN}"), small=True)
 
 
 @attack("A2: 160 heads of 33,000 bytes without an end")
 def endless_heads(target: Target, stack: ExitStack) -> None:
-    """Each would wait in a thread for the rest of its head."""
+    """Each connection would wait in a thread for the rest of its head."""
     send(target, stack, 160, (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 33_000)[:33_000])
     send(target, stack, 160, (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaa\r\n" * 3000)[:33_000])
 
 
 @attack("A2: 64 bodies at a byte a second, from good callers")
 def slow_bodies(target: Target, stack: ExitStack) -> None:
-    """Their tokens are good, their bodies are sized or chunked."""
+    """Valid tokens, and bodies with a length or in chunks."""
     for fields in (("Content-Length: 900000",), ("Transfer-Encoding: chunked",)):
         first = b"" if "Length" in fields[0] else b"ffff\r\n"
         sent = head("POST", "/v1/discount/create", *CREATE, *fields) + first + b"{"
@@ -153,20 +153,20 @@ def slow_imports(target: Target, stack: ExitStack) -> None:
 
 @attack("A2: 9,500 half-sent requests of 30,000 bytes")
 def half_sent(target: Target, stack: ExitStack) -> None:
-    """They would take hundreds of MiB of memory."""
+    """The requests would take hundreds of MiB of memory."""
     count = min(9_500, allow_files() - 500)
     send(target, stack, count, (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaa\r\n" * 3000)[:30_000])
 
 
 @attack("A2: more connections than there may be")
 def too_many_connections(target: Target, stack: ExitStack) -> None:
-    """A newcomer must be accepted all the same."""
+    """A new connection must be accepted nevertheless."""
     send(target, stack, min(10_500, allow_files() - 500), b"GET / HT")
 
 
 @attack("A3: 60 creates that wait for a lock", reservations=False)
 def waiting_creates(target: Target, stack: ExitStack) -> None:
-    """Somebody holds SQLite's write lock; probes are answered all the same."""
+    """Another process holds SQLite's write lock; probes are answered nevertheless."""
     stack.enter_context(write_lock(target.service.environment["DISCOUNT_DATABASE_URL"]))
     body = b'{"brand": "%b", "number_to_create": 1}' % BRAND.encode()
     sent = head("POST", "/v1/discount/create", *CREATE, f"Content-Length: {len(body)}") + body
@@ -175,7 +175,7 @@ def waiting_creates(target: Target, stack: ExitStack) -> None:
 
 @attack("A3: 400 reservations that wait for a lock", reservations=False)
 def waiting_reservations(target: Target, stack: ExitStack) -> None:
-    """They are more than may begin at once in the event loop, which answers probes as well."""
+    """More reservations than the event loop may begin at once; it answers probes as well."""
     stack.enter_context(write_lock(target.service.environment["DISCOUNT_DATABASE_URL"]))
     for number in range(400):
         path = f"{C}/reservations/waits{number}"
@@ -184,26 +184,34 @@ def waiting_reservations(target: Target, stack: ExitStack) -> None:
 
 @attack("A3: 64 good callers who list 1,000 codes again and again")
 def lists_of_codes(target: Target, stack: ExitStack) -> None:
-    """Sixteen threads that read pages would leave the event loop a little of the interpreter."""
+    """Sixteen threads that read pages would starve the event loop."""
     one = head("GET", f"{C}/codes?limit=1000", f"Authorization: {TOKEN}")
     take_all(stack, send(target, stack, 64, one * 200))
 
 
+@attack("A3: 64 callers who import again and again")
+def floods_of_imports(target: Target, stack: ExitStack) -> None:
+    """Refusing them in sixteen threads would leave the event loop as little."""
+    content = b"".join(b"CODE-%06d\n" % number for number in range(500))
+    asked = head("POST", f"{C}/imports?dry_run=true", *IMPORT, f"Content-Length: {len(content)}")
+    take_all(stack, send(target, stack, 64, (asked + content) * 100))
+
+
 @attack("A5: 1,000 half-sent scrapes", scrapes=True)
 def half_sent_scrapes(target: Target, stack: ExitStack) -> None:
-    """Each would be a thread of the master."""
+    """Each scrape would be a thread of the master."""
     send(target, stack, 1000, b"GET /metrics HTTP/1.1\r\nHo", port=target.metrics_port)
 
 
 @attack("A5: 100 scrapes that nobody takes", scrapes=True)
 def scrapes_nobody_takes(target: Target, stack: ExitStack) -> None:
-    """Their answers wait in the master, and hold up no other."""
+    """Their answers wait in the master, and delay no other."""
     send(target, stack, 100, head("GET", "/metrics"), small=True, port=target.metrics_port)
 
 
 @attack("A4: requests that would have two answers")
 def two_answers(target: Target, stack: ExitStack) -> None:
-    """Through a proxy that shares its connections, somebody else got the second one."""
+    """Through a proxy that shares connections, another client would get the second answer."""
     done = threading.Event()
     chunked = "Transfer-Encoding: chunked"
     ambiguous = [

@@ -1,7 +1,7 @@
-"""Exports that are cut, seen through nginx as Debian has it: no part may look whole.
+"""Cut exports behind Debian's nginx: none may look complete.
 
-nginx asks HTTP/1.0 of what is behind it, where the end of the connection is the end of the answer,
-and buffers.
+nginx sends HTTP/1.0 requests, for which the end of the connection is the end of the answer, and
+buffers.
 """
 
 import os
@@ -80,7 +80,7 @@ def fill(url: str) -> None:
 
 
 def end_sessions(url: str) -> None:
-    """End all sessions of a database: what a server that is stopped does."""
+    """End all sessions of a database, as a server does that is stopped."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("""
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -120,7 +120,7 @@ def looks_whole(url: str, cause: Callable[[], None] | None) -> bool:
 
 
 def check_exports_through_nginx(folder: Path) -> None:
-    """Require that an export that is cut never looks whole through nginx.
+    """Require that a cut export never looks complete through nginx.
 
     Raises:
         AssertionError: One does, or one that was not cut does not.

@@ -1,4 +1,4 @@
-"""Attacks on the probes, and on who waits behind others: what is measured meanwhile.
+"""Attacks on the probes and on waiting calls, with measurements.
 
 Each takes a running service, and returns figures; none judges.
 """
@@ -19,18 +19,18 @@ Call = Callable[[requests.Session, int], int]
 
 
 class Figures(NamedTuple):
-    """Seconds that answers took, and which they were."""
+    """Durations in seconds, and statuses."""
 
     probes_s: list[float]
-    """Of `/livez` and `/readyz`, in the order in which they were asked."""
+    """Those of `/livez` and `/readyz`, in order."""
     calls_s: list[float]
-    """Of the calls that waited."""
+    """Those of the calls that waited."""
     statuses: set[int]
-    """Of these calls."""
+    """The statuses of these calls."""
 
 
 def posts_that_wait(url: str, database_url: str, number: int = 60, seconds: float = 4.0) -> Figures:
-    """Have POSTs wait for the write lock of an SQLite database, and ask the probes meanwhile."""
+    """Let POSTs wait for the write lock of an SQLite database, and call the probes meanwhile."""
     body = {"brand": "attacked", "number_to_create": 10}
 
     def post(session: requests.Session, _number: int) -> int:
@@ -44,7 +44,7 @@ def posts_that_wait(url: str, database_url: str, number: int = 60, seconds: floa
 def reservations_that_wait(
     url: str, database_url: str, number: int = 400, seconds: float = 4.0
 ) -> Figures:
-    """Have more reservations wait than may begin at once, and ask the probes meanwhile."""
+    """Let more reservations wait than may begin at once, and call the probes meanwhile."""
 
     def reserve(session: requests.Session, number: int) -> int:
         path = f"{url}/v1/discount/fetch/attacked/{time.time_ns()}-{number}"
@@ -68,7 +68,7 @@ def _waiting(url: str, database_url: str, call: Call, number: int, seconds: floa
 
 
 def asked_for(url: str, seconds: float) -> list[float]:
-    """Ask both probes for some time, each on a new connection; return how long answers took."""
+    """Call both probes for some time, each on a new connection; return the durations."""
     took: list[float] = []
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:

@@ -1,4 +1,4 @@
-"""Attacks on a metrics port: half-sent scrapes, and scrapes that nobody takes."""
+"""Attacks on a metrics port: half-sent scrapes, and scrapes that nobody reads."""
 
 import socket
 import time
@@ -12,16 +12,16 @@ import requests
 
 
 class Figures(NamedTuple):
-    """What was seen while the attack went on."""
+    """Measurements during the attack."""
 
     scrapes_s: list[float]
-    """Seconds that good scrapes took."""
+    """Durations of complete scrapes, in seconds."""
     threads: int
     """More threads of the attacked process than before."""
     files: int
     """More open files of it."""
     cut_s: float
-    """After how long the last half-sent scrape was cut."""
+    """Seconds until the last half-sent scrape was cut."""
 
 
 def half_sent_scrapes(metrics_url: str, pid: int, number: int = 1000) -> Figures:
@@ -45,7 +45,7 @@ def half_sent_scrapes(metrics_url: str, pid: int, number: int = 1000) -> Figures
 
 
 def scrapes_nobody_takes(metrics_url: str, pid: int, number: int = 100) -> Figures:
-    """Ask for the metrics on so many connections, take nothing, and scrape meanwhile."""
+    """Request the metrics on many connections, read nothing, and scrape meanwhile."""
     process = psutil.Process(pid)
     threads, files = process.num_threads(), process.num_fds()
     with _clients(metrics_url, number, b"GET /metrics HTTP/1.1\r\n\r\n"):
@@ -62,7 +62,7 @@ def _scrape(url: str) -> float:
 
 @contextmanager
 def _clients(url: str, number: int, sent: bytes) -> Iterator[list[socket.socket]]:
-    """Hold connections that have sent something, and have little room for an answer."""
+    """Hold connections that have sent something, and have a small receive buffer."""
     parts = urlsplit(url)
     with ExitStack() as stack:
         clients = []

@@ -1,4 +1,4 @@
-"""What is attacked: a real service, alone or behind a real proxy."""
+"""The target: a real service, alone or behind a real proxy."""
 
 import shutil
 import socket
@@ -57,18 +57,18 @@ PROXIES = {"haproxy": _HAPROXY, "nginx": _NGINX}
 
 @dataclass(frozen=True)
 class Target:
-    """Where the attack goes, and which service is meant."""
+    """The address of the attack, and the service."""
 
     service: Running
     port: int
 
     @property
     def metrics_port(self) -> int:
-        """Where the server's metrics are."""
+        """The URL of the server's metrics."""
         return int(self.service.environment["METRICS_PORT"])
 
     def connect(self, *, small: bool = False, port: int | None = None) -> socket.socket:
-        """Connect; with little room for an answer if `small`: loopback takes megabytes else."""
+        """Connect; with a small receive buffer if `small`, as loopback buffers megabytes."""
         client = socket.socket()
         client.settimeout(10)
         if small:
@@ -78,7 +78,7 @@ class Target:
         return client
 
     def resources(self) -> dict[str, str]:
-        """Tell what the processes of the service take of the machine."""
+        """Return the resources of the service's processes."""
         master = psutil.Process(self.service.process.pid)
         (worker,) = master.children()
         return {"the master": _resources(master), "the worker": _resources(worker)}
@@ -110,7 +110,7 @@ def service(folder: Path) -> Iterator[Target]:
 
 @contextmanager
 def behind(proxy: str, target: Target, folder: Path) -> Iterator[Target | None]:
-    """Put a proxy with its own defaults in front; nothing where it is not installed."""
+    """Run a proxy with its defaults in front of the service, if it is installed."""
     program = shutil.which(proxy, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if program is None:
         yield None

@@ -1,4 +1,4 @@
-"""Those who must be served meanwhile: each answer is looked at, and timed."""
+"""Callers that must be served meanwhile: each answer is checked, and timed."""
 
 import threading
 import time
@@ -16,19 +16,19 @@ TIMEOUT_S = 30
 
 @dataclass
 class Timings:
-    """What callers of one kind have seen."""
+    """The answers to callers of one kind."""
 
     seconds: list[float] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    """What came that was not their answer."""
+    """Wrong answers."""
 
     def percentile(self, share: float) -> float:
-        """Return how long so great a share of the answers took at most."""
+        """Return a quantile of the durations."""
         ordered = sorted(self.seconds) or [float("inf")]
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
     def __str__(self) -> str:
-        """Tell it in a few words."""
+        """Return a summary."""
         slowest, p99 = self.percentile(1), self.percentile(0.99)
         text = f"p99 {p99 * 1000:.0f} ms, slowest {slowest * 1000:.0f} ms of {len(self.seconds)}"
         return text + (f", {len(self.foreign)} WRONG: {self.foreign[0]}" if self.foreign else "")
@@ -38,7 +38,7 @@ _USERS = count()
 
 
 def observe(target: Target, seconds: float) -> dict[str, Timings]:
-    """Call for so long, all kinds at once, and return what was seen."""
+    """Call for some seconds, all kinds at once, and return the answers."""
     found = {kind: Timings() for kind in ("livez", "reservations", "creates", "scrapes")}
     calls: dict[str, Callable[[HTTPConnection], None]] = {
         "livez": _livez,
@@ -60,7 +60,7 @@ def observe(target: Target, seconds: float) -> dict[str, Timings]:
 
 
 def _scrape(target: Target, timings: Timings, ends: float) -> None:
-    """Scrape now and then, as Prometheus does: on a connection of its own each time."""
+    """Scrape repeatedly on new connections, as Prometheus does."""
     while time.monotonic() < ends:
         began = time.monotonic()
         try:
@@ -74,7 +74,7 @@ def _scrape(target: Target, timings: Timings, ends: float) -> None:
 def _call(
     target: Target, call: Callable[[HTTPConnection], None], timings: Timings, ends: float
 ) -> None:
-    """Call again and again, now on a kept connection and now on a new one."""
+    """Call repeatedly, on kept and on new connections."""
     connection = HTTPConnection("127.0.0.1", target.port, timeout=TIMEOUT_S)
     for number in count():
         if time.monotonic() >= ends:

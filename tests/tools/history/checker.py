@@ -1,8 +1,8 @@
-"""What always holds, checked against a history: a pure function from history to violations.
+"""The guarantees, checked against a history: a pure function from history to violations.
 
-Nothing here knows SQL, HTTP or processes. Each rule reads as the contract does; none may find
-fault with a history that a right service could have made, whatever was killed or cut in it,
-and whichever of the calls without an answer were done in the end.
+Nothing here knows SQL, HTTP or processes. Each rule follows the contract's wording. No rule may
+reject a history that a correct service could have produced, whatever was killed or cut in it, and
+whichever of the calls without an answer took effect in the end.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ RULES = (*users.RULES, *creates.RULES, *answers.RULES)
 
 
 def violations(history: History) -> list[Violation]:
-    """Return every promise of the contract that this history breaks."""
+    """Return every violation of the contract in a history."""
     facts = Facts(history)
     return [
         replace(found, rule=rule.__name__.replace("_", " "))

@@ -1,6 +1,6 @@
-"""The cheapest HTTP client that can tell why there is no answer.
+"""A cheap HTTP client that knows why there is no answer.
 
-A drill shares two cores with what it drills: `http.client` would take most of one.
+A drill shares two cores with the service: `http.client` would take most of one.
 """
 
 import socket
@@ -16,14 +16,14 @@ class CallError(Exception):
     """There was no answer."""
 
     def __init__(self, failure: CallFailure) -> None:
-        """Note why."""
+        """Keep the reason."""
         super().__init__(failure)
         self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, as far as a drill looks at it."""
+    """The parts of an answer that a drill uses."""
 
     status: int
     head: bytes
@@ -31,7 +31,7 @@ class Answer:
 
 
 def request(method: str, path: str, token: str, body: bytes = b"", key: str = "") -> bytes:
-    """Write a request."""
+    """Encode a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: drill", f"Authorization: Bearer {token}"]
     if key:
         lines.append(f"Idempotency-Key: {key}")
@@ -41,7 +41,7 @@ def request(method: str, path: str, token: str, body: bytes = b"", key: str = ""
 
 
 class Connection:
-    """A kept connection to one address; after an error it is closed, and opened anew if used."""
+    """A kept connection to one address, which is reopened after an error."""
 
     def __init__(self, address: Address) -> None:
         """Open nothing yet."""
@@ -74,7 +74,7 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Close it, whatever is under way."""
+        """Close the connection."""
         if self._socket:
             self._socket.close()
             self._socket = None

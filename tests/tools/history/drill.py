@@ -1,4 +1,4 @@
-"""`make drill`: break things for as long as asked, and check every answer ever given.
+"""`make drill` injects faults for some time, and checks every answer ever given.
 
 Settings: DRILL_ENGINE (sqlite, postgresql or patroni), DRILL_MINUTES, DRILL_SEED.
 """
@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Run one drill, print and keep what came out, and fail if anything was broken."""
+    """Run one drill, print and store the result, and fail if a guarantee was violated."""
     name = os.environ.get("DRILL_ENGINE", "sqlite")
     if name not in ENGINES:
         sys.exit(f"DRILL_ENGINE: {name} is none of {', '.join(ENGINES)}.")

@@ -1,4 +1,4 @@
-"""What follows at once from a history, found in one walk over it."""
+"""Facts that follow directly from a history, collected in one pass."""
 
 import re
 from bisect import bisect_right
@@ -21,7 +21,7 @@ NONE_HELD = frozenset({"no-codes-left", "reservation-not-found"})
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was broken: what is wrong, and the calls that show it."""
+    """A violation: a description, and the calls that show it."""
 
     what: str
     calls: tuple[Call, ...] = ()
@@ -35,20 +35,20 @@ Violations = Iterator[Violation]
 
 
 class Facts:
-    """A history, sorted by what it says.
+    """An index of a history.
 
-    Everything about moments is what is certain: a code is *born* when a create answer that
-    names it had arrived, and a user *asked* when the first call began that may have reserved.
+    Times are certain: a code is *born* when a create answer that names it had arrived, and a user
+    *asked* when the first call began that may have reserved.
     """
 
     def __init__(self, history: History) -> None:
-        """Walk over the history."""
+        """Index the history."""
         self.history = history
         self.answered: defaultdict[Holder, list[tuple[str, Call]]] = defaultdict(list)
         self.denied: defaultdict[Holder, list[Call]] = defaultdict(list)
         self.asked: dict[Holder, float] = {}
         self.known: dict[Holder, float] = {}
-        """The time of the first answer with the user's code."""
+        """Times of the first answer with the user's code."""
         self.created: list[tuple[list[str], Call]] = []
         self.born: dict[BrandCode, float] = {}
         self.maybe_created: defaultdict[Pool, list[Call]] = defaultdict(list)
@@ -85,7 +85,7 @@ class Facts:
                 self.exhausted.append(call)
 
     def taken(self, row: Row) -> float:
-        """Return before when a code was certainly free; for ever, if nobody holds it."""
+        """Return the time until which a code was certainly free; infinity, if nobody holds it."""
         return self.asked.get(row.holder, 0.0) if row.user is not None else inf
 
     def holders(self) -> Iterator[tuple[Holder, str]]:
@@ -99,15 +99,15 @@ class Facts:
 
 
 class Spans:
-    """Spans of time, and whether one of them holds another."""
+    """Intervals, and whether one of them contains another."""
 
     def __init__(self, spans: Iterable[tuple[float, float]]) -> None:
-        """Sort them, so that each question takes the logarithm of their number."""
+        """Sort the intervals, so that a query takes logarithmic time."""
         ordered = sorted(spans)
         self._begins = [begin for begin, _ in ordered]
         self._furthest = list(accumulate((end for _, end in ordered), max))
 
     def hold(self, begin: float, end: float) -> bool:
-        """Return whether a span lasts from before `begin` to after `end`."""
+        """Return whether an interval lasts from before `begin` to after `end`."""
         earlier = bisect_right(self._begins, begin)
         return earlier > 0 and self._furthest[earlier - 1] > end

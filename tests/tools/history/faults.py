@@ -36,7 +36,7 @@ def process_faults(replicas: Replicas, world: World) -> list[Fault]:
         chance.choice(replicas.all).kill_master()
 
     def until_all_have_called() -> None:
-        """Wait until no client keeps a connection to what was killed before: it would be lost."""
+        """Wait until no client keeps a connection to a killed process: its call would be lost."""
         since = time.monotonic()
         wait_until(lambda: world.all_have_called(since), "a client does not call any more")
 
@@ -79,7 +79,7 @@ def proxy_faults(what: str, proxies: list[Proxy]) -> list[Fault]:
 
 
 def hang_up_storm(replicas: Replicas, world: World) -> Fault:
-    """Return a storm of callers who all connect, ask, and hang up without an answer."""
+    """Return a fault: many callers connect, send a request, and disconnect."""
     sent_by = token(sub="storm", exp=int(time.time()) + 24 * 60 * 60)
 
     def inject(chance: Random) -> None:
@@ -109,7 +109,7 @@ def hang_up_storm(replicas: Replicas, world: World) -> Fault:
 
 
 def pause(pids: list[int], seconds: float, end: signal.Signals = signal.SIGCONT) -> None:
-    """Stop processes, and later let them go on, or end them."""
+    """Stop processes, and later continue or kill them."""
     for pid in pids:
         send(pid, signal.SIGSTOP)
     time.sleep(seconds)

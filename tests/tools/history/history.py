@@ -1,6 +1,6 @@
-"""A history: every call that clients made, when, and what they were told.
+"""A history: every call of the clients with its times and its answer.
 
-Moments are seconds of the monotonic clock, which all threads of a machine share.
+Times are seconds of the monotonic clock, which all threads of a machine share.
 """
 
 import gzip
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT = "default"
-"""The campaign that comes into being with a brand."""
+"""The campaign that is created with a brand."""
 
 
 class Kind(StrEnum):
-    """What is asked for."""
+    """The kind of a call."""
 
     FETCH = "fetch"  # GET /v1/discount/fetch/{brand}/{user}
     PUT = "put"  # PUT C/reservations/{user}
@@ -33,7 +33,7 @@ CREATES = frozenset({Kind.CREATE, Kind.ADD})
 
 
 class CallFailure(StrEnum):
-    """Why there is no answer."""
+    """The reason why there is no answer."""
 
     REFUSED = "refused"  # no connection: the call was never sent
     CUT = "cut"  # the connection ended before the answer did
@@ -42,7 +42,7 @@ class CallFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, and its answer or what came instead."""
+    """One call, and its answer or failure."""
 
     client: str
     kind: Kind
@@ -74,7 +74,7 @@ class Call:
 
     @property
     def done(self) -> bool:
-        """It has certainly been done."""
+        """Whether the effect certainly happened."""
         return 200 <= self.status < 300
 
     @property
@@ -88,7 +88,7 @@ class Call:
 
     @property
     def slug(self) -> str:
-        """Which problem the answer names."""
+        """The problem of the answer."""
         try:
             return str(self.content["type"]).removeprefix("/problems/")
         except (ValueError, TypeError, KeyError):
@@ -105,7 +105,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A code as the database has it when all is over."""
+    """A row of a code at the end."""
 
     brand: str
     campaign: str
@@ -122,7 +122,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What was done to the service, and when."""
+    """A fault and its times."""
 
     name: str
     began: float
@@ -131,18 +131,18 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that is known when all is over."""
+    """All data of a drill."""
 
     calls: Sequence[Call]
     rows: Sequence[Row] = ()
     brands: frozenset[str] = frozenset()
-    """Every brand that the database has, also those without a code."""
+    """All brands of the database, also those without codes."""
     rolls: Sequence[Disturbance] = ()
     """The rolling restarts, in which no call may be lost."""
 
 
 def write(calls: Iterable[Call], path: Path) -> None:
-    """Write one JSON object a line, compressed."""
+    """Write the history as compressed NDJSON."""
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
         for call in calls:
             known = {name: value for name, value in asdict(call).items() if value}

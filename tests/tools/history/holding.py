@@ -1,4 +1,4 @@
-"""What every drill ends with: each answer holds, whatever was done to the service."""
+"""The final check of every drill: each answer stays true, whatever happened to the service."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -23,13 +23,13 @@ SHORT = Plan(
     audited=2,
     serve=forked,
 )
-"""For four faults, of a kind that takes a second or two."""
+"""Seconds for four faults of a second or two each."""
 
 
 def drill_and_check(
     engine: Callable[[Path], AbstractContextManager[Engine]], folder: Path, plan: Plan
 ) -> set[str]:
-    """Run a drill, see that it broke no promise, and return the names of what happened."""
+    """Run a drill, require that no guarantee was violated, and return the names of the faults."""
     with engine(folder) as database:
         drilled = drill(database, folder, plan)
     found = violations(drilled.history)

@@ -1,4 +1,4 @@
-"""The nemesis: one fault after the other, in an order made from a seed."""
+"""The nemesis: a sequence of faults in an order that a seed determines."""
 
 import sys
 import threading
@@ -11,7 +11,7 @@ from random import Random
 from tests.tools.history.history import Disturbance
 
 Inject = Callable[[Random], None]
-"""Injects a fault and returns when it is over; the details are random."""
+"""Injects a fault, and returns when it is over; the details are random."""
 
 
 @dataclass(frozen=True, slots=True)

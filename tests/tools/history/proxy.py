@@ -1,4 +1,4 @@
-"""A small TCP proxy that fails on demand: it cuts, holds back, delays or refuses."""
+"""A small TCP proxy with faults on demand: it cuts, holds, delays or refuses connections."""
 
 import asyncio
 import socket
@@ -12,10 +12,10 @@ Target = tuple[str, int] | str
 
 
 class Mode(StrEnum):
-    """What happens to what passes."""
+    """The treatment of data."""
 
     PASS = "pass"  # noqa: S105 - no password
-    HOLD = "hold"  # nothing passes, and no end gets an error; what waits passes later
+    HOLD = "hold"  # nothing passes, and neither end gets an error; data waits
     DELAY = "delay"
     REFUSE = "refuse"  # new connections are closed at once
 
@@ -42,17 +42,17 @@ class Proxy:
         self._flowing.set()
 
     def set(self, mode: Mode) -> None:
-        """Do this from now on."""
+        """Set the treatment."""
         self.mode = mode
         change = self._flowing.clear if mode is Mode.HOLD else self._flowing.set
         self._loop.call_soon_threadsafe(change)
 
     def cut(self) -> None:
-        """Reset every connection there is."""
+        """Reset all connections."""
         self._loop.call_soon_threadsafe(self._abort_all)
 
     def stop(self) -> None:
-        """Cut everything, and listen no more."""
+        """Cut all connections, and stop listening."""
         self._loop.call_soon_threadsafe(self._stopped.set)
 
     def run(self) -> None:
@@ -73,7 +73,7 @@ class Proxy:
             end.transport.abort()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Connect the two ends; when one is gone, so is the other."""
+        """Relay data between two ends; when one closes, close the other."""
         task = asyncio.current_task()
         assert task
         self._connections.add(task)

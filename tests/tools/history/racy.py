@@ -40,7 +40,7 @@ class RacyReservations:
     def reserve(
         self, brand: str, campaign: str, user: str, now: Millis
     ) -> ReservationResult | None:
-        """Pick a code that is free, and then, when it may be no more, take it."""
+        """Select a free code, and then claim it, when it may be taken."""
         held = self.find(brand, campaign, user)
         if held:
             return ReservationResult(held, new=False)

@@ -1,4 +1,4 @@
-"""Makes calls over real HTTP, and writes each down: when, what was asked, what was answered."""
+"""Calls over real HTTP, each recorded with its times, request and answer."""
 
 import json
 import time
@@ -12,10 +12,10 @@ from tests.tools.history.history import DEFAULT, Call, Kind
 
 DAY_S = 24 * 60 * 60
 PAGE = 50
-"""Small pages, so that a walk has several."""
+"""Small pages, so that a traversal has several."""
 
 Where = Callable[[], Address]
-"""Which replica to call now."""
+"""Returns the replica to call now."""
 
 
 class Recorder:
@@ -35,22 +35,22 @@ class Recorder:
         self._connection: Connection | None = None
 
     def fetch(self, brand: str, user: str, timeout: float) -> Call:
-        """Reserve by the GET."""
+        """Reserve with the GET."""
         call = self._new(Kind.FETCH, brand, user=user)
         return self._make(call, "GET", f"/v1/discount/fetch/{brand}/{user}", timeout)
 
     def put(self, brand: str, user: str, timeout: float) -> Call:
-        """Reserve by the PUT."""
+        """Reserve with the PUT."""
         call = self._new(Kind.PUT, brand, user=user)
         return self._make(call, "PUT", f"{_of(call)}/reservations/{user}", timeout)
 
     def show(self, brand: str, user: str, timeout: float) -> Call:
-        """Ask what a user holds."""
+        """Show a user's reservation."""
         call = self._new(Kind.SHOW, brand, user=user)
         return self._make(call, "GET", f"{_of(call)}/reservations/{user}", timeout)
 
     def create(self, brand: str, count: int, key: str, timeout: float) -> Call:
-        """Create by the first of the two calls; an empty key is none."""
+        """Create with `POST /v1/discount/create`; an empty key is none."""
         call = self._new(Kind.CREATE, brand, count=count, key=key)
         body = {"brand": brand, "number_to_create": count}
         return self._make(call, "POST", "/v1/discount/create", timeout, body)
@@ -58,7 +58,7 @@ class Recorder:
     def add(
         self, brand: str, count: int, key: str, timeout: float, campaign: str = DEFAULT
     ) -> Call:
-        """Create by `POST C/codes`; an empty key is none."""
+        """Create with `POST C/codes`; an empty key is none."""
         call = replace(self._new(Kind.ADD, brand, count=count, key=key), campaign=campaign)
         return self._make(call, "POST", f"{_of(call)}/codes", timeout, {"number_to_create": count})
 
@@ -93,7 +93,7 @@ class Recorder:
         return whole
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._connection:
             self._connection.close()
             self._connection = None
@@ -128,7 +128,7 @@ class Recorder:
 
 
 def answered(call: Call, began: float, answer: Answer) -> Call:
-    """Write the answer to a call down."""
+    """Record the answer to a call."""
     return replace(
         call,
         began=began,

@@ -1,4 +1,4 @@
-"""Replicas of the service over one database, and the signals that their processes get."""
+"""Replicas of the service with one database, and signals to their processes."""
 
 import os
 import signal
@@ -48,11 +48,11 @@ def forked(env: Mapping[str, str], output: IO[bytes]) -> Process:
 
 SERVE = command(DISCOUNT, "serve")
 RACY = command(*SERVER, "tests.tools.history.racy:app")
-"""What the rig must find guilty."""
+"""The application whose violations the checker must find."""
 
 
 class State(IntEnum):
-    """What a balancer knows of a replica; more is better."""
+    """The state of a replica as a balancer knows it; more is better."""
 
     DOWN = 0
     UNREADY = 1
@@ -60,7 +60,7 @@ class State(IntEnum):
 
 
 class Replica:
-    """A gunicorn master with its workers, which somebody starts again when it dies."""
+    """A gunicorn master with its workers, which is restarted when it dies."""
 
     def __init__(self, folder: Path, number: int, settings: dict[str, str], serve: Start) -> None:
         self.serve = serve
@@ -90,7 +90,7 @@ class Replica:
         wait_until(asked, f"{self.log} does not get ready")
 
     def ask(self, timeout: float = 1.0) -> None:
-        """Ask `/readyz`; no answer in time is no news."""
+        """Query `/readyz`; without an answer in time, the state stays."""
         connection = Connection(self.address)
         try:
             ready = connection.call(READYZ, timeout).status == 200
@@ -116,26 +116,26 @@ class Replica:
         return self._process
 
     def kill_master(self) -> None:
-        """Kill the arbiter; its workers see it, and go; then it is started again."""
+        """Kill the master, whose workers notice and end, and restart it."""
         self.process.kill()
         self.process.wait()
         wait_until(lambda: not self._listens(), f"the workers of {self.log} do not go")
         self.start()
 
     def restart(self) -> None:
-        """Stop it as an operator does, and start it again."""
+        """Stop it as an operator does, and restart it."""
         self.process.terminate()
         self.process.wait(START_WITHIN_S)
         self.start()
 
     def request_stop(self) -> None:
-        """Tell it to stop, at once; a second word is what spares the draining."""
+        """Send SIGTERM twice, which stops without draining."""
         for _ in range(2):
             self.process.terminate()
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Wait until it is gone; at last by force."""
+        """Wait until it ends, and kill it in the end."""
         try:
             self.process.wait(START_WITHIN_S)
         finally:
@@ -151,7 +151,7 @@ class Replica:
 
 
 class Replicas:
-    """Several replicas, a proxy before each, and a balancer that heeds `/readyz`."""
+    """Several replicas behind proxies, and a balancer that observes `/readyz`."""
 
     def __init__(self, replicas: list[Replica], proxies: list[Proxy]) -> None:
         self.all = replicas
@@ -170,7 +170,7 @@ class Replicas:
         return self.proxies[best].address if client % 2 else self.all[best].address
 
     def watch(self, replica: Replica) -> None:
-        """Ask a replica again and again whether it is ready."""
+        """Poll the readiness of a replica."""
         while not self._stopped.wait(POLL_INTERVAL_S):
             replica.ask()
 
@@ -196,7 +196,7 @@ def send(pid: int, signal_number: signal.Signals) -> None:
 def serving(
     folder: Path, count: int, settings: dict[str, str], serve: Start = SERVE
 ) -> Iterator[Replicas]:
-    """Make the tables and run replicas, from ready to gone."""
+    """Create the tables, and run replicas."""
     make_tables(environment(folder, **settings))
     with ExitStack() as stack:
         replicas = [Replica(folder, number, settings, serve) for number in range(count)]

@@ -1,4 +1,4 @@
-"""The whole rig: an engine, replicas, clients and a nemesis; a history comes out."""
+"""A drill: an engine, replicas, clients and a nemesis, which produce a history."""
 
 import sys
 import time
@@ -24,12 +24,12 @@ from tests.tools.history.workload import Client, Notebook, World, audit, brand_n
 
 STOP_WITHIN_S = 60.0
 AFTERWARDS = 5
-"""How many calls of each client, as a rule, are answered after the last fault."""
+"""The number of calls of each client that are answered after the last fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a drill goes."""
+    """The plan of a drill."""
 
     seed: str
     seconds: float
@@ -38,38 +38,38 @@ class Plan:
     only: tuple[str, ...] = ()
     """The names of the faults to inject; all, if empty."""
     faults: int = 0
-    """It goes on until there were as many."""
+    """The least number of faults."""
     most: int = sys.maxsize
-    """There are no more."""
+    """The largest number of faults."""
     calls: int = 0
-    """It goes on until as many were answered."""
+    """The least number of answers."""
     clients: int = 16
     short_timeouts: int = 4
-    """How many of the clients are."""
+    """The number of clients with short timeouts."""
     pause_s: float = 0.0
-    """What a client waits between two calls."""
+    """A client's pause between two calls, in seconds."""
     replicas: int = 2
     serve: Start = SERVE
-    """What starts a replica."""
+    """The command that starts a replica."""
     audited: int = 40
-    """How many brands are asked about in the end, user by user; SQL sees them all."""
+    """The number of brands whose users are asked in the end; SQL covers all brands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
-    """What came out of a drill."""
+    """The result of a drill."""
 
     history: History
     disturbances: list[Disturbance]
     verify: str
-    """What `discount verify` found broken; empty for nothing."""
+    """The findings of `discount verify`; empty for none."""
 
 
 def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
-    """Let clients call and the nemesis come, then read what is left.
+    """Run clients and the nemesis, then read the final state.
 
     Raises:
-        AssertionError: Something did not come back, or hangs.
+        AssertionError: Something did not recover, or hangs.
     """
     notebook = Notebook()
     world = World(notebook)
@@ -111,7 +111,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
 
 @contextmanager
 def _under_way(nemesis: Nemesis, clients: list[Client]) -> Iterator[None]:
-    """Start all threads; none outlives the block, however it is left."""
+    """Start all threads, and end them with the block."""
     threads: list[Client | Nemesis] = [*clients, nemesis]
     for thread in threads:
         thread.start()
@@ -134,7 +134,7 @@ def _faults(engine: Engine, replicas: Replicas, world: World) -> list[Fault]:
 
 
 def _watch(nemesis: Nemesis, clients: list[Client], notebook: Notebook, plan: Plan) -> None:
-    """Wait for the end, but no longer than everything is well."""
+    """Wait for the end, as long as all threads work."""
     deadline = time.monotonic() + plan.seconds
     while (
         time.monotonic() < deadline
@@ -152,7 +152,7 @@ def _answered(notebook: Notebook) -> int:
 
 
 def _some(world: World, plan: Plan) -> list[str]:
-    """Return brands to ask about: a sample, and always the last, which broke off in between."""
+    """Return brands for final calls: a sample, and always the last, which was interrupted."""
     numbers = range(world.newest() + 1)
     chance = Random(plan.seed)  # noqa: S311 - a sample
     sample = chance.sample(numbers, min(plan.audited, len(numbers)))

@@ -1,4 +1,4 @@
-"""What a drill says about itself when it is over."""
+"""The summary of a drill."""
 
 from bisect import bisect
 from collections import Counter

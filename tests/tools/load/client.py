@@ -1,7 +1,7 @@
-"""The load: so many connections, each asking again as soon as it is answered.
+"""The load generator: connections that send a request as soon as they are answered.
 
-Every answer is looked at: the first that is not what it should be stops everything. A server
-that refuses quickly would look fast otherwise.
+Every answer is checked: the first unexpected one stops the measurement, as a server that refuses
+quickly would look fast otherwise.
 """
 
 import select
@@ -14,27 +14,27 @@ from dataclasses import dataclass, field
 from tests.tools.load.errors import UnexpectedAnswerError
 
 Request = tuple[str, bytes]
-"""Whom it is about, and what is sent."""
+"""A user or brand, and the request."""
 CONNECTIONS = 32
 TIMEOUT_S = 30.0
-"""How long an answer may take."""
+"""The timeout of an answer in seconds."""
 _END = b"\r\n\r\n"
 _LENGTH = b"\ncontent-length:"
 
 
 @dataclass(slots=True)
 class Slice:
-    """What came of some seconds of load."""
+    """The result of some seconds of load."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    """In seconds, in the order of the answers."""
+    """Seconds, in the order of the answers."""
     answers: list[tuple[str, bytes]] = field(default_factory=list)
-    """Whom each was about, and its body."""
+    """The user or brand of each answer, and its body."""
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Answers per second."""
         return len(self.latencies) / self.seconds
 
     def percentile(self, share: float) -> float:
@@ -56,7 +56,7 @@ class Connection:
         self.sent_at = 0.0
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self.sock.close()
 
     def ask(self, request: Request) -> None:
@@ -67,7 +67,7 @@ class Connection:
         self.sock.sendall(sent)
 
     def take(self, wanted: Sequence[int]) -> bytes | None:
-        """Take what has come, and return the body once the answer is whole.
+        """Receive, and return the body once the answer is complete.
 
         Raises:
             UnexpectedAnswerError: Its status is not one of those that are wanted.

@@ -1,4 +1,4 @@
-"""Who is measured, at what: everything runs side by side, and is asked in turns."""
+"""The contestants and their measurements, which alternate."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,11 +22,11 @@ _FAILURES = (BenchmarkError, AssertionError, OSError, SubprocessError, psycopg.E
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. Nothing may run empty, whoever is how fast."""
+    """The extent of a benchmark; no pool may run empty, however fast a contestant is."""
 
     rounds: int
     seconds: float
-    """For each measure in each round."""
+    """Seconds of each measurement in each round."""
     fresh: int
     """Codes of a fresh pool, and of one that is 90 % drained."""
     nearly_empty: int
@@ -36,11 +36,11 @@ class Sizes:
 
     @property
     def turns(self) -> range:
-        """The rounds, and one more in which everything warms up."""
+        """The number of rounds, and one to warm up."""
         return range(self.rounds + 1)
 
     def share(self, left: int) -> int:
-        """Return how many of the codes that are left a round may take."""
+        """Return how many of the remaining codes a round may take."""
         return left // len(self.turns)
 
     @property
@@ -50,20 +50,20 @@ class Sizes:
 
 
 class Contestants:
-    """Those that are measured, while they run."""
+    """The running contestants."""
 
     def __init__(self, sizes: Sizes, folder: Path) -> None:
         self.sizes = sizes
         self.measures: list[Measure] = []
         self.missing: dict[str, str] = {}
-        """Who could not take part, and why."""
+        """The contestants that could not take part, and why."""
         self.notes: list[str] = []
         self._folder = folder
         self._checks: list[Callable[[], None]] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Start everyone; who cannot start is missed, and the others go on."""
+        """Start all contestants; those that cannot start are reported."""
         with ExitStack() as stack:
             self._have("Flask hello", lambda: self._add_hello(stack))
             self._have("the service on SQLite", lambda: self._add_service(stack, "sqlite", None))
@@ -72,7 +72,7 @@ class Contestants:
             yield
 
     def compare(self) -> None:
-        """Compare what is in the databases with what was answered.
+        """Compare the databases with the answers.
 
         Raises:
             BenchmarkError: They differ.
@@ -193,7 +193,7 @@ class Contestants:
 
 
 def compare(calls: Calls, url: str) -> None:
-    """Compare a service's rows with all that it answered.
+    """Compare a service's rows with its answers.
 
     Raises:
         BenchmarkError: They differ.

@@ -1,4 +1,4 @@
-"""What ends a benchmark: its figures would mean nothing."""
+"""Errors that end a benchmark, whose figures would mean nothing."""
 
 
 class BenchmarkError(Exception):
@@ -6,7 +6,7 @@ class BenchmarkError(Exception):
 
 
 class UnexpectedAnswerError(BenchmarkError):
-    """A server answered something else than was asked for."""
+    """A server gave an unexpected answer."""
 
     def __init__(self, about: str, received: bytes) -> None:
         super().__init__(f"unexpected answer about {about}: {received.decode(errors='replace')}")

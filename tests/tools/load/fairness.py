@@ -1,4 +1,4 @@
-"""How long reservations take while a job of ten million codes runs, and while none does."""
+"""The duration of reservations with and without a job of ten million codes."""
 
 import statistics
 import threading
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROUNDS, ROUND_S = 5, 6.0
 CLIENTS, INTERVAL_S = 4, 0.02
-"""Each client reserves so often, if it is answered in time: well below what a server can do."""
+"""A client's reservations per second, well below what a server can do."""
 POOL, BRAND = 50_000, "fair"
 
 
@@ -48,7 +48,7 @@ def _percentile(times: list[float], percent: int) -> float:
 
 
 def _round(bench: "Bench", users: "numbers[int]") -> list[float]:
-    """Reserve for a while; return the seconds that each reservation took."""
+    """Reserve for some time; return the seconds of each reservation."""
     ends, lock = time.monotonic() + ROUND_S, threading.Lock()
 
     def client() -> list[float]:

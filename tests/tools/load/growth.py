@@ -1,7 +1,6 @@
-"""`make bench-growth`: what each call of the store costs as pools grow and drain.
+"""`make bench-growth` measures each call of the store as pools grow and drain.
 
-One thread, no HTTP: what grows is the database's part. A pool is measured fresh, then drained
-further and measured again.
+One thread without HTTP measures the database's part, on fresh pools, and again after draining.
 """
 
 import json
@@ -24,19 +23,19 @@ from tests.tools.load.reports import plots
 
 VAR = Path("var")
 DRAINED = (0, 50, 90, 99)
-"""Of the codes, in per cent."""
+"""Reserved codes in per cent."""
 CALLS = 50
-"""Of each kind, on each pool; the cost is their median."""
+"""Calls of each kind on each pool; the cost is their median."""
 CREATED = 100
 LISTED = 100
 _users = count()
 
 Costs = Mapping[tuple[int, int], Mapping[str, float]]
-"""In µs, by call; by size and per cent drained."""
+"""Costs in µs by call, size and per cent drained."""
 
 
 def calls(storage: Storage, brand: str) -> Mapping[str, Callable[[], object]]:
-    """Return what is measured."""
+    """Return the measured calls."""
     store, now, campaign = storage.store, system_clock(), pools.DEFAULT
     store.reserve(brand, campaign, "held", now)
     before = pools.late_code(storage, brand, LISTED)

@@ -1,4 +1,4 @@
-"""What the engines themselves do with the service's statements, and no service before them."""
+"""The speed of the engines with the service's statements, without a service."""
 
 import re
 import sqlite3
@@ -8,22 +8,22 @@ import time
 from pathlib import Path
 
 from service.store.postgresql.reservations import RESERVE
-from service.store.repositories.reservations import HELD
+from service.store.repositories.reservations import FIND_RESERVATION
 from service.store.sqlite.reservations import CLAIM, COUNT_CLAIM
 from service.usecases.ports.clock import system_clock
 from tests.tools.load.errors import BenchmarkError
 from tests.tools.load.servers import SERVER_CORE, on_core
 
 BATCH = 32
-"""Claims in one commit: as many as there are connections."""
+"""Claims per commit: the number of connections."""
 PER_SECOND = 8000
-"""No limit is measured with more claims than this for each second it may take."""
+"""The largest number of claims per second of a measurement."""
 _CLIENTS = 16
 """Connections of pgbench: as many as the service has threads."""
 
 
 def sqlite_claims(path: Path, brand: str, seconds: float) -> float:
-    """Return how many durable claims a second one connection makes, `BATCH` in a commit.
+    """Return the durable claims per second of one connection, with `BATCH` in a commit.
 
     Raises:
         BenchmarkError: The pool was too small.
@@ -45,7 +45,9 @@ def sqlite_claims(path: Path, brand: str, seconds: float) -> float:
 
 def _claim_together(connection: sqlite3.Connection, names: dict[str, str]) -> None:
     users = [f"drained-{time.perf_counter_ns()}-{n}" for n in range(BATCH)]
-    rows = [connection.execute(HELD, {**names, "user": user}).fetchone() for user in users]
+    rows = [
+        connection.execute(FIND_RESERVATION, {**names, "user": user}).fetchone() for user in users
+    ]
     now = system_clock()
     connection.execute("BEGIN IMMEDIATE")
     for user, (brand_id, campaign_id, *_) in zip(users, rows, strict=True):
@@ -57,10 +59,10 @@ def _claim_together(connection: sqlite3.Connection, names: dict[str, str]) -> No
 
 
 def pgbench(url: str, brand: str, folder: Path, seconds: float) -> float:
-    """Return how many claims a second PostgreSQL makes for pgbench.
+    """Return the claims per second of PostgreSQL with pgbench.
 
     Raises:
-        BenchmarkError: pgbench says nothing of the kind.
+        BenchmarkError: pgbench prints no result.
     """
     script = folder / "claim.sql"
     statement = " ".join(re.sub(r"%\((\w+)\)s", r":\1", RESERVE).split())

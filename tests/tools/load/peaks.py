@@ -1,4 +1,4 @@
-"""The memory and the processor time of processes, looked at all the time."""
+"""Sampling of the memory and processor time of processes."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ INTERVAL_S = 0.05
 MIB = 2**20
 
 Groups = dict[str, Callable[[], Iterable[psutil.Process]]]
-"""Processes by what they are; which ones there are is asked again and again."""
+"""Groups of processes, which are looked up repeatedly."""
 
 
 class Peaks:

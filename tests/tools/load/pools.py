@@ -1,4 +1,4 @@
-"""Pools of codes in every condition, and the comparison of rows with answers."""
+"""Pools of codes in every state, and the comparison of rows with answers."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ CHUNK = 20_000
 DEFAULT = "default"
 _OF_POOL = "brand_id = :brand_id AND campaign_id = :campaign_id"
 _IN_ORDER = {"sqlite": "rowid", "postgresql": "code"}
-"""How an engine lists codes, and what it has an index for."""
+"""The order in which an engine lists codes, and its index."""
 _DRAIN = f"""
     UPDATE code SET state = 'reserved', user_id = 'drained' || code, reserved_at = created_at
     WHERE {_OF_POOL} AND {{0}} IN (
@@ -67,7 +67,7 @@ def fill(storage: Storage, brand: str, count: int, used: int = 0) -> None:
 
 
 def drain(storage: Storage, brand: str, count: int) -> None:
-    """Let somebody hold `count` codes more."""
+    """Reserve `count` more codes."""
     statement = text(_DRAIN.format(_IN_ORDER[storage.database.engine.name]))
     for at in range(0, count, CHUNK):
         size = min(CHUNK, count - at)
@@ -80,7 +80,7 @@ def drain(storage: Storage, brand: str, count: int) -> None:
 
 
 def late_code(storage: Storage, brand: str, rest: int) -> str:
-    """Return the code behind which `rest` codes are listed."""
+    """Return the code after which `rest` codes are listed."""
     statement = text(_LATE.format(_IN_ORDER[storage.database.engine.name]))
     with storage.database.read() as connection:
         pool = find_pool(connection, brand, DEFAULT)
@@ -89,9 +89,9 @@ def late_code(storage: Storage, brand: str, rest: int) -> str:
 
 
 def late_cursor(url: str, brand: str, rest: int) -> str:
-    """Return the cursor of a service on this machine behind which `rest` codes are listed.
+    """Return the cursor of a local service after which `rest` codes are listed.
 
-    To ask for every page before it would take longer than all that is measured.
+    Requesting every page before would take longer than all measurements.
     """
     with opened(url) as storage:
         code = late_code(storage, brand, rest)
@@ -100,7 +100,7 @@ def late_cursor(url: str, brand: str, rest: int) -> str:
 
 
 def settle(url: str) -> None:
-    """Let PostgreSQL do now what its autovacuum would do soon after so many changes."""
+    """Vacuum and analyze in PostgreSQL, as its autovacuum would after so many changes."""
     if not url.startswith("sqlite"):
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
@@ -108,7 +108,7 @@ def settle(url: str) -> None:
 
 
 def compare(storage: Storage, brand: str, answered: Mapping[str, str]) -> None:
-    """Compare the rows of a brand with what callers were told.
+    """Compare the rows of a brand with the answers to callers.
 
     Raises:
         BenchmarkError: They differ.
@@ -125,7 +125,7 @@ def compare(storage: Storage, brand: str, answered: Mapping[str, str]) -> None:
 
 
 def compare_created(storage: Storage, brand: str, answered: set[str]) -> None:
-    """Compare the codes of a brand with those that callers were told were created.
+    """Compare the codes of a brand with those of answered creates.
 
     Raises:
         BenchmarkError: They differ.

@@ -50,7 +50,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 
 
 def new_database(url: str) -> str:
-    """Make a database beside the one at `url`, and return its URL."""
+    """Create a database beside the one at `url`, and return its URL."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -71,7 +71,7 @@ def version_of(url: str) -> str:
 
 
 def fill_bare(url: str, brands: Iterable[str], count: int) -> None:
-    """Make the table of the bare claim, with `count` codes for each brand."""
+    """Create the table of the bare claim, with `count` codes for each brand."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(_BARE)
         for brand in brands:
@@ -79,7 +79,7 @@ def fill_bare(url: str, brands: Iterable[str], count: int) -> None:
 
 
 def held_in_bare(url: str, brand: str) -> dict[str, str]:
-    """Return who holds which code of the bare table."""
+    """Return the holders of codes in the bare table."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT user_id, code FROM bare WHERE brand = %s AND user_id IS NOT NULL", [brand]

@@ -1,4 +1,4 @@
-"""The limit of an engine: precomputed rows, sorted, loaded in one transaction and nothing else."""
+"""The limit of an engine: precomputed, sorted rows, loaded in one transaction."""
 
 import json
 import tempfile
@@ -19,7 +19,7 @@ from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import system_clock
 
 AT_ONCE = 20_000
-"""Rows that are prepared while the clock stands still."""
+"""Rows that are prepared before the measurement."""
 _SENT_AT_ONCE = 2**16
 _INTO = "INSERT INTO code (brand_id, campaign_id, code, state, created_at)"
 _ROW = f"{_INTO} VALUES (?, ?, ?, 'available', ?)"
@@ -32,7 +32,7 @@ Chunk = tuple[list[str], list[int]]
 
 
 def raw_limits(url: str, count: int) -> dict[str, float]:
-    """Return the seconds of each way to load `count` rows; each makes a brand of its own."""
+    """Return the seconds of each way to load `count` rows into a new brand."""
     database = open_database(Settings(database_url=url), threads=1)
     ways = _SQLITE if url.startswith("sqlite") else _POSTGRESQL
     try:
@@ -99,7 +99,7 @@ def _by_statement(driver: Any, pool: PoolKey, now: int, chunks: Iterator[Chunk])
 
 
 def _by_copy(driver: Any, pool: PoolKey, now: int, chunks: Iterator[Chunk]) -> float:
-    """Send rows from a file: whatever is done between two writes, the server goes on meanwhile."""
+    """Send rows from a file, so that the server works while the client reads the next."""
     driver.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     with tempfile.TemporaryFile("w+b") as file:
         for codes, probes in chunks:

@@ -1,4 +1,4 @@
-"""The servers that are measured, each in processes of its own on the first core."""
+"""The measured servers, in processes on the first core."""
 
 import importlib.util
 import os
@@ -19,9 +19,9 @@ from tests.tools.load.errors import BenchmarkError
 from tests.tools.load.peaks import MIB, family
 
 SERVER_CORE, CLIENT_CORE = 0, 1
-"""Where there are two; the load's is the database server's, too."""
+"""The cores, if there are two; the database server shares that of the load."""
 THREADS = "16"
-"""As the service has by default; every other gunicorn gets as many."""
+"""The service's default number of threads, for every gunicorn."""
 START_WITHIN_S = 60
 _TOKENS_LIVE_S = 12 * 3600
 
@@ -37,7 +37,7 @@ class Server:
     """How many requests were measured."""
 
     def cpu_seconds(self) -> float:
-        """Return the time that its processes have had of a processor."""
+        """Return the processor time of its processes in seconds."""
         return sum(sum(one.cpu_times()[:2]) for one in family(self.process))
 
     def resident_mib(self) -> float:
@@ -45,19 +45,19 @@ class Server:
         return float(self._worker().memory_info().rss / MIB)
 
     def memory(self) -> str:
-        """Tell the memory of its largest worker process, and what of it no other one shares."""
+        """Return the memory of its largest worker process, and the unshared part."""
         size = self._worker().memory_full_info()
         return f"{size.rss / MIB:.0f} MiB ({size.uss / MIB:.0f} of its own)"
 
     def _worker(self) -> psutil.Process:
-        """Return the process that serves; gunicorn's master only looks after it."""
+        """Return the worker process."""
         workers = self.process.children(recursive=True) or [self.process]
         return max(workers, key=lambda one: one.memory_info().rss)
 
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Let what is started in this block run on one core alone, where there are several."""
+    """Start processes on one core alone in this block, if there are several."""
     before = os.sched_getaffinity(0)
     all_cores = sorted(range(os.cpu_count() or 1))
     if len(all_cores) > 1:
@@ -69,7 +69,7 @@ def on_core(core: int) -> Iterator[None]:
 
 
 def tokens(count: int) -> list[str]:
-    """Return header fields of so many callers: no caller alone may use up the rate limit."""
+    """Return the header fields of many callers, as one would exceed the rate limit."""
     until = int(time.time()) + _TOKENS_LIVE_S
     return [bearer(sub=f"caller{n}", exp=until)["Authorization"] for n in range(count)]
 
@@ -167,7 +167,7 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def upgraded(folder: Path, url: str | None = None) -> str:
-    """Make the tables of a service, and return the URL of its database, by default a file's."""
+    """Create the tables of a service, and return the URL of its database, by default a file's."""
     changed = {} if url is None else {"DISCOUNT_DATABASE_URL": url}
     env = environment(folder, **changed)
     _discount(env, "db", "upgrade")

@@ -1,4 +1,4 @@
-"""How long it takes to begin: what every start of the service, and of a command, pays for."""
+"""The duration of the start of the service, and of a command."""
 
 import os
 import signal

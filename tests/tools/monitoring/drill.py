@@ -107,6 +107,8 @@ class Watch:
         self._logs = logs
         self._began = 0.0
         self._offsets: dict[Path, int] = {}
+        self._searched: dict[tuple[Row, Path], int] = {}
+        """Up to where a log was searched for a row's line, in vain."""
 
     def begin(self, rows: list[Row], within_s: float) -> None:
         """See that nothing fires yet that the fault should lead to, and note when it begins."""
@@ -126,16 +128,21 @@ class Watch:
             for row in rows:
                 if row.alert in firing and row not in alerts:
                     alerts[row], seen[row] = firing[row.alert], time.monotonic() - began
-                if row in alerts and row not in lines:
-                    found = matching(self._lines(), row.log)
-                    if found:
-                        lines[row] = found.splitlines()[0]
+                if row in alerts and row not in lines and (line := self._search(row)):
+                    lines[row] = line
             time.sleep(0.5)
         for row in rows:
             yield Outcome(row, seen.get(row), alerts.get(row), lines.get(row))
 
-    def _lines(self) -> str:
-        return "".join(_lines_from(log, offset) for log, offset in self._offsets.items())
+    def _search(self, row: Row) -> str | None:
+        """Return the first line that a row promises, in what was logged since the last search."""
+        for log, begin in self._offsets.items():
+            offset = self._searched.get((row, log), begin)
+            lines = _lines_from(log, offset)
+            self._searched[row, log] = offset + len(lines.encode())
+            if found := matching(lines, row.log):
+                return found.splitlines()[0]
+        return None
 
     def _firing(self) -> dict[str, dict[str, Any]]:
         return {

@@ -1,4 +1,4 @@
-"""Calls of the service: one after the other, or without a pause while it stops."""
+"""Calls of the service: one at a time, or without a pause while it stops."""
 
 import threading
 import time
@@ -42,7 +42,7 @@ class Caller:
         return code
 
     def job(self, brand: str, count: int) -> str:
-        """Have codes made by a worker; return the state in which the job ends."""
+        """Request codes from a worker; return the final state of the job."""
         jobs = f"/v1/brands/{brand}/campaigns/default/jobs"
         job = self("POST", jobs, 202, json={"kind": "generate", "count": count})
         deadline = time.monotonic() + 60
@@ -54,7 +54,7 @@ class Caller:
 
     @contextmanager
     def steadily(self, brand: str) -> Iterator[list[int]]:
-        """Fetch again and again, and yield the statuses; it ends when nobody listens any more."""
+        """Fetch repeatedly, and yield the statuses until nothing listens."""
         statuses: list[int] = []
         over = threading.Event()
 

@@ -70,13 +70,13 @@ class Podman:
         return output.strip()
 
     def container(self, deployment: str, name: str) -> str:
-        """Return what it calls a container of a Deployment; versions differ."""
+        """Return podman's name of a container of a Deployment, which depends on its version."""
         names = self("ps", "--all", "--format", "{{.Names}}").splitlines()
         (found,) = (n for n in names if re.fullmatch(rf"{deployment}-pod(-0)?-{name}", n))
         return found
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """Tell all of a container."""
+        """Return the description of a container."""
         (found,) = json.loads(self("container", "inspect", container))
         assert isinstance(found, dict)
         return found

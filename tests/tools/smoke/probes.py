@@ -28,7 +28,7 @@ class Probed:
         self._ports = {port["name"]: port["containerPort"] for port in container["ports"]}
 
     def ask(self, which: str) -> bool:
-        """Ask once; no answer within its time-out is a bad one."""
+        """Probe once; no answer within the timeout is a failure."""
         probe = self._container[which]
         return self._how(probe)(probe, probe["timeoutSeconds"])
 
@@ -52,7 +52,7 @@ class Probed:
         return done.returncode == 0 and time.monotonic() - began < timeout_s
 
     def wait_for(self, which: str, *, timeout_s: float | None = None) -> float:
-        """Ask until it is well, and return the seconds that it took.
+        """Probe until it succeeds, and return the seconds.
 
         Raises:
             AssertionError: The kubelet would have given up.

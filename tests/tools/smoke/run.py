@@ -22,6 +22,7 @@ import requests
 from service.settings import HOME, PRODUCTION_DRAIN_S
 from tests.support.issuer import Issuer, serving
 from tests.support.manifests import Manifest, Rendered, render
+from tests.support.pgbouncer import prepares
 from tests.support.waiting import wait_until
 from tests.tools.history.engines.postgresql import postgresql
 from tests.tools.smoke.caller import Caller
@@ -44,7 +45,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Build the image, then play both overlays where nobody else has a port."""
+    """Build the image, then run both overlays where all ports are free."""
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         sys.exit(f"There is no {', '.join(missing)} here: apt-get install {PACKAGES}")
     store = Path(os.environ.get("SMOKE_STORE", HOME / "build/podman")).absolute()
@@ -55,7 +56,7 @@ def main() -> None:
     say("building the image (minutes, the first time)")
     subprocess.run([HOME / ".ci/image"], env=podman.environment, check=True)
     again = shlex.join([sys.executable, "-m", "tests.tools.smoke.run", INSIDE])
-    # Its loopback is up, and is all that there is.
+    # It has nothing but a loopback interface.
     command = ["unshare", "--net", "sh", "-c", f"ip link set lo up && exec {again}"]
     os.execvp(command[0], command)  # noqa: S606 - our own words
 
@@ -77,7 +78,7 @@ def play(podman: Podman) -> None:
 
 
 def dev(podman: Podman, overlay: Rendered, image: str) -> None:
-    """SQLite on a volume: what is there outlives the pod."""
+    """SQLite on a volume: the data outlives the pod."""
     say("dev")
     deployment = overlay.one("Deployment")
     manifests = [overlay.config, playable(deployment, image)]
@@ -114,6 +115,9 @@ def production(podman: Podman, overlay: Rendered, image: str, folder: Path) -> N
                 connection.execute(statement.encode())
         # What is a site's own: where the issuer is, and the Secrets. All else is as rendered.
         settings = overlay.settings | {"DISCOUNT_JWT_JWKS_URL": url}
+        if not prepares():
+            say("  without prepared statements: this PgBouncer is older than 1.21")
+            settings["DISCOUNT_PREPARED_STATEMENTS"] = "false"
         config = overlay.config | {"data": settings}
         secrets = Secrets(folder / "secrets")
         secrets.put("discount-keys", "pseudonym-key", "a key of the smoke test, 32 characters")
@@ -130,7 +134,7 @@ def production(podman: Podman, overlay: Rendered, image: str, folder: Path) -> N
 def serve(
     podman: Podman, overlay: Rendered, caller: Caller, pooler: Pooler, secrets: Secrets
 ) -> None:
-    """Have servers and workers do all that they are for, with a new password meanwhile."""
+    """Use all functions of servers and workers, with a new password meanwhile."""
     api = podman.container("discount", "discount")
     worker = podman.container("discount-worker", "worker")
     probed = start(podman, api, overlay.container("api"))
@@ -165,7 +169,7 @@ def sql(overlay: Rendered) -> list[str]:
 
 
 def upgrade(podman: Podman, manifests: list[Manifest]) -> None:
-    """Play the Job, and wait until it is done."""
+    """Run the Job, and wait until it completes."""
     with podman.playing(manifests):
         name = "discount-upgrade-upgrade"
         wait_until(lambda: ended(podman, name), "the Job does not end")
@@ -190,7 +194,7 @@ def start(podman: Podman, name: str, container: Manifest) -> Probed:
 
 
 def confined(podman: Podman, name: str, container: Manifest) -> None:
-    """Check that what confines a container is really there."""
+    """Check the effective restrictions of a container."""
     status = dict(
         line.split(":\t", 1)
         for line in podman.exec(name, "cat", "/proc/1/status").splitlines()

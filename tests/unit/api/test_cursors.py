@@ -1,4 +1,4 @@
-"""Cursors: what comes back, and that nothing but the service's own is taken for one."""
+"""Cursors: they are decoded as encoded, and only the service's own are accepted."""
 
 import pytest
 from hypothesis import assume, given
@@ -20,7 +20,7 @@ def test_a_key_comes_back_from_its_own_listing(key, listing):
 
 @given(KEYS, LISTINGS)
 def test_the_same_place_has_the_same_cursor(key, listing):
-    """So that a page that is asked for twice is the same page, its link included."""
+    """A page that is requested twice is the same, including its link."""
     assert CURSORS.encode(listing, key) == CURSORS.encode(listing, key)
 
 
@@ -33,7 +33,7 @@ def test_no_other_listing_takes_it(key, listing, other):
 
 @given(KEYS, LISTINGS, st.data())
 def test_a_change_of_any_character_is_refused(key, listing, data):
-    """In place, one more or one less; also where base64 would look away."""
+    """Changed, added and removed characters are rejected, even those that base64 ignores."""
     cursor = CURSORS.encode(listing, key)
     at = data.draw(st.integers(0, len(cursor)))
     skipped = data.draw(st.integers(0, 1))
@@ -46,7 +46,7 @@ def test_a_change_of_any_character_is_refused(key, listing, data):
 
 @given(st.text() | st.text("ABCDEFabcdef0123-_="), LISTINGS)
 def test_any_text_is_refused_and_nothing_else_happens(text, listing):
-    """Nobody without the key makes a cursor up: a text is refused, whatever is in it."""
+    """A cursor cannot be forged without the key."""
     with pytest.raises(InvalidRequest):
         CURSORS.decode(listing, text)
 

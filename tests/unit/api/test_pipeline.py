@@ -1,4 +1,4 @@
-"""What every call passes, whichever way it comes: in this order, and nothing is read before."""
+"""The steps of every call on both ways: their order, and that nothing is parsed before them."""
 
 import contextvars
 import time
@@ -28,7 +28,7 @@ OPERATION: Any = SimpleNamespace(path="/v1/{brand}", scope=Scope.READ, view=lamb
 
 
 class Call:
-    """A call of an operation, and what is found out on its way."""
+    """A call of an operation, and a record of its steps."""
 
     def __init__(self, path="/v1/acme", **environ):
         self.environ: dict[str, Any] = {"PATH_INFO": path, "RAW_URI": path, **environ}
@@ -63,7 +63,7 @@ def test_a_call_is_recorded_and_its_view_called_with_what_was_read():
 
 
 def test_a_caller_is_authenticated_once():
-    """A call comes again when its body has arrived, and counts once against its rate limit."""
+    """A call that is repeated when its body has arrived counts once against its rate limit."""
     call = Call()
     call.perform()
     call.perform(caller=None)

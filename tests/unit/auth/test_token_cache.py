@@ -39,7 +39,7 @@ def verifier(keys):
 
 @pytest.fixture
 def checks(monkeypatch):
-    """Count the signatures that are checked."""
+    """Count the verified signatures."""
     made: list[None] = []
     decode = jwt.decode
 
@@ -93,11 +93,11 @@ def test_a_change_of_keys_forgets_every_token(verifier, keys, checks):
 
 
 def test_a_request_that_saw_the_old_keys_leaves_nothing_for_the_new_ones(verifier, keys):
-    """Threads that overlap a change: what the old keys verified stays with the old keys."""
+    """Threads that overlap a change of keys: tokens of the old keys stay with those."""
     text, old, new = token(), keys.keys, OTHERS
     keys.keys = new
     verdict(verifier, text)
-    keys.keys = old  # a thread that read the keys before the change goes on after it
+    keys.keys = old  # a thread that read the keys before the change continues
     assert "tests" == verdict(verifier, text)
     keys.keys = new
     assert "The token's key is not known." == verdict(verifier, text)
@@ -108,7 +108,7 @@ def test_a_request_that_saw_the_old_keys_leaves_nothing_for_the_new_ones(verifie
 @example(exp=0, iat=-3600, nbf=None, moments=[0, LEEWAY_S - 0.001, LEEWAY_S, 3600, 0])
 @example(exp=3600, iat=0, nbf=0, moments=[0, -LEEWAY_S, -LEEWAY_S - 0.001, 0])
 def test_at_every_moment_a_remembered_token_is_judged_as_a_new_one(at, exp, iat, nbf, moments):
-    """Also when the clock is set back, and at the very edge of the leeway."""
+    """This holds when the clock is set back, and at the edge of the leeway."""
     dates = {"exp": NOW + exp, "iat": NOW + iat, "nbf": None if nbf is None else NOW + nbf}
     text = forged({}, **dates)
     remembering = Verifier(Keys({None: KEY}), "discount", "discount")
@@ -136,7 +136,7 @@ def test_what_is_in_use_stays():
 
 
 def test_threads_need_no_lock():
-    """However they meet, a token finds its own caller or none, and the bound holds."""
+    """Whatever the interleaving, a token finds its own caller or none, and the bound holds."""
     kept = VerifiedTokens(NO_KEYS, generation=20)
     callers = {
         str(number).encode(): Caller("issuer", str(number), frozenset(), None)
@@ -165,7 +165,7 @@ def test_threads_need_no_lock():
 
 
 def test_the_cache_holds_no_token(verifier):
-    """A dump of the memory must not hand out what callers can be impersonated with."""
+    """A memory dump must not contain usable tokens."""
     text = token()
     verifier.verify(text)
     assert text not in repr(vars(verifier)["_verified"].__getstate__())

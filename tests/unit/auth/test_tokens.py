@@ -1,4 +1,4 @@
-"""Tokens: only those that the contract and RFC 8725 allow make a caller."""
+"""Tokens: only those that the contract and RFC 8725 allow identify a caller."""
 
 import base64
 import time
@@ -82,7 +82,7 @@ def test_clocks_may_differ_by_the_leeway():
         {"iat": True},
         {"nbf": "1"},
     ],
-    ids=lambda changed: next(iter(changed)),  # not the moments: each worker has its own
+    ids=lambda changed: next(iter(changed)),  # not the times: each worker has its own
 )
 def test_a_claim_that_is_missing_or_odd_is_refused(changed):
     with pytest.raises(Unauthenticated) as refusal:
@@ -113,7 +113,7 @@ def test_a_header_that_asks_for_another_check_is_refused(header):
 
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
 def test_a_key_that_the_token_brings_along_is_not_used(name):
-    """RFC 8725, section 3.10: the signature was made with that key, and it is not ours."""
+    """RFC 8725, section 3.10: the token is signed with its own key, which is not ours."""
     stranger = jwt.encode(claims(), "the secret of a stranger, 32 bytes", "HS256", {name: "x"})
     with pytest.raises(Unauthenticated):
         VERIFIER.verify(stranger)
@@ -156,7 +156,7 @@ def test_no_character_can_be_added_to_a_good_token_or_taken_away(place, characte
 
 @given(st.dictionaries(NAMES | TEXTS, JSON, max_size=6), st.booleans())
 def test_any_claims_make_a_caller_or_a_refusal(changed, among_good_ones):
-    """And a caller has what the rest of the service relies on."""
+    """And a caller has the types that the service expects."""
     payload = (claims() if among_good_ones else {}) | changed
     with suppress(Unauthenticated):
         caller = VERIFIER.verify(signed({"alg": "HS256"}, payload))

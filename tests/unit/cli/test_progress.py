@@ -1,4 +1,4 @@
-"""The progress bar of long commands: on a terminal, and nowhere else."""
+"""The progress bar of long commands, which is shown on terminals only."""
 
 import io
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ SHOW_CURSOR = "\x1b[?25h\n"
 
 
 class Terminal(io.StringIO):
-    """A standard error that says it is a terminal."""
+    """A standard error that seems to be a terminal."""
 
     def isatty(self):
         return True
@@ -30,7 +30,7 @@ def terminal(monkeypatch):
 
 
 def lines(terminal):
-    """Return the lines as they stand in the end, without what hides and shows the cursor."""
+    """Return the final lines, without the sequences that hide and show the cursor."""
     text = terminal.getvalue().replace("\x1b[?25l", "").replace("\x1b[?25h", "")
     return [line.rpartition("\r")[2].rstrip() for line in text.rstrip("\n").split("\n")]
 

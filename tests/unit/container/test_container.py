@@ -1,4 +1,4 @@
-"""The container: what it builds, and what it leaves alone."""
+"""The container: what it builds, and what it does not touch."""
 
 from contextlib import closing
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Codes: their form, and that nobody can guess them."""
+"""Codes: their form, and that they cannot be guessed."""
 
 import math
 import string
@@ -80,7 +80,7 @@ def test_every_letter_is_as_likely_at_every_place():
 
 
 def chi_squared(letters):
-    """Compare how often each letter comes with how often it should."""
+    """Compare the frequency of each letter with the expected one."""
     seen = Counter(letters)
     expected = seen.total() / len(ALPHABET)
     return sum((seen[letter] - expected) ** 2 / expected for letter in ALPHABET)
@@ -119,14 +119,14 @@ def test_as_many_codes_of_a_part_as_asked_and_in_their_part_of_the_space(total, 
     codes = mint_part(at, total, count)
     assert count == len(codes)
     assert all(is_code(code) and len(code) == LENGTH for code in codes)
-    if total >= 32 * len(ALPHABET):  # else it is cut into no parts
+    if total >= 32 * len(ALPHABET):  # otherwise it is not split into parts
         first, last = (ALPHABET[number * len(ALPHABET) // total] for number in (at, at + count - 1))
         assert first == codes[0][0]
         assert last == codes[-1][0]
 
 
 def test_parts_fill_every_cell_of_the_space_alike():
-    """So that no guess is better than another."""
+    """No guess is better than another."""
     cells, each = len(ALPHABET) ** 2, 40
     total = cells * each
     made = [code for at in range(0, total, 1024) for code in mint_part(at, total, 1024)]
@@ -137,7 +137,7 @@ def test_parts_fill_every_cell_of_the_space_alike():
 
 
 def test_a_part_reveals_no_order_within_a_cell():
-    """Who holds the codes before and after another must not know what it lies between."""
+    """The holder of the two neighbours of a code must not know what lies between."""
     assert sorted(mint_part(0, 40, 40)) != mint_part(0, 40, 40)
 
 

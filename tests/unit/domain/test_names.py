@@ -1,4 +1,4 @@
-"""Names: which a brand, campaign or user may have."""
+"""Legal names of brands, campaigns and users."""
 
 import re
 
@@ -63,7 +63,7 @@ def test_length_counts_code_points_not_bytes():
 
 @given(st.text(st.characters(codec=None), max_size=70) | legal_names(MAX_NAME))
 def test_the_rule_is_the_contracts(text):
-    """The regular expression says what the contract says in words."""
+    """The regular expression agrees with the contract's wording."""
     assert is_legal(text, MAX_NAME) == is_name(text)
 
 
@@ -76,7 +76,7 @@ def test_a_legal_name_is_spoilt_by_breaking_one_rule(longest, data):
 
 @given(st.text(max_size=20))
 def test_the_documents_pattern_is_the_rule(text):
-    """What OpenAPI says of a name agrees with what is done, surrogates aside.
+    """The pattern of OpenAPI agrees with the check, surrogates aside.
 
     OpenAPI's `$` is ECMA-262's: the end, and not also before a last line feed, as in Python.
     """

@@ -1,4 +1,4 @@
-"""Reading lists of codes: the same rows however they are cut, and none beyond its limits."""
+"""Lists of codes: the same rows however they are split, and limits."""
 
 import csv
 import io
@@ -8,40 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.schemas import responses
 from service.domain.codes import MAX_LENGTH, PATTERN, is_code
-from service.formats.code_lists import Position, read_rows
-from service.formats.columns import CODE_COLUMNS, REPORT_COLUMNS
-from service.formats.list_form import ListForm, ListType
-from service.formats.records import PLAIN_OBJECTS
+from service.formats.list_form import ListForm
 from service.formats.refusals import MAX_ROW_BYTES, Reason, Refusal
-from service.formats.tables import code_table, written
+from tests.unit.formats.reading import read, read_csv, read_ndjson
 
 CODES = st.from_regex(PATTERN.replace("$", r"\Z"), fullmatch=True)
+
 MESS = st.text('",\n\r-AB12{}:\ufeff cde').map(str.encode) | st.binary(max_size=100)
+
 CELLS = st.one_of(CODES, st.text(st.characters(codec="utf-8", exclude_characters="\0\r")))
-
-
-def read(form, *blocks):
-    """Read a list block by block, each time as a new process would."""
-    position, good, refused = Position(), [], []
-    for number, block in enumerate(blocks):
-        kept = json.loads(json.dumps(position.as_object()))
-        position = Position.from_object(kept, position.name)
-        rows = read_rows(form, position, block, last=number == len(blocks) - 1)
-        good += rows.good
-        refused += rows.refused
-        if rows.fault:
-            return good, [*refused, rows.fault]
-    return good, refused
-
-
-def read_csv(*blocks):
-    return read(ListForm.CSV, *blocks)
-
-
-def read_ndjson(*blocks):
-    return read(ListForm.NDJSON, *blocks)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1), st.sampled_from(["\n", "\r\n"]))
@@ -74,67 +50,8 @@ def test_every_legal_code_is_read_from_either_form(codes):
     assert (expected, []) == read_ndjson("\r\n".join(lines).encode())
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"AB12\nCD34\n",
-        b"AB12\r\nCD34",
-        b"\xef\xbb\xbfAB12\nCD34\n",
-        b'"AB12"\n"CD34"\n',
-    ],
-    ids=["plain", "CRLF, and no end of the last line", "a byte order mark", "quoted"],
-)
-def test_a_header_is_optional(content):
-    assert ([("AB12", 1), ("CD34", 2)], []) == read_csv(content)
-    with_header = content.replace(b"\xef\xbb\xbf", b"")
-    assert ([("AB12", 2), ("CD34", 3)], []) == read_csv(b"\xef\xbb\xbfCode\r\n" + with_header)
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        *("code", " CODE ", '"Code"', "voucher", "Vouchers", "Coupon Code", "discount_code"),
-        *("PROMO-CODE", "promo", "gift card code", "Gutscheincode", "sep=,\r\ncode"),
-        *("\ufeffVoucher Code", ",,\n\nvoucher", "Coupon,", "note,code,coupon"),
-    ],
-)
-def test_what_a_column_of_codes_is_called_is_known(header):
-    before, names = header.count("\n") + 1, header.rpartition("\n")[2].split(",")
-    at = 1 if "note" in names else 0
-    row = ",".join("AB12" if number == at else "" for number in range(len(names)))
-    assert ([("AB12", before + 1)], []) == read_csv(f"{header}\n{row}\n".encode())
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        *("serial", "Number", "value", "ID", "Column1", "my best codes", "ABC", "Nr.", "A" * 65),
-        *("codepromo", "Codigo", "codice", "Kode", "rabatkode", "kuponkod", "kortingscode"),
-        *(
-            "Freischaltcode",
-            "Access-Code",
-            "E-Voucher",
-            "Kupon",
-            "Promotion",
-            "voucherid",
-            "Spalte1",
-        ),
-    ],
-)
-def test_a_first_row_that_is_neither_a_code_nor_a_known_header_is_refused(first):
-    expected = ([("AB12", 2)], [Refusal(1, Reason.UNKNOWN_HEADER)])
-    assert expected == read_csv(f"{first}\nAB12\n".encode())
-
-
-@pytest.mark.parametrize(
-    "code", ["WELCOME", "SUMMER", "CODE-1", "VOUCHER-2026", "PROMO25", "FIRST-CODE"]
-)
-def test_a_first_row_that_is_like_a_header_may_be_a_code(code):
-    assert ([(code, 1)], []) == read_csv(f"{code}\n".encode())
-
-
 def test_rows_of_commas_alone_are_blank():
-    """As spreadsheets write them where there once was something."""
+    """Spreadsheets write such rows for deleted cells."""
     content = b",,\r\ncode,state,\r\n,,\r\nAB12,,\r\n , ,\r\nCD34,,\r\n,,\r\n,,"
     assert ([("AB12", 4), ("CD34", 6)], []) == read_csv(content)
     assert ([("AB12", 1)], []) == read_csv(b"AB12\n,,,\n,\n \n")
@@ -170,17 +87,12 @@ def test_ndjson_may_begin_with_a_byte_order_mark_and_blank_lines():
 @pytest.mark.parametrize("header", ["code", "voucher", "Coupon-Code", "promo"])
 @pytest.mark.parametrize("rest", ["", ",note"])
 def test_a_header_that_comes_again_is_no_code(header, rest):
-    """As where files are put one behind the other."""
+    """Concatenated files have a mark in their middle."""
     lines = [f"{header}{rest}", *(f"{code}{rest}" for code in ("AB12", header, "CD34"))]
     content = "".join(f"{line}\n" for line in lines).encode()
     expected = [("AB12", 2), ("CD34", 4)], [Refusal(3, Reason.HEADER_AGAIN)]
     assert expected == read_csv(content)
     assert expected == read_csv(content[:15], content[15:])
-
-
-def test_a_word_that_heads_nothing_is_a_code():
-    assert ([("voucher", 2)], []) == read_csv(b"code\nvoucher\n")
-    assert ([("AB12", 1), ("voucher", 2)], []) == read_csv(b"AB12\nvoucher\n")
 
 
 def test_lines_are_counted_within_quoted_fields_too():
@@ -272,54 +184,6 @@ def test_rows_refused_before_a_list_becomes_unreadable_are_reported():
     content = b"code\nAAAA\nno\n" + b"," * MAX_ROW_BYTES + b",\nBBBB"
     refused = [Refusal(3, Reason.LENGTH), Refusal(4, Reason.ROW_TOO_LONG)]
     assert ([("AAAA", 2)], refused) == read_csv(content)
-
-
-# Rows that are nearly plain: each must be read as it is read by itself.
-NEARLY = st.lists(
-    st.sampled_from(
-        ["AB12", "CD-34", "A", '"EF56"', "", " GH78", "é", "\r", "I" * 65, "J\rK", "-LMNO", "n,o"]
-    ),
-    min_size=1,
-    max_size=3,
-).map(",".join)
-
-
-@given(st.lists(NEARLY), st.sampled_from(["code", "note,code", "code,note", "a,code,b"]))
-def test_rows_are_read_together_as_they_are_read_alone(rows, header):
-    lines = [f"{row}\n".encode() for row in rows]
-    first = f"{header}\n".encode()
-    assert read_csv(first, *lines) == read_csv(first, b"".join(lines))
-
-
-MEMBERS = st.dictionaries(
-    st.sampled_from([*CODE_COLUMNS, "other"]), st.sampled_from(["AB12", None, "a\\b", "é", 1])
-)
-
-
-@given(st.lists(MEMBERS), st.sampled_from([(",", ":"), (", ", ": ")]))
-def test_objects_are_read_together_as_they_are_read_alone(objects, separators):
-    lines = [f"{json.dumps(each, separators=separators)}\n".encode() for each in objects]
-    assert read_ndjson(*lines) == read_ndjson(b"".join(lines))
-
-
-def test_a_member_that_comes_twice_is_found_among_plain_ones():
-    content = b'{"code":"AB12"}\n{"code":"CD34","state":null,"state":null}\n'
-    assert ([("AB12", 1)], [Refusal(2, Reason.MALFORMED)]) == read_ndjson(content)
-
-
-def test_what_an_export_says_of_a_code_is_plain():
-    """Or to import an export would take many times as long."""
-    table = code_table([[("SUMMER-1", "reserved", 1_000, 2_000, None)]])
-    exported = b"".join(written(CODE_COLUMNS, table, ListType.NDJSON)).decode()
-    assert ["SUMMER-1"] == PLAIN_OBJECTS.findall(exported)
-
-
-@pytest.mark.parametrize(
-    ("columns", "schema"),
-    [(CODE_COLUMNS, responses.CodeObject), (REPORT_COLUMNS, responses.RefusalObject)],
-)
-def test_columns_are_the_members_that_the_document_describes(columns, schema):
-    assert columns == tuple(schema().fields)
 
 
 def test_every_reason_says_something():

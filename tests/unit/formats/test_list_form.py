@@ -1,4 +1,4 @@
-"""A list's form goes by its media type, or by the name of its file."""
+"""The form of a list follows from its media type, or from the name of its file."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is no text with rows is refused as it comes."""
+"""Data that is not a text of rows is refused while it is received."""
 
 import pytest
 

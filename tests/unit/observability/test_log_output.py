@@ -1,4 +1,4 @@
-"""Where log lines go: whole, in order, and never in the way of who logs."""
+"""The output of log lines: complete, in order, and never blocking."""
 
 import fcntl
 import io
@@ -18,7 +18,7 @@ from service.settings import Settings
 
 @pytest.fixture
 def dropped():
-    """Tell how many lines have been dropped since."""
+    """Return the number of lines dropped since."""
     before = DROPPED.total
     return lambda: DROPPED.total - before
 
@@ -55,7 +55,7 @@ def test_a_pipe_that_is_read_again_gets_every_line_that_was_held(pipe, dropped):
 
 
 def test_a_full_pipe_gets_whole_lines_that_it_takes_whole_or_not_at_all(pipe, monkeypatch):
-    """Else lines of several processes would be torn into each other."""
+    """Otherwise lines of several processes would be interleaved."""
     read, write = pipe
     system_write, written = os.write, []
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_held_is_dropped_and_what_comes_later_is_whole(pipe, drop
 
 
 def test_the_pipe_of_others_goes_on_to_block(pipe):
-    """O_NONBLOCK would be theirs, too: a shell's `discount serve | less` would break `less`."""
+    """O_NONBLOCK would affect other processes, too: `discount serve | less` would break `less`."""
     _, write = pipe
     FileOutput(write.fileno()).write(b"line\n")
     assert os.get_blocking(write.fileno())
@@ -112,7 +112,7 @@ def test_a_socket_that_nobody_reads_stops_nobody():
 
 
 def test_a_full_disk_drops_lines_and_none_is_torn_afterwards(tmp_path, dropped, monkeypatch):
-    """The disk takes half a line, then none, then all."""
+    """The disk accepts half a line, then nothing, then everything."""
     with (tmp_path / "log").open("wb") as file:
         output = FileOutput(file.fileno())
         write = os.write

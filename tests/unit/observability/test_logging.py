@@ -1,4 +1,4 @@
-"""Whose word an error in the log is: the database's, and of nobody else."""
+"""Error codes in the log: only those of the database."""
 
 import sqlite3
 

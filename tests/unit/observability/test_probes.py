@@ -1,4 +1,4 @@
-"""Readiness: the last word of a thread that looks, and no word that is too old."""
+"""Readiness: the latest result of a checking thread, unless it is too old."""
 
 import contextvars
 import threading
@@ -6,6 +6,7 @@ import threading
 import pytest
 import structlog
 
+from service.domain.errors import Unavailable
 from service.observability import probes
 from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 from service.observability.probes import Probes, Readiness
@@ -13,7 +14,7 @@ from service.observability.probes import Probes, Readiness
 
 @pytest.fixture
 def readiness(log):
-    """Make one with a single check, which looks often, and is soon taken for dead."""
+    """Make a readiness with a single check, with short intervals."""
 
     def make(check, drain=lambda: None):
         logger = structlog.wrap_logger(structlog.PrintLogger(log))
@@ -50,6 +51,24 @@ def test_without_a_thread_an_answer_looks_itself(readiness, log):
         asked.answer().status for _ in range(3)
     ]
     assert (1, 1) == (log.text.count("not_ready"), log.text.count("ready_again"))
+
+
+class RefusedError(Exception):
+    """What a pool raises that gets no connection."""
+
+    pool_reason = "authentication failed"
+
+
+def test_the_log_says_from_the_start_why_a_check_fails_and_strangers_do_not_hear_it(readiness, log):
+    def refuse():
+        raise Unavailable from RefusedError
+
+    asked = readiness(refuse)
+    asked.start()
+    assert 1 == log.text.count("not_ready")
+    assert "{'database': 'authentication failed'}" in log.text
+    assert b"authentication" not in until(asked, b"unavailable").body
+    assert 1 == log.text.count("not_ready")
 
 
 def test_only_changes_are_logged(readiness, log):

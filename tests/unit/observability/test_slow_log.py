@@ -1,4 +1,4 @@
-"""Telling of a slow database: at once, and then seldom."""
+"""Reports of a slow database: at once, and then rarely."""
 
 from typing import Any
 

@@ -1,8 +1,10 @@
-"""Files of tests that start processes stay whole, however deep they are."""
+"""Files of tests that start processes stay together, at any depth, and beside other tests."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from tests.plugins.scheduling import folder_of
+from tests.plugins.scheduling import FileScheduling, folder_of
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,36 @@ from tests.plugins.scheduling import folder_of
 )
 def test_a_test_belongs_to_the_folder_above_it(nodeid, folder):
     assert folder == folder_of(nodeid)
+
+
+class Worker:
+    """Keeps the numbers of the tests that it is given."""
+
+    gateway = SimpleNamespace(id="worker")
+    shutting_down = False
+
+    def __init__(self):
+        self.given = []
+
+    def send_runtest_some(self, numbers):
+        self.given += numbers
+
+
+class Config:
+    """Options of pytest-xdist for two workers."""
+
+    option = SimpleNamespace(loadscopereorder=False)
+
+    def getvalue(self, _name):
+        return ["2*popen"]
+
+
+def test_one_worker_computes_while_the_others_wait():
+    scheduling = FileScheduling(Config())
+    workers = [Worker(), Worker()]
+    files = [f"tests/process/test_{name}.py::test_it" for name in "abc"]
+    for worker in workers:
+        scheduling.add_node(worker)
+        scheduling.add_node_collection(worker, [*files, *(f"tests/a.py::{n}" for n in range(3))])
+    scheduling.schedule()
+    assert [[5, 4], [0, 1]] == [worker.given for worker in workers]

@@ -1,4 +1,4 @@
-"""Parts that come from the system: one list has them all, and messages name its command."""
+"""System packages: one list has them all, and messages name its command."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ def test_the_summary_names_all_of_them_and_a_target_that_exists():
 
 
 def test_with_everything_there_nothing_is_installed(tmp_path):
-    """The script finds what the tests find; else it would ask apt, which is not here."""
+    """The script finds what the tests find; otherwise it would call apt, which is missing here."""
     for name in debian_packages():
         (tmp_path / name).touch(0o755)
     script = HOME / ".ci/system-packages"

@@ -1,10 +1,10 @@
-"""Answers of the event loop: written as gunicorn writes them."""
+"""Answers of the event loop are encoded as gunicorn does."""
 
 from wsgiref.headers import Headers
 
 import pytest
 
-from service.server.answering_in_loop import buffered_answer
+from service.server.answering_in_loop import buffered_answer, response_head
 
 
 def answered(app, *, keep=True):
@@ -43,10 +43,14 @@ def test_what_the_application_opened_is_closed():
     assert [True] == closed
 
 
-def test_a_field_of_two_lines_is_not_written():
-    def app(_environ, start_response):
-        start_response("200 OK", [("X-Request-ID", "a\r\nSet-Cookie: b")])
-        return [b""]
+def test_a_head_ends_with_an_empty_line():
+    lines = response_head("204 NO CONTENT", [("X-A", "b")], keep=False).decode().split("\r\n")
+    assert ["HTTP/1.1 204 NO CONTENT", "Server: gunicorn"] == lines[:2]
+    assert lines[2].startswith("Date: ")
+    assert ["Connection: close", "X-A: b", "", ""] == lines[3:]
 
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb"])
+def test_a_field_of_two_lines_is_not_written(value):
     with pytest.raises(ValueError, match="more than one line"):
-        answered(app)
+        response_head("200 OK", [("X-Request-ID", value)], keep=True)

@@ -20,7 +20,7 @@ def buffer_request(buffered, name, data, begun=0.0):
 
 
 def is_over(buffered):
-    """Ask anew each time, which mypy does not expect of a property."""
+    """Query again each time, as mypy does not expect a property to change."""
     return buffered.over_limit
 
 

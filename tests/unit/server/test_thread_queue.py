@@ -1,4 +1,4 @@
-"""Requests that wait for a thread: refused in time, and then never begun."""
+"""Requests that wait for a thread are refused in time, and then never begun."""
 
 import math
 import threading
@@ -24,7 +24,7 @@ def may_answer():
 
 @pytest.fixture
 def queue(outcomes, may_answer):
-    """One thread, which is held up until `may_answer`."""
+    """One thread, which is blocked until `may_answer`."""
 
     def handle(conn):
         may_answer.wait(20)
@@ -102,7 +102,7 @@ def test_where_there_is_no_room_who_waits_for_longest_is_refused(queue, outcomes
 
 
 def test_some_have_threads_of_their_own(queue, outcomes, may_answer):
-    """Who waits for those is refused with the others, and waits for none of them."""
+    """Requests for other threads are refused in turn with the rest, and wait for none of it."""
     with ThreadPoolExecutor(1) as own:
         queue.put("first")
         queue.put("page", own)

@@ -1,4 +1,4 @@
-"""The event loop of a worker: whose connection ends when there is no room, and what that costs."""
+"""The event loop of a worker: the connections that end when there are too many."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ HALF_HEAD = b"GET /livez HTTP/1.1\r\nHost"
 
 
 class Log:
-    """Keeps what is logged."""
+    """A log that keeps its lines."""
 
     def __init__(self):
         self.lines = []
@@ -43,7 +43,7 @@ class Log:
 
 @pytest.fixture(params=[False, True], ids=["threads", "fast path"])
 def worker(monkeypatch, request):
-    """A worker with room for a few connections, which listens."""
+    """A listening worker with room for a few connections."""
     cfg = Config()
     cfg.set("worker_connections", ROOM)
     cfg.set("threads", 1)
@@ -59,7 +59,7 @@ def worker(monkeypatch, request):
     with socket.create_server(("127.0.0.1", 0)) as listener, DefaultSelector() as poller:
         made = ServiceWorker(1, os.getppid(), [listener], None, 30, cfg, log)
         made.wsgi = None
-        made._pages = SimpleNamespace(for_request=lambda _: None)  # type: ignore[assignment]  # noqa: SLF001
+        made._separate = SimpleNamespace(for_request=lambda _: None)  # type: ignore[assignment]  # noqa: SLF001
         made.poller = poller
         made._pause = AcceptPause(log, lambda: None)  # type: ignore[arg-type]  # noqa: SLF001
         made.method_queue.init()
@@ -80,7 +80,7 @@ def worker(monkeypatch, request):
 
 @pytest.fixture
 def connect(worker):
-    """Connect somebody, who sends something, and let the worker see to it."""
+    """Connect a client, send data, and let the worker process it."""
     with ExitStack() as stack:
 
         def connect(sent=b""):
@@ -98,13 +98,13 @@ def turn(worker):
 
 
 def is_answered(client):
-    """Return whether somebody has got an answer, or the end."""
+    """Return whether a client has got an answer, or the end of the connection."""
     return bool(select([client], [], [], 0)[0])
 
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_who_was_ended_in_a_batch_of_events_is_not_called_anymore(worker, closed):
-    """Both have sent something; whoever is called first ends the other."""
+    """Both have sent data; the handler that runs first closes the other."""
     called = []
     with ExitStack() as stack:
         pairs = [[stack.enter_context(end) for end in socket.socketpair()] for _ in range(2)]
@@ -161,7 +161,7 @@ def test_lingering_connections_are_closed_before_active_ones(worker, connect):
 
 
 def test_listeners_that_are_closed_already_are_let_be(worker):
-    """SIGTERM may come just before the loop stops accepting for want of room."""
+    """SIGTERM may arrive just before the loop stops accepting at its limit."""
     worker.alive = False
     worker.set_accept_enabled(False)
     worker.set_accept_enabled(False)
@@ -170,7 +170,7 @@ def test_listeners_that_are_closed_already_are_let_be(worker):
 
 
 def test_a_missing_body_is_logged_with_the_record_that_was_begun(worker):
-    """So the answer has the request id of before, and the span of before ends."""
+    """The answer has the earlier request id, and the earlier span ends."""
     incoming = BufferedRequest(0.0)
     incoming.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
     incoming.begin_body(read_head(incoming.head, worker.cfg, ("10.0.0.1", 1)))
@@ -183,7 +183,7 @@ def test_a_missing_body_is_logged_with_the_record_that_was_begun(worker):
 
 
 def test_a_failure_outside_the_application_answers_the_request_that_it_was(worker, connect):
-    """HEAD without a body, and by the request id that the caller gave."""
+    """HEAD gets no body, and the caller's request id."""
 
     def fail(*_):
         raise ZeroDivisionError
@@ -200,7 +200,7 @@ def test_a_failure_outside_the_application_answers_the_request_that_it_was(worke
 
 
 def socket_of(worker):
-    """Return a connection that takes what it is sent, and is gone."""
+    """Return a connection that accepts all data, and then breaks."""
     worker.nr_conns += 1
     client = SimpleNamespace(send=len, shutdown=lambda _: (_ for _ in ()).throw(OSError()))
     address = ("192.0.2.7", 1)
@@ -219,7 +219,7 @@ def test_requests_behind_an_answer_that_is_not_taken_count_as_its_memory(worker,
 
 
 def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatch):
-    """One that leaves anyway, or an idle one: nobody is refused for it."""
+    """A lingering or an idle connection is closed, and no request is refused for that."""
     waits = connect(HALF_HEAD)
     connect(b"\n")
     full = OSError(errno.EMFILE, "Too many open files")
@@ -231,7 +231,7 @@ def test_a_file_that_is_missing_costs_one_connection(worker, connect, monkeypatc
 
 
 def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begin(worker, connect):
-    """They wait for the only thread: nothing of them arrives that could be given up."""
+    """Complete requests wait for the only thread: no incomplete one could be dropped."""
     may_answer = threading.Event()
 
     def answer(_environ, start_response):

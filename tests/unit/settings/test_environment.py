@@ -1,4 +1,4 @@
-"""Settings: typed, complete, and each documented where people look."""
+"""Settings: typed, complete, and documented."""
 
 import os
 import re
@@ -93,7 +93,7 @@ def test_a_secrets_file_that_is_no_text_is_named(monkeypatch, tmp_path):
 
 
 def test_a_secret_is_not_read_from_a_pipe(monkeypatch, tmp_path):
-    """Nobody may ever write into it, and it could not be read again."""
+    """A process may never write into the pipe, and it could not be read again."""
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(tmp_path / "pipe"))
     with pytest.raises(SettingsError, match=r"DISCOUNT_JWT_SECRET_FILE: .*/pipe is a named pipe"):
@@ -133,7 +133,7 @@ def test_production_has_no_default_key(monkeypatch, name):
 
 @pytest.mark.parametrize("name", ["DISCOUNT_JWT_SECRET", "DISCOUNT_JWT_KEYS_FILE"])
 def test_keys_come_from_one_source(monkeypatch, tmp_path, name):
-    """What is published and what is held here would be two families sooner or later."""
+    """The published keys and the local ones would differ sooner or later."""
     (tmp_path / "keys.json").write_text("{}")
     value = SECRET if name == "DISCOUNT_JWT_SECRET" else str(tmp_path / "keys.json")
     monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Each engine keeps to its room: what is shared asks its dialect, never which engine it is."""
+"""Shared modules ask the dialect, and never which engine it is."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ SHARED = [path for path in STORE.rglob("*.py") if path.relative_to(STORE).parts[
 
 
 def names_of_engines(source: str) -> Iterator[int]:
-    """Find the lines that ask which engine it is: `….dialect.name`, `engine.name`."""
+    """Find the lines that compare engines: `….dialect.name`, `engine.name`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and node.attr in {"name", "driver"}:
             owner = node.value

@@ -4,5 +4,5 @@ from tests.support.forked import PRELOADED
 
 
 def test_what_is_imported_before_a_fork_is_there():
-    """The fork server passes over what it cannot import, and each process would import it anew."""
+    """The fork server ignores failed imports, which each process would repeat."""
     assert all(find_spec(name) for name in PRELOADED if name != "__main__")

@@ -1,4 +1,4 @@
-"""What tests of use cases share."""
+"""Fixtures of the use cases' tests."""
 
 import pytest
 

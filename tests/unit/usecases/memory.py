@@ -1,4 +1,4 @@
-"""A store that is nothing but memory, for the rules of use cases."""
+"""A store in memory, for tests of the rules of use cases."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -19,11 +19,11 @@ POOL = ("brand", "default")
 
 @dataclass
 class Memory:
-    """A store whose transactions are calls; what raises in one is not undone."""
+    """A store whose transactions are plain calls, without rollback."""
 
     now: int = NOW
     supply: list[str] = field(default_factory=list)
-    """What is minted, from its beginning on; behind its end, always the same code."""
+    """Codes to mint in order; after them, always the same code."""
     full: bool = False
     storing: bool = False
     version: int = STATE_VERSION

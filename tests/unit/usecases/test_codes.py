@@ -1,4 +1,4 @@
-"""The rules of creating codes, over a transaction that is nothing but memory."""
+"""The rules of creating codes, with a transaction in memory."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The rules of jobs, over a transaction that is nothing but memory."""
+"""The rules of jobs, with a transaction in memory."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ class TestCancelling:
         memory.jobs[key.id] = replace(job, done=1)
         ended = cancel_job(memory, *POOL, key.id)
         assert "Cancelled. The 1 code that was made stays." == ended.detail
-        assert ended == cancel_job(memory, *POOL, key.id)  # it stays as it is
+        assert ended == cancel_job(memory, *POOL, key.id)  # unchanged
 
     @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
     def test_a_job_that_has_ended_is_refused(self, memory, state):

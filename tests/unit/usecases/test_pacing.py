@@ -1,4 +1,4 @@
-"""How fast bulk work goes: politely while others write, fast while nobody does."""
+"""The speed of bulk work: slow while others write, fast otherwise."""
 
 import pytest
 
@@ -21,13 +21,13 @@ ROWS_A_SECOND = 100_000
 
 
 class Clock:
-    """Does chunks of a pace at a steady speed, and counts the seconds."""
+    """Does chunks at a constant speed, and counts the seconds."""
 
     def __init__(self, *, free: bool) -> None:
         self.pacer, self.now, self.free = ChunkPacer(), 0.0, free
 
     def work(self, seconds: float, *, others: bool) -> float:
-        """Work for some seconds; return how long the last chunk took."""
+        """Work for some seconds; return the duration of the last chunk."""
         ends, took = self.now + seconds, 0.0
         while self.now < ends:
             took = self.pacer.size / ROWS_A_SECOND

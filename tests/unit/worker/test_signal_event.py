@@ -1,4 +1,4 @@
-"""What a signal handler may set, whatever the main thread is about to do."""
+"""An event that a signal handler may set, whatever the main thread is doing."""
 
 import signal
 import time
@@ -17,7 +17,7 @@ def event():
 
 @pytest.fixture
 def on_timer():
-    """Call something in a handler again and again, in processor time; pytest has SIGALRM."""
+    """Call a function in a signal handler repeatedly, by processor time; pytest uses SIGALRM."""
     before = signal.getsignal(signal.SIGVTALRM)
 
     def call(function, interval_s):
@@ -38,7 +38,7 @@ def test_a_handler_ends_a_wait(event):
 
 
 def test_no_moment_is_wrong_for_a_handler(on_timer):
-    """With `threading.Event` in its place, this waits forever."""
+    """With `threading.Event`, this would wait forever."""
     ends = time.process_time() + 0.2
     while time.process_time() < ends:
         with closing(SignalEvent()) as event:

@@ -15,7 +15,7 @@ POOL = (["brand_id", "campaign_id"], ["campaign.brand_id", "campaign.id"])
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     on_postgresql = op.get_context().dialect.name == "postgresql"
     op.create_table(
         "brand",
@@ -82,7 +82,7 @@ def upgrade() -> None:
 
 
 def _one_row() -> tuple[sa.Constraint, ...]:
-    """Return what holds where a campaign has one row in the tally."""
+    """Return the constraint of one row per campaign."""
     return (
         sa.PrimaryKeyConstraint("brand_id", "campaign_id"),
         sa.ForeignKeyConstraint(*POOL),
@@ -93,7 +93,7 @@ def _one_row() -> tuple[sa.Constraint, ...]:
 
 
 def _probe() -> sa.Column[int]:
-    """Return where among a pool's free codes a claim may begin: a random number."""
+    """Return the column of the places where claims may begin: random numbers."""
     somewhere = sa.text("floor(random() * 4294967296 - 2147483648)")
     return sa.Column("probe", sa.Integer, nullable=False, server_default=somewhere)
 

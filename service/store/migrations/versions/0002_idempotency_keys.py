@@ -1,4 +1,4 @@
-"""What requests with an Idempotency-Key were answered."""
+"""Answers to requests with an Idempotency-Key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ PLAIN_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the table; the version before it does not know it and loses nothing by it."""
+    """Create the table, which the previous version does not need."""
     op.create_table(
         "idempotency",
         sa.Column("brand_id", sa.Integer, nullable=False),

@@ -1,4 +1,4 @@
-"""Long work that workers do in chunks, and, on PostgreSQL, the queue that tells them of it."""
+"""Jobs, and, on PostgreSQL, the queue that notified workers of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,11 +23,11 @@ QUEUE = """
     CREATE TABLE IF NOT EXISTS huey_counter (queue text NOT NULL, key text NOT NULL,
         value bigint NOT NULL DEFAULT 0, PRIMARY KEY (queue, key));
 """
-"""What Huey 3.5 makes itself where it is let; on SQLite it has a file of its own."""
+"""The tables of Huey 3.5; on SQLite it had a file of its own."""
 
 
 def upgrade() -> None:
-    """Make the table; the version before it does not know it and loses nothing by it."""
+    """Create the tables, which the previous version does not need."""
     op.create_table(
         "job",
         sa.Column("brand_id", sa.Integer, nullable=False),

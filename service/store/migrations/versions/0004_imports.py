@@ -1,4 +1,4 @@
-"""Lists of codes on their way in."""
+"""Imports of lists of codes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the tables; the version before does not know them and loses nothing by them."""
+    """Create the tables, which the previous version does not need."""
     op.create_table(
         "import_file",
         sa.Column("brand_id", sa.Integer, nullable=False),

@@ -1,4 +1,4 @@
-"""How often a job was taken since it last got further."""
+"""The number of attempts of a job since its last progress."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add the column; the version before does not count, and its workers lose nothing by that."""
+    """Add the column, which the previous version does not need."""
     attempts = sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0"))
     op.add_column("job", attempts)

@@ -17,7 +17,7 @@ HELD = sa.text("user_id IS NOT NULL")
 
 
 def upgrade() -> None:
-    """Build it; the version before finds the same names, but sorts where it lists and claims."""
+    """Rebuild the table; the previous version finds the same names, but sorts codes for itself."""
     if op.get_context().dialect.name != "sqlite":
         return
     for index in ("code_by_user", "code_free", "code_taken"):

@@ -1,4 +1,4 @@
-"""What open imports take of their budget, and when a pool of codes last moved."""
+"""The bytes of open imports in their budgets, and the time of the last change of a pool."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,9 +8,9 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add columns that the version before leaves as they are.
+    """Add columns that the previous version does not change.
 
-    Lists that it takes in are in no budget, and pools that it serves do not seem to move.
+    Its lists are in no budget, and its pools do not seem to change.
     """
     op.add_column("import_file", _number("bytes"))
     brand = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

@@ -1,4 +1,4 @@
-"""What a stored answer names: codes, or a job."""
+"""The kind of a stored answer: codes, or a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ PLAIN_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add the column; what the version before writes has none, and is gone after a day."""
+    """Add the column; answers of the previous version have no kind, and expire after a day."""
     op.add_column("idempotency", sa.Column("kind", PLAIN_TEXT))

@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 from tests.tools.history.replicas import send
 
 LEASE_S = 6
-"""After so many seconds without a word from the primary, another node takes over."""
+"""The time in seconds after which another node replaces a silent primary."""
 BINARIES = Path("/usr/lib/postgresql")
 NEEDED = {"patroni": "patroni", "etcd": "etcd-server"}
 """Commands, and the Debian packages that bring them."""
@@ -33,7 +33,7 @@ RULES = {
     "loop_wait": 1,
     "retry_timeout": 2,
     "synchronous_mode": True,
-    "primary_start_timeout": 0,  # a primary that crashed is not waited for
+    "primary_start_timeout": 0,  # a crashed primary is replaced at once
     "postgresql": {
         "use_pg_rewind": True,
         "remove_data_directory_on_rewind_failure": True,
@@ -44,7 +44,7 @@ RULES = {
 
 
 def missing() -> list[str]:
-    """Return the Debian packages that a cluster needs and that are not there."""
+    """Return the missing Debian packages of a cluster."""
     packages = [package for name, package in NEEDED.items() if not shutil.which(name)]
     return packages if _binaries() else [*packages, "postgresql"]
 
@@ -54,7 +54,7 @@ def _binaries() -> Path | None:
 
 
 class Process:
-    """A process that nobody but us starts again; as root, it runs as another user."""
+    """A process that only the drill restarts; as root, it runs as another user."""
 
     def __init__(self, command: list[str | Path], folder: Path) -> None:
         self._command = command
@@ -153,7 +153,7 @@ class Node(Process):
             return []
 
     def lose(self) -> None:
-        """Let the node be gone, from one moment to the next."""
+        """Kill the node."""
         server = self.server()
         for pid in [self.pid, *([server] if server else [])]:
             send(pid, signal.SIGKILL)
@@ -161,7 +161,7 @@ class Node(Process):
 
 
 class Cluster:
-    """Three nodes, and etcd to hold the lease of the primary."""
+    """Three nodes, and etcd for the lease of the primary."""
 
     def __init__(self, folder: Path) -> None:
         client, peer = (f"127.0.0.1:{free_port()}" for _ in range(2))
@@ -193,11 +193,11 @@ class Cluster:
         return self._node("/primary")
 
     def standby(self) -> Node:
-        """Return the node without whose word nothing is committed."""
+        """Return the synchronous standby."""
         return self._node("/synchronous")
 
     def _node(self, role: str) -> Node:
-        """Return the node that says that it has this role, as soon as one does."""
+        """Return the node with a role, as soon as there is one."""
         found: list[Node] = []
 
         def find() -> bool:
@@ -212,7 +212,7 @@ class Cluster:
         return found[0]
 
     def wait_for_standbys(self, count: int) -> None:
-        """Wait until there are so many, and the primary waits for one of them to commit."""
+        """Wait until there are so many nodes, and commits are synchronous."""
 
         def there() -> bool:
             try:

@@ -1,4 +1,4 @@
-"""What a drill needs to know of a database."""
+"""The interface of a database for drills."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,7 +19,7 @@ class Engine(Protocol):
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return the settings of a service that reaches it through the faulty connections."""
+        """Return the settings of a service that connects through the faulty connections."""
 
     @property
     def url(self) -> str:
@@ -33,7 +33,7 @@ class Engine(Protocol):
 
 
 def read(engine: Engine) -> tuple[list[Row], frozenset[str]]:
-    """Return every code, and every brand."""
+    """Return all codes, and all brands."""
     with closing(engine.connect()) as connection:
         rows = [Row(*row) for row in connection.execute(_ROWS)]
         brands = frozenset(name for (name,) in connection.execute("SELECT name FROM brand"))

@@ -23,7 +23,7 @@ from tests.tools.history.replicas import send
 
 
 class Patroni:
-    """A cluster, as the service reaches it: by the addresses of all nodes."""
+    """A cluster, which the service reaches by the addresses of all nodes."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -86,7 +86,7 @@ def _stop_primary(cluster: Cluster, chance: Random) -> None:
 
 
 def _stop_standby_then_lose_primary(cluster: Cluster, chance: Random) -> None:
-    """Commits wait for a standby that says nothing; then it takes over."""
+    """Commits wait for a silent standby, which is then replaced."""
     primary, standby = cluster.primary(), cluster.standby()
     stopped = standby.pids()
     for pid in stopped:
@@ -123,7 +123,7 @@ _FAULTS: tuple[tuple[str, Callable[[Cluster, Random], None], int], ...] = (
 @contextmanager
 def patroni(folder: Path) -> Iterator[Patroni]:
     """Run a cluster with its data below this folder."""
-    folder.chmod(0o755)  # it runs as a user of its own
+    folder.chmod(0o755)  # it runs as a separate user
     with running_cluster(folder) as cluster:
         with cluster.connect("postgres") as connection:
             connection.execute("CREATE DATABASE discount")

@@ -1,4 +1,4 @@
-"""PostgreSQL: one server of our own, so that it may be killed, and a proxy before it."""
+"""PostgreSQL: a separate server, which may be killed, and a proxy in front of it."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ from tests.tools.history.replicas import send
 KILL_BACKEND = "kill -9 of a backend"
 LONGEST_DOWN_S = 3.0
 LONGEST_STOPPED_S = 8.0
-"""Longer than any caller of the service should wait."""
+"""A time in seconds that is longer than any caller of the service should wait."""
 
 
 class PostgreSQL:
@@ -49,11 +49,11 @@ class PostgreSQL:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start the server, and wait until it accepts connections."""
         wait_until(self._starts, f"{self._log}: PostgreSQL does not start")
 
     def _starts(self) -> bool:
-        """Start it unless it runs: what a killed one leaves behind is in the way for a moment."""
+        """Start the server unless it runs: the remains of a killed one may delay that."""
         if self.process is None or self.process.poll() is not None:
             options = ["-h", self.address[0], "-p", str(self.address[1]), "-k", ""]
             with self._log.open("ab") as output:
@@ -63,7 +63,7 @@ class PostgreSQL:
         return self.answers()
 
     def answers(self) -> bool:
-        """Ask whether it takes connections."""
+        """Return whether the server accepts connections."""
         try:
             self.connect("postgres").close()
         except psycopg.OperationalError:
@@ -75,7 +75,7 @@ class PostgreSQL:
         return psycopg.connect(url_of(self.address, database), autocommit=True, connect_timeout=2)
 
     def end(self, how: signal.Signals) -> None:
-        """End the server: SIGINT in order, SIGQUIT at once, SIGKILL without a word."""
+        """End the server: SIGINT is a fast shutdown, SIGQUIT an immediate one, SIGKILL a crash."""
         assert self.process
         children = psutil.Process(self.process.pid).children()
         self.process.send_signal(how)
@@ -90,7 +90,7 @@ class PostgreSQL:
 
 
 class Drilled:
-    """A server, as the service reaches it through a proxy."""
+    """A server, which the service reaches through a proxy."""
 
     def __init__(self, server: PostgreSQL, proxy: Proxy) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""SQLite: one file, several gunicorn masters; its faults are those of the service's processes."""
+"""SQLite: one file and several gunicorn masters; its faults are those of the processes."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence

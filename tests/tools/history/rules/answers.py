@@ -1,4 +1,4 @@
-"""What always holds for answers: only those of the contract, and reads that are not behind."""
+"""Guarantees of answers: only those of the contract, and reads that are not behind."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -9,9 +9,9 @@ from tests.tools.history.history import CREATES, RESERVES, Call, CallFailure, Ki
 
 MAX_PER_CALL = 1000
 COUNTS_LAG_S = 5.0
-"""How old counts may be on PostgreSQL."""
+"""The allowed age of counts on PostgreSQL, in seconds."""
 TIMEOUT_S = 5.0
-"""Who waits less is answered too late by their own fault."""
+"""The shortest timeout with which a client can expect an answer, in seconds."""
 
 SUCCESS = {
     Kind.FETCH: {200},
@@ -27,7 +27,7 @@ MAY_COME_LATER = {503: "unavailable", 429: "rate-limited"}
 
 
 def only_answers_of_the_contract(facts: Facts) -> Violations:
-    """Each status is one that the call may have; never a 500, and a wait is always named."""
+    """Each status is allowed for its call, none is 500, and `Retry-After` is always there."""
     for call in facts.history.calls:
         if call.failure:
             continue
@@ -58,7 +58,7 @@ def _may_be_refused(call: Call) -> bool:
 
 
 def what_was_created_is_found(facts: Facts) -> Violations:
-    """A pool, and each code of it, is there for every call that begins after its create."""
+    """A pool and each of its codes exist for every call that begins after their create."""
     opened: defaultdict[Pool, float] = defaultdict(lambda: inf)
     for _, create in facts.created:
         opened[create.pool] = min(create.ended, opened[create.pool])
@@ -97,7 +97,7 @@ def shown_codes_are_not_behind(facts: Facts) -> Violations:
 
 
 def lists_are_whole(facts: Facts) -> Violations:
-    """A walk over all pages meets each code once, and all that were there when it began."""
+    """A traversal of all pages has each code once, and all that existed when it began."""
     born: defaultdict[Pool, list[tuple[float, str]]] = defaultdict(list)
     for codes, create in facts.created:
         born[create.pool] += [(facts.born[create.brand, code], code) for code in codes]
@@ -112,7 +112,7 @@ def lists_are_whole(facts: Facts) -> Violations:
 
 
 def counts_are_hardly_behind(facts: Facts) -> Violations:
-    """Counts lie between what was certain some seconds before and what may have been since."""
+    """Counts lie between what was certain some seconds ago and what may have been since."""
     existing: defaultdict[Pool, list[float]] = defaultdict(list)
     for brand_code, moment in facts.born.items():
         for row in facts.rows.get(brand_code, ()):
@@ -133,7 +133,7 @@ def counts_are_hardly_behind(facts: Facts) -> Violations:
 
 
 def _by_pool(moments: dict[tuple[str, str, str], float]) -> defaultdict[Pool, list[float]]:
-    """Return when something happened to the users of each pool, in order."""
+    """Return the sorted times of the events of each pool's users."""
     pools: defaultdict[Pool, list[float]] = defaultdict(list)
     for (brand, campaign, _), moment in sorted(moments.items(), key=lambda item: item[1]):
         pools[brand, campaign].append(moment)
@@ -141,7 +141,7 @@ def _by_pool(moments: dict[tuple[str, str, str], float]) -> defaultdict[Pool, li
 
 
 def rolling_restarts_lose_no_call(facts: Facts) -> Violations:
-    """While replicas restart one by one, who heeds `/readyz` gets an answer to every call."""
+    """During a rolling restart, clients that observe `/readyz` get an answer to every call."""
     for call in facts.history.calls:
         lost = call.failure in {CallFailure.REFUSED, CallFailure.CUT} or (
             call.failure is CallFailure.TIMEOUT and call.ended - call.began > TIMEOUT_S

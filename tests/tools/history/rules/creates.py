@@ -1,4 +1,4 @@
-"""What always holds for creates: complete, once, and wholly done or not at all."""
+"""Guarantees of creates: exactly once, and completely or not at all."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from tests.tools.history.history import CREATES, Call, Kind
 
 
 def create_answers_are_complete(facts: Facts) -> Violations:
-    """As many different, well-formed codes as were asked for, each exactly once in its brand."""
+    """A create returns as many different, well-formed codes as were requested, new in the brand."""
     for codes, call in facts.created:
         if not call.count == len(codes) == len(set(codes)):
             yield Violation(f"{call.count} codes were asked for, not {len(codes)}", (call,))
@@ -21,7 +21,7 @@ def create_answers_are_complete(facts: Facts) -> Violations:
 
 
 def no_code_is_created_twice(facts: Facts) -> Violations:
-    """Two creates have no code in common, unless one is the other's retry."""
+    """Two creates have no common code, unless one is the other's retry."""
     creators: defaultdict[BrandCode, dict[str, Call]] = defaultdict(dict)
     for number, (codes, call) in enumerate(facts.created):
         for code in codes:
@@ -35,7 +35,7 @@ def no_code_is_created_twice(facts: Facts) -> Violations:
 
 
 def a_retry_gets_the_first_answer(facts: Facts) -> Violations:
-    """Idempotency keys: one key, one effect, one answer, and the replay says that it is one."""
+    """Idempotency keys: one key, one effect, one answer, and replays are marked."""
     by_key: defaultdict[tuple[Kind, str], list[Call]] = defaultdict(list)
     for call in facts.history.calls:
         if call.kind in CREATES and call.key:
@@ -86,7 +86,7 @@ def creates_without_an_answer_are_done_wholly_or_not_at_all(facts: Facts) -> Vio
 
 
 def _sums(effects: Iterable[set[int]]) -> set[int]:
-    """Return how many codes there may be if each create took one of its effects, or none."""
+    """Return the possible numbers of codes if each create had one of its effects, or none."""
     possible = {0}
     for sizes in effects:
         possible |= {some + size for some in possible for size in sizes}

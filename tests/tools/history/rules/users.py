@@ -1,4 +1,4 @@
-"""What always holds for users: one code each, the same ever after, and nobody else's."""
+"""Guarantees of users: one code each, for ever, and of no other user."""
 
 from collections import defaultdict
 
@@ -19,7 +19,7 @@ def no_code_is_held_by_two_users(facts: Facts) -> Violations:
 
 
 def no_user_holds_two_codes_of_a_campaign(facts: Facts) -> Violations:
-    """Rules 1 and 2: the answer never changes, and it is what the database has in the end."""
+    """Rules 1 and 2: the answer never changes, and agrees with the database in the end."""
     codes: defaultdict[Holder, set[str]] = defaultdict(set)
     for holder, code in facts.holders():
         codes[holder].add(code)
@@ -29,7 +29,7 @@ def no_user_holds_two_codes_of_a_campaign(facts: Facts) -> Violations:
 
 
 def an_answered_code_is_answered_for_ever(facts: Facts) -> Violations:
-    """Rule 2 in real time: no call that began after an answer may know less than it."""
+    """Rule 2 in real time: no call that began after an answer may know less."""
     for holder, known in facts.known.items():
         before = min(facts.answered[holder], key=lambda each: each[1].ended)[1]
         for call in facts.denied.get(holder, ()):
@@ -47,7 +47,7 @@ def an_answered_code_is_answered_for_ever(facts: Facts) -> Violations:
 
 
 def a_reservation_is_of_who_asked(facts: Facts) -> Violations:
-    """It names what was asked for, and nobody holds a code for whom nobody had asked."""
+    """An answer names its user, and no user holds a code without a request."""
     for holder, answers in facts.answered.items():
         for _, call in answers:
             answered = call.content
@@ -87,7 +87,7 @@ def states_fit_holders(facts: Facts) -> Violations:
 
 
 def no_codes_left_is_answered_for_empty_pools_only(facts: Facts) -> Violations:
-    """Nobody is sent away while a code is certain to be free: born before, taken after."""
+    """No user is refused while a code is certainly free: born before, taken after."""
     free: defaultdict[Pool, list[tuple[float, float]]] = defaultdict(list)
     for row in facts.history.rows:
         born = facts.born.get((row.brand, row.code))
@@ -104,7 +104,7 @@ def _is_object(call: Call) -> bool:
 
 
 def _calls_answering(facts: Facts, holders: set[Holder]) -> tuple[Call, ...]:
-    """Return the first call that answered each of these users with each of their codes."""
+    """Return the first call that answered each user with each code."""
     first: dict[tuple[Holder, str], Call] = {}
     for holder in holders:
         for code, call in facts.answered.get(holder, ()):

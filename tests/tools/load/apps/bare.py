@@ -1,7 +1,6 @@
-"""What one would pick for speed alone: FastAPI and asyncpg, one statement, no layers.
+"""The fastest simple service: FastAPI and asyncpg, one statement, no layers.
 
-No token, no log line, no metric, no check of what comes in: a claim by random probe, and an
-answer.
+It has no token, log line, metric or check of input: a claim by random probe, and an answer.
 """
 
 import os
@@ -34,9 +33,9 @@ app = FastAPI(lifespan=lifespan)
 
 @app.get("/v1/discount/fetch/{brand}/{user}")
 async def fetch(brand: str, user: str) -> JSONResponse:
-    """Give the user a code."""
+    """Reserve a code for the user."""
     claim = app.state.pool.fetchval
     code = await claim(CLAIM, brand, user, randrange(1 << 30))  # noqa: S311 - no secret
-    if code is None:  # no free code behind the point: begin with the first
+    if code is None:  # no free code after the point: begin at the first
         code = await claim(CLAIM, brand, user, 0)
     return JSONResponse({"discount_code": code}, 200 if code else 404)

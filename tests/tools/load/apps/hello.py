@@ -1,4 +1,4 @@
-"""The yardstick: Flask, saying hello, with nothing around it."""
+"""The baseline: Flask says hello, and nothing else."""
 
 from flask import Flask
 

@@ -1,7 +1,7 @@
-"""The naive service: what is usually written, on SQLite, safe against nothing.
+"""A naive service on SQLite, as it is usually written, without safety.
 
-It has the usual layers (a token checked on every call, a log line, a metric, a schema), and
-it reads a free row through the ORM and then updates it. Two callers can read the same row.
+It has the usual layers (a token checked on every call, a log line, a metric, a schema). It reads a
+free row through the ORM, and then updates it: two callers can read the same row.
 """
 
 import json
@@ -30,7 +30,7 @@ ALPHABET = string.ascii_uppercase + string.digits
 
 
 class Code(db.Model):  # type: ignore[name-defined,misc] # the extension makes its base at run time
-    """A code, and whose it is."""
+    """A code and its holder."""
 
     id = db.Column(db.Integer, primary_key=True)
     brand = db.Column(db.String(64), index=True, nullable=False)
@@ -39,7 +39,7 @@ class Code(db.Model):  # type: ignore[name-defined,misc] # the extension makes i
 
 
 class CreateSchema(Schema):
-    """What create takes."""
+    """The body of create."""
 
     brand = fields.String(required=True, validate=validate.Length(1, 64))
     number_to_create = fields.Integer(required=True, strict=True, validate=validate.Range(1, 1000))
@@ -68,7 +68,7 @@ def leave(response: Response) -> Response:
 
 @app.get("/v1/discount/fetch/<brand>/<user>")
 def fetch(brand: str, user: str) -> Any:
-    """Give the user a code."""
+    """Reserve a code for the user."""
     held = Code.query.filter_by(brand=brand, user=user).first()
     if held is None:
         held = Code.query.filter_by(brand=brand, user=None).first()

@@ -1,4 +1,4 @@
-"""The naive service's table, and what came of it."""
+"""The table of the naive service, and its violations."""
 
 import secrets
 import sqlite3
@@ -11,7 +11,7 @@ _MAKE = "from tests.tools.load.apps.naive import app, db; app.app_context().push
 
 
 def fill_naive(settings: Mapping[str, str], pools: Mapping[str, Sequence[int]]) -> None:
-    """Make the table, with brands of (count, used) codes."""
+    """Create the table, with brands of (count, used) codes."""
     env = {**settings, "PYTHONPATH": str(Path(__file__).parents[4])}
     subprocess.run([sys.executable, "-c", _MAKE], env=env, check=True)
     path = settings["NAIVE_DATABASE_URL"].removeprefix("sqlite:///")

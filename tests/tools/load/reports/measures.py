@@ -1,4 +1,4 @@
-"""What is measured: requests by the thousand, and what their answers must be."""
+"""The measurements: thousands of requests, and the check of their answers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from tests.tools.load.servers import Server
 
 @dataclass(frozen=True)
 class Result:
-    """One contestant in one round."""
+    """The result of one contestant in one round."""
 
     rate: float
-    """Answers a second."""
+    """Answers per second."""
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     cpu_us: float = 0.0
@@ -26,7 +26,7 @@ class Result:
 
 
 class Measure(Protocol):
-    """One contestant at one kind of work."""
+    """One contestant with one kind of work."""
 
     name: str
 
@@ -34,7 +34,7 @@ class Measure(Protocol):
         """Measure for some seconds, in round `turn`.
 
         Raises:
-            BenchmarkError: Something was not as it must be.
+            BenchmarkError: A result was not as expected.
         """
 
 
@@ -45,16 +45,16 @@ class Load:
     name: str
     server: Server
     requests: Callable[[int], Iterator[Request]]
-    """Makes the requests of a round."""
+    """Returns the requests of a round."""
     check: Callable[[Slice], None]
-    """Looks at every answer; raises `BenchmarkError`."""
+    """Checks every answer; raises `BenchmarkError`."""
     most: int | None = None
-    """Most requests of a round: no pool may run empty."""
+    """The largest number of requests of a round: no pool may run empty."""
     connections: int = CONNECTIONS
-    """How many ask at once."""
+    """The number of connections."""
 
     def run(self, turn: int, seconds: float) -> Result:
-        """Ask for some seconds, look at every answer, and sum up."""
+        """Send requests for some seconds, check every answer, and summarize."""
         before = self.server.cpu_seconds()
         asked = self.requests(turn)
         took = drive(self.server.port, asked, seconds, most=self.most, connections=self.connections)
@@ -73,11 +73,11 @@ class Load:
 
 @dataclass
 class Limit:
-    """An engine without a service before it."""
+    """An engine without a service."""
 
     name: str
     rate: Callable[[float], float]
-    """Works for about so many seconds, and returns how many times a second."""
+    """Works for about that many seconds, and returns the claims per second."""
 
     def run(self, turn: int, seconds: float) -> Result:
         """Work for some seconds."""

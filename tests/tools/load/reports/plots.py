@@ -1,4 +1,4 @@
-"""Pictures of what was measured. What draws them is installed by `make bench` alone."""
+"""Plots of the measurements; their library is installed by `make bench` alone."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ def plot(folder: Path, results: Results) -> None:
 
 
 def growth(path: Path, title: str, lines: Mapping[str, list[tuple[int, float]]]) -> None:
-    """Draw what something costs over the sizes of pools: a flat line is what is wanted."""
+    """Draw the cost by the size of pools; it should be a flat line."""
 
     def draw(axes: Any) -> None:
         for name, points in lines.items():
@@ -52,7 +52,7 @@ def _bars(path: Path, title: str, keys: tuple[str, ...], results: Results) -> No
 
 
 def _ratios(path: Path, found: Mapping[str, Mapping[str, float]]) -> None:
-    """Draw each ratio beside its goal: 1 is the goal."""
+    """Draw each ratio relative to its goal, 1."""
 
     def draw(axes: Any) -> None:
         goals = {name: goal for name in found if (goal := RATIOS[name][3])}

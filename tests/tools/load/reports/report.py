@@ -1,4 +1,4 @@
-"""What came out: tables for people, and `var/bench.json` for machines."""
+"""The results: tables for people, and `var/bench.json` for machines."""
 
 import json
 import os
@@ -58,13 +58,13 @@ RATIOS = {
     ),
     "pg_new_vs_raw": ("pg_new", "pg_raw_claim", "new on PostgreSQL / the engine alone", None),
 }
-"""By name: of what, to what, in words, and the goal."""
+"""Ratios by name: the numerator, the denominator, a description, and the goal."""
 
 Results = Mapping[str, Sequence[Result]]
 
 
 def ratios(results: Results) -> dict[str, dict[str, float]]:
-    """Compare within each round, for the machine's mood changes between rounds."""
+    """Compare within each round, as the machine's speed changes between rounds."""
     found = {}
     for name, (of, to, _, _) in RATIOS.items():
         if of not in results or to not in results:
@@ -84,7 +84,7 @@ def ratios(results: Results) -> dict[str, dict[str, float]]:
 
 
 def everything(results: Results, notes: Sequence[str], missing: Mapping[str, str]) -> str:
-    """Show all that was measured, and what was not."""
+    """Show all measurements, and what is missing."""
     return "\n".join(
         [
             _table(results),
@@ -133,7 +133,7 @@ def _ratio_table(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def surroundings() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the environment of the figures."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line for line in lines if line.startswith("model name")]

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import requests
 
-from tests.support.running import SERVE, end
+from tests.support.running import SERVE, Running, end
 from tests.support.tokens import bearer
 from tests.tools.monitoring.faults.registry import fault
 from tests.tools.monitoring.faults.storage import sqlite
@@ -113,6 +113,7 @@ def _no_keys(scene: Scene) -> Iterator[None]:
     with service.log.open("ab") as log:
         fresh = subprocess.Popen(SERVE, env=service.environment, stdout=log, stderr=log)
     try:
+        until(lambda: _answers_probes(service), "the fresh server does not listen")
         yield
     finally:
         end(fresh)
@@ -169,6 +170,12 @@ def _deadly_job(scene: Scene) -> Iterator[None]:
         database.execute("UPDATE job SET attempts = 5 WHERE state = 'queued'")
     worker.send_signal(signal.SIGCONT)
     yield
+
+
+def _answers_probes(service: Running) -> bool:
+    with suppress(requests.ConnectionError):
+        return not requests.get(f"{service.url}/readyz", timeout=10).ok
+    return False
 
 
 def _signal(pid: int, number: int) -> None:

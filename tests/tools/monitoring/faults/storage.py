@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import requests
 
 from service.store.migrations.revisions import newest_revision
@@ -37,6 +38,7 @@ def _slow(scene: Scene) -> Iterator[None]:
 @fault("a session holds a lock on a table")
 def _locked(scene: Scene) -> Iterator[None]:
     with (
+        suppress(psycopg.OperationalError),  # another fault may have stopped the server meanwhile
         scene.around.database.server.connect(LOCKED) as connection,
         connection.transaction(),
         Callers(scene.on_locked, bearer(), number=MANY, pause_s=0.0),
@@ -104,6 +106,8 @@ def _stuck_reader(scene: Scene) -> Iterator[None]:
     with sqlite(service.environment["DISCOUNT_DATABASE_URL"]) as database:
         database.execute("BEGIN")
         database.execute("SELECT count(*) FROM code").fetchone()
+        export = f"{service.url}/v1/brands/{STEADY}/campaigns/default/export"
+        requests.get(export, headers=bearer(), timeout=60).raise_for_status()
         with _creating(scene, "log"):
             yield
 

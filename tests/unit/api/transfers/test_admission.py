@@ -1,4 +1,4 @@
-"""How many transfers one caller may have, so that others have some, too."""
+"""The limit of one caller's transfers, so that others have some, too."""
 
 from contextlib import ExitStack
 

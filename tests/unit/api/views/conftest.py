@@ -1,4 +1,4 @@
-"""What a view needs around it: the record of a request, and who makes it; no application."""
+"""The context of a view without an application: the record of a request, and its caller."""
 
 import contextvars
 

@@ -12,7 +12,7 @@ EPOCH = "1970-01-01T00:00:00.000Z"
 
 
 class Store:
-    """Knows three brands, and remembers what it was asked for."""
+    """A store of three brands, which records its arguments."""
 
     def __init__(self):
         self.asked = []

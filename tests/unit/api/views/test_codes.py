@@ -13,7 +13,7 @@ CODE = {"brand": "acme", "campaign": "default", "code": "CODE1"}
 
 
 class Store:
-    """Has the codes that it is given."""
+    """A store of the given codes."""
 
     def __init__(self, *codes):
         self.codes = codes
@@ -52,7 +52,7 @@ def test_a_code_is_shown(call, views_of, metrics):
 
 
 def test_a_caller_with_many_misses_learns_nothing_more(call, views_of, metrics):
-    """Not even of the miss that is one too many, nor of a code that there is."""
+    """Not even the miss that exceeds the limit is answered, nor an existing code."""
     view = views_of("CODE1").show_code
     missing = CODE | {"code": "CODE2"}
     with pytest.raises(CodeNotFound):

@@ -23,7 +23,7 @@ SHOWN = {
 
 
 class Store:
-    """Has one code, or none."""
+    """A store of one code, or none."""
 
     def __init__(self, free):
         self.free, self.held = free, None
@@ -39,7 +39,7 @@ class Store:
 
 
 class Metrics:
-    """Keeps what is counted."""
+    """Records the outcomes."""
 
     def __init__(self):
         self.outcomes = []
@@ -63,7 +63,7 @@ def views_of(metrics):
 
 
 def called(view):
-    """Call a view as the middleware does, in a context that has the record of a request."""
+    """Call a view as the middleware does, within the context of a request."""
     record = RequestRecord({}, Pseudonyms(lambda: b""))
 
     def call():

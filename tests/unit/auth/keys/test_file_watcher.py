@@ -1,4 +1,4 @@
-"""Files of keys and secrets: read again when they change, however they are changed."""
+"""Files of keys and secrets are reloaded when they change, however they are changed."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""JWK Sets: one odd entry is passed over, and the others serve (RFC 7517, sections 4.5 and 5)."""
+"""JWK Sets: unusable entries are ignored (RFC 7517, sections 4.5 and 5)."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ def verify(keys, token):
 
 
 class TestNames:
-    """What a token's `kid` names."""
+    """The keys that a `kid` names."""
 
     def test_keys_of_two_kinds_share_a_kid(self):
         keys = read_jwk_set(document(RSA_JWK | {"kid": "k"}, EC_JWK | {"kid": "k"}), public=True)

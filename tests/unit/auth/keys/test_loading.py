@@ -1,4 +1,4 @@
-"""Keys: which JWK Sets are usable, and how development gets a key of its own."""
+"""Keys: usable JWK Sets, and the key of development."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +63,7 @@ def test_secrets_by_kid(jwk_set):
 
 
 def test_a_secret_and_public_keys_are_never_used_together(jwk_set):
-    """RFC 8725, section 2.1: a public key must not come to be used as a secret."""
+    """RFC 8725, section 2.1: a public key must never be used as a secret."""
     with pytest.raises(SettingsError, match="DISCOUNT_JWT_SECRET"):
         load_keys(Settings(jwt_secret=SECRET, jwt_keys_file=jwk_set(ec_jwk() | {"kid": "e"})))
     with pytest.raises(

@@ -1,31 +1,20 @@
-"""Keys at a URL: fetched from a real server within limits, and never lost again."""
+"""Keys at a URL: fetched from a real server within limits, and kept."""
 
-import os
-import ssl
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from service.auth.keys.fetch import MAX_BYTES, fetch
+from service.auth.keys.fetch import fetch
 from service.auth.keys.jwks import KeysRefused
 from service.auth.keys.loading import read_published_keys
-from service.auth.keys.providers import RefreshIntervals, RemoteKeys
-from service.auth.keys.shared_document import SharedDocument
 from service.auth.tokens import Verifier
 from service.domain.errors import Unauthenticated, Unavailable
-from tests.support.issuer import Issuer, answer, serving
+from tests.support.issuer import answer, serving
 from tests.support.running import free_port
+from tests.unit.auth.keys.rings import FAST, ON_DEMAND, kids, until
 
-FAST = RefreshIntervals(refresh_s=0.1, on_demand_s=0.05, retry_s=0.02)
-ON_DEMAND = RefreshIntervals(refresh_s=60, on_demand_s=0.2)
 MALFORMED = [
     b"",
     b"no JSON",
@@ -44,71 +33,9 @@ MALFORMED = [
 ]
 
 
-@pytest.fixture
-def issuer():
-    return Issuer()
-
-
-@pytest.fixture
-def url(issuer):
-    with serving(issuer) as address:
-        yield address
-
-
-class Log:
-    """Keeps what is logged."""
-
-    def __init__(self):
-        self.lines = []
-
-    def info(self, event, **fields):
-        self.lines.append((event, fields))
-
-    warning = info
-
-    def reasons(self):
-        return [fields["reason"] for event, fields in self.lines if event == "keys_not_renewed"]
-
-
-@pytest.fixture
-def log():
-    return Log()
-
-
-@pytest.fixture
-def ring_from(log):
-    """Make a keyring, and see to it that it does not go on after the test."""
-    made = []
-
-    def make(fetch_document, intervals=FAST):
-        made.append(RemoteKeys(fetch_document, log, intervals))
-        return made[-1]
-
-    yield make
-    for ring in made:
-        ring.stop()
-
-
-@pytest.fixture
-def ring_of(ring_from, url):
-    """Make a keyring that fetches from the issuer."""
-    return lambda pace: ring_from(partial(fetch, url), pace)
-
-
-def until(condition, within_s=10):
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def kids(ring):
-    return set(ring.current())
-
-
 class TestRenewal:
     def test_nothing_is_fetched_before_somebody_wants_it(self, ring_of, issuer):
-        """The application is made before gunicorn forks, and a thread would not come along."""
+        """The application is built before gunicorn forks, and threads do not survive a fork."""
         ring_of(FAST)
         time.sleep(0.1)
         assert 0 == issuer.fetches
@@ -144,7 +71,7 @@ class TestRenewal:
         until(lambda: ring.stale_s() == 0.0)
 
     def test_the_same_keys_again_are_the_same_object(self, ring_of, issuer):
-        """So that verified tokens are kept; another order or member changes nothing."""
+        """Verified tokens stay cached; another order or member changes nothing."""
         ring = ring_of(FAST)
         issuer.rotate_to("k1", "k2")
         until(lambda: kids(ring) == {"k1", "k2"})
@@ -244,7 +171,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("status", [204, 301, 302, 307, 401, 404, 500, 503])
     def test_another_answer_than_200_is_kept_out(self, ring_of, issuer, log, status, url):
-        """A redirect, too: it could lead anywhere."""
+        """Redirects are refused, too: they could lead anywhere."""
         issuer.say = lambda handler: answer(handler, b"", status, Location=url)
         ring = ring_of(FAST)
         assert not ring.current()
@@ -273,126 +200,9 @@ class TestTrouble:
         until(lambda: kids(ring) == {"k2"})
 
 
-class TestLimits:
-    def test_a_document_that_is_too_long_is_not_read_to_its_end(self, url, issuer):
-        issuer.say = lambda handler: answer(handler, b" " * (MAX_BYTES + 1))
-        with pytest.raises(KeysRefused, match="more than"):
-            fetch(url)
-        issuer.say = lambda handler: answer(handler, b" " * MAX_BYTES)
-        assert MAX_BYTES == len(fetch(url))
-
-    def test_an_endless_document(self, url, issuer):
-        def without_end(handler):
-            handler.send_response(200)
-            handler.end_headers()
-            while True:
-                handler.wfile.write(b" " * 65536)
-
-        issuer.say = without_end
-        with pytest.raises(KeysRefused, match="more than"):
-            fetch(url)
-
-    def test_a_server_that_says_nothing(self, url, issuer):
-        given_up = threading.Event()
-        issuer.say = lambda _: given_up.wait(60)
-        self.is_given_up(url, read_timeout_s=0.2)
-        given_up.set()
-
-    def test_a_server_that_drips_its_document(self, url, issuer):
-        def drip(handler):
-            handler.send_response(200)
-            handler.send_header("Content-Length", "1000")
-            handler.end_headers()
-            for _ in range(1000):
-                handler.wfile.write(b" ")
-                time.sleep(0.05)
-
-        issuer.say = drip
-        self.is_given_up(url, deadline_s=0.3)
-
-    def test_a_server_that_drips_its_head(self, url, issuer):
-        def drip(handler):
-            handler.wfile.write(b"HTTP/1.0 200 OK\r\n")
-            for number in range(1000):
-                handler.wfile.write(f"X-{number}: y\r\n".encode())
-                time.sleep(0.05)
-
-        issuer.say = drip
-        self.is_given_up(url, deadline_s=0.3)
-
-    def is_given_up(self, url, **limits):
-        began = time.monotonic()
-        with pytest.raises(KeysRefused):
-            fetch(url, **limits)
-        assert time.monotonic() - began < 2
-
-    def test_a_document_that_ends_early(self, url, issuer):
-        def promise_more(handler):
-            handler.send_response(200)
-            handler.send_header("Content-Length", "1000")
-            handler.end_headers()
-            handler.wfile.write(b'{"keys": []}')
-
-        issuer.say = promise_more
-        with pytest.raises(KeysRefused, match="IncompleteRead"):
-            fetch(url)
-
-    def test_who_is_no_http_server(self):
-        with pytest.raises(KeysRefused):
-            fetch(f"http://127.0.0.1:{free_port()}/")
-
-    def test_a_server_without_tls_where_it_was_asked_for(self, url):
-        with pytest.raises(KeysRefused, match="SSLError"):
-            fetch(url.replace("http:", "https:"))
-
-    def test_a_certificate_counts_only_if_somebody_vouches_for_it(
-        self, issuer, tmp_path, monkeypatch
-    ):
-        """By SSL_CERT_FILE, as config/example.env says; and for the host that was asked."""
-        server = certified(tmp_path, "127.0.0.1")
-        with serving(issuer, tls=server) as url:
-            with pytest.raises(KeysRefused, match="SSLCertVerificationError"):
-                fetch(url)
-            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-            assert issuer.document() == fetch(url)
-        other = certified(tmp_path, "127.0.0.2")
-        with (
-            serving(issuer, tls=other) as url,
-            pytest.raises(KeysRefused, match="SSLCertVerificationError"),
-        ):
-            fetch(url)
-
-
-def certified(folder, address):
-    """Return a server's TLS context with a certificate of its own making."""
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer of the tests")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
-        )
-        .sign(key, SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
-
-
 class TestPublishedSets:
     def test_keys_of_other_kinds_are_passed_over(self, issuer):
-        """RFC 7517, section 5: the issuer publishes for others, too."""
+        """RFC 7517, section 5: an issuer may publish keys that this service cannot use."""
         issuer.published += [
             {"kty": "OKP", "crv": "X25519", "kid": "x", "x": "AAAA"},
             {"kty": "future", "kid": "f"},
@@ -422,46 +232,3 @@ class TestPublishedSets:
         ignored = [fields for event, fields in log.lines if event == "key_ignored"]
         reason = "it is not for verifying signatures"
         assert [{"settings": ["DISCOUNT_JWT_JWKS_URL"], "kid": "'k2'", "reason": reason}] == ignored
-
-
-class TestHandingDown:
-    """gunicorn replaces a worker that died: it must know what its siblings know."""
-
-    def test_a_process_forked_during_an_outage_has_the_last_good_set(self, issuer, ring_from):
-        calls: list[None] = []
-
-        def fetch_document():
-            calls.append(None)
-            if len(calls) > 1:
-                raise OSError
-            return issuer.document()
-
-        ring = ring_from(fetch_document)
-        in_child(lambda: until(lambda: kids(ring) == {"k1"}) or 0)
-        calls.append(None)
-        assert 0 == in_child(lambda: 0 if kids(ring) == {"k1"} else 1)
-
-    def test_what_is_not_whole_is_not_there(self):
-        left = SharedDocument()
-        assert left.get() is None
-        left.put(b"document")
-        assert b"document" == left.get()
-        left.memory[40] ^= 1
-        assert left.get() is None
-        left.memory[32:36] = b"\xff" * 4
-        assert left.get() is None
-        left.put(b"x" * MAX_BYTES)
-        assert b"x" * MAX_BYTES == left.get()
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def in_child(run):
-    """Run something in a forked process, and return its status."""
-    pid = os.fork()
-    if pid == 0:
-        status = 70
-        try:
-            status = run()
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

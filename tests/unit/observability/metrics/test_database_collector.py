@@ -1,4 +1,4 @@
-"""What a scrape asks of the store: never for long, and never hiding what else is known."""
+"""Queries of a scrape: bounded in time, and without hiding other metrics."""
 
 import threading
 
@@ -58,6 +58,9 @@ class Store:
     def wal_bytes(self):
         return 816
 
+    def last_backup(self):
+        return 1700.5
+
     def open_jobs(self):
         return self.jobs
 
@@ -77,7 +80,7 @@ def log():
 
 @pytest.fixture
 def watch(store, log):
-    """One that waits as long as a busy machine needs."""
+    """A collector with a timeout for busy machines."""
     return StoreMonitor(store, log, within_s=20)
 
 
@@ -97,6 +100,7 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
     assert {"discount_pools 5.0", "discount_pools_left_out 4.0"} <= set(lines)
     assert {"discount_all_codes_available 40.0", "discount_all_codes_taken 9.0"} <= set(lines)
     assert {"discount_disk_free_bytes 1000.0", "discount_disk_reusable_bytes 20.0"} <= set(lines)
+    assert "discount_last_backup_timestamp_seconds 1700.5" in lines
     assert {"discount_wal_bytes 816.0", "discount_jobs_stalled_seconds 0.0"} <= set(lines)
     assert {"discount_disk_reserve_bytes 300.0", "discount_disk_low 0.0"} <= set(lines)
     assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
@@ -109,12 +113,12 @@ def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log)
     assert not [line for line in scrape(watch) if line.startswith("discount_codes")]
     assert 1 == store.asked
     store.may_answer.set()
-    with watch.busy:  # the thread that asks has ended
+    with watch.busy:  # the querying thread has ended
         assert 1 == store.closed
 
 
 def test_an_answer_that_came_late_is_shown_by_the_next_scrape(store, log):
-    """A store that is slow is not gone."""
+    """A slow store is not reported as down."""
     watch = StoreMonitor(store, log, within_s=0.01)
     store.may_answer.clear()
     assert not watch.query().up

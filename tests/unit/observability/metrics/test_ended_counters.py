@@ -1,4 +1,4 @@
-"""Counters of processes that have ended: in one file of each kind, and none is lost."""
+"""Counters of ended processes are merged into one file of each kind, without losses."""
 
 import os
 
@@ -23,7 +23,7 @@ def write(folder, kind, pid, values):
 
 
 def counted(folder, pid):
-    """Have a process count."""
+    """Count in another process."""
     by_status = {key("calls", "calls_total", status=str(pid % 3)): pid}
     write(folder, "counter", pid, {key("all", "all_total"): 1, **by_status})
     buckets = {key("took", "took_bucket", le=le): 2 for le in ("0.1", "1.0", "+Inf")}

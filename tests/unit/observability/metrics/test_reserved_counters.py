@@ -1,4 +1,4 @@
-"""Counters where there is no room for them: whoever counts lives, and what has room is shown."""
+"""Counters on a full disk: the process survives, and stored counters are shown."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def room(monkeypatch):
-    """Let files have so much room, and no more."""
+    """Limit the space of files."""
     reserve = os.posix_fallocate
 
     def limit(most):
@@ -37,7 +37,7 @@ def shown(file):
 
 def test_values_are_where_prometheus_client_looks_for_them(file):
     counters = ReservedDict(file)
-    for number in range(2000):  # more than fits into its first room
+    for number in range(2000):  # more than fits into its initial size
         counters.write_value(f"key{number}" * 10, number, 0.0)
     assert 2000 == len(shown(file))
     assert (7.0, 0.0) == counters.read_value("key7" * 10)
@@ -70,7 +70,7 @@ def test_without_any_room_nothing_is_shown_and_nobody_fails(file, room):
 
 
 def test_a_process_that_is_killed_as_it_begins_fails_no_scrape(tmp_path, file, monkeypatch):
-    """Its file would be empty, and stay: a file has its name only once it can be read."""
+    """Its file would stay empty: a file gets its name only once it can be read."""
 
     def killed(*_):
         raise KeyboardInterrupt

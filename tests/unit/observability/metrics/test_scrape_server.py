@@ -1,4 +1,4 @@
-"""The metrics port: slow clients hold up nobody, and go when there is no room."""
+"""The metrics port: slow clients delay no others, and are closed when there are too many."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ ANSWER = b"metric 1\n" * 10
 
 @pytest.fixture
 def answers():
-    """What the server answers; a test may change it."""
+    """The server's answer, which a test may change."""
     return [lambda _request: Response("200 OK", [("Content-Type", "text/plain")], ANSWER)]
 
 
@@ -64,7 +64,7 @@ def test_a_scrape_is_answered(server):
 
 
 def test_who_asks_the_same_while_an_answer_is_made_shares_the_next(server, answers):
-    """So a scrape waits for two answers at most, whatever others ask how often."""
+    """A scrape waits for two answers at most, however many others are sent."""
     begun, goes_on = threading.Event(), threading.Event()
     asked: list[Request] = []
     usual = answers[0]

@@ -1,4 +1,4 @@
-"""Fast-path calls: answered in turn, each connection kept or left as its answer says."""
+"""Fast-path calls are answered in turn, and each connection is kept or closed."""
 
 import math
 import socket
@@ -18,7 +18,7 @@ HEAD = b"GET /fetch HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class LoopWorker:
-    """What a worker does with connections, outcomes by name; it answers what it is outcomes to."""
+    """A worker that records the outcomes of connections by name."""
 
     def __init__(self):
         self.outcomes = []
@@ -97,7 +97,7 @@ def test_what_is_no_fast_path_call_is_not_taken(calls, worker, client, held):
 
 
 def test_one_that_waits_holds_up_no_other(calls, worker, client):
-    """It goes on once it is outcomes, and the answer goes to whom it is for."""
+    """A waiting call continues when it is woken, and the answer goes to its client."""
     waiting: list[Signal] = []
     app = worker.wsgi
 

@@ -1,4 +1,4 @@
-"""Plain requests: read as gunicorn reads them, or not at all."""
+"""Fast-path requests are parsed as gunicorn parses them, or left to it."""
 
 from types import SimpleNamespace
 

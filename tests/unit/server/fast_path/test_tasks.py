@@ -13,7 +13,7 @@ SIGNALS = TaskSignals()
 
 
 class Loop:
-    """A thread's loop, as short as can be: it calls what it is asked to, when it is outcomes to."""
+    """A minimal event loop, which calls deferred functions."""
 
     def __init__(self):
         self.calls: list[Callable[[], None]] = []
@@ -27,7 +27,7 @@ class Loop:
             call()
 
     def start(self, name, seconds=SOON_S):
-        """Begin a task that waits."""
+        """Start a task that waits."""
 
         def wait():
             self.signals[name] = SIGNALS.new()

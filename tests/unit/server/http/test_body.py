@@ -1,4 +1,4 @@
-"""Bodies in chunks: read as gunicorn reads them, or more strictly."""
+"""Chunked bodies are parsed as gunicorn parses them, or more strictly."""
 
 import io
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ CONNECTION = SimpleNamespace(client=("10.1.2.3", 4567))
 
 
 def read(raw, step=1 << 20):
-    """Return the content and what is behind it; `None` if it has no end."""
+    """Return the content and what follows it; `None` if it has no end."""
     body = ChunkedBody()
     for at in range(0, len(raw), step):
         if body.ended:
@@ -34,7 +34,7 @@ def read(raw, step=1 << 20):
 
 
 def read_by_gunicorn(raw):
-    """Return the same as gunicorn has it."""
+    """Return the same by gunicorn's parser."""
     parser = get_parser(Config(), io.BytesIO(HEAD + raw), CONNECTION.client)
     content = next(parser).body.read()
     return content, parser.unreader.take_buffered() + b"".join(parser.unreader.iter or ())

@@ -1,4 +1,4 @@
-"""Receiving: how far a request has arrived, and what refuses it before it is whole."""
+"""Receiving: the state of an incomplete request, and refusals before it is complete."""
 
 import pytest
 from gunicorn.config import Config
@@ -17,7 +17,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def feed(incoming, data):
-    """Do what a worker does with what has arrived."""
+    """Process received data as a worker does."""
     state = incoming.feed(data)
     if state is ReceiveState.HEAD_WHOLE:
         state = incoming.begin_body(read_head(incoming.head, CONFIG, ("10.0.0.1", 1)))

@@ -1,4 +1,4 @@
-"""Answers that clients are slow to take: sent on, ended when too slow or too many."""
+"""Answers to slow clients: sent in the background, and cut if too slow or too many."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ from service.server.http.sending import PendingAnswers, Unsent, send_some
 
 
 class Loop:
-    """An event loop, and what was done with its connections."""
+    """An event loop, which records what happens to its connections."""
 
     def __init__(self, limit):
         self.poller = DefaultSelector()

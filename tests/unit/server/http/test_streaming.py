@@ -1,4 +1,4 @@
-"""A body that a thread waits for: a part of one must not look like the whole."""
+"""A streamed body: an incomplete one must not look complete."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ONE_CHUNK = b"8\r\nCODE-1\r\n\r\n"
 
 
 def streamed(body, *parts):
-    """Return a body of which so much arrives until the client ends."""
+    """Return a body of which a part arrives until the client disconnects."""
     arriving = iter(parts)
     unreceived = UnreceivedBody(body, lambda: next(arriving, b""), lambda: None)
     unreceived.stream()

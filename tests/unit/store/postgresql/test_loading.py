@@ -1,4 +1,4 @@
-"""Where claims may begin among codes that a job makes."""
+"""The probes of generated codes, where claims may begin."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ SPACE = 2**32
 
 
 def widest_gap(places):
-    """Return the largest part of all numbers that has no place in it, going round."""
+    """Return the largest gap between places, as a share of the circle."""
     ordered = sorted(places)
     after = [*ordered[1:], ordered[0] + SPACE]
     return max(b - a for a, b in zip(ordered, after, strict=True)) / SPACE

@@ -1,4 +1,4 @@
-"""Where a process begins its next claim on PostgreSQL."""
+"""The place of a process's next claim on PostgreSQL."""
 
 from service.store.postgresql import reservations
 from service.store.postgresql.reservations import ClaimPlaces

@@ -1,4 +1,4 @@
-"""A measurement means nothing unless every answer is looked at."""
+"""The load generator checks every answer, or a measurement would mean nothing."""
 
 import threading
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ ASKED = ("somebody", b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n")
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Answers a few requests well, all later ones with a refusal."""
+    """A server that answers a few requests, and refuses all later ones."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one segment, or each answer waits for a delayed ACK
+    wbufsize = -1  # head and body in one segment: otherwise each answer
     good = 100
 
     def do_GET(self):
@@ -33,7 +33,7 @@ class Answers(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     def handle_error(self, *_):
-        """Say nothing of a client that left."""
+        """Log nothing about a client that disconnects."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The phases of an import, over a transaction that is nothing but memory."""
+"""The phases of an import, with a transaction in memory."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,14 @@ PARAMETERS = {"form": "csv", "dry_run": False, "file": "list", "file_of": 1}
 
 @dataclass
 class Memory:
-    """A list, and what chunks read and write of it."""
+    """A list in memory, as chunks read and write it."""
 
     blocks: dict[int, bytes]
     single_writer: bool = True
     runs: dict[tuple[int, int], str] = field(default_factory=dict)
     staged: dict[str, int] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
-    """Codes that another import is to store."""
+    """Codes that another import will store."""
     codes: set[str] = field(default_factory=set)
     loaded: list[str] = field(default_factory=list)
     """The codes stored, in the order in which they are claimed where there is a single writer."""
@@ -96,7 +96,7 @@ class Memory:
 
 @pytest.fixture
 def begun():
-    """Begin an import of a list in blocks."""
+    """Start an import of a list in blocks."""
 
     def begin(*blocks, dry_run=False, **memory):
         parameters = PARAMETERS | {"dry_run": dry_run}
@@ -108,14 +108,14 @@ def begun():
 
 @dataclass
 class Import:
-    """An import, whose progress is kept as the store keeps it."""
+    """An import, whose progress is stored as by the store."""
 
     memory: Memory
     job: Job
     cursor: str | None = None
 
     def step(self, size=10):
-        """Do a chunk, and return the phase that follows; `None` behind the last."""
+        """Do a chunk, and return the next phase; `None` after the last."""
         progress = JobProgress(POOL, self.job, self.cursor)
         prepare = KINDS[self.job.kind].prepare
         assert prepare
@@ -130,7 +130,7 @@ class Import:
         return read(self.cursor or "").phase
 
     def finish(self):
-        """Do the rest, and return how it ended."""
+        """Do the remaining chunks, and return the result."""
         phases = []
         while phase := self.step():
             phases.append(phase)

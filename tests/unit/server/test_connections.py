@@ -1,6 +1,6 @@
 """Idle connections: a queue from which any connection can be removed."""
 
-from service.server.http.keep_alive import IdleConnections
+from service.server.connections import IdleConnections
 
 
 def test_idle_connections_leave_in_any_order():
