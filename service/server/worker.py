@@ -33,10 +33,7 @@ _TO_ANSWER = {ReceiveState.HEAD_SUFFICES, ReceiveState.WHOLE}
 
 
 class ServiceWorker(ConnectionWorker):
-    """A worker whose event loop reads and writes, and whose threads answer whole requests (ADR 5).
-
-    A thread also gets a request whose body it must not wait for.
-    """
+    """A worker whose event loop reads and writes, and whose threads answer (ADR 5)."""
 
     _separate: SeparateThreads
 
@@ -255,15 +252,16 @@ class ServiceWorker(ConnectionWorker):
     def murder_pending(self) -> None:
         """End connections whose request, answer or close takes too long."""
         now = time.monotonic()
-        for conn in self._buffered.late(
-            now, REQUEST_TIMEOUT_S if self.alive else STOP_KEEPALIVE_LINGER
-        ):
+        late = self._buffered.late(now, REQUEST_TIMEOUT_S if self.alive else STOP_KEEPALIVE_LINGER)
+        for conn in late:
             incoming = self._forget(conn)
             self._buffered.release(incoming)
             if incoming.has_data:
                 self.refuse(conn, RequestTimeout(), known_environ(incoming))
             else:
                 self.drop(conn)
+        if late:  # perhaps there are more: other events come first
+            self.method_queue.defer(self.murder_pending)
         self.pending.end_slow()
         self.lingering.end_late(now)
 

@@ -256,3 +256,14 @@ def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begi
         client.close()
     while worker.nr_conns:
         turn(worker)
+
+
+def test_many_late_requests_are_refused_in_several_turns(worker, connect, monkeypatch):
+    """Refusing thousands of them at once would hold up all other calls for a second."""
+    monkeypatch.setattr("service.server.buffered_requests.MOST_LATE", 1)
+    monkeypatch.setattr("service.server.worker.REQUEST_TIMEOUT_S", 0.0)
+    clients = [connect(HALF_HEAD) for _ in range(ROOM - 1)]
+    worker.murder_pending()
+    assert [True, False, False] == [is_answered(client) for client in clients]
+    turn(worker)
+    assert all(is_answered(client) for client in clients)
