@@ -168,7 +168,6 @@ redemption = Table(
     Column("redeemed_at", BigInteger),
     Column("undone_at", BigInteger),
     PrimaryKeyConstraint("brand_id", "code", "reference"),
-    ForeignKeyConstraint(["brand_id", "code"], ["code.brand_id", "code.code"]),
     sqlite_with_rowid=False,
 )
 """What references did with codes: a reference that was undone, or refused beforehand, is kept.

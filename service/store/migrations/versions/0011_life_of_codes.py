@@ -38,7 +38,6 @@ def _make_redemptions() -> None:
         sa.Column("redeemed_at", sa.BigInteger),
         sa.Column("undone_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("brand_id", "code", "reference"),
-        sa.ForeignKeyConstraint(["brand_id", "code"], ["code.brand_id", "code.code"]),
         sqlite_with_rowid=False,
     )
     _index("redemption_by_user", "redemption", "brand_id", "user_id", where=HELD)
