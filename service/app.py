@@ -11,6 +11,7 @@ from service.api.problems.handlers import handle_errors
 from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.campaigns import CampaignViews
+from service.api.views.code_lookup import CodeLookupViews
 from service.api.views.codes import CodeViews
 from service.api.views.discount import DiscountViews
 from service.api.views.exports import ExportViews
@@ -69,7 +70,8 @@ def _views(services: Services) -> Iterable[Views]:
     return (
         DiscountViews(storage.store, metrics),
         ReservationViews(storage.store, metrics),
-        CodeViews(storage.store, metrics, cursors, services.misses),
+        CodeViews(storage.store, metrics, cursors),
+        CodeLookupViews(storage.code_moves, storage.store, services.misses),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),
         CampaignViews(storage.store, cursors),

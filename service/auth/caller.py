@@ -15,6 +15,7 @@ class Scope(StrEnum):
     READ = "discounts:read"
     EXPORT = "discounts:export"
     MANAGE = "discounts:manage"
+    AUDIT = "discounts:audit"
 
 
 @dataclass(frozen=True, slots=True)

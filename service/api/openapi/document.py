@@ -243,8 +243,10 @@ def example_of(schema: Schema) -> dict[str, Any]:
 
 
 def _example(field: fields.Field[Any]) -> Any:
+    if "example" in field.metadata:
+        return field.metadata["example"]
     if isinstance(field, fields.Nested):
         return example_of(field.schema)
     if isinstance(field, fields.List):
         return [_example(field.inner)]
-    return field.metadata.get("example")
+    return None
