@@ -43,9 +43,15 @@ def browser():
 
 
 @pytest.fixture
-def page(service, browser):
+def look():
+    """What kind of screen and scheme the page has; none in particular."""
+    return {}
+
+
+@pytest.fixture
+def page(service, browser, look):
     """A page with a new profile, whose console and network must stay free of errors."""
-    context = browser.new_context()
+    context = browser.new_context(**look)
     page = context.new_page()
     complaints, foreign = [], []
     page.on("console", lambda message: complaints.append(message.text))
@@ -132,3 +138,28 @@ def click(buttons, step):
 def test_a_problems_page_is_shown(service, page):
     page.goto(service.url + "/problems/rate-limited")
     expect(page.locator("h1")).to_have_text("Too many requests")
+
+
+def test_a_token_outlives_a_reload(service, page):
+    page.goto(service.url + CREATE)
+    authorize(page)
+    page.reload()
+    is_opened(page, "Create codes for a brand")
+    execute(page, "discount-post_v1_discount_create")
+
+
+@pytest.mark.parametrize("look", [{"viewport": {"width": 390, "height": 844}}], ids=["phone"])
+@pytest.mark.parametrize("path", [CREATE, "/problems/", "/problems/no-codes-left"])
+def test_a_page_is_no_wider_than_a_phone(service, page, path):
+    page.goto(service.url + path)
+    page.locator("h1, .opblock.is-open").first.wait_for()
+    assert 390 >= page.evaluate("document.documentElement.scrollWidth")
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "dark"}], ids=["dark"])
+@pytest.mark.parametrize("path", ["/apidocs/", "/problems/"])
+def test_a_page_is_dark_where_the_reader_wants_it(service, page, path):
+    page.goto(service.url + path)
+    page.locator("h1, .opblock").first.wait_for()
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert all(int(part) < 80 for part in re.findall(r"\d+", ground)[:3]), ground
