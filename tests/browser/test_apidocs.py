@@ -1,25 +1,14 @@
 """`/apidocs/` in a real Chromium: a newcomer authorizes, creates and fetches by clicking."""
 
-import os
 import re
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.plugins.system_packages import require
+from tests.browser.chromium import WITHIN_MS, launch
 from tests.support.running import running
 from tests.support.tokens import token
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WITHIN_MS = 60_000
 CREATE = "/apidocs/#/discount/post_v1_discount_create"
 FETCH = "/apidocs/#/discount/get_v1_discount_fetch__brand___user_"
 
@@ -32,12 +21,9 @@ def service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = os.environ.get("CHROMIUM") or require("chromium")
     expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, timeout=WITHIN_MS
-        )
+        launched = launch(playwright)
         yield launched
         launched.close()
 
