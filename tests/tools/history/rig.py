@@ -106,7 +106,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         verify = _verify(folder, engine)
     rows, brands = read(engine)
     rolls = [done for done in nemesis.done if done.name == ROLL]
-    return Drilled(History(notebook.calls, rows, brands, rolls), nemesis.done, verify)
+    return Drilled(History(notebook.calls, rows, brands, rolls=rolls), nemesis.done, verify)
 
 
 @contextmanager
