@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from service.observability.probes import Check
 from service.settings import Settings
@@ -11,15 +10,13 @@ from service.store.imports.files import SQLImports
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.migrations.current import why_not_ready
-from service.store.opening import open_database, reservations_in
+from service.store.opening import code_moves_in, open_database, reservations_in
 from service.store.repositories.exports import SQLExports
 from service.store.repositories.status import SQLStatus
 from service.store.repositories.store import SQLStore
 from service.store.signals import Signals
+from service.usecases.ports.code_moves import CodeMoves
 from service.usecases.ports.imports import Budgets
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +25,7 @@ class Storage:
 
     database: Database
     store: SQLStore
+    code_moves: CodeMoves
     jobs: SQLJobs
     work: SQLWork
     imports: SQLImports
@@ -59,6 +57,7 @@ def build_storage(
     return Storage(
         database=database,
         store=SQLStore(database, reservations_in(database)),
+        code_moves=code_moves_in(database),
         jobs=SQLJobs(database),
         work=SQLWork(database),
         imports=SQLImports(database, budgets),

@@ -1,6 +1,6 @@
 """The state of a code at a moment, from what is stored of it and of its campaign."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from service.domain.campaigns import OnLapse, earlier
@@ -59,6 +59,25 @@ class StoredCode:
         """Return whether a checkout holds it."""
         return self.hold is not None and self.hold.is_live(now)
 
+    def stored_state(self) -> State:
+        """Return the state without the clock."""
+        if self.redeemed_at is not None:
+            return State.REDEEMED
+        if self.disabled_at is not None:
+            return State.DISABLED
+        return State.AVAILABLE if self.user is None else State.RESERVED
+
+    def nobodys(self) -> "StoredCode":
+        """Return what is stored when its holder is gone, with the reservation's end and hold."""
+        return replace(
+            self,
+            user=None,
+            reserved_at=None,
+            expires_at=None,
+            on_lapse=OnLapse.EXPIRE,
+            hold=None,
+        )
+
     def has_lapsed(self, now: Millis) -> bool:
         """Return whether its reservation has ended by itself, so that it is nobody's again."""
         return (
@@ -75,15 +94,14 @@ class StoredCode:
             ends_at: The end of its campaign.
             now: The moment that is asked about.
         """
-        if self.redeemed_at is not None:
-            return State.REDEEMED
-        if self.disabled_at is not None:
-            return State.DISABLED
+        state = self.stored_state()
+        if state in {State.REDEEMED, State.DISABLED}:
+            return state
         lapsed = self.has_lapsed(now)
         end = earlier(None if lapsed else self.expires_at, ends_at)
         if end is not None and end <= now and not self.is_held(now):
             return State.EXPIRED
-        return State.AVAILABLE if lapsed or self.user is None else State.RESERVED
+        return State.AVAILABLE if lapsed else state
 
     def _own_end_is_past(self, now: Millis) -> bool:
         return self.expires_at is not None and self.expires_at <= now and not self.is_held(now)

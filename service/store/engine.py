@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from service.store.maintenance.structure import Inspection
     from service.store.repositories.reservations import Reservations
     from service.store.signals import Signals
+    from service.usecases.ports.code_moves import CodeMoves
 
 
 class Failures(Protocol):
@@ -50,6 +51,8 @@ class Engine(NamedTuple):
     """Returns the database, for so many threads."""
     reservations: "Callable[[Any], Reservations]"
     """Returns the reservations of a database that `open` has returned."""
+    code_moves: "Callable[[Any], CodeMoves]"
+    """Returns the moves of codes in a database that `open` has returned."""
     inspection: "Callable[[], Inspection]"
     """Returns the inspection for `discount verify`, which no call needs."""
     failures: Callable[[Settings], Failures]

@@ -6,6 +6,7 @@ from service.store.engines import engine_of
 from service.store.repositories.reservations import Reservations
 from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve
+from service.usecases.ports.code_moves import CodeMoves
 
 
 def open_database(
@@ -36,3 +37,8 @@ def open_database(
 def reservations_in(database: Database) -> Reservations:
     """Return the reservations of a database's engine."""
     return engine_of(str(database.engine.url)).reservations(database)
+
+
+def code_moves_in(database: Database) -> CodeMoves:
+    """Return the moves of codes of a database's engine."""
+    return engine_of(str(database.engine.url)).code_moves(database)

@@ -77,7 +77,7 @@ def test_a_repeated_reservation_is_one_read(fetch, statements):
 @pytest.mark.parametrize("user", ["user1", "first"], ids=["new", "repeated"])
 def test_a_reservation_is_one_round_trip(fetch, round_trips, user, monkeypatch):
     """One new reservation in 256 also folds the tally."""
-    monkeypatch.setattr("service.store.postgresql.reservations.FOLD_EVERY", 2**40)
+    monkeypatch.setattr("service.store.postgresql.tally.FOLD_EVERY", 2**40)
     fetch(user)
     assert 1 == len(round_trips)
 

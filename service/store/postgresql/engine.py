@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from service.settings import Settings
 from service.store.database import Observer
 from service.store.engine import Engine
+from service.store.postgresql.code_moves import PostgreSQLCodeMoves
 from service.store.postgresql.conninfo import conninfo_of_settings
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.failures import PostgreSQLFailures
@@ -49,4 +50,12 @@ def _fit_revision(_settings: Settings) -> None:
     """Return no revision: a query would need what the quick look is meant to avoid."""
 
 
-ENGINE = Engine("postgresql", _open, PostgreSQLReservations, _inspection, _failures, _fit_revision)
+ENGINE = Engine(
+    "postgresql",
+    _open,
+    PostgreSQLReservations,
+    PostgreSQLCodeMoves,
+    _inspection,
+    _failures,
+    _fit_revision,
+)

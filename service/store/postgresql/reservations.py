@@ -1,7 +1,6 @@
 """Reservations on PostgreSQL: one statement in one round trip finds or claims a code."""
 
 import random
-import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,9 +9,11 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 
 from service.domain.errors import Unavailable
-from service.domain.model import Millis, Reservation, ReservationResult, State
+from service.domain.model import Millis, Reservation, ReservationResult
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.dialect import RESERVE_BEGINS
+from service.store.postgresql.statements import in_psycopg
+from service.store.postgresql.tally import fold_now_and_then
 from service.store.repositories.pools import keys_of
 from service.store.repositories.reservations import FIND_RESERVATION, as_reservation
 from service.usecases.keys import PoolKey
@@ -21,16 +22,9 @@ MOVE_EVERY = 8192
 """One call in so many begins at a random place."""
 MOST_PLACES = 4096
 """Most pools whose place a process remembers."""
-FOLD_EVERY = 256
-"""One claim in so many folds the tally's rows into one."""
 CONFIRM_TIMEOUT_S = 2.0
 """How long to wait for the outcome of others' claims on the last codes."""
 _PAUSE_S = 0.01
-
-
-def _psycopg(statement: str) -> str:
-    """Return a statement with psycopg's form of its parameters."""
-    return re.sub(r":(\w+)", r"%(\1)s", statement)
 
 
 # A claim begins at a point of the pool's free codes, see `Places`, and goes round where there is
@@ -45,7 +39,7 @@ _FREE = f"""
     WHERE {_IN_POOL} AND state = 'available' AND probe {{side}} :probe
     ORDER BY brand_id, campaign_id, probe LIMIT 1 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
-RESERVE = _psycopg(f"""{RESERVE_BEGINS}
+RESERVE = in_psycopg(f"""{RESERVE_BEGINS}
         SELECT brand.id AS brand_id, campaign.id AS campaign_id FROM brand
         LEFT JOIN campaign ON campaign.brand_id = brand.id AND campaign.name = :campaign
         WHERE brand.name = :brand
@@ -67,28 +61,11 @@ RESERVE = _psycopg(f"""{RESERVE_BEGINS}
     FROM pool LEFT JOIN answer ON TRUE
 """)  # noqa: S608 - constants
 """Finds or claims a code; returns keys, the code, its state, and a new one's probe."""
-_FIND = _psycopg(FIND_RESERVATION)
-_ANY_LEFT = _psycopg("""
+_FIND = in_psycopg(FIND_RESERVATION)
+_ANY_LEFT = in_psycopg("""
     SELECT 1 FROM code
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND state = 'available' LIMIT 1
 """)
-
-# Claims add rows to the tally, because a row that they shared would make each wait for the commit
-# of the one before. Adding up replaces a campaign's rows by their sum; what another transaction
-# adds meanwhile stays beside it. The lock keeps two from waiting for each other.
-_COUNTS = ", ".join(State)
-_FOLD = _psycopg(f"""
-    WITH mine AS MATERIALIZED (
-        SELECT pg_try_advisory_xact_lock(:brand_id, :campaign_id) AS got
-    ), gone AS (
-        DELETE FROM tally
-        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND (SELECT got FROM mine)
-        RETURNING *
-    )
-    INSERT INTO tally (brand_id, campaign_id, {_COUNTS}, touched_at)
-    SELECT brand_id, campaign_id, {", ".join(f"sum({state})" for state in State)}, max(touched_at)
-    FROM gone GROUP BY brand_id, campaign_id RETURNING 1
-""")  # noqa: S608 - constants
 
 
 class ClaimPlaces:
@@ -149,8 +126,7 @@ class PostgreSQLReservations:
                 reservation, place = (as_reservation(row[2:6]), row[6]) if row else (None, None)
                 if place is not None:
                     self._places.claimed(brand, campaign, place)
-                    if random.randrange(FOLD_EVERY) == 0:  # noqa: S311 - no secret
-                        self._fold(pool)
+                    fold_now_and_then(self._database, pool)
                 if reservation:
                     return ReservationResult(reservation, new=place is not None)
                 if not self._any_left(pool):
@@ -161,8 +137,3 @@ class PostgreSQLReservations:
     def _any_left(self, pool: PoolKey) -> bool:
         """Return whether a code is available, perhaps with an uncommitted claim."""
         return self._database.one(_ANY_LEFT, pool._asdict()) is not None
-
-    def _fold(self, pool: PoolKey) -> None:
-        """Fold the tally's rows into one, if that is possible now."""
-        with suppress(Unavailable):
-            self._database.one(_FOLD, pool._asdict())

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from service.store.database import Observer
     from service.store.maintenance.structure import Inspection
     from service.store.signals import Signals
+    from service.store.sqlite.code_moves import SQLiteCodeMoves
     from service.store.sqlite.database import SQLiteDatabase
     from service.store.sqlite.reservations import SQLiteReservations
 
@@ -29,6 +30,12 @@ def _reservations(database: "SQLiteDatabase") -> "SQLiteReservations":
     return SQLiteReservations(database)
 
 
+def _code_moves(database: "SQLiteDatabase") -> "SQLiteCodeMoves":
+    from service.store.sqlite.code_moves import SQLiteCodeMoves
+
+    return SQLiteCodeMoves(database)
+
+
 def _inspection() -> "Inspection":
     from service.store.sqlite.structure import INSPECTION
 
@@ -39,4 +46,4 @@ def _failures(settings: Settings) -> SQLiteFailures:
     return SQLiteFailures(settings.database_url, "DISCOUNT_DATABASE_URL")
 
 
-ENGINE = Engine("sqlite", _open, _reservations, _inspection, _failures, fit_revision)
+ENGINE = Engine("sqlite", _open, _reservations, _code_moves, _inspection, _failures, fit_revision)

@@ -10,7 +10,7 @@ code points, which SQLite does by default, and PostgreSQL on request.
 Times are integers: milliseconds since 1970-01-01T00:00:00Z.
 """
 
-from service.store.tables.codes import brand, campaign, code, tally
+from service.store.tables.codes import brand, campaign, code, redemption, tally
 from service.store.tables.imports import (
     import_block,
     import_file,
@@ -37,5 +37,6 @@ __all__ = [
     "import_run",
     "job",
     "metadata",
+    "redemption",
     "tally",
 ]

@@ -1,4 +1,4 @@
-"""The tables of brands, campaigns, codes with their holders, and tallies."""
+"""The tables of brands, campaigns, codes with their holders, redemptions, and tallies."""
 
 from sqlalchemy import (
     BigInteger,
@@ -52,6 +52,7 @@ campaign = Table(
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("archived", Boolean, nullable=False, server_default=false()),
     Column("metadata", PlainText, nullable=False, server_default=text("'{}'")),
+    Column("version", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("brand_id", "id"),
     UniqueConstraint("brand_id", "name"),
     ForeignKeyConstraint(["brand_id"], ["brand.id"]),
@@ -93,6 +94,14 @@ code = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("reserved_at", BigInteger),
     Column("expires_at", BigInteger),
+    Column("on_lapse", PlainText),
+    Column("redeemed_at", BigInteger),
+    Column("disabled_at", BigInteger),
+    Column("disabled_by", PlainText),
+    Column("hold_reference", PlainText),
+    Column("held_from", BigInteger),
+    Column("held_until", BigInteger),
+    Column("version", Integer, nullable=False, server_default=text("0")),
     Column(
         "probe",
         Integer,
@@ -112,6 +121,9 @@ code = Table(
 )
 """Codes; on SQLite the rows are stored in the order of their creation.
 
+`state` is what the other columns say without the clock, for indexes and tallies; only the sweeper
+writes `expired`. What a code is at a moment is in `repositories.code_states`.
+
 Indexes end in `rowid` there: a thousand new codes then go to random pages of one index only, see
 docs/adr/0014-store-codes-in-insertion-order.md.
 """
@@ -121,8 +133,8 @@ Index("tally_of_pool", tally.c.brand_id, tally.c.campaign_id, info=POSTGRESQL_ON
 Index(
     "code_by_user",
     code.c.brand_id,
-    code.c.campaign_id,
     code.c.user_id,
+    code.c.campaign_id,
     unique=True,
     sqlite_where=text("user_id IS NOT NULL"),
     postgresql_where=text("user_id IS NOT NULL"),
@@ -130,6 +142,8 @@ Index(
 _FREE = text("state = 'available'")
 _TAKEN = text("state <> 'available'")
 _POOL = (code.c.brand_id, code.c.campaign_id)
+_DUE = text("state = 'reserved' AND expires_at IS NOT NULL")
+Index("code_due", *_POOL, code.c.expires_at, sqlite_where=_DUE, postgresql_where=_DUE)
 Index("code_of_campaign", *_POOL, info=SQLITE_ONLY)
 Index("code_free", *_POOL, sqlite_where=_FREE, info=SQLITE_ONLY)
 Index("code_free", *_POOL, code.c.code, postgresql_where=_FREE, info=POSTGRESQL_ONLY)
@@ -143,3 +157,29 @@ Index(
     info=POSTGRESQL_ONLY,
 )
 Index("code_free_by_probe", *_POOL, code.c.probe, postgresql_where=_FREE, info=POSTGRESQL_ONLY)
+
+redemption = Table(
+    "redemption",
+    metadata,
+    Column("brand_id", Integer, nullable=False),
+    Column("code", PlainText, nullable=False),
+    Column("reference", PlainText, nullable=False),
+    Column("user_id", PlainText),
+    Column("redeemed_at", BigInteger),
+    Column("undone_at", BigInteger),
+    PrimaryKeyConstraint("brand_id", "code", "reference"),
+    sqlite_with_rowid=False,
+)
+"""What references did with codes: a reference that was undone, or refused beforehand, is kept.
+
+The key is where a redemption and its undoing meet, even if the undoing comes first.
+"""
+
+_BY_SOMEBODY = text("user_id IS NOT NULL")
+Index(
+    "redemption_by_user",
+    redemption.c.brand_id,
+    redemption.c.user_id,
+    sqlite_where=_BY_SOMEBODY,
+    postgresql_where=_BY_SOMEBODY,
+)

@@ -24,7 +24,7 @@ ROWS = 300_000
 """In the export: some 15 MB, more than any socket holds."""
 FILL = f"""
     INSERT INTO brand (name, created_at) VALUES ('brand1', 1);
-    INSERT INTO campaign SELECT id, 1, 'default', 1 FROM brand;
+    INSERT INTO campaign (brand_id, id, name, created_at) SELECT id, 1, 'default', 1 FROM brand;
     WITH RECURSIVE number(value) AS (
         SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < {ROWS}
     )

@@ -8,7 +8,7 @@ from service.domain.codes import mint
 from service.domain.errors import Unavailable
 from service.store.jobs.leases import SQLWork
 from service.store.opening import open_database
-from service.store.postgresql import reservations
+from service.store.postgresql import tally
 from service.usecases.ports.work import LEASE_S
 from service.usecases.working import MAX_ATTEMPTS
 from tests.store.jobs.taking import HOUR_MS, NOW, take
@@ -202,7 +202,7 @@ class TestOthers:
         return lambda: elsewhere.step(lease, 64, NOW).others
 
     def test_who_reserves_is_seen(self, saw, store, monkeypatch):
-        monkeypatch.setattr(reservations, "FOLD_EVERY", 2**40)  # it would come after the chunk
+        monkeypatch.setattr(tally, "FOLD_EVERY", 2**40)  # it would come after the chunk
         assert not saw()
         add_codes(store, "other", "default", 1, mint, NOW)
         saw()

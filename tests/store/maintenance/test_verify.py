@@ -150,7 +150,11 @@ def test_every_check_is_shown_to_find_something(engine):
 
 def test_many_broken_campaigns_are_counted_and_a_few_named(url):
     for number in range(3, 23):
-        damage(url, f"INSERT INTO campaign VALUES (1, {number}, 'c{number}', 1);")
+        damage(
+            url,
+            "INSERT INTO campaign (brand_id, id, name, created_at) "
+            f"VALUES (1, {number}, 'c{number}', 1);",
+        )
     _, counts, complaint = run(url)
     assert 20 == counts["campaign-tally"]
     assert 5 == complaint.count("campaign 'c")

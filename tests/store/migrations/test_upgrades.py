@@ -30,7 +30,7 @@ EARLIER = [
 NOW = 1_800_000_000_000
 FILLING = (
     "INSERT INTO brand (name, created_at) VALUES ('brand', 5)",
-    "INSERT INTO campaign SELECT id, 1, 'default', 5 FROM brand",
+    "INSERT INTO campaign (brand_id, id, name, created_at) SELECT id, 1, 'default', 5 FROM brand",
     "INSERT INTO tally (brand_id, campaign_id, available, reserved) SELECT id, 1, 2, 1 FROM brand",
     *(
         f"INSERT INTO code (brand_id, campaign_id, code, state, created_at)"

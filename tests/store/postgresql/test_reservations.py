@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from service.domain.codes import mint
 from service.domain.errors import NoCodesLeft
-from service.store.postgresql import reservations
+from service.store.postgresql import reservations, tally
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.reservations import RESERVE
 from tests.support.creating import add_codes
@@ -152,7 +152,7 @@ class TestTally:
             assert store.reserve("brand", "default", "user", NOW).new
 
     def test_rows_are_added_up_while_others_claim(self, store, database, monkeypatch):
-        monkeypatch.setattr(reservations, "FOLD_EVERY", 3)
+        monkeypatch.setattr(tally, "FOLD_EVERY", 3)
         add_codes(store, "brand", "default", 400, mint, NOW)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))

@@ -33,7 +33,10 @@ def stock(database):
                         {"id": keys[name].brand_id, "name": name},
                     )
                     connection.execute(
-                        text("INSERT INTO campaign VALUES (:brand_id, :campaign_id, 'c', 5)"),
+                        text(
+                            "INSERT INTO campaign (brand_id, id, name, created_at) "
+                            "VALUES (:brand_id, :campaign_id, 'c', 5)"
+                        ),
                         keys[name]._asdict(),
                     )
                 connection.execute(
@@ -70,7 +73,9 @@ def test_all_are_shown_where_there_is_room_and_the_sums_are_of_all(database, sto
     stock({"a": (3, 7, NOW), "b": (0, 5, OLD)})
     with database.transaction() as connection:
         connection.execute(text("INSERT INTO brand (id, name, created_at) VALUES (9, 'new', 5)"))
-        connection.execute(text("INSERT INTO campaign VALUES (9, 1, 'c', 5)"))
+        connection.execute(
+            text("INSERT INTO campaign (brand_id, id, name, created_at) VALUES (9, 1, 'c', 5)")
+        )
     with database.read() as connection:
         levels = PoolLevels(3).observe(connection, NOW)
     assert {("a", "c", 3, 7), ("b", "c", 0, 5), ("new", "c", 0, 0)} == set(levels.shown)

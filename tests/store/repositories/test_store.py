@@ -63,7 +63,8 @@ class TestAddingCodes:
 
             def add_to(brand, count, *codes):
                 tx = SQLTransaction(connection, database.reserve, fixed(*codes), NOW)
-                return codes_usecase.add_codes(tx, tx.campaign(brand, "default"), count)
+                pool = tx.pool_for_codes(brand, "default")
+                return codes_usecase.add_codes(tx, pool, count)
 
             some = add_to("brand", 2, "AAAA", "CCCC", "BBBB")
             more = add_to("other", 2, "CCCC", "AAAA", "DDDD")

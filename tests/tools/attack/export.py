@@ -71,7 +71,10 @@ def fill(url: str) -> None:
     """Give a brand many codes, faster than the service would make them."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("INSERT INTO brand (name, created_at) VALUES ('brand1', 1)")
-        connection.execute("INSERT INTO campaign SELECT id, 1, 'default', 1 FROM brand")
+        connection.execute(
+            "INSERT INTO campaign (brand_id, id, name, created_at) "
+            "SELECT id, 1, 'default', 1 FROM brand"
+        )
         connection.execute(f"""
             INSERT INTO code (brand_id, campaign_id, code, state, created_at)
             SELECT id, 1, 'CODE-' || number, 'available', 1

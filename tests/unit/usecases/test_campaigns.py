@@ -48,7 +48,7 @@ def test_a_dry_run_changes_nothing(memory):
 
 
 def test_a_precondition_judges_what_is_there(memory):
-    seen = []
+    seen: list[Rules | None] = []
     put(memory, precondition=seen.append)
     put(memory, Rules(), precondition=seen.append)
     archive(memory, precondition=seen.append)
