@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.history import test_checker_of_lives
 from tests.history.breaches import BREACHES
-from tests.history.breaches_of_lives import BREACHES as BREACHES_OF_LIVES
 from tests.history.handmade import BAD, BRAND, COUNTS, EMPTY, GOOD, LIST, ROWS, free, lost
 from tests.tools.history.checker import RULES, violations
 from tests.tools.history.history import CallFailure, Disturbance, History, Kind
@@ -68,6 +68,6 @@ def test_who_hangs_up_early_in_a_rolling_restart_has_lost_nothing():
 
 def test_every_rule_is_seen_to_fail():
     in_tests_of_their_own = {"refused_creates_make_nothing", "rolling_restarts_lose_no_call"}
-    breaches = (*BREACHES.values(), *BREACHES_OF_LIVES.values())
-    seen = {rule.replace(" ", "_") for rule, *_ in breaches}
+    breaches = [*BREACHES.values(), *test_checker_of_lives.BREACHES.values()]
+    seen = {str(breach[0]).replace(" ", "_") for breach in breaches}
     assert {rule.__name__ for rule in RULES} == seen | in_tests_of_their_own

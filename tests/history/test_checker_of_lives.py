@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.history.breaches_of_lives import BREACHES
+from tests.history.breaches_of_lives import BREACHES as LIVES
+from tests.history.breaches_of_redemptions import BREACHES as REDEEMED
 from tests.history.handmade_life import BRAND, COUNTS, GOOD, REDEMPTIONS, ROWS, row
 from tests.tools.history.checker import violations
 from tests.tools.history.history import History, RedemptionRow
+
+BREACHES = LIVES | REDEEMED
 
 
 def broken(calls=GOOD, rows=ROWS, redemptions=REDEMPTIONS):

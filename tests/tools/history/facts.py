@@ -107,7 +107,7 @@ class Facts:
 
     def _taken(self, row: Row) -> float:
         tenures = self.tenures
-        times = [tenures.traceless(row.pool), *tenures.moves.get(row.key, ())]
+        times: list[float] = [tenures.traceless(row.pool), *tenures.moves.get(row.key, ())]
         times += [tenures.asked.get(holder, 0.0) for holder in tenures.of_code(row.key)]
         if row.erased:
             times.append(tenures.first_erasure(row.pool))

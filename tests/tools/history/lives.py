@@ -146,10 +146,12 @@ class Lives:
         """Return whether another end, or another reservation, may have come after an end."""
         others = [end for end in self._tenures.ends[key] if end is not last]
         for holder in self._tenures.of_code(key):
-            others += self._tenures.claims.get(holder, ())
+            claims = self._tenures.claims.get(holder, ())
+            others += [
+                each for each in claims if not (each.kind is Kind.PUT and each.status == 200)
+            ]
             others += self._tenures.releases.get(holder, ())
-        unseen = self._tenures.traceless((call.brand, call.campaign))
-        return unseen < call.ended or any(
+        return self._tenures.may_be_unseen(key, call) or any(
             other.began <= call.ended and other.latest >= last.began
             for other in others
             if other is not call

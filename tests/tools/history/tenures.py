@@ -166,6 +166,29 @@ class Tenures:
         """Return when a user first may have held a code, and lost it, without an answer."""
         return self._traceless[pool]
 
+    def may_be_unseen(self, key: BrandCode, call: Call) -> bool:
+        """Return whether a claim without an answer may have taken a code after its end was set."""
+        brand, code = key
+        for holder, claims in self.claims.items():
+            if holder[:2] == (brand, call.campaign) and holder not in self.of_code(key):
+                for claim in claims:
+                    lost = claim.unknown and claim.began < call.ended
+                    if lost and not self._is_explained(holder, code, claim, call):
+                        return True
+        return False
+
+    def _is_explained(self, holder: Holder, code: str, claim: Call, call: Call) -> bool:
+        """Return whether a claim without an answer certainly had not given out a code by a call.
+
+        Its user has had another code ever since.
+        """
+        for other, tenure in self.of_holder(holder).items():
+            for proof in tenure.answer.proofs:
+                since = min(proof.began, claim.began)
+                if other != code and not tenure.answer.may_end(since, call.ended):
+                    return proof.began < call.ended
+        return False
+
     def first_erasure(self, pool: Pool) -> float:
         """Return when the first user asked of those who may be erased."""
         times = [

@@ -88,7 +88,7 @@ def _may_be_refused(call: Call) -> bool:
     return {
         (404, "brand-not-found"): call.kind not in {Kind.CREATE, Kind.RULES},
         (404, "campaign-not-found"): call.kind is not Kind.RULES,
-        (400, "invalid-request"): _must_be_refused(call),
+        (400, "invalid-request"): _must_be_refused(call) or call.end is not None,
         (409, "conflict"): bool(call.key),
     }.get(refusal, False)
 

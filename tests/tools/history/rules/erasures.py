@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.tools.history.facts import Facts, Violation, Violations
-from tests.tools.history.history import RESERVES, Call, Kind
+from tests.tools.history.history import RESERVES, Call, Kind, RedemptionRow
 
 
 def an_erased_user_claims_no_more(facts: Facts) -> Violations:
@@ -32,17 +32,22 @@ def nothing_names_an_erased_user(facts: Facts) -> Violations:
             if call.began > erasure.ended:
                 yield Violation(f"{holder} was erased, and is named", (erasure, call))
     for row in facts.history.rows:
-        if erasure := facts.lives.erased.get(row.holder):
-            yield Violation(f"{row} names somebody who was erased", (erasure,))
-    for row in facts.history.redemptions:
-        erased = facts.lives.erased_in(row.brand, row.user or "")
-        later = any(
-            call.latest > erased.began
-            for call in facts.lives.redeems.get((row.brand, row.code), ())
-            if erased and call.reference == row.reference
-        )
-        if erased and not later:
-            yield Violation(f"{row} names somebody who was erased", (erased,))
+        if found := facts.lives.erased.get(row.holder):
+            yield Violation(f"{row} names somebody who was erased", (found,))
+    for redemption in facts.history.redemptions:
+        if found := _erased_after(facts, redemption):
+            yield Violation(f"{redemption} names somebody who was erased", (found,))
+
+
+def _erased_after(facts: Facts, row: RedemptionRow) -> Call | None:
+    """Return the erasure of the user of a redemption that certainly came first."""
+    erased = facts.lives.erased_in(row.brand, row.user or "")
+    redeems = facts.lives.redeems.get((row.brand, row.code), ())
+    later = any(
+        erased and call.latest > erased.began and call.reference == row.reference
+        for call in redeems
+    )
+    return None if later else erased
 
 
 def _naming(facts: Facts, holder: tuple[str, str, str]) -> Iterator[Call]:

@@ -80,7 +80,7 @@ def a_redemption_has_a_cause(facts: Facts) -> Violations:
         if call.slug == "code-redeemed" and not [
             each
             for each in lives.possible_redemptions((call.brand, call.code), call)
-            if each.reference != call.reference
+            if each.reference != call.reference or call.kind is Kind.HOLD
         ]:
             yield Violation("no other reference can have redeemed the code", (call,))
 
