@@ -209,9 +209,6 @@ WORK: tuple[tuple[Callable[[Client], None], int], ...] = (
     (Client.create, 3),
     (Client.look, 8),
     (Client.err, 2),
-    (checkouts.buy, 20),
-    (checkouts.manage, 10),
-    (checkouts.inspect, 4),
 )
 
 
@@ -239,4 +236,3 @@ def audit(
         recorder.counts(brand, timeout)
         for number in range(USERS):
             recorder.show(brand, f"user{number}", timeout)
-            recorder.wallet(brand, f"user{number}", timeout)
