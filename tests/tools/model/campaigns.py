@@ -125,7 +125,7 @@ def _require_terms(before: dict[str, Any], rules: dict[str, Any], *, shorten: bo
     """Require that what users were promised stays."""
     moved = before["claims_from"] != rules["claims_from"]
     for name in ("discount", "redeem_by"):
-        moved |= before[name] not in {DEFAULTS[name], rules[name]}
+        moved |= before[name] not in (DEFAULTS[name], rules[name])
     earlier = rules["ends_at"] is not None and (
         before["ends_at"] is None or rules["ends_at"] < before["ends_at"]
     )
