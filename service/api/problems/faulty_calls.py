@@ -94,17 +94,6 @@ FAULTY_CALLS = (
         "Reserve one with `PUT` on the path of the user's reservation.",
     ),
     ProblemType(
-        errors.UserErased,
-        "user-erased",
-        410,
-        "User erased",
-        "This person was erased, and held a code of the campaign then. Nothing was changed.",
-        (
-            "Do not repeat the call: the person cannot get another code of this campaign. Those of "
-            "other campaigns are not affected."
-        ),
-    ),
-    ProblemType(
         errors.JobNotFound,
         "job-not-found",
         404,
