@@ -165,6 +165,7 @@ def test_the_contracts_figures():
     assert (1024 * 1024, 255, 1000, 100) == (
         MAX_BODY_BYTES,
         MAX_IDEMPOTENCY_KEY,
+        MAX_TYPED,
         MAX_LIMIT,
         DEFAULT_LIMIT,
     )
