@@ -132,6 +132,10 @@ class ReservationNotFound(ServiceError):
     """The user holds no code of the campaign."""
 
 
+class UserErased(ServiceError):
+    """The user was erased, and held a code of the campaign then."""
+
+
 class JobNotFound(ServiceError):
     """The campaign has no such job."""
 
@@ -237,6 +241,12 @@ class Unavailable(ServiceError):
     """The service cannot answer now."""
 
     retry_after = 1
+
+
+class ErasureUnavailable(ServiceError):
+    """There is no key with which to erase a user."""
+
+    retry_after = 60
 
 
 class TooManyTransfers(ServiceError):
