@@ -144,6 +144,10 @@ class NoCodesLeft(ServiceError):
     """The pool has no available code."""
 
 
+class UserErased(ServiceError):
+    """The user was erased, and may not claim again where they held a code."""
+
+
 class Conflict(ServiceError):
     """The call contradicts an earlier one."""
 

@@ -123,6 +123,17 @@ FAULTY_CALLS = (
         ),
     ),
     ProblemType(
+        errors.UserErased,
+        "user-erased",
+        410,
+        "User erased",
+        (
+            "The user was erased at their request, and held a code of this campaign at that "
+            "moment. Nothing was changed."
+        ),
+        "The user cannot get a code of this campaign again. Other campaigns are open to them.",
+    ),
+    ProblemType(
         http_errors.NotAcceptable,
         "not-acceptable",
         406,
