@@ -132,10 +132,6 @@ class ReservationNotFound(ServiceError):
     """The user holds no code of the campaign."""
 
 
-class UserErased(ServiceError):
-    """The user was erased, and held a code of the campaign then."""
-
-
 class JobNotFound(ServiceError):
     """The campaign has no such job."""
 
