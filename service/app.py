@@ -68,8 +68,8 @@ def _views(services: Services) -> Iterable[Views]:
     """Return the views in the order of the document."""
     storage, metrics, cursors = services.storage, services.metrics, services.cursors
     return (
-        DiscountViews(storage.store, metrics),
-        ReservationViews(storage.store, metrics),
+        DiscountViews(storage.store, metrics, services.tombstones),
+        ReservationViews(storage.store, metrics, services.tombstones),
         CodeViews(storage.store, metrics, cursors),
         CodeLookupViews(storage.code_moves, storage.store, services.misses),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),

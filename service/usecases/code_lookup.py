@@ -6,14 +6,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from service.domain.codes import is_code
+from service.domain.erasure import is_tombstone
 from service.domain.errors import CodeNotFound, ReservationNotFound, UserErased
 from service.domain.model import Millis, State
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.code_moves import CodeMoves, FoundCode
 from service.usecases.ports.store import Store
 
-TOMBSTONE = "/"
-"""The first character of what stands in place of an erased user, and of no user id."""
 
 NO_CODE = ""
 """A text that is no brand's code."""
@@ -123,7 +122,7 @@ def show_holder(moves: CodeMoves, brand: str, code: str, clock: Clock = system_c
     stored = found.stored
     if stored.user is None or stored.reserved_at is None or stored.has_lapsed(clock()):
         raise ReservationNotFound
-    if stored.user.startswith(TOMBSTONE):
+    if is_tombstone(stored.user):
         raise UserErased
     return Holder(stored.user, found.campaign, stored.reserved_at)
 
