@@ -13,7 +13,6 @@ from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.code_moves import CodeMoves, FoundCode
 from service.usecases.ports.store import Store
 
-
 NO_CODE = ""
 """A text that is no brand's code."""
 
