@@ -18,6 +18,11 @@ def etag_of(content: Any) -> str:
     return f'"{hashlib.sha256(orjson.dumps(content)).hexdigest()[:32]}"'
 
 
+def reservation_etag(code: str, version: int) -> str:
+    """Return the entity tag of a reservation: another one of the user has another tag."""
+    return f'"{hashlib.sha256(f"{code} {version}".encode()).hexdigest()[:32]}"'
+
+
 def require_match(etag: str | None, if_match: str | None, if_none_match: str | None) -> None:
     """Require that a resource is what the caller expects.
 

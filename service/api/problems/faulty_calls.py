@@ -91,6 +91,18 @@ FAULTY_CALLS = (
         "Reserve one with `PUT` on the same path.",
     ),
     ProblemType(
+        errors.UserErased,
+        "user-erased",
+        410,
+        "User erased",
+        "This person was erased, and held a code of the campaign then. Nothing was changed.",
+        (
+            "Do not repeat the call: the person cannot get another code of this campaign. Those of "
+            "other campaigns are not affected."
+        ),
+        shopper="You have already taken part in this promotion.",
+    ),
+    ProblemType(
         errors.JobNotFound,
         "job-not-found",
         404,
