@@ -121,6 +121,9 @@ alert-drill: install ## Cause every fault and wait for its alert; half an hour (
 attack: install ## Attack a real service, alone and behind HAProxy and nginx where installed
 	$(VENV)/python -m tests.tools.attack --seconds $(or $(SECONDS),4)
 
+screenshots: install ## Take pictures of the pages (build/screenshots) and renew the README's
+	$(VENV)/python -m tests.tools.screenshots
+
 run-tests-api: install ## Run black-box tests against a running service (URL=, TOKEN=)
 	URL=$(URL) $(VENV)/pytest tests/api/blackbox
 

@@ -132,10 +132,6 @@ class ReservationNotFound(ServiceError):
     """The user holds no code of the campaign."""
 
 
-class UserErased(ServiceError):
-    """The user was erased, and held a code of the campaign then."""
-
-
 class RedemptionNotFound(ServiceError):
     """The reference has neither redeemed the code nor been undone."""
 
@@ -187,6 +183,10 @@ class JobNotFound(ServiceError):
 
 class NoCodesLeft(ServiceError):
     """The pool has no available code."""
+
+
+class UserErased(ServiceError):
+    """The user was erased, and may not claim again where they held a code."""
 
 
 class Conflict(ServiceError):

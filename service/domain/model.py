@@ -57,12 +57,14 @@ CodeRow = tuple[str, str, Millis, Millis | None, Millis | None]
 
 
 class Reservation(NamedTuple):
-    """The one code that a user holds in a campaign."""
+    """The one code that a user holds in a campaign, as it is at a moment."""
 
     code: str
     state: State
     reserved_at: Millis
     expires_at: Millis | None
+    version: int
+    """The number of the code's written transitions."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Redemptions: an order redeems a code once in its life, or never."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,14 +14,7 @@ from service.domain.redemptions import Redemption
 from service.usecases.moving import facts_of, make_move, repeat_until_done
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.code_moves import CodeMoves, FoundCode, Move
-
-Tombstones = Callable[[str, str], tuple[str, ...]]
-"""Returns what stands for a brand's user if they were erased."""
-
-
-def no_tombstones(_brand: str, _user: str) -> tuple[str, ...]:
-    """Return nothing: nobody was erased."""
-    return ()
+from service.usecases.ports.store import Tombstones, no_tombstones
 
 
 class CodeRedemption(NamedTuple):

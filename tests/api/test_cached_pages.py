@@ -9,7 +9,14 @@ pytestmark = on_sqlite  # no database is reached
 
 @pytest.mark.parametrize(
     "path",
-    ["/apispec_1.json", "/openapi.json", "/apidocs/", "/apidocs", "/problems/no-codes-left"],
+    [
+        "/apispec_1.json",
+        "/openapi.json",
+        "/apidocs/",
+        "/apidocs",
+        "/problems/",
+        "/problems/no-codes-left",
+    ],
 )
 def test_a_page_has_an_etag_and_is_not_sent_again(client, path):
     first, second = client.get(path), client.get(path)

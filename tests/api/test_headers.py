@@ -26,9 +26,11 @@ PATHS = [
     "/apidocs/static/swagger-ui-bundle.js",
     "/apidocs/nothing",
     "/apispec_1.json",
+    "/problems/",
     "/problems/conflict",
     "/problems/nothing",
 ]
+PAGES = {"/apidocs", "/apidocs/", "/problems/", "/problems/conflict"}
 
 
 @pytest.fixture
@@ -55,8 +57,8 @@ def test_a_failure_carries_them_too(client, auth, monkeypatch, store):
     assert LOCKED_DOWN == answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if path not in {"/apidocs", "/apidocs/"}])
-def test_nothing_but_the_docs_may_load_anything(client, path):
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in PAGES])
+def test_nothing_but_a_page_may_load_anything(client, path):
     assert LOCKED_DOWN == client.get(path, buffered=True).headers["Content-Security-Policy"]
 
 
@@ -78,3 +80,8 @@ def test_the_docs_may_load_our_own_files_and_run_nothing_inline(client, path):
 
 def test_hsts_is_left_to_the_end_of_tls(client):
     assert "Strict-Transport-Security" not in client.get("/livez").headers
+
+
+def test_a_problems_page_may_load_its_style_and_nothing_else(client):
+    policy = client.get("/problems/").headers["Content-Security-Policy"]
+    assert f"{LOCKED_DOWN}; style-src 'self'" == policy

@@ -1,6 +1,7 @@
 """Problems: every error has the same form, and leaks nothing."""
 
 import json
+import re
 
 import pytest
 from werkzeug.exceptions import HTTPException
@@ -58,6 +59,13 @@ def test_every_problem_has_a_page_that_says_what_to_do(client, problem):
     assert problem.title in page.text
     assert "What to do" in page.text
     assert str(problem.status) in page.text
+
+
+def test_one_page_lists_them_all(client):
+    page = client.get("/problems/")
+    listed = re.findall(r'href="/problems/([a-z-]+)"', page.text)
+    assert {problem.slug for problem in PROBLEM_TYPES} == set(listed)
+    assert len(listed) == len(PROBLEM_TYPES)
 
 
 def test_no_other_page(client, refused):

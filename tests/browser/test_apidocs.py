@@ -1,25 +1,14 @@
 """`/apidocs/` in a real Chromium: a newcomer authorizes, creates and fetches by clicking."""
 
-import os
 import re
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.plugins.system_packages import require
+from tests.browser.chromium import WITHIN_MS, launch
 from tests.support.running import running
 from tests.support.tokens import token
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WITHIN_MS = 60_000
 CREATE = "/apidocs/#/discount/post_v1_discount_create"
 FETCH = "/apidocs/#/discount/get_v1_discount_fetch__brand___user_"
 
@@ -32,20 +21,23 @@ def service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = os.environ.get("CHROMIUM") or require("chromium")
     expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, timeout=WITHIN_MS
-        )
+        launched = launch(playwright)
         yield launched
         launched.close()
 
 
 @pytest.fixture
-def page(service, browser):
+def look():
+    """What kind of screen and scheme the page has; none in particular."""
+    return {}
+
+
+@pytest.fixture
+def page(service, browser, look):
     """A page with a new profile, whose console and network must stay free of errors."""
-    context = browser.new_context()
+    context = browser.new_context(**look)
     page = context.new_page()
     complaints, foreign = [], []
     page.on("console", lambda message: complaints.append(message.text))
@@ -132,3 +124,28 @@ def click(buttons, step):
 def test_a_problems_page_is_shown(service, page):
     page.goto(service.url + "/problems/rate-limited")
     expect(page.locator("h1")).to_have_text("Too many requests")
+
+
+def test_a_token_outlives_a_reload(service, page):
+    page.goto(service.url + CREATE)
+    authorize(page)
+    page.reload()
+    is_opened(page, "Create codes for a brand")
+    execute(page, "discount-post_v1_discount_create")
+
+
+@pytest.mark.parametrize("look", [{"viewport": {"width": 390, "height": 844}}], ids=["phone"])
+@pytest.mark.parametrize("path", [CREATE, "/problems/", "/problems/no-codes-left"])
+def test_a_page_is_no_wider_than_a_phone(service, page, path):
+    page.goto(service.url + path)
+    page.locator("h1, .opblock.is-open").first.wait_for()
+    assert 390 >= page.evaluate("document.documentElement.scrollWidth")
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "dark"}], ids=["dark"])
+@pytest.mark.parametrize("path", ["/apidocs/", "/problems/"])
+def test_a_page_is_dark_where_the_reader_wants_it(service, page, path):
+    page.goto(service.url + path)
+    page.locator("h1, .opblock").first.wait_for()
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert all(int(part) < 80 for part in re.findall(r"\d+", ground)[:3]), ground

@@ -26,32 +26,32 @@ from service.usecases.codes import MAX_PER_CALL
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.work import LEASE_MS
 from service.worker.loop import RETRY_S
-from tests.tools.history.rules import answers as rules_answers
+from tests.tools.history.rules import contract as rules_contract
 
 RATE = Settings(database_url="", jwt_secret="", pseudonym_key="").rate_limit
 assert RATE
 KEPT_H = KEPT_MS / 3_600_000
 LOCK_S = float(SERVER_SETTINGS["lock_timeout"].removesuffix("s"))
 IDLE_S = float(SERVER_SETTINGS["idle_in_transaction_session_timeout"].removesuffix("s"))
-README = "README.md"
+API, SETTINGS = "docs/api.md", "docs/settings.md"
 COPIES = [
-    (README, r"creates 1 to # codes", MAX_PER_CALL),
-    (README, r"are for more than # codes", MAX_PER_CALL),
+    (API, r"creates 1 to # codes", MAX_PER_CALL),
+    (API, r"are for more than # codes", MAX_PER_CALL),
     ("docs/runbooks/pool-running-dry.md", r"Up to # ", MAX_PER_CALL),
-    (README, r"creates up to # codes in the background", MAX_GENERATED),
-    (README, r"has up to # open jobs", MAX_OPEN),
-    (README, r"again for # hours", KEPT_H),
-    (README, r"1 to # visible ASCII", MAX_IDEMPOTENCY_KEY),
-    (README, r"\*\*Codes\*\* have # characters", codes.LENGTH),
-    (README, r"alphabet of # without", len(codes.ALPHABET)),
-    (README, r": # bits from", codes.LENGTH * 5),
-    (README, r"q=#;w=10", RATE.calls),
-    (README, r"q=50000;w=#", RATE.seconds),
-    (README, r"means # calls in", RATE.calls),
-    (README, r"calls in # seconds", RATE.seconds),
-    (README, r"`#/10s`", RATE.calls),
-    (README, r"in production `#`", PRODUCTION_DRAIN_S),
-    (README, r"takes up within # s", JOB_WAITS_S),
+    (API, r"creates up to # codes in the background", MAX_GENERATED),
+    (API, r"has up to # open jobs", MAX_OPEN),
+    (API, r"again for # hours", KEPT_H),
+    (API, r"1 to # visible ASCII", MAX_IDEMPOTENCY_KEY),
+    (API, r"\*\*Codes\*\* have # characters", codes.LENGTH),
+    (API, r"alphabet of # without", len(codes.ALPHABET)),
+    (API, r": # bits from", codes.LENGTH * 5),
+    (API, r"q=#;w=10", RATE.calls),
+    (API, r"q=50000;w=#", RATE.seconds),
+    (API, r"means # calls in", RATE.calls),
+    (API, r"calls in # seconds", RATE.seconds),
+    (SETTINGS, r"`#/10s`", RATE.calls),
+    (SETTINGS, r"in production `#`", PRODUCTION_DRAIN_S),
+    ("docs/operation.md", r"takes up within # s", JOB_WAITS_S),
     ("deploy/k8s/base/worker.yaml", r"takes up within # s", JOB_WAITS_S),
     ("deploy/k8s/base/api.yaml", r"# s drain", PRODUCTION_DRAIN_S),
     ("docs/logs.md", r"waited for a worker for more than # s", JOB_WAITS_S),
@@ -179,8 +179,8 @@ def test_the_contracts_figures():
 
 def test_the_checker_of_histories_has_a_copy_of_its_own_that_is_right():
     """The drill must not import the limit from the code that it judges."""
-    assert rules_answers.MAX_PER_CALL == MAX_PER_CALL
-    source = ast.parse(Path(rules_answers.__file__).read_text())
+    assert rules_contract.MAX_PER_CALL == MAX_PER_CALL
+    source = ast.parse(Path(rules_contract.__file__).read_text())
     imported = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
     assert imported
     assert not [module for module in imported if module and module.startswith("service")]

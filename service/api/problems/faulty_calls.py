@@ -91,18 +91,6 @@ FAULTY_CALLS = (
         "Reserve one with `PUT` on the same path.",
     ),
     ProblemType(
-        errors.UserErased,
-        "user-erased",
-        410,
-        "User erased",
-        "This person was erased, and held a code of the campaign then. Nothing was changed.",
-        (
-            "Do not repeat the call: the person cannot get another code of this campaign. Those of "
-            "other campaigns are not affected."
-        ),
-        shopper="You have already taken part in this promotion.",
-    ),
-    ProblemType(
         errors.JobNotFound,
         "job-not-found",
         404,
@@ -121,6 +109,18 @@ FAULTY_CALLS = (
             "already have a code still get it. The metric `discount_codes_available` shows in "
             "advance when a pool runs low."
         ),
+    ),
+    ProblemType(
+        errors.UserErased,
+        "user-erased",
+        410,
+        "User erased",
+        (
+            "The user was erased at their request, and held a code of this campaign at that "
+            "moment. Nothing was changed."
+        ),
+        "The user cannot get a code of this campaign again. Other campaigns are open to them.",
+        shopper="You have already taken part in this promotion.",
     ),
     ProblemType(
         http_errors.NotAcceptable,

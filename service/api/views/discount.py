@@ -4,9 +4,8 @@ from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
 from service.api.views.codes import CODES_ANSWER, CREATE_REFUSALS, create
-from service.api.views.reservations import reserve
+from service.api.views.reservations import RESERVE_REFUSALS, reserve
 from service.auth.caller import Scope
-from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft
 from service.observability.metrics.instruments import Metrics
 from service.usecases.ports.store import Store
 
@@ -46,7 +45,7 @@ class DiscountViews:
         parameters=requests.FetchPath,
         query=requests.FetchQuery,
         answers={200: Answer("The user's code.", responses.DiscountCode)},
-        refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+        refusals=RESERVE_REFUSALS,
         head=False,
         fast_path=True,
     )

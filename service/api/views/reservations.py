@@ -1,17 +1,26 @@
 """Reservations: one code for each user of a campaign."""
 
+from service.api.conditions import reservation_etag
 from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.representations import reservation_object
 from service.api.schemas import requests, responses
 from service.auth.caller import Scope
-from service.domain.errors import BrandNotFound, CampaignNotFound, NoCodesLeft, ReservationNotFound
-from service.domain.model import ReservationResult
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotFound,
+    CampaignNotOpen,
+    NoCodesLeft,
+    ReservationNotFound,
+    UserErased,
+)
+from service.domain.model import Reservation, ReservationResult
 from service.observability.exchange import current_record
 from service.observability.metrics.instruments import Metrics
 from service.usecases import reservations
 from service.usecases.ports.store import Store
 
+RESERVE_REFUSALS = (BrandNotFound, CampaignNotFound, UserErased, CampaignNotOpen, NoCodesLeft)
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
 
 
@@ -49,17 +58,20 @@ class ReservationViews:
         scope=Scope.RESERVE,
         parameters=requests.ReservationPath,
         answers={
-            201: Answer("A new reservation.", responses.Reservation),
-            200: Answer("An existing reservation; nothing was changed.", responses.Reservation),
+            201: Answer("A new reservation.", responses.Reservation, headers=("ETag",)),
+            200: Answer(
+                "An existing reservation; nothing was changed.",
+                responses.Reservation,
+                headers=("ETag",),
+            ),
         },
-        refusals=(BrandNotFound, CampaignNotFound, NoCodesLeft),
+        refusals=RESERVE_REFUSALS,
         fast_path=True,
     )
     def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """Reserves a code for the user, who gets the same code whenever the call is repeated."""
         result = reserve(self._store, self._metrics, brand, campaign, user)
-        shown = reservation_object(brand, campaign, user, result.reservation)
-        return Reply(shown, 201 if result.new else 200)
+        return _reply(brand, campaign, user, result.reservation, 201 if result.new else 200)
 
     @operation(
         "GET",
@@ -67,11 +79,18 @@ class ReservationViews:
         summary="Show a user's reservation",
         scope=Scope.READ,
         parameters=requests.ReservationPath,
-        answers={200: Answer("The reservation.", responses.Reservation)},
+        answers={200: Answer("The reservation.", responses.Reservation, headers=("ETag",))},
         refusals=(BrandNotFound, CampaignNotFound, ReservationNotFound),
         fast_path=True,
     )
     def show_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """Returns the user's reservation, and reserves nothing."""
         reservation = reservations.show_reservation(self._store, brand, campaign, user)
-        return Reply(reservation_object(brand, campaign, user, reservation))
+        return _reply(brand, campaign, user, reservation)
+
+
+def _reply(
+    brand: str, campaign: str, user: str, reservation: Reservation, status: int = 200
+) -> Reply:
+    etag = ("ETag", reservation_etag(reservation.code, reservation.version))
+    return Reply(reservation_object(brand, campaign, user, reservation), status, (etag,))

@@ -21,12 +21,8 @@ class MoveCounters:
         self._redemptions = counter(
             "redemptions", "Redemptions requested: new, repeated or refused.", REDEMPTIONS
         )
-        self._undos = counter(
-            "undos", "Undos requested: undone, repeated, or before the redemption.", UNDOS
-        )
-        self._holds = counter(
-            "holds", "Holds requested: new, extended, taken over, ended or refused.", HOLDS
-        )
+        self._undos = counter("undos", "Undos requested: undone, repeated or early.", UNDOS)
+        self._holds = counter("holds", "Holds requested.", HOLDS)
         self._releases = counter("releases", "Codes released: retired or recycled.", RELEASES)
 
     def redemption(self, outcome: str) -> None:

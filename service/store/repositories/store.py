@@ -20,6 +20,7 @@ from service.store.repositories import codes, listings, pools
 from service.store.repositories.exhausted_pools import ExhaustedPools
 from service.store.repositories.reservations import Reservations
 from service.store.transaction import SQLWrites
+from service.usecases.ports.store import Tombstones, no_tombstones
 
 
 class SQLStore(SQLWrites):
@@ -31,11 +32,20 @@ class SQLStore(SQLWrites):
         self._reservations = reservations
         self.exhausted_pools = ExhaustedPools(database)
 
-    def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
-        return self._reservations.find(brand, campaign, user)
+    def find_reservation(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> Reservation | None:
+        return self._reservations.find(brand, campaign, user, now)
 
-    def reserve(self, brand: str, campaign: str, user: str, now: Millis) -> ReservationResult:
-        result = self._reservations.reserve(brand, campaign, user, now)
+    def reserve(
+        self,
+        brand: str,
+        campaign: str,
+        user: str,
+        now: Millis,
+        tombstones: Tombstones = no_tombstones,
+    ) -> ReservationResult:
+        result = self._reservations.reserve(brand, campaign, user, now, tombstones)
         if result is None:
             self.exhausted_pools.record(brand, campaign)
             raise NoCodesLeft

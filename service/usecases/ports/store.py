@@ -4,7 +4,7 @@ Each method is one atomic step: it is complete and durable when it returns, or i
 changed nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from service.domain.campaigns import Campaign, CampaignWithCounts
@@ -20,6 +20,14 @@ from service.domain.model import (
 )
 from service.usecases.ports.transaction import Writes
 
+Tombstones = Callable[[str, str], tuple[str, ...]]
+"""Returns the ids that may be in place of a brand's user who was erased."""
+
+
+def no_tombstones(_brand: str, _user: str) -> tuple[str, ...]:
+    """Return no ids: nobody was erased."""
+    return ()
+
 
 class UnknownPosition(Exception):  # noqa: N818 - it is no fault of the store
     """The item before a page does not exist any more."""
@@ -33,13 +41,24 @@ class Store(Writes, Protocol):
         Unavailable: The store cannot answer now.
     """
 
-    def find_reservation(self, brand: str, campaign: str, user: str) -> Reservation | None:
+    def find_reservation(
+        self, brand: str, campaign: str, user: str, now: Millis
+    ) -> Reservation | None:
         """Return the user's reservation, if there is one."""
 
-    def reserve(self, brand: str, campaign: str, user: str, now: Millis) -> ReservationResult:
+    def reserve(
+        self,
+        brand: str,
+        campaign: str,
+        user: str,
+        now: Millis,
+        tombstones: Tombstones = no_tombstones,
+    ) -> ReservationResult:
         """Return the user's reservation, made now if there is none.
 
         Raises:
+            UserErased: The user holds no code, and one of the tombstones holds one.
+            CampaignNotOpen: The user holds no code, and the campaign is closed.
             NoCodesLeft: The user holds no code, and none is available.
         """
 

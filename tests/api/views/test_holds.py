@@ -80,12 +80,11 @@ def test_a_hold_keeps_a_code_past_the_end_of_its_campaign(shop, code):
     end = datetime.now(UTC) + timedelta(milliseconds=200)
     shop.rules(ends_at=end.isoformat())
     time.sleep(0.21)
-    assert "reserved" == shop.state(code)
     assert (409, "code-held", "reserved") == seen(shop.redeem(code, "another"))
     assert 200 == shop.hold(code).status_code
     assert 201 == shop.redeem(code).status_code
     shop.undo(code)
-    assert "expired" == shop.state(code)
+    assert (409, "code-expired", "expired") == seen(shop.redeem(code, "another"))
 
 
 @on_sqlite

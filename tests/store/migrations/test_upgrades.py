@@ -75,7 +75,7 @@ def test_everything_is_kept_and_served(old, revision):
     fill(old)
     assert newest_revision() == upgrade(old)
     store = SQLStore(old, reservations_in(old))
-    held = store.find_reservation("brand", "default", "user1")
+    held = store.find_reservation("brand", "default", "user1", NOW)
     assert held is not None
     assert ("BBBB", State.RESERVED, 6) == (held.code, held.state, held.reserved_at)
     given = {

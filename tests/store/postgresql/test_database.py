@@ -91,7 +91,7 @@ class TestErrors:
         with pytest.raises(InsufficientStorage if full_and_growing else Unavailable):
             calls[call]()
         assert 3 == store.brand("brand").counts["available"]
-        assert store.find_reservation("brand", "default", "user") is None
+        assert store.find_reservation("brand", "default", "user", NOW) is None
 
     @pytest.mark.parametrize("state", OURS)
     def test_our_own_mistakes_are_not_called_unavailable(self, calls, fail, call, state):

@@ -17,7 +17,7 @@ class TestPlans:
         add(store, "AAAA", "BBBB")
         with plans() as steps:
             store.reserve("brand", "default", "user", NOW)
-            store.find_reservation("brand", "default", "user")
+            store.find_reservation("brand", "default", "user", NOW)
         assert any("code_by_user" in step for step in steps)
         assert any("code_free" in step for step in steps)
         assert not costly(steps)

@@ -118,7 +118,7 @@ class TestReserving:
         assert first.new
         repeated = store.reserve("brand", "default", "user", NOW + 1)
         assert ReservationResult(first.reservation, new=False) == repeated
-        assert first.reservation == store.find_reservation("brand", "default", "user")
+        assert first.reservation == store.find_reservation("brand", "default", "user", NOW)
 
     def test_two_users_get_two_codes(self, store):
         add(store, "AAAA", "BBBB")
@@ -133,16 +133,16 @@ class TestReserving:
         with pytest.raises(NoCodesLeft):
             store.reserve("brand", "default", "u2", NOW)
         assert ReservationResult(held, new=False) == store.reserve("brand", "default", "u1", NOW)
-        assert store.find_reservation("brand", "default", "u2") is None
+        assert store.find_reservation("brand", "default", "u2", NOW) is None
 
     def test_what_is_missing_is_named(self, store):
-        for call in (store.find_reservation, lambda *names: store.reserve(*names, NOW)):
+        for call in (store.find_reservation, store.reserve):
             with pytest.raises(BrandNotFound):
-                call("brand", "default", "user")
+                call("brand", "default", "user", NOW)
         add(store, "AAAA")
-        for call in (store.find_reservation, lambda *names: store.reserve(*names, NOW)):
+        for call in (store.find_reservation, store.reserve):
             with pytest.raises(CampaignNotFound):
-                call("brand", "summer", "user")
+                call("brand", "summer", "user", NOW)
 
     def test_names_are_compared_code_point_by_code_point(self, store):
         """Composed and decomposed é are different users, as are a and A."""
@@ -258,7 +258,7 @@ def test_a_database_that_stays_locked_is_unavailable(store, database, monkeypatc
     store.close()  # connections opened from here on wait no longer
     with database.transaction(), pytest.raises(Unavailable):
         store.reserve("brand", "default", "user", NOW)
-    assert store.find_reservation("brand", "default", "user") is None
+    assert store.find_reservation("brand", "default", "user", NOW) is None
 
 
 @on_sqlite

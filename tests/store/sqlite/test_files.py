@@ -101,7 +101,7 @@ def file(settings, store):
     """A database file in use, with a code and with the connections of a reader."""
     add_codes(store, "b", "default", 3, mint, 1)
     store.reserve("b", "default", "user1", 1)
-    store.find_reservation("b", "default", "user1")
+    store.find_reservation("b", "default", "user1", 0)
     return os.path.realpath(settings.database_url.removeprefix("sqlite:///"))
 
 

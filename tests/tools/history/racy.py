@@ -14,6 +14,7 @@ from service.server.fast_path.entry import TaskSignals, install
 from service.settings import load_settings
 from service.store.database import Database
 from service.store.opening import reservations_in
+from service.usecases.ports.store import Tombstones
 
 _FREE = text(
     "SELECT code.brand_id, code.campaign_id, code.code"
@@ -33,15 +34,15 @@ class RacyReservations:
         self._database = database
         self._right = reservations_in(database)
 
-    def find(self, brand: str, campaign: str, user: str) -> Reservation | None:
+    def find(self, brand: str, campaign: str, user: str, now: Millis) -> Reservation | None:
         """Return the user's reservation, if there is one."""
-        return self._right.find(brand, campaign, user)
+        return self._right.find(brand, campaign, user, now)
 
     def reserve(
-        self, brand: str, campaign: str, user: str, now: Millis
+        self, brand: str, campaign: str, user: str, now: Millis, _tombstones: Tombstones
     ) -> ReservationResult | None:
         """Select a free code, and then claim it, when it may be taken."""
-        held = self.find(brand, campaign, user)
+        held = self.find(brand, campaign, user, now)
         if held:
             return ReservationResult(held, new=False)
         with self._database.read() as connection:
@@ -50,7 +51,7 @@ class RacyReservations:
             return None
         values = {**free, "user": user, "now": now}
         self._database.write(lambda connection: connection.execute(_TAKE, values))
-        reservation = Reservation(free["code"], State.RESERVED, now, None)
+        reservation = Reservation(free["code"], State.RESERVED, now, None, 0)
         return ReservationResult(reservation, new=True)
 
 

@@ -45,10 +45,11 @@ def sqlite_claims(path: Path, brand: str, seconds: float) -> float:
 
 def _claim_together(connection: sqlite3.Connection, names: dict[str, str]) -> None:
     users = [f"drained-{time.perf_counter_ns()}-{n}" for n in range(BATCH)]
-    rows = [
-        connection.execute(FIND_RESERVATION, {**names, "user": user}).fetchone() for user in users
-    ]
     now = system_clock()
+    rows = [
+        connection.execute(FIND_RESERVATION, {**names, "user": user, "now": now}).fetchone()
+        for user in users
+    ]
     connection.execute("BEGIN IMMEDIATE")
     for user, (brand_id, campaign_id, *_) in zip(users, rows, strict=True):
         keys = {"brand_id": brand_id, "campaign_id": campaign_id}

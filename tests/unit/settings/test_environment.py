@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 from environs import FileAwareEnv
@@ -205,8 +204,8 @@ def test_the_example_lists_every_setting_and_no_other():
     assert sorted(env.dump()) == sorted(listed)
 
 
-def test_the_readme_has_a_row_for_every_setting_and_no_other():
+def test_the_documentation_has_a_row_for_every_setting_and_no_other():
     env = FileAwareEnv()
     read_settings(env)
-    rows = re.findall(r"^\| `([A-Z_]+)` \|", Path(HOME / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (HOME / "docs/settings.md").read_text(), re.MULTILINE)
     assert sorted(env.dump()) == sorted(rows)

@@ -21,12 +21,18 @@ const PlainAnchors = () => ({
   },
 });
 
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followScheme);
+followScheme();
+
 window.addEventListener("load", () => {
   window.ui = SwaggerUIBundle({
     url: document.getElementById("swagger-ui").dataset.document,
     dom_id: "#swagger-ui",
     deepLinking: true,
     displayRequestDuration: true,
+    persistAuthorization: true, // a token outlives a reload; it ends within an hour anyway
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
     plugins: [PlainAnchors],

@@ -4,13 +4,15 @@ import contextvars
 
 import pytest
 
+from service.api.conditions import reservation_etag
 from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
 from service.domain.errors import NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation, ReservationResult, State
 from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
 
-HELD = Reservation("CODE1", State.RESERVED, 0, None)
+HELD = Reservation("CODE1", State.RESERVED, 0, None, 1)
+ETAG = ("ETag", reservation_etag("CODE1", 1))
 SHOWN = {
     "discount_code": "CODE1",
     "state": "reserved",
@@ -28,13 +30,13 @@ class Store:
     def __init__(self, free):
         self.free, self.held = free, None
 
-    def reserve(self, _brand, _campaign, _user, _now):
+    def reserve(self, _brand, _campaign, _user, _now, _tombstones):
         if not self.free and not self.held:
             raise NoCodesLeft
         new, self.held = not self.held, HELD
         return ReservationResult(HELD, new)
 
-    def find_reservation(self, _brand, _campaign, _user):
+    def find_reservation(self, _brand, _campaign, _user, _now):
         return self.held
 
 
@@ -75,10 +77,10 @@ def called(view):
 
 def test_a_reservation_is_new_once_and_then_repeated(views_of, metrics):
     views = views_of(free=True)
-    assert (Reply(SHOWN, 201), "new") == called(views.put_reservation)
-    assert (Reply(SHOWN), "repeated") == called(views.put_reservation)
+    assert (Reply(SHOWN, 201, (ETAG,)), "new") == called(views.put_reservation)
+    assert (Reply(SHOWN, 200, (ETAG,)), "repeated") == called(views.put_reservation)
     assert ["new", "repeated"] == metrics.outcomes
-    assert (Reply(SHOWN), None) == called(views.show_reservation)
+    assert (Reply(SHOWN, 200, (ETAG,)), None) == called(views.show_reservation)
 
 
 def test_an_exhausted_pool_is_counted_and_logged(views_of, metrics):

@@ -1,0 +1,39 @@
+"""Lapses on PostgreSQL: one statement, which skips what others are changing."""
+
+from service.domain.model import Millis, State
+from service.store.postgresql.database import PostgreSQLDatabase
+from service.store.postgresql.statements import in_psycopg
+from service.store.postgresql.tally import fold_now_and_then
+from service.store.repositories.lapses import DUE, LAPSE, MOST, Lapsed
+from service.usecases.keys import PoolKey
+
+_LAPSE = in_psycopg(f"""
+    WITH due AS MATERIALIZED (
+        SELECT code FROM code WHERE {DUE}
+        ORDER BY brand_id, campaign_id, expires_at LIMIT :most FOR UPDATE SKIP LOCKED
+    ), lapsed AS (
+        {LAPSE} AND code = ANY(ARRAY(SELECT code FROM due)) RETURNING state
+    ), sums AS (
+        SELECT count(*) FILTER (WHERE state = '{State.AVAILABLE}') AS recycled,
+            count(*) FILTER (WHERE state = '{State.EXPIRED}') AS expired
+        FROM lapsed
+    ), counted AS (
+        INSERT INTO tally (brand_id, campaign_id, available, expired, reserved)
+        SELECT :brand_id, :campaign_id, recycled, expired, -recycled - expired FROM sums
+        WHERE recycled + expired > 0
+    )
+    SELECT recycled, expired FROM sums
+""")  # noqa: S608 - constants
+
+
+def lapse(database: PostgreSQLDatabase, pool: PoolKey, now: Millis, most: int = MOST) -> Lapsed:
+    """Let codes lapse whose reservations are over, those that ended first.
+
+    Raises:
+        Unavailable: The database cannot be written now.
+    """
+    row = database.one(_LAPSE, {**pool._asdict(), "now": now, "most": most}, any)
+    lapsed = Lapsed(*row or ())
+    if any(lapsed):
+        fold_now_and_then(database, pool)
+    return lapsed
