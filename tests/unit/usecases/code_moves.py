@@ -1,10 +1,12 @@
 """Codes in memory, for tests of what moves them."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from service.domain.campaigns import Rules
 from service.domain.errors import CodeNotFound
+from service.domain.model import State
 from service.domain.redemptions import Redemption
 from service.domain.states import StoredCode
 from service.usecases.keys import PoolKey
@@ -22,9 +24,9 @@ class MemoryMoves:
     codes: dict[str, StoredCode] = field(default_factory=dict)
     redemptions: dict[tuple[str, str], Redemption] = field(default_factory=dict)
     now: int = NOW
-    before_write: list = field(default_factory=list)
+    before_write: list[Callable[[], object]] = field(default_factory=list)
     """What others do between a read and the next write, each once."""
-    moved: list = field(default_factory=list)
+    moved: list[tuple[State, State]] = field(default_factory=list)
     """The states before and after each move."""
 
     def clock(self):

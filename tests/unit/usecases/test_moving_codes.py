@@ -91,8 +91,13 @@ class TestRedemptions:
         assert not redeem(mine).new
 
     def test_who_never_wins_is_told_to_try_again(self, mine, monkeypatch):
-        monkeypatch.setattr(mine, "move_code", lambda *_: tries.append(1) or False)
         tries: list[int] = []
+
+        def never(*_):
+            tries.append(1)
+            return False
+
+        monkeypatch.setattr(mine, "move_code", never)
         with pytest.raises(Unavailable):
             redeem(mine)
         assert MAX_ATTEMPTS == len(tries)
