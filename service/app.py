@@ -69,10 +69,10 @@ def _views(services: Services) -> Iterable[Views]:
     """Return the views in the order of the document."""
     storage, metrics, cursors = services.storage, services.metrics, services.cursors
     return (
-        DiscountViews(storage.store, metrics),
-        ReservationViews(storage.store, metrics),
+        DiscountViews(storage.store, metrics, services.tombstones),
+        ReservationViews(storage.store, metrics, services.tombstones),
         ReleaseViews(storage.code_moves, metrics),
-        CheckoutViews(storage.code_moves, metrics, services.misses),
+        CheckoutViews(storage.code_moves, metrics, services.misses, services.tombstones),
         CodeViews(storage.store, metrics, cursors, services.misses),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),

@@ -288,6 +288,12 @@ class Unavailable(ServiceError):
     retry_after = 1
 
 
+class ErasureUnavailable(ServiceError):
+    """There is no key with which to erase a user."""
+
+    retry_after = 60
+
+
 class TooManyTransfers(ServiceError):
     """There are too many imports and exports in progress."""
 

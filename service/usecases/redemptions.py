@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from service.domain import redeeming
+from service.domain.erasure import Tombstones, no_tombstones
 from service.domain.errors import RedemptionNotFound
 from service.domain.model import Millis
 from service.domain.moves import Cause
@@ -14,7 +15,6 @@ from service.domain.redemptions import Redemption
 from service.usecases.moving import facts_of, make_move, repeat_until_done
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.code_moves import CodeMoves, FoundCode, Move
-from service.usecases.ports.store import Tombstones, no_tombstones
 
 
 class CodeRedemption(NamedTuple):

@@ -10,6 +10,7 @@ from service.api.reply import Reply
 from service.api.schemas import checkout as schemas
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
+from service.domain.erasure import Tombstones
 from service.domain.errors import (
     AlreadyHolds,
     BrandNotFound,
@@ -59,8 +60,10 @@ class CheckoutViews:
 
     tag = "checkout"
 
-    def __init__(self, moves: CodeMoves, metrics: Metrics, misses: Misses) -> None:
-        self._moves, self._misses = moves, misses
+    def __init__(
+        self, moves: CodeMoves, metrics: Metrics, misses: Misses, tombstones: Tombstones
+    ) -> None:
+        self._moves, self._misses, self._tombstones = moves, misses, tombstones
         self._counters = metrics.moves
 
     @operation(
@@ -140,7 +143,9 @@ class CheckoutViews:
         """
         order = Order(reference, user)
         with self._refused_or_unknown(brand, None if dry_run else self._counters.redemption):
-            done = redemptions.redeem(self._moves, brand, code, order, dry_run=dry_run)
+            done = redemptions.redeem(
+                self._moves, brand, code, order, dry_run=dry_run, tombstones=self._tombstones
+            )
         current_record().campaign = done.campaign
         if not dry_run:
             _record(self._counters.redemption, "new" if done.new else "repeated")

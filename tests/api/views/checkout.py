@@ -24,8 +24,10 @@ class Checkout:
             f"{B}{path}", method=method, json=body, headers=self.headers | headers
         )
 
-    def rules(self, **rules: Any) -> Any:
-        return self.call("PUT", "/campaigns/default?shorten=true", rules)
+    def rules(self, **rules: Any) -> None:
+        """Set the rules; those that are missing have their defaults."""
+        answer = self.call("PUT", "/campaigns/default?shorten=true", rules)
+        assert answer.status_code in {200, 201}, answer.text
 
     def codes(self, count: int = 1) -> list[str]:
         """Create codes."""

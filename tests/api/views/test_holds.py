@@ -7,13 +7,14 @@ import pytest
 from tests.api.views.checkout import Checkout, seen
 from tests.support.engines import on_sqlite
 
+CUP = {"type": "other", "description": "a cup"}
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
 def shop(client):
     shop = Checkout(client)
-    shop.rules(discount={"type": "other", "description": "a cup"})
+    shop.rules(discount=CUP)
     shop.codes(2)
     return shop
 
@@ -75,7 +76,7 @@ def test_a_hold_is_taken_over_with_its_begin(shop, code, later):
 
 @on_sqlite
 def test_a_hold_keeps_a_code_past_the_end_of_its_campaign(shop, code, later):
-    shop.rules(ends_at=(datetime.now(UTC) + MINUTE).isoformat())
+    shop.rules(discount=CUP, ends_at=(datetime.now(UTC) + MINUTE).isoformat())
     shop.hold(code)
     later(60)
     assert (409, "code-held", "reserved") == seen(shop.redeem(code, "another"))
@@ -106,7 +107,7 @@ def test_a_hold_lasts_at_most_a_day(shop, code, later):
 @pytest.mark.parametrize("anyone", [False, True])
 def test_a_code_of_nobody_is_not_held(shop, code, anyone):
     if anyone:
-        shop.rules(redeem_by="anyone")
+        shop.rules(discount=CUP, redeem_by="anyone")
     free = next(
         row["code"]
         for row in shop.call("GET", "/campaigns/default/codes").json["items"]
