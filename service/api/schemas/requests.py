@@ -32,7 +32,7 @@ class Input(Schema):
         unknown = RAISE
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Return the default of a missing parameter, which the document does not show as null."""
 
 
@@ -57,12 +57,6 @@ class CodePath(CampaignPath):
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
 
 
-class BrandCodePath(BrandPath):
-    """A code of a brand."""
-
-    code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
-
-
 class TypedCodePath(BrandPath):
     """A code of a brand, perhaps as a person typed it."""
 
@@ -82,7 +76,7 @@ class LookUpQuery(Input):
     match = fields.Enum(
         Match,
         by_value=True,
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "`typed`: find a code as a person typed it."},
     )
 
@@ -147,7 +141,7 @@ class PageQuery(Input):
         metadata={"description": "Maximum number of items on the page."},
     )
     cursor = fields.String(
-        load_default=_nothing,
+        load_default=nothing,
         validate=validate.Length(1, MAX_CURSOR),
         metadata={"description": "`next_cursor` of the previous page."},
     )
@@ -159,12 +153,13 @@ class ExportQuery(Input):
     state = fields.Enum(
         State,
         by_value=True,
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "Only codes in this state."},
     )
 
 
-def _flag(description: str) -> fields.Boolean:
+def flag(description: str) -> fields.Boolean:
+    """Return a parameter that is `true` or `false`."""
     return fields.Boolean(
         truthy={"true"},
         falsy={"false"},
@@ -176,14 +171,14 @@ def _flag(description: str) -> fields.Boolean:
 class ImportQuery(Input):
     """The query of an import."""
 
-    dry_run = _flag("Validate the list, and store nothing.")
+    dry_run = flag("Validate the list, and store nothing.")
 
 
 class PutCampaignQuery(Input):
     """The query of a change of a campaign's rules."""
 
-    dry_run = _flag("Answer what would be, and change nothing.")
-    shorten = _flag("Let the campaign end earlier although codes can be claimed.")
+    dry_run = flag("Answer what would be, and change nothing.")
+    shorten = flag("Let the campaign end earlier although codes can be claimed.")
 
 
 class ConditionHeaders(Input):
@@ -191,12 +186,12 @@ class ConditionHeaders(Input):
 
     if_match = fields.String(
         data_key="If-Match",
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "Change the rules only if they have this `ETag`."},
     )
     if_none_match = fields.String(
         data_key="If-None-Match",
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "`*`: only create a campaign."},
     )
 
@@ -210,7 +205,7 @@ class IdempotencyHeader(Input):
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
-        load_default=_nothing,
+        load_default=nothing,
         validate=validate.Regexp(
             rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}\Z",
             error=f"Not 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII.",

@@ -5,6 +5,7 @@ from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.representations import code_details_object, holder_object
 from service.api.schemas import requests, responses
+from service.api.schemas.checkout import BrandCodePath
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import (
@@ -76,7 +77,7 @@ class CodeLookupViews:
         f"{_PATH}/holder",
         summary="Show who holds a code",
         scope=Scope.AUDIT,
-        parameters=requests.BrandCodePath,
+        parameters=BrandCodePath,
         answers={200: Answer("The holder.", responses.HolderObject)},
         refusals=(BrandNotFound, CodeNotFound, ReservationNotFound, UserErased, TooManyMisses),
         head=False,
