@@ -45,27 +45,27 @@ BREACHES = {
         [*ROWS[:2], replace(ROWS[2], user="ann")],
     ),
     "a reservation gone": (
-        "an answered code is answered for ever",
+        "an answered code stays the answer",
         [*GOOD, refused(Kind.SHOW, 30, "reservation-not-found", user="ann")],
         ROWS,
     ),
     "no-codes-left to who holds one": (
-        "an answered code is answered for ever",
+        "an answered code stays the answer",
         [*GOOD, refused(Kind.FETCH, 30, "no-codes-left", user="ann")],
         ROWS,
     ),
     "reserved twice": (
-        "an answered code is answered for ever",
+        "an answered code stays the answer",
         [*GOOD, replace(NEW, began=4.9)],
         ROWS,
     ),
     "reserved when it was known": (
-        "an answered code is answered for ever",
+        "an answered code stays the answer",
         with_(PUT, replace(PUT, status=201)),
         ROWS,
     ),
     "a reservation that changes": (
-        "an answered code is answered for ever",
+        "an answered code stays the answer",
         with_(
             SHOW,
             replace(SHOW, body=SHOW.body.replace(b"2026", b"2027")),
@@ -201,7 +201,7 @@ BREACHES = {
         ROWS,
     ),
     "a free code shown as taken": (
-        "shown codes are not behind",
+        "shown states have a cause",
         with_(CODE, replace(CODE, began=1.6, ended=1.7)),
         ROWS,
     ),
@@ -221,7 +221,7 @@ BREACHES = {
         ROWS,
     ),
     "codes not counted": (
-        "counts are hardly behind",
+        "counts sum up to the codes",
         with_(COUNTS, call(Kind.COUNTS, 20, content=counts(0, 2))),
         ROWS,
     ),

@@ -26,7 +26,7 @@ from service.usecases.codes import MAX_PER_CALL
 from service.usecases.idempotency import KEPT_MS
 from service.usecases.ports.work import LEASE_MS
 from service.worker.loop import RETRY_S
-from tests.tools.history.rules import answers as rules_answers
+from tests.tools.history.rules import contract as rules_contract
 
 RATE = Settings(database_url="", jwt_secret="", pseudonym_key="").rate_limit
 assert RATE
@@ -132,6 +132,7 @@ def test_openapi_says_the_same(app):
         ("brand", "maxLength", names.MAX_NAME),
         ("campaign", "maxLength", names.MAX_NAME),
         ("user", "maxLength", names.MAX_USER),
+        ("reference", "maxLength", names.MAX_USER),
         ("code", "minLength", codes.MIN_LENGTH),
         ("code", "maxLength", codes.MAX_LENGTH),
         ("limit", "maximum", MAX_LIMIT),
@@ -178,8 +179,8 @@ def test_the_contracts_figures():
 
 def test_the_checker_of_histories_has_a_copy_of_its_own_that_is_right():
     """The drill must not import the limit from the code that it judges."""
-    assert rules_answers.MAX_PER_CALL == MAX_PER_CALL
-    source = ast.parse(Path(rules_answers.__file__).read_text())
+    assert rules_contract.MAX_PER_CALL == MAX_PER_CALL
+    source = ast.parse(Path(rules_contract.__file__).read_text())
     imported = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
     assert imported
     assert not [module for module in imported if module and module.startswith("service")]

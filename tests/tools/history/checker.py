@@ -9,9 +9,31 @@ from dataclasses import replace
 
 from tests.tools.history.facts import Facts, Violation
 from tests.tools.history.history import History
-from tests.tools.history.rules import answers, creates, users
+from tests.tools.history.rules import (
+    answers,
+    codes,
+    contract,
+    counts,
+    creates,
+    erasures,
+    holds,
+    moves,
+    redemptions,
+    users,
+)
 
-RULES = (*users.RULES, *creates.RULES, *answers.RULES)
+RULES = (
+    *contract.RULES,
+    *users.RULES,
+    *creates.RULES,
+    *answers.RULES,
+    *codes.RULES,
+    *redemptions.RULES,
+    *holds.RULES,
+    *moves.RULES,
+    *erasures.RULES,
+    *counts.RULES,
+)
 
 
 def violations(history: History) -> list[Violation]:

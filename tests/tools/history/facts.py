@@ -1,22 +1,28 @@
 """Facts that follow directly from a history, collected in one pass."""
 
 import re
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property
 from math import inf
 
 from tests.tools.history.history import CREATES, RESERVES, Call, History, Kind, Row
+from tests.tools.history.lives import Lives
+from tests.tools.history.tenures import Tenures
 
 Pool = tuple[str, str]
 Holder = tuple[str, str, str]
 BrandCode = tuple[str, str]
 
 CODE = re.compile("[A-Za-z0-9][A-Za-z0-9-]{2,62}[A-Za-z0-9]")
-TELLS_RESERVATION = RESERVES | {Kind.SHOW}
-NONE_HELD = frozenset({"no-codes-left", "reservation-not-found"})
+NONE_HELD = {
+    Kind.FETCH: {"no-codes-left", "user-erased"},
+    Kind.PUT: {"no-codes-left", "user-erased"},
+    Kind.SHOW: {"reservation-not-found"},
+    Kind.RELEASE: {"reservation-not-found"},
+}
+"""The refusals of whom nothing is reserved for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +50,41 @@ class Facts:
     def __init__(self, history: History) -> None:
         """Index the history."""
         self.history = history
-        self.answered: defaultdict[Holder, list[tuple[str, Call]]] = defaultdict(list)
+        self.by_kind: defaultdict[Kind, list[Call]] = defaultdict(list)
+        self.by_brand: defaultdict[tuple[Kind, str], list[Call]] = defaultdict(list)
+        for call in history.calls:
+            self.by_kind[call.kind].append(call)
+            self.by_brand[call.kind, call.brand].append(call)
         self.denied: defaultdict[Holder, list[Call]] = defaultdict(list)
-        self.asked: dict[Holder, float] = {}
-        self.known: dict[Holder, float] = {}
-        """Times of the first answer with the user's code."""
         self.created: list[tuple[list[str], Call]] = []
         self.born: dict[BrandCode, float] = {}
         self.maybe_created: defaultdict[Pool, list[Call]] = defaultdict(list)
-        self.exhausted: list[Call] = []
-        for call in history.calls:
-            if call.kind in CREATES:
-                self._note_create(call)
-            elif call.kind in TELLS_RESERVATION:
-                self._note_reservation(call)
         self.rows: defaultdict[BrandCode, list[Row]] = defaultdict(list)
         for row in history.rows:
-            self.rows[row.brand, row.code].append(row)
+            self.rows[row.key].append(row)
+        for call in self.of(*CREATES):
+            self._note_create(call)
+        for call in self.of(*NONE_HELD):
+            if call.slug in NONE_HELD[call.kind]:
+                self.denied[call.holder].append(call)
+
+    def of(self, *kinds: Kind) -> Iterator[Call]:
+        """Return the calls of some kinds."""
+        for kind in kinds:
+            yield from self.by_kind[kind]
+
+    def of_brand(self, brand: str, *kinds: Kind) -> Iterator[Call]:
+        """Return the calls of some kinds about a brand."""
+        for kind in kinds:
+            yield from self.by_brand.get((kind, brand), ())
+
+    @cached_property
+    def tenures(self) -> Tenures:
+        return Tenures(self.by_kind)
+
+    @cached_property
+    def lives(self) -> Lives:
+        return Lives(self.by_kind, self.tenures)
 
     def _note_create(self, call: Call) -> None:
         if call.done:
@@ -72,42 +96,49 @@ class Facts:
         elif call.unknown:
             self.maybe_created[call.pool].append(call)
 
-    def _note_reservation(self, call: Call) -> None:
-        holder = call.holder
-        if call.kind in RESERVES and (call.done or call.unknown):
-            self.asked[holder] = min(call.began, self.asked.get(holder, inf))
-        if call.done:
-            self.answered[holder].append((call.content["discount_code"], call))
-            self.known[holder] = min(call.ended, self.known.get(holder, inf))
-        elif call.status == 404 and (slug := call.slug) in NONE_HELD:
-            self.denied[holder].append(call)
-            if slug == "no-codes-left":
-                self.exhausted.append(call)
+    @cached_property
+    def exhausted(self) -> list[Call]:
+        return [call for call in self.of(*RESERVES) if call.slug == "no-codes-left"]
 
-    def taken(self, row: Row) -> float:
-        """Return the time until which a code was certainly free; infinity, if nobody holds it."""
-        return self.asked.get(row.holder, 0.0) if row.user is not None else inf
+    @cached_property
+    def taken(self) -> dict[BrandCode, float]:
+        """The times until which the codes were certainly nobody's; infinity, if they still are."""
+        return {key: min(map(self._taken, rows)) for key, rows in self.rows.items()}
+
+    def _taken(self, row: Row) -> float:
+        tenures = self.tenures
+        times: list[float] = [tenures.traceless(row.pool), *tenures.moves.get(row.key, ())]
+        times += [tenures.asked.get(holder, 0.0) for holder in tenures.of_code(row.key)]
+        if row.erased:
+            times.append(tenures.first_erasure(row.pool))
+        elif row.user is not None:
+            times.append(tenures.asked.get(row.holder, 0.0))
+        return min(times)
+
+    @cached_property
+    def conceived(self) -> dict[BrandCode, float]:
+        """The times before which the codes certainly did not exist."""
+        keys: defaultdict[str, float] = defaultdict(lambda: inf)
+        for call in self.of(*CREATES):
+            if call.key:
+                keys[call.key] = min(keys[call.key], call.began)
+        times: dict[BrandCode, float] = {}
+        for codes, call in self.created:
+            began = keys[call.key] if call.key else call.began
+            times |= {(call.brand, code): began for code in codes}
+        return times
 
     def holders(self) -> Iterator[tuple[Holder, str]]:
-        """Return the holders of codes, by answers and by the database."""
-        for holder, answers in self.answered.items():
-            for code, _ in answers:
-                yield holder, code
+        """Return the holders of codes in the database."""
         for row in self.history.rows:
-            if row.user is not None:
+            if row.user is not None and not row.erased:
                 yield row.holder, row.code
 
-
-class Spans:
-    """Intervals, and whether one of them contains another."""
-
-    def __init__(self, spans: Iterable[tuple[float, float]]) -> None:
-        """Sort the intervals, so that a query takes logarithmic time."""
-        ordered = sorted(spans)
-        self._begins = [begin for begin, _ in ordered]
-        self._furthest = list(accumulate((end for _, end in ordered), max))
-
-    def hold(self, begin: float, end: float) -> bool:
-        """Return whether an interval lasts from before `begin` to after `end`."""
-        earlier = bisect_right(self._begins, begin)
-        return earlier > 0 and self._furthest[earlier - 1] > end
+    @cached_property
+    def recycling_since(self) -> dict[Pool, float]:
+        """The times since when campaigns certainly had rules that recycle."""
+        times: dict[Pool, float] = {}
+        for call in self.of(Kind.RULES):
+            if call.done and call.pool in self.tenures.recycling:
+                times[call.pool] = min(call.ended, times.get(call.pool, inf))
+        return times

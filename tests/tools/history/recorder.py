@@ -42,12 +42,12 @@ class Recorder:
     def put(self, brand: str, user: str, timeout: float) -> Call:
         """Reserve with the PUT."""
         call = self._new(Kind.PUT, brand, user=user)
-        return self._make(call, "PUT", f"{_of(call)}/reservations/{user}", timeout)
+        return self._make(call, "PUT", f"{campaign_path(call)}/reservations/{user}", timeout)
 
     def show(self, brand: str, user: str, timeout: float) -> Call:
         """Show a user's reservation."""
         call = self._new(Kind.SHOW, brand, user=user)
-        return self._make(call, "GET", f"{_of(call)}/reservations/{user}", timeout)
+        return self._make(call, "GET", f"{campaign_path(call)}/reservations/{user}", timeout)
 
     def create(self, brand: str, count: int, key: str, timeout: float) -> Call:
         """Create with `POST /v1/discount/create`; an empty key is none."""
@@ -60,17 +60,19 @@ class Recorder:
     ) -> Call:
         """Create with `POST C/codes`; an empty key is none."""
         call = replace(self._new(Kind.ADD, brand, count=count, key=key), campaign=campaign)
-        return self._make(call, "POST", f"{_of(call)}/codes", timeout, {"number_to_create": count})
+        return self._make(
+            call, "POST", f"{campaign_path(call)}/codes", timeout, {"number_to_create": count}
+        )
 
     def code(self, brand: str, code: str, timeout: float) -> Call:
         """Look a code up."""
         call = self._new(Kind.CODE, brand, code=code)
-        return self._make(call, "GET", f"{_of(call)}/codes/{code}", timeout)
+        return self._make(call, "GET", f"{campaign_path(call)}/codes/{code}", timeout)
 
     def counts(self, brand: str, timeout: float) -> Call:
         """Look a campaign up."""
         call = self._new(Kind.COUNTS, brand)
-        return self._make(call, "GET", _of(call), timeout)
+        return self._make(call, "GET", campaign_path(call), timeout)
 
     def list(self, brand: str, timeout: float) -> Call:
         """List a campaign's codes, page by page; the one call recorded has every item."""
@@ -79,7 +81,7 @@ class Recorder:
         cursor = ""
         while True:
             call = self._new(Kind.LIST, brand)
-            path = f"{_of(call)}/codes?limit={PAGE}{cursor}"
+            path = f"{campaign_path(call)}/codes?limit={PAGE}{cursor}"
             page = self._send(call, request("GET", path, self._token), timeout)
             if not page.done:
                 break
@@ -140,5 +142,6 @@ def answered(call: Call, began: float, answer: Answer) -> Call:
     )
 
 
-def _of(call: Call) -> str:
+def campaign_path(call: Call) -> str:
+    """Return the path of the campaign that a call is about."""
     return f"/v1/brands/{call.brand}/campaigns/{call.campaign}"

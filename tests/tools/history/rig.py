@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from service.cli import main
 from tests.support.running import environment
 from tests.support.waiting import wait_until
+from tests.tools.history.checkout_recorder import CheckoutRecorder
 from tests.tools.history.engines.engine import Engine, read
 from tests.tools.history.faults import ROLL, hang_up_storm, process_faults, proxy_faults
 from tests.tools.history.history import Disturbance, History
 from tests.tools.history.nemesis import Fault, Nemesis
-from tests.tools.history.recorder import Recorder
 from tests.tools.history.replicas import SERVE, Replicas, Start, serving
 from tests.tools.history.workload import Client, Notebook, World, audit, brand_name, stop
 
@@ -100,13 +100,13 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
             answered = _answered(notebook) + AFTERWARDS * len(clients)
             wait_until(lambda: _answered(notebook) >= answered)
             stop(clients, STOP_WITHIN_S)
-        auditor = Recorder("auditor", partial(replicas.where, 0), notebook.keep)
+        auditor = CheckoutRecorder("auditor", partial(replicas.where, 0), notebook.keep)
         audit(auditor, _some(world, plan))
         auditor.close()
         verify = _verify(folder, engine)
-    rows, brands = read(engine)
-    rolls = [done for done in nemesis.done if done.name == ROLL]
-    return Drilled(History(notebook.calls, rows, brands, rolls), nemesis.done, verify)
+    rolls = tuple(done for done in nemesis.done if done.name == ROLL)
+    history = History(notebook.calls, *read(engine), rolls)
+    return Drilled(history, nemesis.done, verify)
 
 
 @contextmanager

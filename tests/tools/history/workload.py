@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.tools.history import checkouts
+from tests.tools.history.checkout_recorder import CheckoutRecorder
 from tests.tools.history.history import Call, CallFailure
-from tests.tools.history.recorder import Recorder, Where
+from tests.tools.history.recorder import Where
 
 LONG_TIMEOUT_S = 15.0
 CALLS_A_BRAND = 250
@@ -98,7 +100,7 @@ class Client(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.chance = Random(seed)  # noqa: S311 - an order, not a secret
-        self.recorder = Recorder(name, where, world.notebook.keep)
+        self.recorder = CheckoutRecorder(name, where, world.notebook.keep)
         self.world = world
         self.short_timeouts = short_timeouts
         self.pause_s = pause_s
@@ -116,6 +118,9 @@ class Client(threading.Thread):
             raise
         finally:
             self.recorder.close()
+
+    def user(self) -> str:
+        return user_name(self.chance)
 
     def timeout(self) -> float:
         return self.chance.uniform(0.002, 0.2) if self.short_timeouts else LONG_TIMEOUT_S
@@ -149,6 +154,9 @@ class Client(threading.Thread):
     def create(self) -> None:
         """Create; after a failure, retry with the key, and sometimes without."""
         brand, count = self.world.current(self.chance), self.chance.randint(*COUNTS)
+        rules = checkouts.rules_of(int(brand.removeprefix("brand")))
+        if rules and self.chance.random() < 0.5:
+            self.recorder.rules(brand, rules, self.timeout())
         ask = self.recorder.create if self.chance.random() < 0.5 else self.recorder.add
         if self.chance.random() < 0.3:
             made = ask(brand, count, "", self.timeout())
@@ -194,7 +202,7 @@ def new_key(chance: Random) -> str:
     return str(uuid.UUID(int=chance.getrandbits(128)))
 
 
-WORK = (
+WORK: tuple[tuple[Callable[[Client], None], int], ...] = (
     (Client.reserve, 60),
     (Client.reserve_again, 15),
     (Client.show, 12),
@@ -219,7 +227,9 @@ def stop(clients: Iterable[Client], within_s: float) -> None:
         assert client.error is None, client.error
 
 
-def audit(recorder: Recorder, brands: Iterable[str], timeout: float = LONG_TIMEOUT_S) -> None:
+def audit(
+    recorder: CheckoutRecorder, brands: Iterable[str], timeout: float = LONG_TIMEOUT_S
+) -> None:
     """At the end, show the reservation of every user of these brands, and list all codes."""
     for brand in brands:
         recorder.list(brand, timeout)

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
-from tests.tools.history.history import Row
+from tests.tools.history.history import RedemptionRow, Row
 from tests.tools.history.nemesis import Fault
 
 _ROWS = """
     SELECT brand.name, campaign.name, code.code, code.state, code.user_id, code.created_at
     FROM code JOIN brand ON brand.id = code.brand_id
     JOIN campaign ON campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
+"""
+_REDEMPTIONS = """
+    SELECT brand.name, code, reference, user_id, undone_at IS NOT NULL
+    FROM redemption JOIN brand ON brand.id = redemption.brand_id
 """
 
 
@@ -32,9 +36,13 @@ class Engine(Protocol):
         """Return the faults to inject into it."""
 
 
-def read(engine: Engine) -> tuple[list[Row], frozenset[str]]:
-    """Return all codes, and all brands."""
+def read(engine: Engine) -> tuple[list[Row], frozenset[str], list[RedemptionRow]]:
+    """Return all codes, brands and redemptions."""
     with closing(engine.connect()) as connection:
         rows = [Row(*row) for row in connection.execute(_ROWS)]
         brands = frozenset(name for (name,) in connection.execute("SELECT name FROM brand"))
-    return rows, brands
+        redemptions = [
+            RedemptionRow(brand, code, reference, user, bool(undone))
+            for brand, code, reference, user, undone in connection.execute(_REDEMPTIONS)
+        ]
+    return rows, brands, redemptions

@@ -96,6 +96,7 @@ def _sums(effects: Iterable[set[int]]) -> set[int]:
 def refused_creates_make_nothing(facts: Facts) -> Violations:
     """Rule 5: a brand exists only if a create may have made it."""
     made = {call.brand for _, call in facts.created} | {brand for brand, _ in facts.maybe_created}
+    made |= {call.brand for call in facts.of(Kind.RULES) if call.possible}
     for brand in sorted(facts.history.brands - made):
         calls = [call for call in facts.history.calls if call.brand == brand]
         yield Violation(f"{brand} exists, and no create was accepted", tuple(calls))
