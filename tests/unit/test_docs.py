@@ -81,6 +81,7 @@ def exposition(tmp_path):
         room=DiskSpace(1, 1, 1),
         wal_bytes=0,
         last_backup=0.0,
+        sweeper_lag_s=0.0,
         jobs=OpenJobCounts(0, 0, 0.0, 0.0, 0.0),
     )
     metrics.registry.register(StoreCollector(lambda: now, 1))
