@@ -16,6 +16,7 @@ from service.api.problems.catalogue import problem_type
 from service.api.problems.writer import problem_headers, problem_object
 from service.api.reply import PROBLEM_JSON
 from service.api.routes import served_operations
+from service.api.schemas.requests import Input
 from service.api.schemas.responses import ProblemObject
 from service.domain import moves
 from service.domain.errors import (
@@ -143,8 +144,8 @@ def _describe(operation: Operation) -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": operation.body,
-                    "example": example_of(operation.body()),
+                    "schema": _documented(operation.body),
+                    "example": _example_of_body(operation.body),
                 }
             },
         }
@@ -234,6 +235,15 @@ def _instance_of(kind: type[ServiceError], operation: Operation) -> ServiceError
     if issubclass(kind, Unauthenticated):
         return Unauthenticated("The call carries no bearer token.")
     return kind()
+
+
+def _documented(body: type[Input]) -> Any:
+    """Return the schema of a body, which consists of several where they depend on a member."""
+    return {"oneOf": list(body.FORMS)} if body.FORMS else body
+
+
+def _example_of_body(body: type[Input]) -> Mapping[str, Any]:
+    return body.EXAMPLE or example_of(body())
 
 
 def _headers(*names: str) -> dict[str, Any]:

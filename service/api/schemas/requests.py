@@ -4,6 +4,9 @@ Every limit comes from the domain or the use case that owns it. Input schemas re
 members; numbers in a JSON body must be JSON integers.
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.api.schemas.fields import CodeText, DecimalText, Name
@@ -25,6 +28,11 @@ MAX_TYPED = 256
 
 class Input(Schema):
     """The base of request schemas."""
+
+    FORMS: ClassVar[tuple[type[Schema], ...]] = ()
+    """For the document: the schemas of which a body fits one, if it has several forms."""
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+    """For the document: an example, if required members do not make one."""
 
     class Meta:
         """Refuse unknown members."""
