@@ -123,7 +123,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": f"{operation.description}\n\nScope: `{operation.scope}`.",
+        "description": f"{operation.description}\n\nScope: {_scopes(operation)}.",
         "security": [{SECURITY_SCHEME: []}],
         "parameters": [
             {"in": location, "schema": schema}
@@ -228,13 +228,17 @@ def _refusals(operation: Operation) -> dict[str, Any]:
 
 def _instance_of(kind: type[ServiceError], operation: Operation) -> ServiceError:
     if issubclass(kind, Forbidden):
-        return Forbidden(operation.scope)
+        return Forbidden(*operation.scopes)
     if issubclass(kind, InvalidRequest):
         place = next(iter((operation.body or operation.query)().fields), "brand")
         return InvalidRequest([InputError(f"/{place}", "Not a valid value.")])
     if issubclass(kind, Unauthenticated):
         return Unauthenticated("The call carries no bearer token.")
     return kind()
+
+
+def _scopes(operation: Operation) -> str:
+    return " or ".join(f"`{scope}`" for scope in operation.scopes)
 
 
 def _documented(body: type[Input]) -> Any:

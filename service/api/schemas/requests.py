@@ -176,12 +176,6 @@ def flag(description: str) -> fields.Boolean:
     )
 
 
-class ImportQuery(Input):
-    """The query of an import."""
-
-    dry_run = flag("Validate the list, and store nothing.")
-
-
 class PutCampaignQuery(Input):
     """The query of a change of a campaign's rules."""
 

@@ -52,6 +52,12 @@ class PostgreSQLDialect:
 
     single_writer = False
     statistics: str | None = "ANALYZE code"
+    scan_codes = """
+        SELECT code FROM code
+        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code > :after
+        ORDER BY code LIMIT :most
+    """
+    lock_rows = "FOR UPDATE OF code"
     pool_sums = f"""level AS MATERIALIZED (
         SELECT brand_id, campaign_id, {total("available", "available")},
             {total(TAKEN, "taken")}, max(touched_at) AS touched_at
