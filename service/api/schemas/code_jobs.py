@@ -16,22 +16,16 @@ _SWITCHES = [JobKind.DISABLE.value, JobKind.ENABLE.value]
 
 
 def _moment(description: str) -> Moment:
-    return Moment(description, allow_none=False)
+    return Moment(description, allow_none=False, load_default=nothing)
 
 
 class SelectionBody(Input):
     """Codes of a campaign: those for which all members hold, of which there must be one."""
 
-    state = fields.Enum(
-        State,
-        by_value=True,
-        load_default=None,
-        allow_none=False,
-        validate=validate.NoneOf([State.REDEEMED], error="Redeemed codes stay as they are."),
-        metadata={
-            "description": "Their state.",
-            "enum": [state.value for state in State if state is not State.REDEEMED],
-        },
+    state = fields.String(
+        load_default=nothing,
+        validate=validate.OneOf([each.value for each in State if each is not State.REDEEMED]),
+        metadata={"description": "Their state, which may not be `redeemed`."},
     )
     created_before = _moment("Created before this moment.")
     created_after = _moment("Created at this moment or later.")
@@ -40,7 +34,7 @@ class SelectionBody(Input):
 
     @post_load
     def _build(self, data: Mapping[str, Any], **_: Any) -> Selection:
-        return Selection(**data)
+        return Selection.from_object(data)
 
 
 class SwitchCodes(Input):
@@ -102,13 +96,15 @@ class ImportQuery(Input):
     """The query of an import."""
 
     dry_run = flag("Validate the list, and change nothing.")
-    action = fields.Enum(
-        JobKind,
-        by_value=True,
+    action = fields.String(
         load_default=nothing,
-        validate=validate.OneOf([JobKind.DISABLE, JobKind.ENABLE]),
+        validate=validate.OneOf(_SWITCHES),
         metadata={
-            "description": "Disable or enable the codes of the list instead of storing them.",
-            "enum": _SWITCHES,
+            "description": "Disable or enable the codes of the list instead of storing them."
         },
     )
+
+    @post_load
+    def _name_kind(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        action = data.pop("action")
+        return {**data, "kind": JobKind(action) if action else JobKind.IMPORT}

@@ -85,7 +85,7 @@ class ImportViews:
         brand: str,
         campaign: str,
         dry_run: bool,
-        action: JobKind | None,
+        kind: JobKind,
         idempotency_key: str | None,
     ) -> Reply:
         """Imports a list of codes, as CSV or NDJSON. The column, or the member, is `code`.
@@ -104,14 +104,14 @@ class ImportViews:
         `discounts:manage`. Those that the campaign does not have, or that cannot be changed, are in
         the report; all others are changed.
         """
-        current_caller().require_scope(scope_of(action or JobKind.IMPORT))
+        current_caller().require_scope(scope_of(kind))
         self.misses.require(current_caller(), brand)
         form = uploaded_form(self.max_bytes)
         with self.transfers.place(brand, current_caller()) as speed:
             received = self._received(
-                brand, campaign, idempotency_key, receive_paced(body_blocks(), speed), action
+                brand, campaign, idempotency_key, receive_paced(body_blocks(), speed), kind
             )
-        content = [brand, campaign, form, dry_run, received.digest, *([action] if action else [])]
+        content = [brand, campaign, form, dry_run, received.digest, *_named(kind)]
         idempotency = idempotency_of(idempotency_key, content)
         requested = import_codes(
             self.imports,
@@ -120,7 +120,7 @@ class ImportViews:
             form=form,
             dry_run=dry_run,
             requested_by=current_caller().subject,
-            kind=action or JobKind.IMPORT,
+            kind=kind,
         )
         return accept(brand, campaign, requested)
 
@@ -166,12 +166,17 @@ class ImportViews:
         campaign: str,
         key: str | None,
         body: Iterator[bytes],
-        action: JobKind | None,
+        kind: JobKind,
     ) -> ReceivedFile:
         """Receive a list; that of a repeated request is not stored."""
         idempotency = idempotency_of(key, None)
         if idempotency and self.imports.is_answered(idempotency.key, system_clock()):
             return digest(body, self.max_bytes)
         announced = request.content_length
-        upload = Upload(announced, action or JobKind.IMPORT)
+        upload = Upload(announced, kind)
         return receive(self.imports, brand, campaign, body, self.max_bytes, upload=upload)
+
+
+def _named(kind: JobKind) -> list[str]:
+    """Return what a request says beside that of an import, whose stored answers have no kind."""
+    return [] if kind is JobKind.IMPORT else [kind]
