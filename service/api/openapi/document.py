@@ -1,6 +1,6 @@
 """The OpenAPI document, generated from the operations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apispec import APISpec
@@ -10,13 +10,16 @@ from marshmallow import Schema, fields
 
 from service import __version__
 from service.api.idempotency import REPLAYED
+from service.api.openapi.components import reference, share_parameters
 from service.api.openapi.probes import PROBES
 from service.api.operation import Answer, Operation
-from service.api.problems.catalogue import problem_type
+from service.api.problems.catalogue import PROBLEM_TYPES, problem_type
+from service.api.problems.problem_type import ProblemType
 from service.api.problems.writer import problem_headers, problem_object
 from service.api.reply import PROBLEM_JSON
 from service.api.routes import served_operations
 from service.api.schemas.responses import ProblemObject
+from service.auth.caller import Scope
 from service.domain.errors import (
     Forbidden,
     InputError,
@@ -28,7 +31,7 @@ from service.formats.columns import CODE
 from service.formats.list_form import ListType
 from service.formats.tables import written
 
-OPENAPI_VERSION = "3.0.3"
+OPENAPI_VERSION = "3.1.0"
 SECURITY_SCHEME = "bearerAuth"
 DESCRIPTION = """\
 Brands own pools of secret discount codes. A user gets one code of a pool and always the same one,
@@ -87,7 +90,11 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version=OPENAPI_VERSION,
         plugins=[MarshmallowPlugin()],
-        info={"description": DESCRIPTION, "license": {"name": "MIT"}},
+        info={
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
+            "contact": {"name": "The team that runs this service"},
+        },
         servers=[{"url": "/"}],
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
@@ -100,11 +107,22 @@ def build_document(app: Flask) -> dict[str, Any]:
             "description": "A JWT, validated as recommended in RFC 8725.",
         },
     )
-    for operation in served_operations(app):
+    for name, (text, example) in _HEADERS.items():
+        schema = {"type": "string", "example": example}
+        spec.components.header(name, {"description": text, "schema": schema})
+    operations = tuple(served_operations(app))
+    responses = {_name(group): group for each in operations for group in _refusals(each).values()}
+    for name, group in sorted(responses.items()):
+        spec.components.response(name, _refusal(group))
+    for problem in PROBLEM_TYPES:
+        if any(problem.error in group for group in responses.values()):
+            spec.components.example(problem.slug, _example_of_problem(problem))
+    for operation in operations:
         spec.path(operation.path, operations={operation.method.lower(): _describe(operation)})
     for path, described in PROBES.items():
         spec.path(path, operations={"get": described})
     document: dict[str, Any] = spec.to_dict()
+    share_parameters(document)
     return document
 
 
@@ -114,7 +132,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": f"{operation.description}\n\nScope: `{operation.scope}`.",
-        "security": [{SECURITY_SCHEME: []}],
+        "security": [{SECURITY_SCHEME: [operation.scope.value]}],
         "parameters": [
             {"in": location, "schema": schema}
             for location, schema in (
@@ -126,7 +144,10 @@ def _describe(operation: Operation) -> dict[str, Any]:
         ],
         "responses": {
             **{str(status): _good(answer) for status, answer in operation.answers.items()},
-            **_refusals(operation),
+            **{
+                str(status): reference("responses", _name(group))
+                for status, group in _refusals(operation).items()
+            },
         },
     }
     if operation.body:
@@ -183,58 +204,54 @@ def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refusals(operation: Operation) -> dict[str, Any]:
-    """Describe an operation's problems, of which several may share a status."""
-    path = operation.path
-    if operation.parameters:
-        path = path.format(**example_of(operation.parameters()))
-    by_status: dict[int, list[ServiceError]] = {}
+def _refusals(operation: Operation) -> dict[int, list[type[ServiceError]]]:
+    """Return an operation's problems by status: several may share one."""
+    by_status: dict[int, list[type[ServiceError]]] = {}
     for kind in operation.refusals:
-        by_status.setdefault(problem_type(kind).status, []).append(_instance_of(kind, operation))
+        by_status.setdefault(problem_type(kind).status, []).append(kind)
+    return dict(sorted(by_status.items()))
+
+
+def _name(group: Sequence[type[ServiceError]]) -> str:
+    """Return the name of the response with these problems."""
+    return "Or".join(kind.__name__ for kind in group)
+
+
+def _refusal(group: Sequence[type[ServiceError]]) -> dict[str, Any]:
+    types = [problem_type(kind) for kind in group]
+    limit = () if group[0] is Unauthenticated else _LIMIT
     return {
-        str(status): {
-            "description": " Or: ".join(problem_type(error).meaning for error in errors),
-            "headers": _headers(
-                "X-Request-ID",
-                *(() if isinstance(errors[0], Unauthenticated) else _LIMIT),
-                *problem_headers(errors[0]),
-            ),
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": ProblemObject,
-                    "examples": {
-                        problem_type(error).slug: {
-                            "summary": problem_type(error).title,
-                            "value": problem_object(error, path, _REQUEST_ID),
-                        }
-                        for error in errors
-                    },
-                }
-            },
-        }
-        for status, errors in sorted(by_status.items())
+        "description": " Or: ".join(each.meaning for each in types),
+        "headers": _headers("X-Request-ID", *limit, *problem_headers(_instance_of(group[0]))),
+        "content": {
+            PROBLEM_JSON: {
+                "schema": ProblemObject,
+                "examples": {each.slug: reference("examples", each.slug) for each in types},
+            }
+        },
     }
 
 
-def _instance_of(kind: type[ServiceError], operation: Operation) -> ServiceError:
+def _example_of_problem(problem: ProblemType) -> dict[str, Any]:
+    error = _instance_of(problem.error)
+    return {
+        "summary": problem.title,
+        "value": problem_object(error, "/v1/brands/brand1", _REQUEST_ID),
+    }
+
+
+def _instance_of(kind: type[ServiceError]) -> ServiceError:
     if issubclass(kind, Forbidden):
-        return Forbidden(operation.scope)
+        return Forbidden(Scope.READ)
     if issubclass(kind, InvalidRequest):
-        place = next(iter((operation.body or operation.query)().fields), "brand")
-        return InvalidRequest([InputError(f"/{place}", "Not a valid value.")])
+        return InvalidRequest([InputError("/brand", "Not a valid value.")])
     if issubclass(kind, Unauthenticated):
         return Unauthenticated("The call carries no bearer token.")
     return kind()
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    return {
-        name: {
-            "description": _HEADERS[name][0],
-            "schema": {"type": "string", "example": _HEADERS[name][1]},
-        }
-        for name in names
-    }
+    return {name: reference("headers", name) for name in names}
 
 
 def example_of(schema: Schema) -> dict[str, Any]:
@@ -243,8 +260,10 @@ def example_of(schema: Schema) -> dict[str, Any]:
 
 
 def _example(field: fields.Field[Any]) -> Any:
+    if "example" in field.metadata:
+        return field.metadata["example"]
     if isinstance(field, fields.Nested):
         return example_of(field.schema)
     if isinstance(field, fields.List):
         return [_example(field.inner)]
-    return field.metadata.get("example")
+    return None

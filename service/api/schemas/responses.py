@@ -1,17 +1,27 @@
 """marshmallow schemas of answers, for documentation and tests."""
 
+from enum import StrEnum
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from service.api.problems.catalogue import PROBLEM_TYPES
-from service.api.schemas.campaign_rules import RulesBody
 from service.api.schemas.fields import CodeText, Name
 from service.api.schemas.requests import MAX_LIMIT
-from service.domain import names
+from service.domain import codes, names
+from service.domain.campaigns import OnLapse, OnRelease, RedeemBy
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
 from service.formats.refusals import Reason
+
+
+class Output(Schema):
+    """The base of answers: clients ignore what they do not know, as more may be added."""
+
+    class Meta:
+        """Say nothing about other members."""
+
+        unknown = EXCLUDE
 
 
 def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:
@@ -27,7 +37,20 @@ def _state(example: State) -> fields.Enum[State]:
     return fields.Enum(State, by_value=True, required=True, metadata={"example": example.value})
 
 
-class DiscountCode(Schema):
+def _flag(description: str) -> fields.Boolean:
+    return fields.Boolean(required=True, metadata={"description": description, "example": False})
+
+
+def _word(example: StrEnum) -> fields.Enum[StrEnum]:
+    return fields.Enum(
+        type(example), by_value=True, required=True, metadata={"example": example.value}
+    )
+
+
+_DISCOUNT = {"type": "percent", "value": "15"}
+
+
+class DiscountCode(Output):
     """The user's code."""
 
     discount_code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
@@ -44,7 +67,7 @@ class Reservation(DiscountCode):
     expires_at = _moment("When the code expires, if it does", null=True)
 
 
-class CodeObject(Schema):
+class CodeObject(Output):
     """A code, without its holder."""
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
@@ -54,7 +77,7 @@ class CodeObject(Schema):
     expires_at = _moment("When the code expires, if it does", null=True)
 
 
-class BrandObject(Schema):
+class BrandObject(Output):
     """A brand."""
 
     brand = Name(required=True, metadata={"example": "brand1"})
@@ -75,7 +98,7 @@ def _count(example: int) -> fields.Integer:
 
 
 _EXAMPLES = {State.AVAILABLE: 9, State.RESERVED: 1}
-CountsObject = Schema.from_dict(
+CountsObject = Output.from_dict(
     {state.value: _count(_EXAMPLES.get(state, 0)) for state in State}, name="CountsObject"
 )
 """How many codes are in each state."""
@@ -87,7 +110,7 @@ class BrandWithCounts(BrandObject):
     counts = fields.Nested(CountsObject, required=True)
 
 
-class GuessObject(Schema):
+class GuessObject(Output):
     """How well the codes resist guessing."""
 
     space_bits = fields.Integer(required=True, metadata={"example": 60})
@@ -95,6 +118,60 @@ class GuessObject(Schema):
     one_guess = fields.Integer(
         required=True,
         metadata={"example": 115_292_150_460_684_697, "description": "One in so many hits a code."},
+    )
+
+
+class Discount(Output):
+    """What a code is worth, as its caller wrote it."""
+
+    type = fields.String(
+        required=True,
+        metadata={"description": "`percent`, `amount` or `other`.", "example": "percent"},
+    )
+    value = fields.String(
+        metadata={"description": "A decimal number, unless the type is `other`.", "example": "15"}
+    )
+    currency = fields.String(metadata={"description": "Of an amount (ISO 4217)."})
+    description = fields.String(metadata={"description": "Of another kind of discount."})
+
+
+class CodeFormatObject(Output):
+    """The format of a campaign's codes."""
+
+    pattern = fields.String(required=True, metadata={"example": "SUMMER-####-####"})
+    alphabet = fields.String(required=True, metadata={"example": codes.ALPHABET})
+    check = _flag("Whether the last random place is a check character.")
+    accept_guessable = _flag("Whether codes may be easy to guess.")
+
+
+class RulesObject(Output):
+    """The rules of a campaign; as a body of PUT they change nothing."""
+
+    discount = fields.Nested(
+        Discount, required=True, allow_none=True, metadata={"example": _DISCOUNT}
+    )
+    claims_from = _moment("When the first codes are handed out", null=True)
+    starts_at = _moment("When codes can first be redeemed", null=True)
+    ends_at = _moment("When the campaign ends", null=True)
+    reservation_ttl_s = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Seconds after which a reservation ends.", "example": None},
+    )
+    on_lapse = _word(OnLapse.EXPIRE)
+    on_release = _word(OnRelease.RETIRE)
+    redeem_by = _word(RedeemBy.HOLDER)
+    code_format = fields.Nested(
+        CodeFormatObject, required=True, allow_none=True, metadata={"example": None}
+    )
+    low_at = fields.List(fields.Integer(), required=True, metadata={"example": [100]})
+    reserved_events = _flag("Whether each reservation is an event.")
+    paused = _flag("Whether no codes are handed out for the time being.")
+    archived = _flag("Whether the campaign is over for good.")
+    metadata = fields.Dict(
+        keys=fields.String(),
+        required=True,
+        metadata={"description": "What its caller keeps with it.", "example": {}},
     )
 
 
@@ -106,10 +183,10 @@ class FullCampaign(CampaignObject):
         required=True, metadata={"example": True, "description": "Whether codes can be claimed."}
     )
     guess = fields.Nested(GuessObject, required=True)
-    rules = fields.Nested(RulesBody, required=True)
+    rules = fields.Nested(RulesObject, required=True)
 
 
-class PageObject(Schema):
+class PageObject(Output):
     """A part of a listing."""
 
     next_cursor = fields.String(
@@ -128,7 +205,7 @@ def _items(schema: type[Schema]) -> fields.List[Any]:
     )
 
 
-class JobObject(Schema):
+class JobObject(Output):
     """Work that takes longer than a call may."""
 
     id = fields.String(
@@ -163,7 +240,7 @@ class JobObject(Schema):
     finished_at = _moment("When the job ended, if it has ended", null=True)
 
 
-class RefusalObject(Schema):
+class RefusalObject(Output):
     """A line of a list that was refused."""
 
     line = fields.Integer(
@@ -203,7 +280,7 @@ class JobPage(PageObject):
     items = _items(JobObject)
 
 
-class InputErrorObject(Schema):
+class InputErrorObject(Output):
     """One fault in the input."""
 
     pointer = fields.String(
@@ -216,7 +293,7 @@ class InputErrorObject(Schema):
     detail = fields.String(required=True, metadata={"description": "What is wrong."})
 
 
-class ProblemObject(Schema):
+class ProblemObject(Output):
     """Why a call was refused or failed (RFC 9457)."""
 
     type = fields.String(
