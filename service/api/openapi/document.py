@@ -1,6 +1,6 @@
 """The OpenAPI document, generated from the operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from apispec import APISpec
@@ -9,9 +9,9 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from service import __version__
-from service.api.idempotency import REPLAYED
 from service.api.openapi.components import reference, share_parameters
 from service.api.openapi.probes import PROBES
+from service.api.openapi.texts import DESCRIPTION, HEADERS, REQUEST_ID, TAGS
 from service.api.operation import Answer, Operation
 from service.api.problems.catalogue import PROBLEM_TYPES, problem_type
 from service.api.problems.problem_type import ProblemType
@@ -20,6 +20,7 @@ from service.api.reply import PROBLEM_JSON
 from service.api.routes import served_operations
 from service.api.schemas.responses import ProblemObject
 from service.auth.caller import Scope
+from service.domain import moves
 from service.domain.errors import (
     Forbidden,
     InputError,
@@ -33,48 +34,6 @@ from service.formats.tables import written
 
 OPENAPI_VERSION = "3.1.0"
 SECURITY_SCHEME = "bearerAuth"
-DESCRIPTION = """\
-Brands own pools of secret discount codes. A user gets one code of a pool and always the same one,
-and no code is given to two users.
-
-- Every call needs `Authorization: Bearer <JWT>`; `discount token` creates a token for development.
-- Every response has `X-Request-ID`: the caller's own, if it sent a valid one.
-- Every error is a problem document (RFC 9457) whose `type` is a page that explains what to do.
-- Every response to an authenticated caller has `RateLimit` and `RateLimit-Policy`, unless rate
-  limits are off.
-"""
-TAGS = {
-    "discount": "The two basic calls: create codes, and give a user a code.",
-    "brands": "Brands.",
-    "campaigns": "Campaigns of a brand: pools of codes with rules.",
-    "codes": "Codes of a campaign.",
-    "jobs": "Work in the background.",
-    "imports": "Import your own lists of codes.",
-    "exports": "Download all codes of a campaign.",
-    "reservations": "One code of a campaign for each user.",
-    "probes": "Health checks for the orchestrator; no token needed.",
-}
-_REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
-_HEADERS: Mapping[str, tuple[str, str]] = {
-    "X-Request-ID": ("The id of this request, which the log has too.", _REQUEST_ID),
-    "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
-    "ETag": ("The version of the rules, for `If-Match`.", '"5d41402abc4b2a76b9719d911017c592"'),
-    "Location": (
-        "The URL of the job.",
-        "/v1/brands/brand1/campaigns/default/jobs/019a2f3be4d4c0ffee0123456789abcd",
-    ),
-    REPLAYED: ("Whether this is the answer to an earlier request with the same key.", "true"),
-    "RateLimit": (
-        "The caller's remaining calls, and the seconds for which they have to last.",
-        '"caller";r=49999;t=10',
-    ),
-    "RateLimit-Policy": (
-        "The caller's number of calls, and the window in seconds.",
-        '"caller";q=50000;w=10',
-    ),
-    "Retry-After": ("Seconds to wait before the next attempt.", "1"),
-    "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
-}
 NO_NUL = r"^[^\x00]+$"
 _UPLOADS = {
     each.value: b"".join(written([CODE], [[["QMYFRFPA99E7"], ["7KJSE5AG3CVE"]]], each)).decode()
@@ -91,7 +50,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         openapi_version=OPENAPI_VERSION,
         plugins=[MarshmallowPlugin()],
         info={
-            "description": DESCRIPTION,
+            "description": DESCRIPTION + moves.table(),
             "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
             "contact": {"name": "The team that runs this service"},
         },
@@ -107,7 +66,7 @@ def build_document(app: Flask) -> dict[str, Any]:
             "description": "A JWT, validated as recommended in RFC 8725.",
         },
     )
-    for name, (text, example) in _HEADERS.items():
+    for name, (text, example) in HEADERS.items():
         schema = {"type": "string", "example": example}
         spec.components.header(name, {"description": text, "schema": schema})
     operations = tuple(served_operations(app))
@@ -222,7 +181,11 @@ def _refusal(group: Sequence[type[ServiceError]]) -> dict[str, Any]:
     limit = () if group[0] is Unauthenticated else _LIMIT
     return {
         "description": " Or: ".join(each.meaning for each in types),
-        "headers": _headers("X-Request-ID", *limit, *problem_headers(_instance_of(group[0]))),
+        "headers": _headers(
+            "X-Request-ID",
+            *limit,
+            *dict.fromkeys(name for kind in group for name in problem_headers(_instance_of(kind))),
+        ),
         "content": {
             PROBLEM_JSON: {
                 "schema": ProblemObject,
@@ -236,7 +199,7 @@ def _example_of_problem(problem: ProblemType) -> dict[str, Any]:
     error = _instance_of(problem.error)
     return {
         "summary": problem.title,
-        "value": problem_object(error, "/v1/brands/brand1", _REQUEST_ID),
+        "value": problem_object(error, "/v1/brands/brand1", REQUEST_ID),
     }
 
 

@@ -1,53 +1,22 @@
 """marshmallow schemas of answers, for documentation and tests."""
 
-from enum import StrEnum
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import fields, validate
 
 from service.api.problems.catalogue import PROBLEM_TYPES
 from service.api.schemas.fields import CodeText, Name
+from service.api.schemas.output import Output, moment
 from service.api.schemas.requests import MAX_LIMIT
-from service.domain import codes, names
-from service.domain.campaigns import OnLapse, OnRelease, RedeemBy
+from service.api.schemas.rules_shown import RulesObject
+from service.domain import names
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
 from service.formats.refusals import Reason
 
 
-class Output(Schema):
-    """The base of answers: clients ignore what they do not know, as more may be added."""
-
-    class Meta:
-        """Say nothing about other members."""
-
-        unknown = EXCLUDE
-
-
-def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:
-    example = None if null else "2026-11-22T13:01:40.123Z"
-    return fields.AwareDateTime(
-        required=True,
-        allow_none=null,
-        metadata={"description": f"{description} (RFC 3339, UTC).", "example": example},
-    )
-
-
 def _state(example: State) -> fields.Enum[State]:
     return fields.Enum(State, by_value=True, required=True, metadata={"example": example.value})
-
-
-def _flag(description: str) -> fields.Boolean:
-    return fields.Boolean(required=True, metadata={"description": description, "example": False})
-
-
-def _word(example: StrEnum) -> fields.Enum[StrEnum]:
-    return fields.Enum(
-        type(example), by_value=True, required=True, metadata={"example": example.value}
-    )
-
-
-_DISCOUNT = {"type": "percent", "value": "15"}
 
 
 class DiscountCode(Output):
@@ -63,8 +32,8 @@ class Reservation(DiscountCode):
     brand = Name(required=True, metadata={"example": "brand1"})
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
     user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
-    reserved_at = _moment("When the code was reserved")
-    expires_at = _moment("When the code expires, if it does", null=True)
+    reserved_at = moment("When the code was reserved")
+    expires_at = moment("When the code expires, if it does", null=True)
 
 
 class CodeObject(Output):
@@ -72,16 +41,16 @@ class CodeObject(Output):
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
     state = _state(State.AVAILABLE)
-    created_at = _moment("When the code was created")
-    reserved_at = _moment("When the code was reserved, if it was", null=True)
-    expires_at = _moment("When the code expires, if it does", null=True)
+    created_at = moment("When the code was created")
+    reserved_at = moment("When the code was reserved, if it was", null=True)
+    expires_at = moment("When the code expires, if it does", null=True)
 
 
 class BrandObject(Output):
     """A brand."""
 
     brand = Name(required=True, metadata={"example": "brand1"})
-    created_at = _moment("When the first codes were created")
+    created_at = moment("When the first codes were created")
 
 
 class CampaignObject(BrandObject):
@@ -121,60 +90,6 @@ class GuessObject(Output):
     )
 
 
-class Discount(Output):
-    """What a code is worth, as its caller wrote it."""
-
-    type = fields.String(
-        required=True,
-        metadata={"description": "`percent`, `amount` or `other`.", "example": "percent"},
-    )
-    value = fields.String(
-        metadata={"description": "A decimal number, unless the type is `other`.", "example": "15"}
-    )
-    currency = fields.String(metadata={"description": "Of an amount (ISO 4217)."})
-    description = fields.String(metadata={"description": "Of another kind of discount."})
-
-
-class CodeFormatObject(Output):
-    """The format of a campaign's codes."""
-
-    pattern = fields.String(required=True, metadata={"example": "SUMMER-####-####"})
-    alphabet = fields.String(required=True, metadata={"example": codes.ALPHABET})
-    check = _flag("Whether the last random place is a check character.")
-    accept_guessable = _flag("Whether codes may be easy to guess.")
-
-
-class RulesObject(Output):
-    """The rules of a campaign; as a body of PUT they change nothing."""
-
-    discount = fields.Nested(
-        Discount, required=True, allow_none=True, metadata={"example": _DISCOUNT}
-    )
-    claims_from = _moment("When the first codes are handed out", null=True)
-    starts_at = _moment("When codes can first be redeemed", null=True)
-    ends_at = _moment("When the campaign ends", null=True)
-    reservation_ttl_s = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata={"description": "Seconds after which a reservation ends.", "example": None},
-    )
-    on_lapse = _word(OnLapse.EXPIRE)
-    on_release = _word(OnRelease.RETIRE)
-    redeem_by = _word(RedeemBy.HOLDER)
-    code_format = fields.Nested(
-        CodeFormatObject, required=True, allow_none=True, metadata={"example": None}
-    )
-    low_at = fields.List(fields.Integer(), required=True, metadata={"example": [100]})
-    reserved_events = _flag("Whether each reservation is an event.")
-    paused = _flag("Whether no codes are handed out for the time being.")
-    archived = _flag("Whether the campaign is over for good.")
-    metadata = fields.Dict(
-        keys=fields.String(),
-        required=True,
-        metadata={"description": "What its caller keeps with it.", "example": {}},
-    )
-
-
 class FullCampaign(CampaignObject):
     """A campaign with its rules, and how many codes it has in each state."""
 
@@ -199,7 +114,7 @@ class PageObject(Output):
     )
 
 
-def _items(schema: type[Schema]) -> fields.List[Any]:
+def _items(schema: type[Output]) -> fields.List[Any]:
     return fields.List(
         fields.Nested(schema), required=True, validate=validate.Length(max=MAX_LIMIT)
     )
@@ -235,9 +150,9 @@ class JobObject(Output):
         required=True,
         metadata={"description": "The `sub` of the caller that created the job.", "example": "me"},
     )
-    created_at = _moment("When the job was created")
-    started_at = _moment("When a worker started the job, if it has started", null=True)
-    finished_at = _moment("When the job ended, if it has ended", null=True)
+    created_at = moment("When the job was created")
+    started_at = moment("When a worker started the job, if it has started", null=True)
+    finished_at = moment("When the job ended, if it has ended", null=True)
 
 
 class RefusalObject(Output):
@@ -311,6 +226,11 @@ class ProblemObject(Output):
     request_id = fields.String(required=True)
     reason = fields.String(
         metadata={"description": "Why a campaign is closed, for `campaign-not-open`."}
+    )
+    state = fields.Enum(
+        State,
+        by_value=True,
+        metadata={"description": "The state of the code that is refused."},
     )
     errors = fields.List(
         fields.Nested(InputErrorObject),
