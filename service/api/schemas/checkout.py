@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 from service.api.schemas.campaign_rules import StrictBoolean
 from service.api.schemas.fields import CodeText, Name
 from service.api.schemas.output import Output, moment
-from service.api.schemas.requests import BrandPath, Input, flag, nothing
+from service.api.schemas.requests import ENTITY_TAGS, BrandPath, Input, flag, nothing
 from service.api.schemas.rules_shown import Discount
 from service.domain import names
 from service.domain.redeeming import DEFAULT_HOLD_S, MAX_HOLD_S, MIN_HOLD_S
@@ -92,7 +92,10 @@ class MatchHeader(Input):
     if_match = fields.String(
         data_key="If-Match",
         load_default=nothing,
-        metadata={"description": "Release only the reservation that has this `ETag`."},
+        metadata={
+            "description": "Release only the reservation that has this `ETag`.",
+            "pattern": ENTITY_TAGS,
+        },
     )
 
 
