@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,7 +105,8 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         auditor.close()
         verify = _verify(folder, engine)
     rolls = tuple(done for done in nemesis.done if done.name == ROLL)
-    history = History(notebook.calls, *read(engine), rolls)
+    with closing(engine.connect()) as connection:
+        history = History(notebook.calls, *read(connection.execute), rolls)
     return Drilled(history, nemesis.done, verify)
 
 
