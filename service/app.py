@@ -11,6 +11,7 @@ from service.api.problems.handlers import handle_errors
 from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.campaigns import CampaignViews
+from service.api.views.checkout import CheckoutViews
 from service.api.views.codes import CodeViews
 from service.api.views.discount import DiscountViews
 from service.api.views.exports import ExportViews
@@ -18,6 +19,7 @@ from service.api.views.imports import ImportViews
 from service.api.views.jobs import JobViews
 from service.api.views.probes import probe_routes
 from service.api.views.problem_pages import problem_pages
+from service.api.views.releases import ReleaseViews
 from service.api.views.reservations import ReservationViews
 from service.container.services import Services
 from service.observability.metrics.instruments import Metrics
@@ -67,8 +69,10 @@ def _views(services: Services) -> Iterable[Views]:
     """Return the views in the order of the document."""
     storage, metrics, cursors = services.storage, services.metrics, services.cursors
     return (
-        DiscountViews(storage.store, metrics),
-        ReservationViews(storage.store, metrics),
+        DiscountViews(storage.store, metrics, services.tombstones),
+        ReservationViews(storage.store, metrics, services.tombstones),
+        ReleaseViews(storage.code_moves, metrics),
+        CheckoutViews(storage.code_moves, metrics, services.misses, services.tombstones),
         CodeViews(storage.store, metrics, cursors, services.misses),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),

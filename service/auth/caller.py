@@ -15,6 +15,7 @@ class Scope(StrEnum):
     READ = "discounts:read"
     EXPORT = "discounts:export"
     MANAGE = "discounts:manage"
+    REDEEM = "discounts:redeem"
 
 
 @dataclass(frozen=True, slots=True)

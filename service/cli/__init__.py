@@ -15,6 +15,7 @@ MODULES = {
     "openapi": "service.cli.document",
     "run": "service.cli.serving",
     "serve": "service.cli.serving",
+    "status": "service.cli.status",
     "token": "service.cli.tokens",
     "verify": "service.cli.database",
     "worker": "service.cli.serving",

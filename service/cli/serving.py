@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import click
 
@@ -19,19 +20,21 @@ from service.store.migrations.revisions import RevisionStatus, revision_status
 
 SERVER = [sys.executable, "-m", "gunicorn", "--config", "python:service.server.configuration"]
 DISCOUNT = [sys.executable, "-m", "service.cli"]
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - they are compared with
+READY_WITHIN_S = 1.0
+"""How long to wait for an answer about readiness, before the next question."""
 
 
 @click.command()
 @click.option("--upgrade", is_flag=True, help="Run `db upgrade` first.")
-@click.option("--hints", is_flag=True, help="Say first how to get a token, and where to begin.")
+@click.option(
+    "--hints", is_flag=True, help="Say when it is ready, how to get a token, and where to begin."
+)
 def run(*, upgrade: bool, hints: bool) -> None:
     """Run a server and a job worker, and restart them if they die."""
     from service.cli.supervisor import Child, Supervisor
     from service.observability.logging import build_logger
 
-    if hints:
-        streams.report(f"A token:  {sys.argv[0]} token --subject me --brand '*'")
-        streams.report(f"Try it:   http://127.0.0.1:{os.environ.get('PORT', '5000')}/apidocs/")
     settings = _ready_to_serve(makes_file=upgrade)
     fit = engine_of(settings.database_url).fit_revision(settings) if upgrade else None
     if fit and revision_status(fit) is RevisionStatus.NEWER:
@@ -42,7 +45,29 @@ def run(*, upgrade: bool, hints: bool) -> None:
         if done.returncode:
             sys.exit(done.returncode)
     children = [Child("server", SERVER), Child("worker", [*DISCOUNT, "worker"])]
-    sys.exit(Supervisor(children, build_logger(settings)).run())
+    announce = partial(_announce, settings) if hints else lambda: True
+    sys.exit(Supervisor(children, build_logger(settings), announce).run())
+
+
+def _announce(settings: Settings) -> bool:
+    """Say once it is ready how to get a token and where to begin; return whether it is ready."""
+    if not _is_ready(settings):
+        return False
+    host = "127.0.0.1" if settings.host in EVERYWHERE else settings.host
+    host = f"[{host}]" if ":" in host else host
+    streams.report(f"Ready.    http://{host}:{settings.port}/apidocs/")
+    streams.report(f"A token:  {sys.argv[0]} token --subject me --brand '*'")
+    return True
+
+
+def _is_ready(settings: Settings) -> bool:
+    """Return whether the server says that it is ready."""
+    try:
+        with socket.create_connection((settings.host, settings.port), READY_WITHIN_S) as asking:
+            asking.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+            return b" 200 " in asking.recv(64)
+    except OSError:
+        return False
 
 
 @click.command()

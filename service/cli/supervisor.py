@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from structlog.typing import FilteringBoundLogger
 
@@ -85,11 +85,18 @@ class Supervisor:
     Args:
         children: The processes.
         log: Logs deaths.
+        announce: Called repeatedly, until it returns whether it has said that the service is ready.
     """
 
-    def __init__(self, children: Sequence[Child], log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        log: FilteringBoundLogger,
+        announce: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._children = children
         self._log = log
+        self._announce = announce
         self._stop_requested_at: float | None = None
         self._signal_due = False
 
@@ -97,12 +104,13 @@ class Supervisor:
         """Run all processes; return 0, or the exit status of one that failed."""
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, lambda *_: self._request_stop())
-        status = 0
+        status, announced = 0, False
         while self._stop_requested_at is None:
             for child in self._children:
                 status = status or child.keep(self._log) or 0
             if status:
                 self._request_stop()
+            announced = announced or self._announce()
             time.sleep(POLL_INTERVAL_S)
         while None in (ends := [child.end() for child in self._children]):
             if self._signal_due:

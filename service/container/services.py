@@ -13,10 +13,11 @@ from service.api.problems.writer import ProblemWriter
 from service.api.transfers.admission import Transfers
 from service.auth.caller import Authenticate
 from service.auth.keys.file_watcher import WatchedFiles
-from service.auth.keys.loading import cursor_key, pseudonym_key
+from service.auth.keys.loading import cursor_key, erasure_keys, pseudonym_key
 from service.auth.keys.providers import KeyRing, open_keyring
 from service.auth.tokens import Verifier
 from service.container.storage import Storage, build_storage, readiness_checks
+from service.domain.erasure import Tombstones, tombstones_of
 from service.observability.drain import Drain
 from service.observability.exchange import Pseudonyms
 from service.observability.logging import build_logger
@@ -50,6 +51,7 @@ class Services:
     problems: ProblemWriter
     cursors: Cursors
     misses: Misses
+    tombstones: Tombstones
     transfers: Transfers
     drain: Drain
     readiness: Readiness
@@ -116,6 +118,7 @@ def build(
         problems=ProblemWriter(log, metrics),
         cursors=Cursors(cursor_key(settings)),  # those in use outlive a change of the key
         misses=Misses(settings.miss_limit, metrics),
+        tombstones=_tombstones(settings, log),
         transfers=Transfers(settings.threads, settings.transfer_timeout_s),
         drain=drain,
         readiness=Readiness(
@@ -133,6 +136,11 @@ def build(
 def _pseudonyms(settings: Settings, log: FilteringBoundLogger) -> Pseudonyms:
     files = {"DISCOUNT_PSEUDONYM_KEY_FILE": settings.pseudonym_key_file}
     return Pseudonyms(WatchedFiles(lambda: pseudonym_key(settings), files, log))
+
+
+def _tombstones(settings: Settings, log: FilteringBoundLogger) -> Tombstones:
+    files = {"DISCOUNT_ERASURE_KEY_FILE": settings.erasure_key_file}
+    return tombstones_of(WatchedFiles(lambda: erasure_keys(settings), files, log))
 
 
 def _tracing(settings: Settings, database: Database, metrics: Metrics) -> "Tracing | None":

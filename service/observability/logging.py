@@ -27,8 +27,9 @@ class LineLogger:
         self._output = output
 
     def msg(self, line: bytes | str) -> None:
-        """Write a line."""
-        self._output.write(_as_bytes(line) + b"\n")
+        """Write a line, unless it is empty."""
+        if line:
+            self._output.write(_as_bytes(line) + b"\n")
 
     log = debug = info = warn = warning = error = critical = exception = fatal = failure = msg
 
@@ -53,13 +54,13 @@ def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringB
 
     Args:
         settings: The log level.
-        stream: Where lines go, by default standard output; a terminal gets colours.
+        stream: Where lines go, by default standard output; a terminal gets short lines for people.
     """
     stream = stream or standard_output()
     processors: Sequence[Processor] = [
         _put_head,
         ExceptionRenderer(),
-        _renderer(colours=stream.isatty()),
+        _renderer(terminal=stream.isatty()),
     ]
     logger: FilteringBoundLogger = structlog.wrap_logger(
         LineLogger(output_to(stream)),
@@ -73,7 +74,7 @@ def build_logger(settings: Settings, stream: TextIO | None = None) -> FilteringB
 def route_stdlib_logging(settings: Settings, stream: TextIO | None = None) -> None:
     """Route the standard library's logging, which gunicorn uses, into the same pipeline."""
     stream = stream or standard_output()
-    render = _renderer(colours=stream.isatty())
+    render = _renderer(terminal=stream.isatty())
     handler = OutputHandler(output_to(stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -106,9 +107,12 @@ def _harmless(processors: Sequence[Processor]) -> Processor:
     return run
 
 
-def _renderer(*, colours: bool) -> Processor:
-    if colours:
-        return structlog.dev.ConsoleRenderer(colors=True, exception_formatter=lambda *_: None)
+def _renderer(*, terminal: bool) -> Processor:
+    """Return what writes an event: JSON, or a short line on a terminal."""
+    if terminal:
+        from service.observability.terminal import terminal_line
+
+        return terminal_line
     return structlog.processors.JSONRenderer(serializer=_as_json)
 
 

@@ -12,11 +12,16 @@ from service.settings.model import (
     DEFAULT_METRICS_PORT,
     DEVELOPMENT_KEY,
     HOME,
-    MIN_SECRET_BYTES,
     PRODUCTION_DRAIN_S,
     Settings,
 )
-from service.settings.values import RateLimit, as_database_url, sqlite_file
+from service.settings.values import (
+    MIN_SECRET_BYTES,
+    RateLimit,
+    as_database_url,
+    keys_of,
+    sqlite_file,
+)
 
 __all__ = [
     "DEFAULT_METRICS_POOLS",
@@ -29,6 +34,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "as_database_url",
+    "keys_of",
     "load_settings",
     "read_settings",
     "setting_names",

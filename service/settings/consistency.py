@@ -57,6 +57,7 @@ def require_consistent(settings: Settings) -> None:
     for name, secret in (
         ("DISCOUNT_JWT_SECRET", settings.jwt_secret),
         ("DISCOUNT_PSEUDONYM_KEY", settings.pseudonym_key),
+        *(("DISCOUNT_ERASURE_KEY", key) for key in settings.erasure_keys),
     ):
         if secret and secret.startswith(DEVELOPMENT_KEY):
             raise SettingsError(f"{name} is a development key; production requires its own.")

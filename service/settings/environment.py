@@ -13,17 +13,19 @@ from service.settings.model import (
     ENVIRONMENTS,
     FAST_PATH,
     LOG_LEVELS,
-    MIN_SECRET_BYTES,
     PRODUCTION,
     PRODUCTION_DRAIN_S,
     Settings,
 )
 from service.settings.values import (
+    MIN_SECRET_BYTES,
+    are_keys,
     as_database_url,
     is_file,
     is_rate,
     is_redis,
     is_web_url,
+    keys_of,
     rate_limit,
 )
 
@@ -101,6 +103,8 @@ def read_settings(env: FileAwareEnv) -> Settings:
             jwt_audience=env.str("DISCOUNT_JWT_AUDIENCE", default.jwt_audience, validate=named),
             pseudonym_key=env.str("DISCOUNT_PSEUDONYM_KEY", None, validate=secret),
             pseudonym_key_file=_file_of("DISCOUNT_PSEUDONYM_KEY"),
+            erasure_keys=keys_of(env.str("DISCOUNT_ERASURE_KEY", None, validate=are_keys)),
+            erasure_key_file=_file_of("DISCOUNT_ERASURE_KEY"),
             rate_limit=rate_limit(
                 env.str("DISCOUNT_RATE_LIMIT", None, validate=is_rate), default.rate_limit
             ),

@@ -18,8 +18,6 @@ DEFAULT_METRICS_POOLS = 2000
 DEFAULT_RATE_LIMIT = RateLimit(50_000, 10)
 DEVELOPMENT_KEY = "development-"
 """The prefix of development keys, which production refuses."""
-MIN_SECRET_BYTES = 32
-"""HS256 requires a key at least as long as its hash (RFC 7518, section 3.2)."""
 
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
 HOME = _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()
@@ -55,6 +53,10 @@ class Settings:
     pseudonym_key: str | None = field(default=None, repr=False)
     pseudonym_key_file: Path | None = None
     """The file of the key, if it comes from one."""
+    erasure_keys: tuple[str, ...] = field(default=(), repr=False)
+    """The keys of tombstones; none: nobody can be erased."""
+    erasure_key_file: Path | None = None
+    """The file of the keys, if they come from one."""
     rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT
     """`None`: there is no limit."""
     rate_limit_storage_url: str | None = field(default=None, repr=False)

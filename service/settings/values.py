@@ -17,6 +17,8 @@ _VISIBLE = re.compile(r"[!-~]+")
 _REDIS = ("redis://", "rediss://", "redis+unix://")
 _RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,4})s", re.ASCII)
 _OFF = "off"
+MIN_SECRET_BYTES = 32
+"""HS256 requires a key at least as long as its hash (RFC 7518, section 3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,25 @@ def is_file(path: Path) -> None:
     """
     if not path.is_file():
         raise ValidationError(f"There is no file {path}.")
+
+
+def keys_of(text: str | None) -> tuple[str, ...]:
+    """Return the keys of a text with one key a line, without duplicates."""
+    lines = (line.strip() for line in (text or "").splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def are_keys(text: str) -> None:
+    """Require one key a line, at least one.
+
+    Raises:
+        ValidationError: There is none, or one is too short.
+    """
+    keys = keys_of(text)
+    if not keys:
+        raise ValidationError("Empty.")
+    if any(len(key) < MIN_SECRET_BYTES for key in keys):
+        raise ValidationError(f"A line has fewer than {MIN_SECRET_BYTES} characters.")
 
 
 def is_web_url(url: str) -> None:

@@ -1,9 +1,10 @@
 """Reservations: a user gets one code of a campaign, and keeps it."""
 
+from service.domain.erasure import Tombstones, no_tombstones
 from service.domain.errors import ReservationNotFound
 from service.domain.model import Reservation, ReservationResult
 from service.usecases.ports.clock import Clock, system_clock
-from service.usecases.ports.store import Store, Tombstones, no_tombstones
+from service.usecases.ports.store import Store
 
 
 def reserve(

@@ -132,6 +132,7 @@ def test_openapi_says_the_same(app):
         ("brand", "maxLength", names.MAX_NAME),
         ("campaign", "maxLength", names.MAX_NAME),
         ("user", "maxLength", names.MAX_USER),
+        ("reference", "maxLength", names.MAX_USER),
         ("code", "minLength", codes.MIN_LENGTH),
         ("code", "maxLength", codes.MAX_LENGTH),
         ("limit", "maximum", MAX_LIMIT),

@@ -120,6 +120,7 @@ FAULTY_CALLS = (
             "moment. Nothing was changed."
         ),
         "The user cannot get a code of this campaign again. Other campaigns are open to them.",
+        shopper="You have already taken part in this promotion.",
     ),
     ProblemType(
         http_errors.NotAcceptable,

@@ -94,6 +94,17 @@ LIMITS_AND_FAILURES = (
         ),
     ),
     ProblemType(
+        errors.ErasureUnavailable,
+        "erasure-unavailable",
+        503,
+        "Erasure unavailable",
+        "Nobody can be erased, as DISCOUNT_ERASURE_KEY is not set. Nothing was changed.",
+        (
+            "The operator of the service has to set `DISCOUNT_ERASURE_KEY`, or its file. Repeat "
+            "the call then: it is safe to repeat."
+        ),
+    ),
+    ProblemType(
         errors.TooManyTransfers,
         "too-many-transfers",
         503,

@@ -18,6 +18,8 @@ class ProblemType(NamedTuple):
     """For the problem's page: when it occurs. Also the default `detail`."""
     remedy: str
     """For the problem's page: what the caller should do."""
+    shopper: str = ""
+    """For the problem's page: what a shopper may be told, if the call is made for one."""
 
     @property
     def uri(self) -> str:

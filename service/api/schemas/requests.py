@@ -27,7 +27,7 @@ class Input(Schema):
         unknown = RAISE
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Return the default of a missing parameter, which the document does not show as null."""
 
 
@@ -102,7 +102,7 @@ class PageQuery(Input):
         metadata={"description": "Maximum number of items on the page."},
     )
     cursor = fields.String(
-        load_default=_nothing,
+        load_default=nothing,
         validate=validate.Length(1, MAX_CURSOR),
         metadata={"description": "`next_cursor` of the previous page."},
     )
@@ -114,12 +114,13 @@ class ExportQuery(Input):
     state = fields.Enum(
         State,
         by_value=True,
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "Only codes in this state."},
     )
 
 
-def _flag(description: str) -> fields.Boolean:
+def flag(description: str) -> fields.Boolean:
+    """Return a parameter that is `true` or `false`."""
     return fields.Boolean(
         truthy={"true"},
         falsy={"false"},
@@ -131,14 +132,14 @@ def _flag(description: str) -> fields.Boolean:
 class ImportQuery(Input):
     """The query of an import."""
 
-    dry_run = _flag("Validate the list, and store nothing.")
+    dry_run = flag("Validate the list, and store nothing.")
 
 
 class PutCampaignQuery(Input):
     """The query of a change of a campaign's rules."""
 
-    dry_run = _flag("Answer what would be, and change nothing.")
-    shorten = _flag("Let the campaign end earlier although codes can be claimed.")
+    dry_run = flag("Answer what would be, and change nothing.")
+    shorten = flag("Let the campaign end earlier although codes can be claimed.")
 
 
 class ConditionHeaders(Input):
@@ -146,12 +147,12 @@ class ConditionHeaders(Input):
 
     if_match = fields.String(
         data_key="If-Match",
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "Change the rules only if they have this `ETag`."},
     )
     if_none_match = fields.String(
         data_key="If-None-Match",
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "`*`: only create a campaign."},
     )
 
@@ -165,7 +166,7 @@ class IdempotencyHeader(Input):
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
-        load_default=_nothing,
+        load_default=nothing,
         validate=validate.Regexp(
             rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}\Z",
             error=f"Not 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII.",

@@ -14,10 +14,11 @@ from service.domain.model import State
 from service.formats.refusals import Reason
 
 
-def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:
+def moment(description: str, *, null: bool = False, required: bool = True) -> fields.AwareDateTime:
+    """Return a moment, with an example unless it may be null."""
     example = None if null else "2026-11-22T13:01:40.123Z"
     return fields.AwareDateTime(
-        required=True,
+        required=required,
         allow_none=null,
         metadata={"description": f"{description} (RFC 3339, UTC).", "example": example},
     )
@@ -40,8 +41,8 @@ class Reservation(DiscountCode):
     brand = Name(required=True, metadata={"example": "brand1"})
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
     user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
-    reserved_at = _moment("When the code was reserved")
-    expires_at = _moment("When the code expires, if it does", null=True)
+    reserved_at = moment("When the code was reserved")
+    expires_at = moment("When the code expires, if it does", null=True)
 
 
 class CodeObject(Schema):
@@ -49,16 +50,16 @@ class CodeObject(Schema):
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
     state = _state(State.AVAILABLE)
-    created_at = _moment("When the code was created")
-    reserved_at = _moment("When the code was reserved, if it was", null=True)
-    expires_at = _moment("When the code expires, if it does", null=True)
+    created_at = moment("When the code was created")
+    reserved_at = moment("When the code was reserved, if it was", null=True)
+    expires_at = moment("When the code expires, if it does", null=True)
 
 
 class BrandObject(Schema):
     """A brand."""
 
     brand = Name(required=True, metadata={"example": "brand1"})
-    created_at = _moment("When the first codes were created")
+    created_at = moment("When the first codes were created")
 
 
 class CampaignObject(BrandObject):
@@ -158,9 +159,9 @@ class JobObject(Schema):
         required=True,
         metadata={"description": "The `sub` of the caller that created the job.", "example": "me"},
     )
-    created_at = _moment("When the job was created")
-    started_at = _moment("When a worker started the job, if it has started", null=True)
-    finished_at = _moment("When the job ended, if it has ended", null=True)
+    created_at = moment("When the job was created")
+    started_at = moment("When a worker started the job, if it has started", null=True)
+    finished_at = moment("When the job ended, if it has ended", null=True)
 
 
 class RefusalObject(Schema):
@@ -234,6 +235,11 @@ class ProblemObject(Schema):
     request_id = fields.String(required=True)
     reason = fields.String(
         metadata={"description": "Why a campaign is closed, for `campaign-not-open`."}
+    )
+    state = fields.Enum(
+        State,
+        by_value=True,
+        metadata={"description": "The state of the code that is refused."},
     )
     errors = fields.List(
         fields.Nested(InputErrorObject),

@@ -6,6 +6,7 @@ from service.api.schemas import requests, responses
 from service.api.views.codes import CODES_ANSWER, CREATE_REFUSALS, create
 from service.api.views.reservations import RESERVE_REFUSALS, reserve
 from service.auth.caller import Scope
+from service.domain.erasure import Tombstones
 from service.observability.metrics.instruments import Metrics
 from service.usecases.ports.store import Store
 
@@ -15,8 +16,8 @@ class DiscountViews:
 
     tag = "discount"
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._store, self._metrics = store, metrics
+    def __init__(self, store: Store, metrics: Metrics, tombstones: Tombstones) -> None:
+        self._store, self._metrics, self._tombstones = store, metrics, tombstones
 
     @operation(
         "POST",
@@ -55,5 +56,7 @@ class DiscountViews:
         This GET changes state; `PUT /v1/brands/{brand}/campaigns/{campaign}/reservations/{user}`
         does the same with a method that fits.
         """
-        reservation = reserve(self._store, self._metrics, brand, campaign, user).reservation
+        reservation = reserve(
+            self._store, self._metrics, self._tombstones, brand, campaign, user
+        ).reservation
         return Reply({"discount_code": reservation.code})

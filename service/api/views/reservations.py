@@ -6,6 +6,7 @@ from service.api.reply import Reply
 from service.api.representations import reservation_object
 from service.api.schemas import requests, responses
 from service.auth.caller import Scope
+from service.domain.erasure import Tombstones
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
@@ -25,7 +26,7 @@ PATH = "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}"
 
 
 def reserve(
-    store: Store, metrics: Metrics, brand: str, campaign: str, user: str
+    store: Store, metrics: Metrics, tombstones: Tombstones, brand: str, campaign: str, user: str
 ) -> ReservationResult:
     """Reserve a code, and record the outcome."""
 
@@ -34,7 +35,7 @@ def reserve(
         current_record().outcome = outcome
 
     try:
-        result = reservations.reserve(store, brand, campaign, user)
+        result = reservations.reserve(store, brand, campaign, user, tombstones=tombstones)
     except NoCodesLeft:
         record("exhausted")
         metrics.pool_exhausted(brand, campaign)
@@ -48,8 +49,8 @@ class ReservationViews:
 
     tag = "reservations"
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._store, self._metrics = store, metrics
+    def __init__(self, store: Store, metrics: Metrics, tombstones: Tombstones) -> None:
+        self._store, self._metrics, self._tombstones = store, metrics, tombstones
 
     @operation(
         "PUT",
@@ -70,7 +71,7 @@ class ReservationViews:
     )
     def put_reservation(self, brand: str, campaign: str, user: str) -> Reply:
         """Reserves a code for the user, who gets the same code whenever the call is repeated."""
-        result = reserve(self._store, self._metrics, brand, campaign, user)
+        result = reserve(self._store, self._metrics, self._tombstones, brand, campaign, user)
         return _reply(brand, campaign, user, result.reservation, 201 if result.new else 200)
 
     @operation(

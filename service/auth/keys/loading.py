@@ -23,7 +23,7 @@ from service.auth.keys.jwks import (
     ignore,
     read_jwk_set,
 )
-from service.settings import DEVELOPMENT_KEY, MIN_SECRET_BYTES, Settings, SettingsError
+from service.settings import DEVELOPMENT_KEY, MIN_SECRET_BYTES, Settings, SettingsError, keys_of
 
 
 def load_keys(settings: Settings, report: ReportIgnored = ignore) -> KeySet:
@@ -114,8 +114,8 @@ def development_secret(folder: Path) -> str:
         secret = path.read_text()
     except OSError as error:
         raise SettingsError(
-            f"DISCOUNT_JWT_SECRET or DISCOUNT_PSEUDONYM_KEY is not set, and the development key "
-            f"{path} cannot be made or read: {error.strerror}."
+            f"DISCOUNT_JWT_SECRET, DISCOUNT_PSEUDONYM_KEY or DISCOUNT_ERASURE_KEY is not set, and "
+            f"the development key {path} cannot be made or read: {error.strerror}."
         ) from error
     if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(f"{path} contains no key; remove the file, and a new one is generated.")
@@ -142,6 +142,24 @@ def pseudonym_key(settings: Settings) -> bytes:
     )
     text = given or "pseudonym of " + development_secret(settings.var)
     return hashlib.sha256(text.encode()).digest()
+
+
+def erasure_keys(settings: Settings) -> tuple[str, ...]:
+    """Return the keys of tombstones, the one to use first; production may have none.
+
+    Raises:
+        SettingsError: The file cannot be read, or a key is too short.
+    """
+    name, file = "DISCOUNT_ERASURE_KEY_FILE", settings.erasure_key_file
+    text = _secret("\n".join(settings.erasure_keys), file, name) or ""
+    keys = keys_of(text)
+    if any(len(key) < MIN_SECRET_BYTES for key in keys):
+        raise SettingsError(
+            f"{name}: {file} has a line of fewer than {MIN_SECRET_BYTES} characters."
+        )
+    if keys or settings.production:
+        return keys
+    return ("erasure of " + development_secret(settings.var),)
 
 
 def cursor_key(settings: Settings) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.errors import UniqueViolation
 
+from service.domain.erasure import Tombstones
 from service.domain.errors import Unavailable
 from service.domain.model import Millis, Reservation, ReservationResult
 from service.store.postgresql.database import PostgreSQLDatabase
@@ -31,7 +32,6 @@ from service.store.repositories.reservations import (
     refusal,
 )
 from service.usecases.keys import PoolKey
-from service.usecases.ports.store import Tombstones
 
 MOVE_EVERY = 8192
 """One call in so many begins at a random place."""

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from service.domain.campaigns import OnLapse
+from service.domain.erasure import Tombstones
 from service.domain.errors import CampaignNotOpen, Closed, ServiceError, UserErased
 from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.store.repositories.code_states import EXPIRES_AT, LAPSED, STATE
-from service.usecases.ports.store import Tombstones
 
 FIND_RESERVATION = f"""
     SELECT brand.id, campaign.id, CASE WHEN {LAPSED} THEN NULL ELSE code.code END, {STATE},

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.codes import Mint, mint
+from service.domain.erasure import Tombstones, no_tombstones
 from service.domain.errors import NoCodesLeft
 from service.domain.model import (
     Brand,
@@ -20,7 +21,6 @@ from service.store.repositories import codes, listings, pools
 from service.store.repositories.exhausted_pools import ExhaustedPools
 from service.store.repositories.reservations import Reservations
 from service.store.transaction import SQLWrites
-from service.usecases.ports.store import Tombstones, no_tombstones
 
 
 class SQLStore(SQLWrites):

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from service.domain.erasure import Tombstones
 from service.domain.errors import ServiceError
 from service.domain.model import Millis, Reservation, ReservationResult
 from service.store.repositories.code_states import EXPIRES_AT, LAPSED, STATE
@@ -25,7 +26,6 @@ from service.store.sqlite.connections import driver_of
 from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.lapses import lapse
 from service.usecases.keys import PoolKey
-from service.usecases.ports.store import Tombstones
 
 Claimed = ReservationResult | ServiceError | None
 

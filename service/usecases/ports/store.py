@@ -4,10 +4,11 @@ Each method is one atomic step: it is complete and durable when it returns, or i
 changed nothing.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Protocol
 
 from service.domain.campaigns import Campaign, CampaignWithCounts
+from service.domain.erasure import Tombstones, no_tombstones
 from service.domain.model import (
     Brand,
     BrandWithCounts,
@@ -19,14 +20,6 @@ from service.domain.model import (
     State,
 )
 from service.usecases.ports.transaction import Writes
-
-Tombstones = Callable[[str, str], tuple[str, ...]]
-"""Returns the ids that may be in place of a brand's user who was erased."""
-
-
-def no_tombstones(_brand: str, _user: str) -> tuple[str, ...]:
-    """Return no ids: nobody was erased."""
-    return ()
 
 
 class UnknownPosition(Exception):  # noqa: N818 - it is no fault of the store

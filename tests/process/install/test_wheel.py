@@ -13,23 +13,39 @@ from tests.support.running import end, environment
 from tests.support.tokens import bearer
 from tests.support.waiting import get_when_up, wait_until
 
+FOR_DEVELOPERS = {"service/store/migrations/script.py.mako"}
+"""What only `alembic revision` needs."""
 DISCOUNT = (sys.executable, "-m", "service.cli")
 
 
 @pytest.fixture
-def installed(tmp_path):
-    """A folder with the content of a wheel, which precedes the checkout on the path."""
+def wheel(tmp_path):
+    """A wheel of this checkout."""
     source = tmp_path / "source"  # building leaves files beside what is built
-    shutil.copytree(HOME / "service", source / "service")
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HOME / "service", source / "service", ignore=caches)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(HOME / name, source)
     build = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
     subprocess.run([*build, "--wheel-dir", tmp_path, source], check=True, timeout=300)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    (built,) = tmp_path.glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+@pytest.fixture
+def installed(wheel, tmp_path):
+    """A folder with the content of the wheel, which precedes the checkout on the path."""
+    wheel.extractall(tmp_path / "installed")
     return tmp_path / "installed"
 
 
+def test_it_has_every_file_of_the_service(wheel):
+    ours = {str(file.relative_to(HOME)) for file in (HOME / "service").rglob("*.*")}
+    ours = {file for file in ours if "__pycache__" not in file} - FOR_DEVELOPERS
+    assert ours == {name for name in wheel.namelist() if name.startswith("service/")}
+
+
+@pytest.mark.long
 def test_it_serves_with_all_that_it_needs(installed, tmp_path):
     env = environment(tmp_path, DISCOUNT_DATABASE_URL=None, PYTHONPATH=str(installed))
     place = tmp_path / "working"

@@ -9,12 +9,12 @@ from sqlalchemy import text
 
 from service.app import create_app
 from service.container.services import build
+from service.domain.erasure import Tombstones
 from service.domain.model import Millis, Reservation, ReservationResult, State
 from service.server.fast_path.entry import TaskSignals, install
 from service.settings import load_settings
 from service.store.database import Database
 from service.store.opening import reservations_in
-from service.usecases.ports.store import Tombstones
 
 _FREE = text(
     "SELECT code.brand_id, code.campaign_id, code.code"

@@ -29,6 +29,8 @@ def test_without_any_setting_development_just_works():
         ("DISCOUNT_LOG_LEVEL", "loud"),
         ("DISCOUNT_JWT_SECRET", "short"),
         ("DISCOUNT_PSEUDONYM_KEY", ""),
+        ("DISCOUNT_ERASURE_KEY", ""),
+        ("DISCOUNT_ERASURE_KEY", f"{SECRET}\nshort"),
         ("DISCOUNT_JWT_KEYS_FILE", "/no/such/file"),
         ("DISCOUNT_DATABASE_URL", "mysql://localhost/discount"),
         ("DISCOUNT_DATABASE_URL", "sqlite://"),
@@ -73,6 +75,13 @@ def test_a_secret_may_come_from_a_file(monkeypatch, tmp_path):
     file.write_text(f"{SECRET}\n")
     monkeypatch.setenv("DISCOUNT_JWT_SECRET_FILE", str(file))
     assert load_settings().jwt_secret == SECRET
+
+
+def test_an_erasure_key_a_line(monkeypatch, tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(f"\n {SECRET}\r\n\n{SECRET * 2}\n{SECRET}\n")
+    monkeypatch.setenv("DISCOUNT_ERASURE_KEY_FILE", str(file))
+    assert (SECRET, SECRET * 2) == load_settings().erasure_keys
 
 
 @pytest.mark.parametrize(
@@ -163,7 +172,14 @@ def test_in_production_keys_are_fetched_over_https_or_loopback(monkeypatch):
 
 def test_no_secret_is_shown_where_settings_are():
     url = f"redis://:{SECRET}@localhost"
-    shown = repr(Settings(jwt_secret=SECRET, pseudonym_key=SECRET, rate_limit_storage_url=url))
+    shown = repr(
+        Settings(
+            jwt_secret=SECRET,
+            pseudonym_key=SECRET,
+            erasure_keys=(SECRET,),
+            rate_limit_storage_url=url,
+        )
+    )
     assert SECRET not in shown
 
 
@@ -172,6 +188,7 @@ def test_no_secret_is_shown_where_settings_are():
     [
         ("DISCOUNT_JWT_SECRET", "development-" + "x" * 40),
         ("DISCOUNT_PSEUDONYM_KEY", "development-" + "x" * 40),
+        ("DISCOUNT_ERASURE_KEY", f"{SECRET}\ndevelopment-" + "x" * 40),
         ("FLASK_DEBUG", "1"),
     ],
 )

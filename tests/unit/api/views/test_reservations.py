@@ -7,6 +7,7 @@ import pytest
 from service.api.conditions import reservation_etag
 from service.api.reply import Reply
 from service.api.views.reservations import ReservationViews
+from service.domain.erasure import no_tombstones
 from service.domain.errors import NoCodesLeft, ReservationNotFound
 from service.domain.model import Reservation, ReservationResult, State
 from service.observability.exchange import Exchange, Pseudonyms, RequestRecord, use_exchange
@@ -61,7 +62,7 @@ def metrics():
 
 @pytest.fixture
 def views_of(metrics):
-    return lambda free: ReservationViews(Store(free), metrics)  # type: ignore[arg-type]
+    return lambda free: ReservationViews(Store(free), metrics, no_tombstones)  # type: ignore[arg-type]
 
 
 def called(view):

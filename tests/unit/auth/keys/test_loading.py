@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from service.auth.keys.jwks import Key
-from service.auth.keys.loading import development_secret, load_keys, read_keys_file
+from service.auth.keys.loading import development_secret, erasure_keys, load_keys, read_keys_file
 from service.auth.tokens import issue_token
 from service.settings import Settings, SettingsError
 from tests.support.rsa_keys import RSA_KEY
@@ -135,3 +135,22 @@ def test_the_development_secret_is_made_once_however_many_ask_first(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["development.key"]
     assert found.pop().startswith("development-")
     assert (folder / "development.key").stat().st_mode & 0o077 == 0
+
+
+def test_development_has_an_erasure_key_that_stays():
+    """Whoever was erased is known after a restart, too."""
+    (key,) = erasure_keys(Settings())
+    assert (key,) == erasure_keys(Settings())
+    assert (SECRET,) == erasure_keys(Settings(erasure_keys=(SECRET,)))
+
+
+def test_production_without_an_erasure_key_has_none():
+    assert () == erasure_keys(Settings(environment="production"))
+
+
+@pytest.mark.parametrize("content", ["", "short", f"{SECRET}\nshort"])
+def test_a_file_of_erasure_keys_that_is_damaged_is_named(tmp_path, content):
+    file = tmp_path / "keys"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match="DISCOUNT_ERASURE_KEY_FILE"):
+        erasure_keys(Settings(erasure_key_file=file))
