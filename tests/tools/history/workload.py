@@ -211,6 +211,8 @@ WORK: tuple[tuple[Callable[[Client], None], int], ...] = (
     (Client.create, 3),
     (Client.look, 8),
     (Client.err, 2),
+    (checkouts.buy, 20),
+    (checkouts.release, 4),
 )
 
 

@@ -21,7 +21,7 @@ class Model(Staff):
             own = found.references[reference].user in {user, None}
             raise self._refusal(found, "code-redeemed" if own else "not-the-holder")
         self._require_use(found, user, reference, take_over=take_over)
-        if found.holder(self.now) is None:
+        if found.holder(self.now) is None and found.state(self.now) != "expired":
             raise self._refusal(found, "not-reserved")
         self._require_times(found)
         again = live is not None and live.reference == reference
