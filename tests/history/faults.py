@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import text
 
 from service.app import services_of
-from service.domain import redeeming
+from service.domain import redeeming, releasing
 from service.domain.errors import CodeHeld
 from service.domain.model import Reservation, ReservationResult, State
 from service.usecases import redemptions, releases
@@ -95,7 +95,7 @@ def releases_the_redeemed(_app, patch):
     def released(own, stored, *rest):
         return own(replace(stored, redeemed_at=None, hold=None), *rest)
 
-    patch.setattr(releases, "released", partial(released, releases.released))
+    patch.setattr(releases, "released", partial(released, releasing.release))
     patch.setattr(
         releases, "make_move", lambda moves, found, move, _, now: moves.move_code(found, move, now)
     )
