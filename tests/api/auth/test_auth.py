@@ -72,9 +72,11 @@ def test_unknown_paths_reveal_nothing_without_a_token(client, auth, refused, pat
     refused(client.get(path, headers=auth), 404, "not-found")
 
 
-@pytest.mark.parametrize("method", ["POST", "PATCH", "OPTIONS"])
-def test_a_method_that_is_not_there(client, auth, refused, method):
-    answer = client.open("/v1/brands/brand1", method=method, headers=auth)
+@pytest.mark.parametrize(
+    ("method", "path"), [(each, "/v1/brands") for each in ("DELETE", "PATCH", "OPTIONS")]
+)
+def test_a_method_that_is_not_there(client, auth, refused, method, path):
+    answer = client.open(path, method=method, headers=auth)
     refused(answer, 405, "method-not-allowed")
     assert "GET, HEAD" == answer.headers["Allow"]
 
