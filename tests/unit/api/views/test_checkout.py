@@ -1,6 +1,7 @@
 """The views of a checkout, called without an application: what is counted and logged."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -109,7 +110,7 @@ def test_releases_are_counted(call, moves, metrics):
 
 
 def test_who_guesses_codes_is_refused_where_a_code_is_unknown_alone(call, views, metrics):
-    calls = [
+    calls: list[tuple[Any, dict[str, Any]]] = [
         (views.redeem_code, REDEEM),
         (views.hold_code, HOLD),
         (views.show_redemption, UNDO),
