@@ -11,6 +11,8 @@ from openapi_spec_validator import validate
 
 from service.api.problems.catalogue import PROBLEM_TYPES
 from service.api.routes import template
+from service.domain import moves
+from service.domain.moves import Cause
 from tests.api.conftest import C
 
 
@@ -116,6 +118,29 @@ def test_the_two_calls_have_their_anchors(document):
         call = document["paths"][path][method]
         assert ["discount"] == call["tags"]
         assert anchor == call["operationId"]
+
+
+def test_it_shows_the_table_of_moves(document):
+    assert moves.table() in document["info"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "causes"),
+    [
+        ("put", "/v1/brands/{brand}/codes/{code}/redemption", {Cause.REDEMPTION}),
+        ("delete", "/v1/brands/{brand}/codes/{code}/redemption", {Cause.UNDO}),
+        (
+            "delete",
+            "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}",
+            {Cause.RELEASE},
+        ),
+        ("put", "/v1/brands/{brand}/campaigns/{campaign}/reservations/{user}", {Cause.CLAIM}),
+    ],
+)
+def test_a_call_that_moves_codes_needs_the_scope_of_the_table(document, method, path, causes):
+    scopes = {f"discounts:{each.scope}" for each in moves.TRANSITIONS if each.cause in causes}
+    (scope,) = scopes
+    assert f"Scope: `{scope}`." in document["paths"][path][method]["description"]
 
 
 def test_every_status_has_an_example_that_fits_its_schema(document):
