@@ -16,6 +16,7 @@ class Scope(StrEnum):
     EXPORT = "discounts:export"
     MANAGE = "discounts:manage"
     REDEEM = "discounts:redeem"
+    AUDIT = "discounts:audit"
 
 
 @dataclass(frozen=True, slots=True)

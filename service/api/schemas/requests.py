@@ -8,14 +8,22 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from service.api.schemas.fields import CodeText, DecimalText, Name
 from service.domain import names
+from service.domain.codes import is_code
+from service.domain.errors import InputError, InvalidRequest
 from service.domain.jobs import JOB_ID, MAX_GENERATED, JobKind
 from service.domain.model import State
+from service.usecases.code_lookup import Match
 from service.usecases.codes import MAX_PER_CALL
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_CURSOR = 1024
 MAX_IDEMPOTENCY_KEY = 255
+_TAG = r'(W/)?"[!#-~]*"'
+ENTITY_TAGS = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+"""`*` or entity tags (RFC 9110, section 8.8.3), as callers should write them."""
+MAX_TYPED = 256
+"""Most characters that a person may have typed for a code, blanks included."""
 
 
 class Input(Schema):
@@ -50,6 +58,40 @@ class CodePath(CampaignPath):
     """A code of a campaign."""
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
+
+
+class TypedCodePath(BrandPath):
+    """A code of a brand, perhaps as a person typed it."""
+
+    code = fields.String(
+        required=True,
+        validate=validate.Length(1, MAX_TYPED),
+        metadata={
+            "example": "QMYFRFPA99E7",
+            "description": "A code, or with `match=typed` what a person typed.",
+        },
+    )
+
+
+class LookUpQuery(Input):
+    """The query of a look-up."""
+
+    match = fields.Enum(
+        Match,
+        by_value=True,
+        load_default=nothing,
+        metadata={"description": "`typed`: find a code as a person typed it."},
+    )
+
+
+def require_code(text: str, match: Match | None) -> None:
+    """Require the form of a code, unless a person typed the text.
+
+    Raises:
+        InvalidRequest: It has another form.
+    """
+    if match is None and not is_code(text):
+        raise InvalidRequest([InputError("/code", CodeText.RULE)])
 
 
 class UserPath(Input):
@@ -148,12 +190,15 @@ class ConditionHeaders(Input):
     if_match = fields.String(
         data_key="If-Match",
         load_default=nothing,
-        metadata={"description": "Change the rules only if they have this `ETag`."},
+        metadata={
+            "description": "Change the resource only if it has this `ETag`.",
+            "pattern": ENTITY_TAGS,
+        },
     )
     if_none_match = fields.String(
         data_key="If-None-Match",
         load_default=nothing,
-        metadata={"description": "`*`: only create a campaign."},
+        metadata={"description": "`*`: only create a campaign.", "pattern": ENTITY_TAGS},
     )
 
 

@@ -36,6 +36,7 @@ _SELECT = ", ".join(
         "campaign.name",
         "campaign.version",
         *(f"campaign.{name}" for name in RULES),
+        "brand.code_key",
     )
 )
 FIND = f"""
@@ -131,7 +132,7 @@ def change_of_counts(found: FoundCode, move: Move) -> Mapping[State, int]:
 def _found(row: Sequence[Any]) -> FoundCode:
     """Return the code of a row; its columns are those of `FIND`."""
     code = dict(zip(_CODE, row, strict=False))
-    name, version, *rules = row[len(_CODE) : len(_CODE) + 2 + len(RULES)]
+    name, version, *rules, key = row[len(_CODE) : len(_CODE) + 2 + len(RULES) + 1]
     reference, *of_reference = row[-len(_REDEMPTION) :]
     return FoundCode(
         PoolKey(code["brand_id"], code["campaign_id"]),
@@ -143,6 +144,7 @@ def _found(row: Sequence[Any]) -> FoundCode:
         rules_of(dict(zip(RULES, rules, strict=True))),
         version,
         None if reference is None else Redemption(reference, *of_reference),
+        key,
     )
 
 
