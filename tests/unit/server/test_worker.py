@@ -1,14 +1,18 @@
 """The event loop of a worker: the connections that end when there are too many."""
 
 import errno
+import math
 import os
+import re
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from select import select
 from selectors import EVENT_READ, DefaultSelector
 from types import SimpleNamespace
 
+import orjson
 import pytest
 from gunicorn.config import Config
 
@@ -52,6 +56,7 @@ def worker(monkeypatch, request):
     requests = RequestLog(Pseudonyms(lambda: b""), metrics, log)  # type: ignore[arg-type]
     services = SimpleNamespace(
         requests=requests,
+        log=log,
         drain=SimpleNamespace(begun=False),
         problems=SimpleNamespace(report=lambda error, _record: log.error("failed", exc_info=error)),
     )
@@ -261,9 +266,66 @@ def test_whole_requests_that_take_too_much_memory_are_refused_before_others_begi
 def test_many_late_requests_are_refused_in_several_turns(worker, connect, monkeypatch):
     """Refusing thousands of them at once would hold up all other calls for a second."""
     monkeypatch.setattr("service.server.buffered_requests.MOST_LATE", 1)
-    monkeypatch.setattr("service.server.worker.REQUEST_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("service.server.buffering.REQUEST_TIMEOUT_S", 0.0)
     clients = [connect(HALF_HEAD) for _ in range(ROOM - 1)]
     worker.murder_pending()
     assert [True, False, False] == [is_answered(client) for client in clients]
     turn(worker)
     assert all(is_answered(client) for client in clients)
+
+
+def test_accepting_ends_after_a_moment_however_many_wait(worker, monkeypatch):
+    """A turn that took long because of that would otherwise make the next one longer."""
+    waiting = iter(range(1000))
+
+    def accept_one(_):
+        time.sleep(0.002)
+        return next(waiting) < 999
+
+    monkeypatch.setattr(worker, "_accept_one", accept_one)
+    worker._turn_began -= 3600  # noqa: SLF001
+    worker.wait_for_and_dispatch_events(0)
+    worker.accept(SimpleNamespace())
+    assert 1 < next(waiting) < 100
+
+
+def test_of_a_new_client_only_a_little_is_read_before_the_next_is_accepted(worker, connect):
+    """Nobody has to go for what others send: all of them are new."""
+    worker.wsgi = alive
+    worker._buffered = BufferedRequests(limit=ROOM * 4096)  # noqa: SLF001
+    worker._turn_began -= 1  # noqa: SLF001
+    worker.wait_for_and_dispatch_events(0)
+    address = worker.sockets[0].getsockname()
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(address, 5)) for _ in range(ROOM - 1)
+        ]
+        for client in clients[:-1]:
+            client.sendall(HALF_HEAD + b"a" * 8000)
+        clients[-1].sendall(b"GET /livez HTTP/1.0\r\nHost: x\r\n\r\n")
+        worker.accept(worker.sockets[0])
+        assert [False, False, True] == [is_answered(client) for client in clients]
+        assert clients[-1].recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def alive(_environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+
+def test_evicted_requests_are_logged_together(worker, connect):
+    """There may be thousands in a second; their answers are whole nevertheless."""
+    clients = [connect(HALF_HEAD) for _ in range(ROOM + 1)]
+    answers = [client.recv(4096) for client in clients[:2]]
+    ids = [re.findall(rb"\r\nX-Request-ID: ([0-9a-f]{32})\r\n", answer) for answer in answers]
+    assert ids[0] != ids[1]
+    for answer, (request_id,) in zip(answers, ids, strict=True):
+        head, body = answer.split(b"\r\n\r\n")
+        assert b"Content-Length: %d\r\n" % len(body) in head
+        problem = orjson.loads(body)
+        assert ("/problems/unavailable", 503) == (problem["type"], problem["status"])
+        assert problem["request_id"].encode() == request_id
+    assert [] == worker.log.lines
+    worker.evictions.log(math.inf)
+    (line,) = worker.log.lines
+    assert {"event": "requests_evicted", "requests": 2, "peers": {"127.0.0.1": 2}} == line
