@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from service.observability.probes import Check
 from service.settings import Settings
@@ -18,8 +17,8 @@ from service.store.repositories.store import SQLStore
 from service.store.signals import Signals
 from service.usecases.ports.imports import Budgets
 
-if TYPE_CHECKING:
-    pass
+DATABASE_CHECK = "database"
+"""The name of the readiness check that the database answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,4 +68,4 @@ def build_storage(
 
 def readiness_checks(database: Database) -> Mapping[str, Check]:
     """Return the readiness checks of the database."""
-    return {"database": database.why_not_ready, "tables": lambda: why_not_ready(database)}
+    return {DATABASE_CHECK: database.why_not_ready, "tables": lambda: why_not_ready(database)}

@@ -29,7 +29,7 @@ ACCEPT_BUDGET_S = 0.05
 Accepting one at a time balances workers, but each connection waits a turn for every one before it.
 """
 LAST_ACCEPT_S = 1.0
-"""How long a worker that stops accepts what the kernel has queued: new ones may come without end."""
+"""How long a worker that stops accepts what the kernel has queued, as more may come for ever."""
 PAUSE_S = 0.5
 LOG_INTERVAL_S = 60.0
 _NO_CONNECTION = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
