@@ -195,6 +195,7 @@ def test_a_chunk_takes_up_where_the_last_one_ended(database, stored, facts):
     for _ in range(4):
         (key,) = work.due(1)
         leased = work.take(key, NOW)
+        assert leased
         step = work.step(leased.lease, 4, NOW)
         work.give_back(leased.lease)
         if step.job.finished_at:
