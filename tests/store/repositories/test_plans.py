@@ -43,7 +43,7 @@ class TestPlans:
         add(store, "AAAA", "MMMM")
         for state, after in itertools.product([None, *State], [None, "MMMM"]):
             with plans() as steps:
-                store.codes("brand", "default", state, after, 100)
+                store.codes("brand", "default", state, after, 100, NOW)
             self.is_range_of_one_index(steps, engine, state, after)
 
     def is_range_of_one_index(self, steps, engine, state, after):
