@@ -19,6 +19,7 @@ from service.api.views.jobs import JobViews
 from service.api.views.probes import probe_routes
 from service.api.views.problem_pages import problem_pages
 from service.api.views.reservations import ReservationViews
+from service.api.views.users import UserViews
 from service.container.services import Services
 from service.observability.metrics.instruments import Metrics
 from service.observability.probes import Probes
@@ -70,6 +71,7 @@ def _views(services: Services) -> Iterable[Views]:
         DiscountViews(storage.store, metrics, services.tombstones),
         ReservationViews(storage.store, metrics, services.tombstones),
         CodeViews(storage.store, metrics, cursors, services.misses),
+        UserViews(storage.store, cursors, services.tombstones),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),
         CampaignViews(storage.store, cursors),

@@ -61,6 +61,12 @@ class Dialect(Protocol):
     def lock(self, connection: Connection, number: int) -> None:
         """Acquire the lock of a number until the commit."""
 
+    def await_older_statements(self, connection: Connection) -> None:
+        """Wait until all statements have ended that others began before, within their timeout.
+
+        What is committed, but locked, has then been seen by all who may still write.
+        """
+
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:

@@ -49,6 +49,7 @@ TAGS = {
     "imports": "Import your own lists of codes.",
     "exports": "Download all codes of a campaign.",
     "reservations": "One code of a campaign for each user.",
+    "users": "Users: their codes in all campaigns of a brand, and their erasure.",
     "probes": "Health checks for the orchestrator; no token needed.",
 }
 _REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -69,6 +69,9 @@ class SQLiteDialect:
     def lock(self, connection: Connection, number: int) -> None:
         """Do nothing: a writer has the lock of the database."""
 
+    def await_older_statements(self, connection: Connection) -> None:
+        """Do nothing: nobody else writes."""
+
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:
