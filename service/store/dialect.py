@@ -61,6 +61,9 @@ class Dialect(Protocol):
     def lock(self, connection: Connection, number: int) -> None:
         """Acquire the lock of a number until the commit."""
 
+    def index_hint(self, index: str) -> str:
+        """Return what to write after a table's name so that the planner uses an index."""
+
     def await_older_statements(self, connection: Connection) -> None:
         """Wait until all statements have ended that others began before, within their timeout.
 

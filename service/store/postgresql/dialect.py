@@ -99,6 +99,10 @@ class PostgreSQLDialect:
     def lock(self, connection: Connection, number: int) -> None:
         connection.execute(_LOCK, {"lock": number})
 
+    def index_hint(self, index: str) -> str:
+        """Return nothing: PostgreSQL has no such hints, and needs none."""
+        return ""
+
     def await_older_statements(self, connection: Connection) -> None:
         """Wait as CREATE INDEX CONCURRENTLY does, but not for those who wait for this session."""
         moment = connection.execute(_MOMENT).scalar_one()

@@ -44,10 +44,10 @@ _STORE = text(f"""
         version = version + 1
     WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = :code
 """)  # noqa: S608 - constants
-_REDEMPTIONS = select(redemption.c.code, redemption.c.reference, redemption.c.redeemed_at).where(
-    redemption.c.brand_id == bindparam("brand_id"),
-    redemption.c.user_id.in_(bindparam("users", expanding=True)),
-)
+_REDEMPTIONS = """
+    SELECT code, reference, redeemed_at FROM redemption {hint}
+    WHERE brand_id = :brand_id AND user_id IN :users AND user_id IS NOT NULL
+"""
 
 
 def page_of(
@@ -92,8 +92,11 @@ def redemptions(
     connection: Connection, brand_id: int, users: Sequence[str]
 ) -> Sequence[UserRedemption]:
     """Return what some users did with codes."""
+    # SQLite would otherwise prefer the primary key, and read all redemptions of the brand.
+    hint = dialect_of(connection).index_hint("redemption_by_user")
+    statement = text(_REDEMPTIONS.format(hint=hint)).bindparams(bindparam("users", expanding=True))
     values = {"brand_id": brand_id, "users": list(users)}
-    return [UserRedemption(*row) for row in connection.execute(_REDEMPTIONS, values)]
+    return [UserRedemption(*row) for row in connection.execute(statement, values)]
 
 
 def rename_redeemer(
