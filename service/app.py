@@ -11,6 +11,8 @@ from service.api.problems.handlers import handle_errors
 from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.campaigns import CampaignViews
+from service.api.views.checkout import CheckoutViews
+from service.api.views.code_lookup import CodeLookupViews
 from service.api.views.codes import CodeViews
 from service.api.views.discount import DiscountViews
 from service.api.views.exports import ExportViews
@@ -18,6 +20,7 @@ from service.api.views.imports import ImportViews
 from service.api.views.jobs import JobViews
 from service.api.views.probes import probe_routes
 from service.api.views.problem_pages import problem_pages
+from service.api.views.releases import ReleaseViews
 from service.api.views.reservations import ReservationViews
 from service.api.views.users import UserViews
 from service.container.services import Services
@@ -70,7 +73,10 @@ def _views(services: Services) -> Iterable[Views]:
     return (
         DiscountViews(storage.store, metrics, services.tombstones),
         ReservationViews(storage.store, metrics, services.tombstones),
-        CodeViews(storage.store, metrics, cursors, services.misses),
+        ReleaseViews(storage.code_moves, metrics),
+        CheckoutViews(storage.code_moves, metrics, services.misses, services.tombstones),
+        CodeViews(storage.store, metrics, cursors),
+        CodeLookupViews(storage.code_moves, storage.store, services.misses),
         UserViews(storage.store, cursors, services.tombstones),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),

@@ -6,6 +6,7 @@ from service.domain.campaigns import Campaign
 from service.domain.model import Brand, Code, Counts, Reservation
 from service.formats.columns import CODE_COLUMNS
 from service.formats.timestamps import timestamp
+from service.usecases.code_lookup import CodeDetails, Holder
 
 
 def reservation_object(
@@ -27,6 +28,33 @@ def code_object(code: Code) -> dict[str, Any]:
     """Return the representation of a code."""
     moments = map(timestamp, (code.created_at, code.reserved_at, code.expires_at))
     return dict(zip(CODE_COLUMNS, (code.code, code.state, *moments), strict=True))
+
+
+def code_details_object(found: CodeDetails) -> dict[str, Any]:
+    """Return the representation of a code that was looked up."""
+    return {
+        "code": found.code,
+        "state": found.state,
+        "created_at": timestamp(found.created_at),
+        "reserved_at": timestamp(found.reserved_at),
+        "expires_at": timestamp(found.expires_at),
+        "campaign": found.campaign,
+        "discount": found.discount,
+        "starts_at": timestamp(found.starts_at),
+        "redeemed_at": timestamp(found.redeemed_at),
+        "held_until": timestamp(found.held_until),
+        "code_id": found.code_id,
+        "version": found.version,
+    }
+
+
+def holder_object(holder: Holder) -> dict[str, Any]:
+    """Return the representation of a code's holder."""
+    return {
+        "user": holder.user,
+        "campaign": holder.campaign,
+        "reserved_at": timestamp(holder.reserved_at),
+    }
 
 
 def brand_object(brand: Brand) -> dict[str, Any]:

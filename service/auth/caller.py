@@ -15,6 +15,8 @@ class Scope(StrEnum):
     READ = "discounts:read"
     EXPORT = "discounts:export"
     MANAGE = "discounts:manage"
+    REDEEM = "discounts:redeem"
+    AUDIT = "discounts:audit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from service.observability.logging import build_logger
 from service.observability.metrics.jobs import JobMetrics
 from service.settings import Settings
 from service.store.maintenance.purging import Purge
+from service.store.opening import lapses_in
+from service.usecases.ports.lapses import Lapses
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -21,6 +23,7 @@ class WorkerServices:
     metrics: JobMetrics
     storage: Storage
     purge: Purge
+    lapses: Lapses
 
 
 def build_worker(settings: Settings) -> WorkerServices:
@@ -35,4 +38,5 @@ def build_worker(settings: Settings) -> WorkerServices:
         metrics=JobMetrics(),
         storage=storage,
         purge=Purge(storage.database, round(settings.job_retention_days * DAY_MS)),
+        lapses=lapses_in(storage.database),
     )

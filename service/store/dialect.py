@@ -36,6 +36,9 @@ class Dialect(Protocol):
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign."""
 
+    due_codes: str
+    """The table of codes, read by the index of ends of reservations."""
+
     def why_unfit(self, connection: Connection) -> str | None:
         """Return why the service cannot use the database, whatever its tables, or `None`."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from service.store.repositories.reservations import Reservations
     from service.store.signals import Signals
     from service.usecases.ports.code_moves import CodeMoves
+    from service.usecases.ports.lapses import Lapses
 
 
 class Failures(Protocol):
@@ -53,6 +54,8 @@ class Engine(NamedTuple):
     """Returns the reservations of a database that `open` has returned."""
     code_moves: "Callable[[Any], CodeMoves]"
     """Returns the moves of codes in a database that `open` has returned."""
+    lapses: "Callable[[Any], Lapses]"
+    """Returns the lapses in a database that `open` has returned."""
     inspection: "Callable[[], Inspection]"
     """Returns the inspection for `discount verify`, which no call needs."""
     failures: Callable[[Settings], Failures]

@@ -7,6 +7,7 @@ from service.store.repositories.reservations import Reservations
 from service.store.signals import Signals, ThreadSignals
 from service.store.space import Reserve
 from service.usecases.ports.code_moves import CodeMoves
+from service.usecases.ports.lapses import Lapses
 
 
 def open_database(
@@ -42,3 +43,8 @@ def reservations_in(database: Database) -> Reservations:
 def code_moves_in(database: Database) -> CodeMoves:
     """Return the moves of codes of a database's engine."""
     return engine_of(str(database.engine.url)).code_moves(database)
+
+
+def lapses_in(database: Database) -> Lapses:
+    """Return the lapses of a database's engine."""
+    return engine_of(str(database.engine.url)).lapses(database)

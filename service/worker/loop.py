@@ -6,8 +6,9 @@ from types import FrameType
 from service.container.worker import WorkerServices
 from service.domain.errors import Unavailable
 from service.usecases.ports.clock import system_clock
+from service.usecases.sweeping import Sweeper
 from service.usecases.working import Worker
-from service.worker.reporter import Reporter
+from service.worker.reporter import Reporter, SweepReporter
 from service.worker.signal_event import SignalEvent
 from service.worker.upkeep import Upkeep
 
@@ -23,14 +24,19 @@ class JobLoop:
     def __init__(self, services: WorkerServices) -> None:
         self._database, self._log = services.storage.database, services.log
         self._stop = SignalEvent()
-        self._upkeep = Upkeep(
-            lambda: services.purge.step(system_clock()), self._stop.wait, self._log
+        observer = SweepReporter(self._log, services.metrics)
+        sweeper = Sweeper(services.lapses, observer)
+        rest, log = self._stop.wait, self._log
+        # Apart, so that a fault of one does not keep the other from its work.
+        self._purging = Upkeep(
+            lambda: services.purge.step(system_clock()), rest, log, self._purge_failed
         )
+        self._sweeping = Upkeep(lambda: sweeper.step(system_clock()), rest, log, self._sweep_failed)
         self._worker = Worker(
             services.storage.work,
             Reporter(self._log, services.metrics),
             self._stop.wait,
-            upkeep=self._upkeep.some,
+            upkeep=self._upkeep,
         )
 
     def run(self) -> None:
@@ -40,10 +46,20 @@ class JobLoop:
         try:
             while not self._stop.is_set():
                 self._look()
-                self._upkeep.some()
+                self._upkeep()
         finally:
             self._stop.close()
             self._database.close()
+
+    def _upkeep(self) -> None:
+        self._sweeping.some()
+        self._purging.some()
+
+    def _purge_failed(self, error: Exception) -> None:
+        self._log.error("purge_failed", exc_info=error)
+
+    def _sweep_failed(self, error: Exception) -> None:
+        self._log.error("sweep_failed", exc_info=error)
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()

@@ -8,6 +8,7 @@ from structlog.typing import FilteringBoundLogger
 from service.domain.jobs import Job
 from service.observability.metrics.jobs import JobMetrics
 from service.usecases.keys import JobKey
+from service.usecases.ports.lapses import Lapsed
 from service.usecases.ports.work import SpaceLow, Step
 
 
@@ -86,6 +87,31 @@ class Reporter:
         """Note a job that is ended because so many workers in a row have died of it."""
         self._metrics.given_up()
         self._log.error("job_given_up", job=key.id, attempts=attempts)
+
+
+class SweepReporter:
+    """An observer that logs and counts the codes that a worker lets lapse.
+
+    Args:
+        log: Logs each round that found some.
+        metrics: Counts them.
+    """
+
+    def __init__(self, log: FilteringBoundLogger, metrics: JobMetrics) -> None:
+        self._log, self._metrics = log, metrics
+        self._recycled = self._expired = 0
+
+    def lapsed(self, codes: Lapsed) -> None:
+        """Note a step."""
+        self._recycled += codes.recycled
+        self._expired += codes.expired
+        self._metrics.lapsed(codes)
+
+    def round_ended(self) -> None:
+        """Note that all campaigns have been searched."""
+        if self._recycled or self._expired:
+            self._log.info("codes_lapsed", recycled=self._recycled, expired=self._expired)
+        self._recycled = self._expired = 0
 
 
 def _named(job: Job) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import jwt
 
+from service.auth.caller import Scope
 from service.auth.keys.jwks import KeySet
 
 LIFE_S = 24 * 60 * 60
 """The lifetime of a token in seconds: some are shared by a whole run of the suite."""
 SECRET = "a secret of the tests, at least 32 bytes"  # noqa: S105 - and of nothing else
-ALL_SCOPES = "discounts:create discounts:reserve discounts:read discounts:export discounts:manage"
+ALL_SCOPES = " ".join(Scope)
 
 
 def claims(**changed: Any) -> dict[str, Any]:

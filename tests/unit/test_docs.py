@@ -81,6 +81,7 @@ def exposition(tmp_path):
         room=DiskSpace(1, 1, 1),
         wal_bytes=0,
         last_backup=0.0,
+        sweeper_lag_s=0.0,
         jobs=OpenJobCounts(0, 0, 0.0, 0.0, 0.0),
     )
     metrics.registry.register(StoreCollector(lambda: now, 1))
@@ -124,9 +125,13 @@ def test_every_link_between_documents_leads_somewhere():
 
 def test_the_table_of_calls_is_what_is_served(app):
     text = (HOME / "docs/api.md").read_text()
-    rows = re.findall(r"^\| `(GET|POST|PUT|DELETE) ([^`]+)` \| `([^`]+)`", text, re.MULTILINE)
-    campaign = "/v1/brands/{brand}/campaigns/{campaign}"
-    listed = {(method, re.sub("^C", campaign, path), scope) for method, path, scope in rows}
+    row = re.compile(r"^\| `(GET|POST|PUT|PATCH|DELETE) ([^`]+)` \| `([^`]+)`", re.MULTILINE)
+    brand = "/v1/brands/{brand}"
+    places = {"B": brand, "C": f"{brand}/campaigns/{{campaign}}"}
+    listed = {
+        (method, re.sub("^[BC](?=/|$)", lambda found: places[found[0]], path), scope)
+        for method, path, scope in row.findall(text)
+    }
     served = {
         (operation.method, operation.path, str(operation.scope))
         for operation in served_operations(app)

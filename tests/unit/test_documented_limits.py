@@ -8,7 +8,7 @@ import pytest
 
 from service.api.openapi.document import build_document
 from service.api.parsing import MAX_BODY_BYTES
-from service.api.schemas.requests import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT
+from service.api.schemas.requests import DEFAULT_LIMIT, MAX_IDEMPOTENCY_KEY, MAX_LIMIT, MAX_TYPED
 from service.auth.token_cache import LEEWAY_S
 from service.domain import codes, names
 from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
@@ -132,8 +132,10 @@ def test_openapi_says_the_same(app):
         ("brand", "maxLength", names.MAX_NAME),
         ("campaign", "maxLength", names.MAX_NAME),
         ("user", "maxLength", names.MAX_USER),
+        ("reference", "maxLength", names.MAX_USER),
         ("code", "minLength", codes.MIN_LENGTH),
         ("code", "maxLength", codes.MAX_LENGTH),
+        ("code", "maxLength", MAX_TYPED),
         ("limit", "maximum", MAX_LIMIT),
         ("limit", "default", DEFAULT_LIMIT),
         ("Idempotency-Key", "maxLength", MAX_IDEMPOTENCY_KEY),

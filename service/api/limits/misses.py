@@ -9,11 +9,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 from service.auth.caller import Caller
-from service.domain.errors import TooManyMisses
+from service.domain.errors import CodeNotFound, TooManyMisses
 from service.domain.jobs import Job
 from service.formats.refusals import Reason, Refusal
 from service.observability.metrics.instruments import Metrics
@@ -77,6 +77,33 @@ class Misses:
         left = ends - self._clock()
         if count > self._limit and left > 0:
             raise TooManyMisses(math.ceil(left))
+
+    @contextmanager
+    def of_look_up(self, caller: Caller, brand: str) -> Iterator[None]:
+        """Count a look-up whose code is unknown; refuse it if there were too many.
+
+        Raises:
+            TooManyMisses: The caller has too many misses, this one included.
+        """
+        self.require(caller, brand)
+        with self.of_change(caller, brand):
+            yield
+
+    @contextmanager
+    def of_change(self, caller: Caller, brand: str) -> Iterator[None]:
+        """Count a change of a code that is unknown; refuse that if there were too many.
+
+        A caller with too many misses may still change the codes that there are.
+
+        Raises:
+            TooManyMisses: The code is unknown, and the caller has too many misses.
+        """
+        try:
+            yield
+        except CodeNotFound:
+            self.add(caller, brand)
+            self.require(caller, brand)
+            raise
 
     def add(self, caller: Caller, brand: str, count: int = 1) -> None:
         """Count misses."""

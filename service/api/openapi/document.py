@@ -17,6 +17,7 @@ from service.api.problems.writer import problem_headers, problem_object
 from service.api.reply import PROBLEM_JSON
 from service.api.routes import served_operations
 from service.api.schemas.responses import ProblemObject
+from service.domain import moves
 from service.domain.errors import (
     Forbidden,
     InputError,
@@ -39,6 +40,13 @@ and no code is given to two users.
 - Every error is a problem document (RFC 9457) whose `type` is a page that explains what to do.
 - Every response to an authenticated caller has `RateLimit` and `RateLimit-Policy`, unless rate
   limits are off.
+
+## The life of a code
+
+The state of a code is the first of these that applies now: `redeemed`, `disabled`, `expired` (the
+end of its reservation or campaign is past, and no checkout holds it), `reserved`, `available`. So
+an undo, or enabling a code, brings back what is below.
+
 """
 TAGS = {
     "discount": "The two basic calls: create codes, and give a user a code.",
@@ -49,6 +57,7 @@ TAGS = {
     "imports": "Import your own lists of codes.",
     "exports": "Download all codes of a campaign.",
     "reservations": "One code of a campaign for each user.",
+    "checkout": "Hold and redeem codes of orders, and undo that.",
     "users": "Users: their codes in all campaigns of a brand, and their erasure.",
     "probes": "Health checks for the orchestrator; no token needed.",
 }
@@ -88,7 +97,7 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version=OPENAPI_VERSION,
         plugins=[MarshmallowPlugin()],
-        info={"description": DESCRIPTION, "license": {"name": "MIT"}},
+        info={"description": DESCRIPTION + moves.table(), "license": {"name": "MIT"}},
         servers=[{"url": "/"}],
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
@@ -198,7 +207,7 @@ def _refusals(operation: Operation) -> dict[str, Any]:
             "headers": _headers(
                 "X-Request-ID",
                 *(() if isinstance(errors[0], Unauthenticated) else _LIMIT),
-                *problem_headers(errors[0]),
+                *dict.fromkeys(name for error in errors for name in problem_headers(error)),
             ),
             "content": {
                 PROBLEM_JSON: {
@@ -244,8 +253,10 @@ def example_of(schema: Schema) -> dict[str, Any]:
 
 
 def _example(field: fields.Field[Any]) -> Any:
+    if "example" in field.metadata:
+        return field.metadata["example"]
     if isinstance(field, fields.Nested):
         return example_of(field.schema)
     if isinstance(field, fields.List):
         return [_example(field.inner)]
-    return field.metadata.get("example")
+    return None

@@ -3,9 +3,10 @@
 from service.api.problems.faulty_calls import FAULTY_CALLS
 from service.api.problems.limits_and_failures import LIMITS_AND_FAILURES
 from service.api.problems.problem_type import ProblemType
+from service.api.problems.refused_codes import REFUSED_CODES
 from service.domain.errors import Forbidden, ImportBudgetExceeded, ServiceError, StorageRefusal
 
-PROBLEM_TYPES = (*FAULTY_CALLS, *LIMITS_AND_FAILURES)
+PROBLEM_TYPES = (*FAULTY_CALLS, *REFUSED_CODES, *LIMITS_AND_FAILURES)
 """In the order of the OpenAPI document."""
 _BY_ERROR = {each.error: each for each in PROBLEM_TYPES}
 

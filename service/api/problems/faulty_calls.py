@@ -79,16 +79,19 @@ FAULTY_CALLS = (
         "code-not-found",
         404,
         "Code not found",
-        "The campaign has no such code.",
-        "Check the spelling: codes are case-sensitive.",
+        "The brand, or its campaign, has no such code.",
+        (
+            "Check the spelling: codes are case-sensitive. `GET /v1/brands/{brand}/codes/{code}` "
+            "with `?match=typed` finds a code as a person typed it."
+        ),
     ),
     ProblemType(
         errors.ReservationNotFound,
         "reservation-not-found",
         404,
         "Reservation not found",
-        "The user has no code of this campaign.",
-        "Reserve one with `PUT` on the same path.",
+        "The user has no code of this campaign, or nobody holds the code.",
+        "Reserve one with `PUT` on the path of the user's reservation.",
     ),
     ProblemType(
         errors.JobNotFound,

@@ -34,6 +34,11 @@ class Name(fields.String):
 class CodeText(fields.String):
     """A code."""
 
+    RULE = (
+        f"Must have {codes.MIN_LENGTH} to {codes.MAX_LENGTH} of A-Z, a-z, 0-9 and '-', "
+        "the first and the last a letter or digit."
+    )
+
     def __init__(self, **options: Any) -> None:
         """Validate with the domain's rule of codes."""
         super().__init__(
@@ -47,13 +52,10 @@ class CodeText(fields.String):
             **options,
         )
 
-    @staticmethod
-    def _check(text: str) -> None:
+    @classmethod
+    def _check(cls, text: str) -> None:
         if not codes.is_code(text):
-            raise ValidationError(
-                f"Must have {codes.MIN_LENGTH} to {codes.MAX_LENGTH} of A-Z, a-z, 0-9 and '-', "
-                "the first and the last a letter or digit."
-            )
+            raise ValidationError(cls.RULE)
 
 
 class DecimalText(fields.Integer):

@@ -8,14 +8,19 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from service.api.schemas.fields import CodeText, DecimalText, Name
 from service.domain import names
+from service.domain.codes import is_code
+from service.domain.errors import InputError, InvalidRequest
 from service.domain.jobs import JOB_ID, MAX_GENERATED, JobKind
 from service.domain.model import State
+from service.usecases.code_lookup import Match
 from service.usecases.codes import MAX_PER_CALL
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_CURSOR = 1024
 MAX_IDEMPOTENCY_KEY = 255
+MAX_TYPED = 256
+"""Most characters that a person may have typed for a code, blanks included."""
 
 
 class Input(Schema):
@@ -27,7 +32,7 @@ class Input(Schema):
         unknown = RAISE
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Return the default of a missing parameter, which the document does not show as null."""
 
 
@@ -50,6 +55,40 @@ class CodePath(CampaignPath):
     """A code of a campaign."""
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7", "description": "A code."})
+
+
+class TypedCodePath(BrandPath):
+    """A code of a brand, perhaps as a person typed it."""
+
+    code = fields.String(
+        required=True,
+        validate=validate.Length(1, MAX_TYPED),
+        metadata={
+            "example": "QMYFRFPA99E7",
+            "description": "A code, or with `match=typed` what a person typed.",
+        },
+    )
+
+
+class LookUpQuery(Input):
+    """The query of a look-up."""
+
+    match = fields.Enum(
+        Match,
+        by_value=True,
+        load_default=nothing,
+        metadata={"description": "`typed`: find a code as a person typed it."},
+    )
+
+
+def require_code(text: str, match: Match | None) -> None:
+    """Require the form of a code, unless a person typed the text.
+
+    Raises:
+        InvalidRequest: It has another form.
+    """
+    if match is None and not is_code(text):
+        raise InvalidRequest([InputError("/code", CodeText.RULE)])
 
 
 class UserPath(Input):
@@ -102,7 +141,7 @@ class PageQuery(Input):
         metadata={"description": "Maximum number of items on the page."},
     )
     cursor = fields.String(
-        load_default=_nothing,
+        load_default=nothing,
         validate=validate.Length(1, MAX_CURSOR),
         metadata={"description": "`next_cursor` of the previous page."},
     )
@@ -114,12 +153,13 @@ class ExportQuery(Input):
     state = fields.Enum(
         State,
         by_value=True,
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "Only codes in this state."},
     )
 
 
-def _flag(description: str) -> fields.Boolean:
+def flag(description: str) -> fields.Boolean:
+    """Return a parameter that is `true` or `false`."""
     return fields.Boolean(
         truthy={"true"},
         falsy={"false"},
@@ -131,20 +171,20 @@ def _flag(description: str) -> fields.Boolean:
 class ImportQuery(Input):
     """The query of an import."""
 
-    dry_run = _flag("Validate the list, and store nothing.")
+    dry_run = flag("Validate the list, and store nothing.")
 
 
 class PutCampaignQuery(Input):
     """The query of a change of a campaign's rules."""
 
-    dry_run = _flag("Answer what would be, and change nothing.")
-    shorten = _flag("Let the campaign end earlier although codes can be claimed.")
+    dry_run = flag("Answer what would be, and change nothing.")
+    shorten = flag("Let the campaign end earlier although codes can be claimed.")
 
 
 class EraseQuery(Input):
     """The query of an erasure."""
 
-    forget = _flag("Let nothing stand against new claims of the person.")
+    forget = flag("Let nothing stand against new claims of the person.")
 
 
 class ConditionHeaders(Input):
@@ -152,12 +192,12 @@ class ConditionHeaders(Input):
 
     if_match = fields.String(
         data_key="If-Match",
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "Change the rules only if they have this `ETag`."},
     )
     if_none_match = fields.String(
         data_key="If-None-Match",
-        load_default=_nothing,
+        load_default=nothing,
         metadata={"description": "`*`: only create a campaign."},
     )
 
@@ -171,7 +211,7 @@ class IdempotencyHeader(Input):
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key",
-        load_default=_nothing,
+        load_default=nothing,
         validate=validate.Regexp(
             rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY}}}\Z",
             error=f"Not 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII.",

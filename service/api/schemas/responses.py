@@ -5,19 +5,21 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from service.api.problems.catalogue import PROBLEM_TYPES
-from service.api.schemas.campaign_rules import RulesBody
+from service.api.schemas.campaign_rules import DiscountRule, RulesBody
 from service.api.schemas.fields import CodeText, Name
 from service.api.schemas.requests import MAX_LIMIT
 from service.domain import names
+from service.domain.code_ids import ID_LENGTH
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
 from service.formats.refusals import Reason
 
 
-def _moment(description: str, *, null: bool = False) -> fields.AwareDateTime:
+def moment(description: str, *, null: bool = False, required: bool = True) -> fields.AwareDateTime:
+    """Return a moment, with an example unless it may be null."""
     example = None if null else "2026-11-22T13:01:40.123Z"
     return fields.AwareDateTime(
-        required=True,
+        required=required,
         allow_none=null,
         metadata={"description": f"{description} (RFC 3339, UTC).", "example": example},
     )
@@ -40,8 +42,8 @@ class Reservation(DiscountCode):
     brand = Name(required=True, metadata={"example": "brand1"})
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
     user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
-    reserved_at = _moment("When the code was reserved")
-    expires_at = _moment("When the code expires, if it does", null=True)
+    reserved_at = moment("When the code was reserved")
+    expires_at = moment("When the code expires, if it does", null=True)
 
 
 class CodeObject(Schema):
@@ -49,16 +51,55 @@ class CodeObject(Schema):
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
     state = _state(State.AVAILABLE)
-    created_at = _moment("When the code was created")
-    reserved_at = _moment("When the code was reserved, if it was", null=True)
-    expires_at = _moment("When the code expires, if it does", null=True)
+    created_at = moment("When the code was created")
+    reserved_at = moment("When the code was reserved, if it was", null=True)
+    expires_at = moment("When the code expires, if it does", null=True)
+
+
+class CodeDetails(CodeObject):
+    """A code, with what a checkout needs of its campaign; without its holder."""
+
+    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+    discount = fields.Nested(
+        DiscountRule,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What the code is worth, by the rules of its campaign.",
+            "example": {"type": "percent", "value": "15"},
+        },
+    )
+    starts_at = moment("When the code can first be redeemed, if not at once", null=True)
+    redeemed_at = moment("When the code was redeemed, if it is", null=True)
+    held_until = moment("Until when a checkout holds the code, if one does", null=True)
+    code_id = fields.String(
+        required=True,
+        metadata={
+            "description": "An id that does not show the code, as in events.",
+            "pattern": f"^[0-9a-f]{{{ID_LENGTH}}}$",
+            "example": "3b1f8a5e0c9d47b2a6f4e1d8c7b09a35",
+        },
+    )
+    version = fields.Integer(
+        required=True,
+        validate=validate.Range(min=0),
+        metadata={"description": "Rises with each change of the code.", "example": 0},
+    )
+
+
+class HolderObject(Schema):
+    """Who holds a code."""
+
+    user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
+    campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
+    reserved_at = moment("When the code was reserved")
 
 
 class BrandObject(Schema):
     """A brand."""
 
     brand = Name(required=True, metadata={"example": "brand1"})
-    created_at = _moment("When the first codes were created")
+    created_at = moment("When the first codes were created")
 
 
 class CampaignObject(BrandObject):
@@ -158,9 +199,9 @@ class JobObject(Schema):
         required=True,
         metadata={"description": "The `sub` of the caller that created the job.", "example": "me"},
     )
-    created_at = _moment("When the job was created")
-    started_at = _moment("When a worker started the job, if it has started", null=True)
-    finished_at = _moment("When the job ended, if it has ended", null=True)
+    created_at = moment("When the job was created")
+    started_at = moment("When a worker started the job, if it has started", null=True)
+    finished_at = moment("When the job ended, if it has ended", null=True)
 
 
 class RefusalObject(Schema):
@@ -240,6 +281,11 @@ class ProblemObject(Schema):
     request_id = fields.String(required=True)
     reason = fields.String(
         metadata={"description": "Why a campaign is closed, for `campaign-not-open`."}
+    )
+    state = fields.Enum(
+        State,
+        by_value=True,
+        metadata={"description": "The state of the code that is refused."},
     )
     errors = fields.List(
         fields.Nested(InputErrorObject),

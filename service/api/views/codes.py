@@ -1,28 +1,24 @@
-"""The codes of a campaign: creation, listing and lookup."""
+"""The codes of a campaign: creation and listing."""
 
 from service.api.cursors import Cursors
 from service.api.idempotency import REPLAYED, idempotency_of, reply_idempotent
-from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
 from service.api.reply import Reply
 from service.api.representations import code_object
 from service.api.schemas import requests, responses
-from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.codes import ALPHABET, LENGTH
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     CampaignNotOpen,
-    CodeNotFound,
     CodeSpaceExhausted,
     Conflict,
     Guessable,
     InputError,
     InsufficientStorage,
     InvalidRequest,
-    TooManyMisses,
 )
 from service.domain.model import Code, State
 from service.observability.exchange import current_record
@@ -72,9 +68,8 @@ class CodeViews:
 
     tag = "codes"
 
-    def __init__(self, store: Store, metrics: Metrics, cursors: Cursors, misses: Misses) -> None:
-        self._store, self._metrics = store, metrics
-        self._cursors, self._misses = cursors, misses
+    def __init__(self, store: Store, metrics: Metrics, cursors: Cursors) -> None:
+        self._store, self._metrics, self._cursors = store, metrics, cursors
 
     @operation(
         "POST",
@@ -117,30 +112,6 @@ class CodeViews:
         except UnknownPosition as error:
             raise InvalidRequest([GONE]) from error
         return reply_page(self._cursors, listing, page, _key, code_object)
-
-    @operation(
-        "GET",
-        "/v1/brands/{brand}/campaigns/{campaign}/codes/{code}",
-        summary="Show a code",
-        scope=Scope.READ,
-        parameters=requests.CodePath,
-        answers={200: Answer("The code.", responses.CodeObject)},
-        refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
-    )
-    def show_code(self, brand: str, campaign: str, code: str) -> Reply:
-        """Returns the state of a code, and since when.
-
-        A caller that looks up many unknown codes is rejected for a while.
-        """
-        self._misses.require(current_caller(), brand)
-        try:
-            return Reply(code_object(self._store.code(brand, campaign, code)))
-        except CodeNotFound:
-            self._misses.add(current_caller(), brand)
-            self._misses.require(
-                current_caller(), brand
-            )  # also for the lookup that exceeds the limit
-            raise
 
 
 def _key(code: Code) -> str:

@@ -27,6 +27,9 @@ FRESH_S = 60.0
 JOB_WAITS_S = 15.0
 """Waiting time after which a job should have a worker, even after a worker has died."""
 
+SWEEPER_LATE_S = 60.0
+"""How long counts may trail behind the ends of reservations."""
+
 
 class DatabaseStatus(Protocol):
     """The source of the metrics."""
@@ -42,6 +45,9 @@ class DatabaseStatus(Protocol):
 
     def levels(self) -> Levels:
         """Return the levels of campaigns."""
+
+    def sweeper_lag_s(self) -> float:
+        """Return the seconds for which a code whose reservation is over has been due."""
 
     def room(self) -> DiskSpace | None:
         """Return the available space; `None` if it is unknown."""
@@ -66,6 +72,7 @@ class StoreMetrics:
     up: bool = False
     revision: int | None = None
     levels: Levels | None = None
+    sweeper_lag_s: float | None = None
     room: DiskSpace | None = None
     wal_bytes: int | None = None
     last_backup: float | None = None
@@ -138,6 +145,9 @@ class StoreMonitor:
             found.levels = self._store.levels()
             found.jobs = self._store.open_jobs()
             self._log_waiting_jobs(found.jobs)
+            found.sweeper_lag_s = self._store.sweeper_lag_s()
+            if found.sweeper_lag_s > SWEEPER_LATE_S:
+                self._log.warning("sweeper_late", seconds=round(found.sweeper_lag_s, 1))
 
     def _log_waiting_jobs(self, jobs: OpenJobCounts) -> None:
         if max(jobs.oldest_queued_s, jobs.overdue_s) > JOB_WAITS_S:
@@ -173,6 +183,12 @@ class StoreCollector(Collector):
             yield _gauge("discount_schema_revision", "Revision of the tables.", now.revision)
         if now.levels is not None:
             yield from _show_levels(now.levels)
+        if now.sweeper_lag_s is not None:
+            yield _gauge(
+                "discount_sweeper_lag_seconds",
+                "Longest time for which a code whose reservation is over has not been swept.",
+                now.sweeper_lag_s,
+            )
         if now.room is not None:
             yield from _show_room(now.room)
         if now.wal_bytes is not None:

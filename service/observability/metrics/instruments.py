@@ -14,6 +14,7 @@ from service.domain.errors import AuthRefusal, StorageRefusal
 from service.observability.log_output import DROPPED
 from service.observability.metrics.counter_files import VARIABLE
 from service.observability.metrics.exhausted_pools import ExhaustedPools
+from service.observability.metrics.move_counters import MoveCounters
 
 OUTCOMES = ("new", "repeated", "exhausted")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -77,6 +78,7 @@ class Metrics:
         )
         # Made at once, so that each is scraped as 0 before it first happens.
         self._reservations = {outcome: reservations.labels(outcome) for outcome in OUTCOMES}
+        self.moves = MoveCounters(self.registry)
 
         refusals = Counter(
             "discount_auth_refusals",

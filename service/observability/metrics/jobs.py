@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 
 from service.domain.jobs import Job, JobKind, JobState
 from service.observability.metrics.process_collectors import BuildCollector, LogCollector
+from service.usecases.ports.lapses import Lapsed
 from service.usecases.ports.work import Step
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -51,12 +52,21 @@ class JobMetrics:
             "Jobs that this worker leaves alone for a newer version of the service.",
             registry=self.registry,
         )
+        self._lapsed = Counter(
+            "discount_codes_lapsed",
+            "Codes whose reservations have ended by themselves.",
+            ["outcome"],
+            registry=self.registry,
+        )
         # Made at once, so that each is scraped as 0 before it first happens.
         for kind in JobKind:
             self._chunks.labels(kind)
             self._rows.labels(kind)
             for state in ENDS:
                 self._ended.labels(kind, state)
+
+        for outcome in Lapsed._fields:
+            self._lapsed.labels(outcome)
 
     def chunk(self, step: Step) -> None:
         """Note a chunk."""
@@ -67,6 +77,11 @@ class JobMetrics:
     def ended(self, job: Job) -> None:
         """Count a job that has ended."""
         self._ended.labels(job.kind, job.state).inc()
+
+    def lapsed(self, codes: Lapsed) -> None:
+        """Count codes that have lapsed."""
+        for outcome, count in codes._asdict().items():
+            self._lapsed.labels(outcome).inc(count)
 
     def given_up(self) -> None:
         """Count a job that is given up because workers died of it."""

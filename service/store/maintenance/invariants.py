@@ -217,6 +217,11 @@ INVARIANTS = (
         _rows("brand", _NO_MOMENT.format("created_at")),
     ),
     Invariant(
+        "brand-key",
+        "brands have a key of 32 bytes for the ids of their codes",
+        _rows("brand", "coalesce(length(code_key), 0) <> 32"),
+    ),
+    Invariant(
         "campaign-time",
         "campaigns have a valid time of creation",
         _rows("campaign", _NO_MOMENT.format("created_at")),

@@ -72,6 +72,8 @@ class PostgreSQLDialect:
         FROM tally GROUP BY brand_id, campaign_id
     )"""  # noqa: S608 - constants
 
+    due_codes = "code"
+
     def why_unfit(self, connection: Connection) -> str | None:
         """Require an encoding of all characters; the driver knows it without a query."""
         encoding = driver_of(connection).info.parameter_status("server_encoding")

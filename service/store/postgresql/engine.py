@@ -9,6 +9,7 @@ from service.store.postgresql.code_moves import PostgreSQLCodeMoves
 from service.store.postgresql.conninfo import conninfo_of_settings
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.failures import PostgreSQLFailures
+from service.store.postgresql.lapses import PostgreSQLLapses
 from service.store.postgresql.reservations import PostgreSQLReservations
 from service.store.signals import Signals
 
@@ -55,6 +56,7 @@ ENGINE = Engine(
     _open,
     PostgreSQLReservations,
     PostgreSQLCodeMoves,
+    PostgreSQLLapses,
     _inspection,
     _failures,
     _fit_revision,

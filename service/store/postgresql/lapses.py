@@ -4,8 +4,9 @@ from service.domain.model import Millis, State
 from service.store.postgresql.database import PostgreSQLDatabase
 from service.store.postgresql.statements import in_psycopg
 from service.store.postgresql.tally import fold_now_and_then
-from service.store.repositories.lapses import DUE, LAPSE, MOST, Lapsed
+from service.store.repositories.lapses import DUE, LAPSE, MOST, due_pools
 from service.usecases.keys import PoolKey
+from service.usecases.ports.lapses import DuePools, Lapsed
 
 _LAPSE = in_psycopg(f"""
     WITH due AS MATERIALIZED (
@@ -24,6 +25,22 @@ _LAPSE = in_psycopg(f"""
     )
     SELECT recycled, expired FROM sums
 """)  # noqa: S608 - constants
+
+
+class PostgreSQLLapses:
+    """Implements `usecases.ports.lapses.Lapses`, which documents the methods."""
+
+    def __init__(self, database: PostgreSQLDatabase) -> None:
+        self._database = database
+
+    def due(self, after: PoolKey, now: Millis) -> DuePools:
+        """Search some campaigns after one."""
+        with self._database.read() as connection:
+            return due_pools(connection, after, now)
+
+    def lapse(self, pool: PoolKey, now: Millis, most: int) -> Lapsed:
+        """Let codes of a campaign lapse."""
+        return lapse(self._database, pool, now, most)
 
 
 def lapse(database: PostgreSQLDatabase, pool: PoolKey, now: Millis, most: int = MOST) -> Lapsed:

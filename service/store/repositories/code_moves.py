@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.domain.campaigns import OnLapse
+from service.domain.erasure import is_tombstone
 from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound
 from service.domain.model import Millis, State
 from service.domain.redemptions import Redemption
@@ -36,6 +37,7 @@ _SELECT = ", ".join(
         "campaign.name",
         "campaign.version",
         *(f"campaign.{name}" for name in RULES),
+        "brand.code_key",
     )
 )
 FIND = f"""
@@ -139,7 +141,7 @@ def change_of_counts(found: FoundCode, move: Move) -> Mapping[State, int]:
 def _found(row: Sequence[Any]) -> FoundCode:
     """Return the code of a row; its columns are those of `FIND`."""
     code = dict(zip(_CODE, row, strict=False))
-    name, version, *rules = row[len(_CODE) : len(_CODE) + 2 + len(RULES)]
+    name, version, *rules, key = row[len(_CODE) : len(_CODE) + 2 + len(RULES) + 1]
     reference, *of_reference = row[-len(_REDEMPTION) :]
     return FoundCode(
         PoolKey(code["brand_id"], code["campaign_id"]),
@@ -150,8 +152,17 @@ def _found(row: Sequence[Any]) -> FoundCode:
         stored_code(code),
         rules_of(dict(zip(RULES, rules, strict=True))),
         version,
-        None if reference is None else Redemption(reference, *of_reference),
+        None if reference is None else _redemption(reference, *of_reference),
+        key,
     )
+
+
+def _redemption(
+    reference: str, user: str | None, redeemed_at: Millis | None, undone_at: Millis | None
+) -> Redemption:
+    """Return a redemption, without the tombstone of a user who was erased."""
+    shown = None if user and is_tombstone(user) else user
+    return Redemption(reference, shown, redeemed_at, undone_at)
 
 
 def stored_code(code: Mapping[str, Any]) -> StoredCode:

@@ -7,6 +7,7 @@ from service.store.jobs.open import OpenJobs
 from service.store.migrations.current import current_revision
 from service.store.migrations.revisions import newest_revision
 from service.store.repositories.levels import PoolLevels
+from service.store.repositories.sweeper_lag import SweeperLag
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.jobs import OpenJobCounts
 
@@ -19,6 +20,7 @@ class SQLStatus:
         self._database = database
         self._levels = PoolLevels(pools)
         self._open_jobs = OpenJobs(database)
+        self._sweeper_lag = SweeperLag()
 
     def why_not_ready(self) -> str | None:
         return self._database.why_not_ready()
@@ -34,6 +36,10 @@ class SQLStatus:
     def levels(self) -> Levels:
         with self._database.read() as connection:
             return self._levels.observe(connection, system_clock())
+
+    def sweeper_lag_s(self) -> float:
+        with self._database.read() as connection:
+            return self._sweeper_lag.observe(connection, system_clock())
 
     def room(self) -> DiskSpace | None:
         return self._database.reserve.measure()

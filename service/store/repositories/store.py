@@ -17,7 +17,7 @@ from service.domain.model import (
     State,
 )
 from service.store.database import Database
-from service.store.repositories import codes, listings, pools, user_codes
+from service.store.repositories import listings, pools, user_codes
 from service.store.repositories.exhausted_pools import ExhaustedPools
 from service.store.repositories.reservations import Reservations
 from service.store.transaction import SQLWrites
@@ -64,9 +64,9 @@ class SQLStore(SQLWrites):
         with self._database.read() as connection:
             return pools.campaign_with_counts(connection, brand, campaign)
 
-    def code(self, brand: str, campaign: str, code: str) -> Code:
+    def require_campaign(self, brand: str, campaign: str) -> None:
         with self._database.read() as connection:
-            return codes.find_code(connection, pools.find_pool(connection, brand, campaign), code)
+            pools.find_pool(connection, brand, campaign)
 
     def brands(self, among: Collection[str] | None, after: str | None, limit: int) -> Page[Brand]:
         with self._database.read() as connection:

@@ -44,6 +44,8 @@ class SQLiteDialect:
         SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
     )"""  # noqa: S608 - constants
 
+    due_codes = "code INDEXED BY code_due"
+
     def why_unfit(self, connection: Connection) -> str | None:
         """Return `None`: every encoding of SQLite has every character."""
         return None

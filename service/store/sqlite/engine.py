@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from service.store.signals import Signals
     from service.store.sqlite.code_moves import SQLiteCodeMoves
     from service.store.sqlite.database import SQLiteDatabase
+    from service.store.sqlite.lapses import SQLiteLapses
     from service.store.sqlite.reservations import SQLiteReservations
 
 
@@ -36,6 +37,12 @@ def _code_moves(database: "SQLiteDatabase") -> "SQLiteCodeMoves":
     return SQLiteCodeMoves(database)
 
 
+def _lapses(database: "SQLiteDatabase") -> "SQLiteLapses":
+    from service.store.sqlite.lapses import SQLiteLapses
+
+    return SQLiteLapses(database)
+
+
 def _inspection() -> "Inspection":
     from service.store.sqlite.structure import INSPECTION
 
@@ -46,4 +53,6 @@ def _failures(settings: Settings) -> SQLiteFailures:
     return SQLiteFailures(settings.database_url, "DISCOUNT_DATABASE_URL")
 
 
-ENGINE = Engine("sqlite", _open, _reservations, _code_moves, _inspection, _failures, fit_revision)
+ENGINE = Engine(
+    "sqlite", _open, _reservations, _code_moves, _lapses, _inspection, _failures, fit_revision
+)

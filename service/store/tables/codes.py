@@ -5,10 +5,12 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    FetchedValue,
     ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -29,7 +31,9 @@ brand = Table(
     Column("id", Integer, Identity(), primary_key=True),
     Column("name", PlainText, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+    Column("code_key", LargeBinary, nullable=False, server_default=FetchedValue()),
 )
+"""Brands; the database makes the key of their codes' ids, see `domain.code_ids`."""
 
 campaign = Table(
     "campaign",

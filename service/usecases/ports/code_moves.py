@@ -8,6 +8,7 @@ otherwise the use case reads again, and answers what is there.
 from typing import NamedTuple, Protocol
 
 from service.domain.campaigns import Rules, earlier
+from service.domain.code_ids import code_id
 from service.domain.model import Millis, State
 from service.domain.redemptions import Redemption
 from service.domain.states import StoredCode
@@ -28,6 +29,13 @@ class FoundCode(NamedTuple):
     rules_version: int
     redemption: Redemption | None = None
     """What the reference that was asked about did with the code."""
+    brand_key: bytes = b""
+    """The key of the ids of the brand's codes."""
+
+    @property
+    def code_id(self) -> str:
+        """The id of the code, which does not show the code."""
+        return code_id(self.brand_key, self.code)
 
     def state(self, now: Millis) -> State:
         """Return the state that applies at a moment."""

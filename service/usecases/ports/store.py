@@ -70,12 +70,8 @@ class Store(Writes, Protocol):
     def campaign(self, brand: str, campaign: str) -> CampaignWithCounts:
         """Return a campaign, and its number of codes in each state."""
 
-    def code(self, brand: str, campaign: str, code: str) -> Code:
-        """Return one code.
-
-        Raises:
-            CodeNotFound: The campaign has no such code.
-        """
+    def require_campaign(self, brand: str, campaign: str) -> None:
+        """Require that a campaign exists."""
 
     def brands(self, among: Collection[str] | None, after: str | None, limit: int) -> Page[Brand]:
         """List brands by name after `after`, those in `among` (`None`: all)."""

@@ -1,6 +1,8 @@
-"""Fixtures of imports over HTTP."""
+"""Fixtures of imports over HTTP, and of the clock."""
 
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,3 +78,16 @@ def staged(database):
             }
 
     return count
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Set the service's clock some seconds ahead."""
+
+    def advance(seconds):
+        def time_ns():
+            return time.time_ns() + int(seconds * 1e9)
+
+        monkeypatch.setattr("service.usecases.ports.clock.time", SimpleNamespace(time_ns=time_ns))
+
+    return advance

@@ -8,9 +8,15 @@ from contextlib import ExitStack
 import pytest
 import requests
 
+from service.domain.campaigns import OnLapse, Rules
+from service.domain.codes import mint
+from service.domain.model import State
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
+from service.store.opening import reservations_in
+from service.store.repositories.store import SQLStore
 from service.usecases.jobs import cancel_job
+from tests.support.creating import add_codes
 from tests.support.engines import on_sqlite
 from tests.support.running import free_port, running
 from tests.support.tokens import bearer
@@ -69,6 +75,16 @@ def test_two_workers_and_two_servers_at_once_do_each_job_once(
             job = requests.get(servers[0].url + path, headers=bearer(), timeout=30).json()
             assert ("succeeded", 2000) == (job["state"], job["done"])
     assert (20_000, 20_000) == there()
+
+
+def test_a_worker_sweeps_what_has_lapsed(start, database):
+    store = SQLStore(database, reservations_in(database))
+    add_codes(store, "brand", "default", 2, mint, 1)
+    rules = Rules(reservation_ttl_s=60, on_lapse=OnLapse.RECYCLE)
+    store.write(lambda tx: tx.set_rules(tx.campaign("brand", "default"), rules), 1)
+    store.reserve("brand", "default", "user", 1)
+    start()
+    wait_until(lambda: 2 == store.brand("brand").counts[State.AVAILABLE])
 
 
 @on_sqlite

@@ -72,6 +72,9 @@ _ON_BOTH = {
     "a brand of no time": Damage(
         "UPDATE brand SET created_at = 0 WHERE id = 1;", {"brand-time"}, BRAND
     ),
+    "a brand without the key of its codes' ids": Damage(
+        "UPDATE brand SET code_key = '' WHERE id = 1;", {"brand-key"}, BRAND
+    ),
     "a campaign of no time": Damage(
         "UPDATE campaign SET created_at = -1 WHERE id = 2;", {"campaign-time"}, SUMMER
     ),

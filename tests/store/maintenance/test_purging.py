@@ -245,6 +245,10 @@ class Clock:
         return self.now
 
 
+def raised(error):
+    raise error
+
+
 @on_sqlite
 def test_upkeep_takes_about_half_of_the_time_while_there_is_much_of_it(settings, monkeypatch):
     clock = Clock()
@@ -257,7 +261,7 @@ def test_upkeep_takes_about_half_of_the_time_while_there_is_much_of_it(settings,
         return more
 
     log = build_logger(replace(settings), io.TextIOWrapper(io.BytesIO()))
-    upkeep = Upkeep(step, lambda _: False, log)
+    upkeep = Upkeep(step, lambda _: False, log, raised)
     upkeep.some()
     assert 3 == len(spent)
     upkeep.some()

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from service.domain.model import State
+from service.store.opening import code_moves_in
 from tests.store.repositories.adding import NOW, add
 
 
@@ -22,10 +23,11 @@ class TestPlans:
         assert any("code_free" in step for step in steps)
         assert not costly(steps)
 
-    def test_one_code_is_found_by_its_key(self, store, plans, engine):
+    def test_one_code_is_found_by_its_key(self, store, database, plans, engine):
         add(store, "AAAA")
         with plans() as steps:
-            store.code("brand", "default", "AAAA")
+            store.require_campaign("brand", "default")
+            code_moves_in(database).find_code("brand", "AAAA")
         by_key = {"sqlite": "(brand_id=? AND code=?)", "postgresql": "code_brand_id_code_key"}
         assert any(by_key[engine] in step for step in steps)
         assert not costly(steps)

@@ -13,7 +13,6 @@ from service.domain.codes import mint
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
-    CodeNotFound,
     CodeSpaceExhausted,
     NoCodesLeft,
     Unavailable,
@@ -204,21 +203,13 @@ class TestCounts:
 
 
 class TestLookingUp:
-    def test_one_code(self, store):
-        add(store, "AAAA")
-        assert State.AVAILABLE == store.code("brand", "default", "AAAA").state
-        store.reserve("brand", "default", "user", NOW + 5)
-        found = store.code("brand", "default", "AAAA")
-        assert (State.RESERVED, NOW, NOW + 5) == (found.state, found.created_at, found.reserved_at)
-
     def test_what_is_missing_is_named(self, store):
         with pytest.raises(BrandNotFound):
-            store.code("brand", "default", "AAAA")
+            store.require_campaign("brand", "default")
         add(store, "AAAA")
+        store.require_campaign("brand", "default")
         with pytest.raises(CampaignNotFound):
-            store.code("brand", "summer", "AAAA")
-        with pytest.raises(CodeNotFound):
-            store.code("brand", "default", "aaaa")
+            store.require_campaign("brand", "summer")
         with pytest.raises(BrandNotFound):
             store.campaigns("other", None, 10)
         with pytest.raises(BrandNotFound):

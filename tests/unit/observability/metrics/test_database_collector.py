@@ -34,6 +34,7 @@ class Store:
         self.unready = None
         self.failure = None
         self.at = 4
+        self.lag = 0.5
         self.jobs = OpenJobCounts(0, 0, 0.0, 0.0, 0.0)
 
     def why_not_ready(self):
@@ -57,6 +58,9 @@ class Store:
 
     def wal_bytes(self):
         return 816
+
+    def sweeper_lag_s(self):
+        return self.lag
 
     def last_backup(self):
         return 1700.5
@@ -102,6 +106,7 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
     assert {"discount_disk_free_bytes 1000.0", "discount_disk_reusable_bytes 20.0"} <= set(lines)
     assert "discount_last_backup_timestamp_seconds 1700.5" in lines
     assert {"discount_wal_bytes 816.0", "discount_jobs_stalled_seconds 0.0"} <= set(lines)
+    assert "discount_sweeper_lag_seconds 0.5" in lines
     assert {"discount_disk_reserve_bytes 300.0", "discount_disk_low 0.0"} <= set(lines)
     assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
 
@@ -164,3 +169,9 @@ def test_jobs_that_wait_for_a_worker_are_logged(watch, store, log):
         store.jobs = jobs
         watch.query()
     assert ["jobs_wait", "jobs_wait"] == log.names()
+
+
+def test_a_late_sweeper_is_logged(watch, store, log):
+    store.lag = 61.04
+    assert "discount_sweeper_lag_seconds 61.04" in scrape(watch)
+    assert [("sweeper_late", {"seconds": 61.0})] == log.lines
