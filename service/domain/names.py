@@ -15,12 +15,21 @@ DEFAULT_CAMPAIGN = "default"
 
 _CONTROLS = "\\u0000-\\u001f\\u0080-\\u009f"  # C0 and C1 of ECMA-48
 _SURROGATES = "\\ud800-\\udfff"  # not in UTF-8
-_TEMPLATE = r"^(?! )(?!\.{1,2}$)[^/%s]+(?<! )$"
 
-PATTERN = _TEMPLATE % _CONTROLS
-"""The rule as a regular expression for documents, which contain no surrogates."""
 
-_RULE = re.compile(_TEMPLATE % (_CONTROLS + _SURROGATES))
+def _rule(never: str) -> str:
+    """Return the rule as a regular expression without look-around, which not all engines have.
+
+    A name begins with something else than a dot, or with a dot and something else, or with a dot
+    and two more characters; the last one is never a space.
+    """
+    some, end, first = f"[^/{never}]", f"[^ /{never}]", f"[^ ./{never}]"
+    return f"^({first}({some}*{end})?|\\.({first}|{some}+{end}))$"
+
+
+PATTERN = _rule(_CONTROLS)
+"""The rule for documents, which contain no surrogates."""
+_RULE = re.compile(_rule(_CONTROLS + _SURROGATES))
 
 
 def is_name(text: str, longest: int = MAX_NAME) -> bool:

@@ -30,4 +30,4 @@ def test_a_page_has_an_etag_and_is_not_sent_again(client, path):
 
 def test_both_names_lead_to_one_document(client):
     assert client.get("/apispec_1.json").data == client.get("/openapi.json").data
-    assert "3.0.3" == client.get("/openapi.json").json["openapi"]
+    assert "3.1.0" == client.get("/openapi.json").json["openapi"]

@@ -152,12 +152,14 @@ def test_openapi_says_the_same(app):
 
 
 def parameters(document):
-    return [
+    own = [
         parameter
         for path in document["paths"].values()
         for call in path.values()
         for parameter in call.get("parameters", [])
+        if "$ref" not in parameter
     ]
+    return [*own, *document["components"]["parameters"].values()]
 
 
 def test_the_contracts_figures():

@@ -1,6 +1,6 @@
 """The OpenAPI document, generated from the operations."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from apispec import APISpec
@@ -9,14 +9,17 @@ from flask import Flask
 from marshmallow import Schema, fields
 
 from service import __version__
-from service.api.idempotency import REPLAYED
+from service.api.openapi.components import reference, share_parameters
 from service.api.openapi.probes import PROBES
+from service.api.openapi.texts import DESCRIPTION, HEADERS, REQUEST_ID, TAGS
 from service.api.operation import Answer, Operation
-from service.api.problems.catalogue import problem_type
+from service.api.problems.catalogue import PROBLEM_TYPES, problem_type
+from service.api.problems.problem_type import ProblemType
 from service.api.problems.writer import problem_headers, problem_object
 from service.api.reply import PROBLEM_JSON
 from service.api.routes import served_operations
 from service.api.schemas.responses import ProblemObject
+from service.auth.caller import Scope
 from service.domain import moves
 from service.domain.errors import (
     Forbidden,
@@ -29,59 +32,8 @@ from service.formats.columns import CODE
 from service.formats.list_form import ListType
 from service.formats.tables import written
 
-OPENAPI_VERSION = "3.0.3"
+OPENAPI_VERSION = "3.1.0"
 SECURITY_SCHEME = "bearerAuth"
-DESCRIPTION = """\
-Brands own pools of secret discount codes. A user gets one code of a pool and always the same one,
-and no code is given to two users.
-
-- Every call needs `Authorization: Bearer <JWT>`; `discount token` creates a token for development.
-- Every response has `X-Request-ID`: the caller's own, if it sent a valid one.
-- Every error is a problem document (RFC 9457) whose `type` is a page that explains what to do.
-- Every response to an authenticated caller has `RateLimit` and `RateLimit-Policy`, unless rate
-  limits are off.
-
-## The life of a code
-
-The state of a code is the first of these that applies now: `redeemed`, `disabled`, `expired` (the
-end of its reservation or campaign is past, and no checkout holds it), `reserved`, `available`. So
-an undo, or enabling a code, brings back what is below.
-
-"""
-TAGS = {
-    "discount": "The two basic calls: create codes, and give a user a code.",
-    "brands": "Brands.",
-    "campaigns": "Campaigns of a brand: pools of codes with rules.",
-    "codes": "Codes of a campaign.",
-    "jobs": "Work in the background.",
-    "imports": "Import your own lists of codes.",
-    "exports": "Download all codes of a campaign.",
-    "reservations": "One code of a campaign for each user.",
-    "checkout": "Hold and redeem codes of orders, and undo that.",
-    "users": "Users: their codes in all campaigns of a brand, and their erasure.",
-    "probes": "Health checks for the orchestrator; no token needed.",
-}
-_REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
-_HEADERS: Mapping[str, tuple[str, str]] = {
-    "X-Request-ID": ("The id of this request, which the log has too.", _REQUEST_ID),
-    "Link": ("The next page, if there is one (RFC 8288).", '</v1/brands?cursor=a>; rel="next"'),
-    "ETag": ("The version of the rules, for `If-Match`.", '"5d41402abc4b2a76b9719d911017c592"'),
-    "Location": (
-        "The URL of the job.",
-        "/v1/brands/brand1/campaigns/default/jobs/019a2f3be4d4c0ffee0123456789abcd",
-    ),
-    REPLAYED: ("Whether this is the answer to an earlier request with the same key.", "true"),
-    "RateLimit": (
-        "The caller's remaining calls, and the seconds for which they have to last.",
-        '"caller";r=49999;t=10',
-    ),
-    "RateLimit-Policy": (
-        "The caller's number of calls, and the window in seconds.",
-        '"caller";q=50000;w=10',
-    ),
-    "Retry-After": ("Seconds to wait before the next attempt.", "1"),
-    "WWW-Authenticate": ("What is missing (RFC 6750).", "Bearer"),
-}
 NO_NUL = r"^[^\x00]+$"
 _UPLOADS = {
     each.value: b"".join(written([CODE], [[["QMYFRFPA99E7"], ["7KJSE5AG3CVE"]]], each)).decode()
@@ -97,7 +49,11 @@ def build_document(app: Flask) -> dict[str, Any]:
         version=__version__,
         openapi_version=OPENAPI_VERSION,
         plugins=[MarshmallowPlugin()],
-        info={"description": DESCRIPTION + moves.table(), "license": {"name": "MIT"}},
+        info={
+            "description": DESCRIPTION + moves.table(),
+            "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
+            "contact": {"name": "The team that runs this service"},
+        },
         servers=[{"url": "/"}],
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
@@ -110,11 +66,22 @@ def build_document(app: Flask) -> dict[str, Any]:
             "description": "A JWT, validated as recommended in RFC 8725.",
         },
     )
-    for operation in served_operations(app):
+    for name, (text, example) in HEADERS.items():
+        schema = {"type": "string", "example": example}
+        spec.components.header(name, {"description": text, "schema": schema})
+    operations = tuple(served_operations(app))
+    responses = {_name(group): group for each in operations for group in _refusals(each).values()}
+    for name, group in sorted(responses.items()):
+        spec.components.response(name, _refusal(group))
+    for problem in PROBLEM_TYPES:
+        if any(problem.error in group for group in responses.values()):
+            spec.components.example(problem.slug, _example_of_problem(problem))
+    for operation in operations:
         spec.path(operation.path, operations={operation.method.lower(): _describe(operation)})
     for path, described in PROBES.items():
         spec.path(path, operations={"get": described})
     document: dict[str, Any] = spec.to_dict()
+    share_parameters(document)
     return document
 
 
@@ -124,7 +91,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": f"{operation.description}\n\nScope: `{operation.scope}`.",
-        "security": [{SECURITY_SCHEME: []}],
+        "security": [{SECURITY_SCHEME: [operation.scope.value]}],
         "parameters": [
             {"in": location, "schema": schema}
             for location, schema in (
@@ -136,7 +103,10 @@ def _describe(operation: Operation) -> dict[str, Any]:
         ],
         "responses": {
             **{str(status): _good(answer) for status, answer in operation.answers.items()},
-            **_refusals(operation),
+            **{
+                str(status): reference("responses", _name(group))
+                for status, group in _refusals(operation).items()
+            },
         },
     }
     if operation.body:
@@ -193,58 +163,58 @@ def _lists(answer: Answer, example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refusals(operation: Operation) -> dict[str, Any]:
-    """Describe an operation's problems, of which several may share a status."""
-    path = operation.path
-    if operation.parameters:
-        path = path.format(**example_of(operation.parameters()))
-    by_status: dict[int, list[ServiceError]] = {}
+def _refusals(operation: Operation) -> dict[int, list[type[ServiceError]]]:
+    """Return an operation's problems by status: several may share one."""
+    by_status: dict[int, list[type[ServiceError]]] = {}
     for kind in operation.refusals:
-        by_status.setdefault(problem_type(kind).status, []).append(_instance_of(kind, operation))
+        by_status.setdefault(problem_type(kind).status, []).append(kind)
+    return dict(sorted(by_status.items()))
+
+
+def _name(group: Sequence[type[ServiceError]]) -> str:
+    """Return the name of the response with these problems."""
+    return "Or".join(kind.__name__ for kind in group)
+
+
+def _refusal(group: Sequence[type[ServiceError]]) -> dict[str, Any]:
+    types = [problem_type(kind) for kind in group]
+    limit = () if group[0] is Unauthenticated else _LIMIT
     return {
-        str(status): {
-            "description": " Or: ".join(problem_type(error).meaning for error in errors),
-            "headers": _headers(
-                "X-Request-ID",
-                *(() if isinstance(errors[0], Unauthenticated) else _LIMIT),
-                *dict.fromkeys(name for error in errors for name in problem_headers(error)),
-            ),
-            "content": {
-                PROBLEM_JSON: {
-                    "schema": ProblemObject,
-                    "examples": {
-                        problem_type(error).slug: {
-                            "summary": problem_type(error).title,
-                            "value": problem_object(error, path, _REQUEST_ID),
-                        }
-                        for error in errors
-                    },
-                }
-            },
-        }
-        for status, errors in sorted(by_status.items())
+        "description": " Or: ".join(each.meaning for each in types),
+        "headers": _headers(
+            "X-Request-ID",
+            *limit,
+            *dict.fromkeys(name for kind in group for name in problem_headers(_instance_of(kind))),
+        ),
+        "content": {
+            PROBLEM_JSON: {
+                "schema": ProblemObject,
+                "examples": {each.slug: reference("examples", each.slug) for each in types},
+            }
+        },
     }
 
 
-def _instance_of(kind: type[ServiceError], operation: Operation) -> ServiceError:
+def _example_of_problem(problem: ProblemType) -> dict[str, Any]:
+    error = _instance_of(problem.error)
+    return {
+        "summary": problem.title,
+        "value": problem_object(error, "/v1/brands/brand1", REQUEST_ID),
+    }
+
+
+def _instance_of(kind: type[ServiceError]) -> ServiceError:
     if issubclass(kind, Forbidden):
-        return Forbidden(operation.scope)
+        return Forbidden(Scope.READ)
     if issubclass(kind, InvalidRequest):
-        place = next(iter((operation.body or operation.query)().fields), "brand")
-        return InvalidRequest([InputError(f"/{place}", "Not a valid value.")])
+        return InvalidRequest([InputError("/brand", "Not a valid value.")])
     if issubclass(kind, Unauthenticated):
         return Unauthenticated("The call carries no bearer token.")
     return kind()
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    return {
-        name: {
-            "description": _HEADERS[name][0],
-            "schema": {"type": "string", "example": _HEADERS[name][1]},
-        }
-        for name in names
-    }
+    return {name: reference("headers", name) for name in names}
 
 
 def example_of(schema: Schema) -> dict[str, Any]:

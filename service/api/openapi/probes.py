@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from service.api.openapi.components import reference
+
 PROBES: Mapping[str, Any] = {
     "/livez": {
         "operationId": "livez",
@@ -19,7 +21,8 @@ PROBES: Mapping[str, Any] = {
                         "example": {"status": "ok"},
                     }
                 },
-            }
+            },
+            "408": reference("responses", "RequestTimeout"),
         },
     },
     "/readyz": {
@@ -29,6 +32,9 @@ PROBES: Mapping[str, Any] = {
         "description": "Checks each dependency, within a second.",
         "security": [],
         "responses": {
+            "408": reference("responses", "RequestTimeout"),
+        }
+        | {
             status: {
                 "description": text,
                 "content": {

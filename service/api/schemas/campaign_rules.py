@@ -101,7 +101,8 @@ class CodeFormatRule(Input):
     """The format of new codes."""
 
     pattern = fields.String(
-        required=True, metadata={"description": "`#` is a random place.", "example": "SUMMER-####"}
+        required=True,
+        metadata={"description": "`#` is a random place.", "example": "SUMMER-####-####"},
     )
     alphabet = fields.String(
         load_default=codes.ALPHABET,
@@ -152,7 +153,10 @@ class RulesBody(Input):
         fields.Integer(strict=True, validate=validate.Range(0, MAX_LOW_AT)),
         load_default=(),
         validate=validate.Length(max=MOST_LOW_AT),
-        metadata={"description": "Numbers of available codes at which an event is due."},
+        metadata={
+            "description": "Numbers of available codes at which an event is due.",
+            "uniqueItems": True,
+        },
     )
     reserved_events = StrictBoolean(load_default=False)
     paused = StrictBoolean(load_default=False)

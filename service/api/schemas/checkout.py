@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
-from service.api.schemas.campaign_rules import DiscountRule, StrictBoolean
+from service.api.schemas.campaign_rules import StrictBoolean
 from service.api.schemas.fields import CodeText, Name
-from service.api.schemas.requests import BrandPath, Input, flag, nothing
-from service.api.schemas.responses import moment
+from service.api.schemas.output import Output, moment
+from service.api.schemas.requests import ENTITY_TAGS, BrandPath, Input, flag, nothing
+from service.api.schemas.rules_shown import Discount
 from service.domain import names
 from service.domain.redeeming import DEFAULT_HOLD_S, MAX_HOLD_S, MIN_HOLD_S
 
@@ -35,7 +36,7 @@ def _user(*, null: bool = False, description: str = "The user of the order.") ->
 
 def _discount() -> fields.Nested:
     return fields.Nested(
-        DiscountRule,
+        Discount,
         required=True,
         allow_none=True,
         metadata={
@@ -91,11 +92,14 @@ class MatchHeader(Input):
     if_match = fields.String(
         data_key="If-Match",
         load_default=nothing,
-        metadata={"description": "Release only the reservation that has this `ETag`."},
+        metadata={
+            "description": "Release only the reservation that has this `ETag`.",
+            "pattern": ENTITY_TAGS,
+        },
     )
 
 
-class HoldObject(Schema):
+class HoldObject(Output):
     """A code that an order holds."""
 
     code = _code()
@@ -104,7 +108,7 @@ class HoldObject(Schema):
     discount = _discount()
 
 
-class RedemptionObject(Schema):
+class RedemptionObject(Output):
     """A code that an order has redeemed."""
 
     code = _code()

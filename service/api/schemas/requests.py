@@ -19,6 +19,9 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_CURSOR = 1024
 MAX_IDEMPOTENCY_KEY = 255
+_TAG = r'(W/)?"[!#-~]*"'
+ENTITY_TAGS = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
+"""`*` or entity tags (RFC 9110, section 8.8.3), as callers should write them."""
 MAX_TYPED = 256
 """Most characters that a person may have typed for a code, blanks included."""
 
@@ -193,12 +196,15 @@ class ConditionHeaders(Input):
     if_match = fields.String(
         data_key="If-Match",
         load_default=nothing,
-        metadata={"description": "Change the rules only if they have this `ETag`."},
+        metadata={
+            "description": "Change the resource only if it has this `ETag`.",
+            "pattern": ENTITY_TAGS,
+        },
     )
     if_none_match = fields.String(
         data_key="If-None-Match",
         load_default=nothing,
-        metadata={"description": "`*`: only create a campaign."},
+        metadata={"description": "`*`: only create a campaign.", "pattern": ENTITY_TAGS},
     )
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from service.api.problems.catalogue import PROBLEM_TYPES
-from service.api.schemas.campaign_rules import DiscountRule, RulesBody
 from service.api.schemas.fields import CodeText, Name
+from service.api.schemas.output import Output, moment
 from service.api.schemas.requests import MAX_LIMIT
+from service.api.schemas.rules_shown import Discount, RulesObject
 from service.domain import names
 from service.domain.code_ids import ID_LENGTH
 from service.domain.jobs import JobKind, JobState
@@ -15,21 +16,11 @@ from service.domain.model import State
 from service.formats.refusals import Reason
 
 
-def moment(description: str, *, null: bool = False, required: bool = True) -> fields.AwareDateTime:
-    """Return a moment, with an example unless it may be null."""
-    example = None if null else "2026-11-22T13:01:40.123Z"
-    return fields.AwareDateTime(
-        required=required,
-        allow_none=null,
-        metadata={"description": f"{description} (RFC 3339, UTC).", "example": example},
-    )
-
-
 def _state(example: State) -> fields.Enum[State]:
     return fields.Enum(State, by_value=True, required=True, metadata={"example": example.value})
 
 
-class DiscountCode(Schema):
+class DiscountCode(Output):
     """The user's code."""
 
     discount_code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
@@ -46,7 +37,7 @@ class Reservation(DiscountCode):
     expires_at = moment("When the code expires, if it does", null=True)
 
 
-class CodeObject(Schema):
+class CodeObject(Output):
     """A code, without its holder."""
 
     code = CodeText(required=True, metadata={"example": "QMYFRFPA99E7"})
@@ -61,7 +52,7 @@ class CodeDetails(CodeObject):
 
     campaign = Name(required=True, metadata={"example": names.DEFAULT_CAMPAIGN})
     discount = fields.Nested(
-        DiscountRule,
+        Discount,
         required=True,
         allow_none=True,
         metadata={
@@ -87,7 +78,7 @@ class CodeDetails(CodeObject):
     )
 
 
-class HolderObject(Schema):
+class HolderObject(Output):
     """Who holds a code."""
 
     user = Name(required=True, longest=names.MAX_USER, metadata={"example": "user1"})
@@ -95,7 +86,7 @@ class HolderObject(Schema):
     reserved_at = moment("When the code was reserved")
 
 
-class BrandObject(Schema):
+class BrandObject(Output):
     """A brand."""
 
     brand = Name(required=True, metadata={"example": "brand1"})
@@ -116,7 +107,7 @@ def _count(example: int) -> fields.Integer:
 
 
 _EXAMPLES = {State.AVAILABLE: 9, State.RESERVED: 1}
-CountsObject = Schema.from_dict(
+CountsObject = Output.from_dict(
     {state.value: _count(_EXAMPLES.get(state, 0)) for state in State}, name="CountsObject"
 )
 """How many codes are in each state."""
@@ -128,7 +119,7 @@ class BrandWithCounts(BrandObject):
     counts = fields.Nested(CountsObject, required=True)
 
 
-class GuessObject(Schema):
+class GuessObject(Output):
     """How well the codes resist guessing."""
 
     space_bits = fields.Integer(required=True, metadata={"example": 60})
@@ -147,10 +138,10 @@ class FullCampaign(CampaignObject):
         required=True, metadata={"example": True, "description": "Whether codes can be claimed."}
     )
     guess = fields.Nested(GuessObject, required=True)
-    rules = fields.Nested(RulesBody, required=True)
+    rules = fields.Nested(RulesObject, required=True)
 
 
-class PageObject(Schema):
+class PageObject(Output):
     """A part of a listing."""
 
     next_cursor = fields.String(
@@ -163,13 +154,13 @@ class PageObject(Schema):
     )
 
 
-def _items(schema: type[Schema]) -> fields.List[Any]:
+def _items(schema: type[Output]) -> fields.List[Any]:
     return fields.List(
         fields.Nested(schema), required=True, validate=validate.Length(max=MAX_LIMIT)
     )
 
 
-class JobObject(Schema):
+class JobObject(Output):
     """Work that takes longer than a call may."""
 
     id = fields.String(
@@ -204,7 +195,7 @@ class JobObject(Schema):
     finished_at = moment("When the job ended, if it has ended", null=True)
 
 
-class RefusalObject(Schema):
+class RefusalObject(Output):
     """A line of a list that was refused."""
 
     line = fields.Integer(
@@ -250,7 +241,7 @@ class JobPage(PageObject):
     items = _items(JobObject)
 
 
-class InputErrorObject(Schema):
+class InputErrorObject(Output):
     """One fault in the input."""
 
     pointer = fields.String(
@@ -263,7 +254,7 @@ class InputErrorObject(Schema):
     detail = fields.String(required=True, metadata={"description": "What is wrong."})
 
 
-class ProblemObject(Schema):
+class ProblemObject(Output):
     """Why a call was refused or failed (RFC 9457)."""
 
     type = fields.String(

@@ -8,6 +8,7 @@ from service.auth.authentication import is_open
 from tests.api.conftest import C
 from tests.support.tokens import bearer, token
 
+CODE = "/v1/brands/brand1/codes/ABCD"
 CALLS = [
     ("POST", "/v1/discount/create", "discounts:create"),
     ("GET", "/v1/discount/fetch/brand1/user1", "discounts:reserve"),
@@ -20,6 +21,12 @@ CALLS = [
     ("GET", f"{C}/codes/ABCD", "discounts:read"),
     ("PUT", f"{C}/reservations/user1", "discounts:reserve"),
     ("GET", f"{C}/reservations/user1", "discounts:read"),
+    ("DELETE", f"{C}/reservations/user1", "discounts:manage"),
+    ("PUT", f"{CODE}/hold", "discounts:redeem"),
+    ("DELETE", f"{CODE}/hold?reference=order", "discounts:redeem"),
+    ("PUT", f"{CODE}/redemption", "discounts:redeem"),
+    ("GET", f"{CODE}/redemption?reference=order", "discounts:redeem"),
+    ("DELETE", f"{CODE}/redemption?reference=order", "discounts:redeem"),
 ]
 
 
@@ -32,6 +39,8 @@ def engine():
 def body_for(path):
     if path.endswith("create"):
         return {"brand": "brand1", "number_to_create": 1}
+    if path.endswith(("/hold", "/redemption")):
+        return {"reference": "order", "user": "user1"}
     return {"number_to_create": 1} if path.endswith("codes") else None
 
 

@@ -4,18 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hypothesis.stateful import RuleBasedStateMachine
-
 from tests.api.life.service import BRAND, Clock, Service, moment
 from tests.tools.model.checkout import Model
 from tests.tools.model.stored import Code, Redemption, Refused
 
 
-class Compared(RuleBasedStateMachine):
+class Compared:
     """A service, its model, and the comparison of the two."""
 
     def __init__(self, service: Service, clock: Clock) -> None:
-        super().__init__()
         self.service, self.clock = service, clock
         self.model = Model(clock.now)
         self.versions: dict[str, tuple[int, int]] = {}

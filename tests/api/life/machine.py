@@ -1,10 +1,8 @@
-"""A state machine of random calls about the life of codes, with a clock that jumps."""
+"""Random calls about the life of codes, with a clock that jumps, and the model's answer to each."""
 
 from typing import Any
 
-from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, rule
 
 from tests.api.life.compared import Compared
 from tests.api.life.service import BRAND, moment
@@ -13,7 +11,8 @@ from tests.tools.model.stored import DAY_MS
 CAMPAIGNS = st.sampled_from(["default", "default", "summer"])
 USERS = st.sampled_from(["ann", "bob", "cid"])
 REFERENCES = st.sampled_from(["order-1", "order-2", "order-3"])
-WHICH = st.integers(0, 5)
+WHICH = st.integers(0, 4)
+"""The codes that users hold come first."""
 MINUTE_MS = 60_000
 JUMPS = st.sampled_from([1, 1000, MINUTE_MS - 1, MINUTE_MS, 60 * MINUTE_MS, DAY_MS])
 OFFSETS = st.sampled_from([None, None, None, -MINUTE_MS, 0, MINUTE_MS, 60 * MINUTE_MS])
@@ -37,32 +36,34 @@ CHANGES = st.fixed_dictionaries(
         "archived": st.sampled_from([False, False, True]),
     },
 )
+SELDOM = st.sampled_from([False, False, False, True])
+WALLETS = st.sampled_from([None, None, "reserved", "redeemed", "expired", "disabled"])
 MOMENTS = ("claims_from", "starts_at", "ends_at")
 
 
 class Lives(Compared):
     """Every call about the life of codes, and the model's answer to it."""
 
-    @initialize(campaign=CAMPAIGNS, changes=CHANGES)
     def begin(self, campaign, changes):
+        """Make two campaigns, of which one has rules, with codes that users hold."""
         self.put_rules("summer", {}, shorten=False)
-        self.create("default", 3)
-        self.create("summer", 2)
         self.put_rules(campaign, changes, shorten=True)
+        for name, number in (("default", 3), ("summer", 2)):
+            self.create(name, number)
+            self.claim(name, "ann")
+        self.claim("default", "bob")
 
     # Time.
 
-    @rule(millis=JUMPS)
     def jump(self, millis):
         self.clock.now += millis
         self.model.now = self.clock.now
 
-    @rule(which=WHICH, delta=st.sampled_from([-1, 0, 0, 1]))
     def jump_to_an_end(self, which, delta):
         """Jump to a moment at which something begins or ends."""
         moments = sorted(end + delta for end in self._ends() if end + delta > self.model.now)
-        assume(moments)
-        self.jump(moments[which % len(moments)] - self.model.now)
+        if moments:
+            self.jump(moments[which % len(moments)] - self.model.now)
 
     def _ends(self):
         for campaign in self.model.brands[BRAND].values():
@@ -72,7 +73,6 @@ class Lives(Compared):
 
     # Campaigns.
 
-    @rule(campaign=CAMPAIGNS, changes=CHANGES, shorten=st.booleans())
     def put_rules(self, campaign, changes, shorten):
         known = self.model.brands.get(BRAND, {}).get(campaign)
         wanted: dict[str, Any] = dict(known.rules) if known else {}
@@ -89,13 +89,11 @@ class Lives(Compared):
     def _at(self, offset: int) -> int:
         return self.model.now + offset
 
-    @rule(campaign=CAMPAIGNS)
     def archive(self, campaign):
         answer = self.service.campaign("DELETE", campaign)
         with self.compared(answer):
             assert self.model.archive(BRAND, campaign) == answer.status_code
 
-    @rule(campaign=CAMPAIGNS, number=st.integers(1, 2))
     def create(self, campaign, number):
         body = {"number_to_create": number}
         answer = self.service.campaign("POST", campaign, "/codes", body=body)
@@ -106,7 +104,6 @@ class Lives(Compared):
 
     # Users.
 
-    @rule(campaign=CAMPAIGNS, user=USERS)
     def claim(self, campaign, user):
         answer = self.service.campaign("PUT", campaign, f"/reservations/{user}")
         with self.compared(answer):
@@ -115,7 +112,6 @@ class Lives(Compared):
             code = self.model.claim(BRAND, campaign, user, answer.json["discount_code"])
             self.is_reservation(answer.json, code)
 
-    @rule(campaign=CAMPAIGNS, user=USERS)
     def fetch(self, campaign, user):
         path = f"/v1/discount/fetch/{BRAND}/{user}"
         answer = self.service.call("GET", path, campaign=campaign)
@@ -123,13 +119,11 @@ class Lives(Compared):
             self.model.may_claim(BRAND, campaign, user)
             self.model.claim(BRAND, campaign, user, answer.json["discount_code"])
 
-    @rule(campaign=CAMPAIGNS, user=USERS)
     def show(self, campaign, user):
         answer = self.service.campaign("GET", campaign, f"/reservations/{user}")
         with self.compared(answer):
             self.is_reservation(answer.json, self.model.reservation(BRAND, campaign, user))
 
-    @rule(user=USERS, state=st.sampled_from([None, "reserved", "redeemed", "expired"]))
     def wallet(self, user, state):
         query = {"state": state} if state else {}
         answer = self.service.user("GET", user, "/codes", **query)
@@ -140,7 +134,6 @@ class Lives(Compared):
             for item in items:
                 self.is_reservation(item, codes[item["discount_code"]])
 
-    @rule(user=USERS, forget=st.sampled_from([False, False, True]))
     def erase(self, user, forget):
         query = {"forget": "true"} if forget else {}
         answer = self.service.user("DELETE", user, **query)
@@ -149,7 +142,6 @@ class Lives(Compared):
 
     # Staff.
 
-    @rule(which=WHICH, disabled=st.booleans())
     def switch(self, which, disabled):
         code = self._code(which)
         answer = self._patch(code, {"disabled": disabled})
@@ -157,7 +149,6 @@ class Lives(Compared):
             asked = (BRAND, code.campaign.name, code.code)
             self.is_code(answer.json, self.model.patch(*asked, disabled=disabled))
 
-    @rule(which=WHICH, offset=OFFSETS)
     def set_end(self, which, offset):
         code = self._code(which)
         end = None if offset is None else self._at(offset)
@@ -171,15 +162,14 @@ class Lives(Compared):
 
     def _code(self, which):
         codes = self.model.codes_of(BRAND)
+        codes.sort(key=lambda code: code.holder(self.model.now) is None)
         return codes[which % len(codes)]
 
-    @rule(campaign=CAMPAIGNS, user=USERS)
     def release(self, campaign, user):
         answer = self.service.campaign("DELETE", campaign, f"/reservations/{user}")
         with self.compared(answer):
             assert self.model.release(BRAND, campaign, user) == answer.status_code
 
-    @rule(which=WHICH)
     def look(self, which):
         code = self._code(which)
         self.is_code(self.service.code("GET", code.code).json, code)
@@ -197,14 +187,6 @@ class Lives(Compared):
 
     # The checkout.
 
-    @rule(
-        which=WHICH,
-        user=USERS,
-        own=st.booleans(),
-        reference=REFERENCES,
-        ttl_s=st.sampled_from([60, 900, 86400]),
-        over=st.sampled_from([False, False, True]),
-    )
     def hold(self, which, user, own, reference, ttl_s, over):
         code, user = self._taken_by(which, user, own=own)
         body = {"reference": reference, "user": user, "ttl_s": ttl_s, "take_over": over}
@@ -222,24 +204,14 @@ class Lives(Compared):
         holder = code.holder(self.model.now)
         return code, holder if own and holder and not holder.startswith("/") else user
 
-    @rule(which=WHICH, reference=REFERENCES)
     def unhold(self, which, reference):
         code = self._code(which)
         answer = self.service.code("DELETE", code.code, "/hold", reference=reference)
         with self.compared(answer):
             assert self.model.unhold(BRAND, code.code, reference) == answer.status_code
 
-    @rule(
-        which=WHICH,
-        user=USERS,
-        own=st.booleans(),
-        reference=REFERENCES,
-        dry_run=st.sampled_from([False, False, False, True]),
-    )
     def redeem(self, which, user, own, reference, dry_run):
         code, user = self._taken_by(which, user, own=own)
-        known = code.references.get(reference)
-        assume(not (known and known.user is None and known.undone_at is None))
         query = {"dry_run": "true"} if dry_run else {}
         body = {"reference": reference, "user": user}
         answer = self.service.code("PUT", code.code, "/redemption", body=body, **query)
@@ -249,14 +221,12 @@ class Lives(Compared):
             assert status == answer.status_code
             self.is_redemption(answer.json, code, found)
 
-    @rule(which=WHICH, reference=REFERENCES)
     def undo(self, which, reference):
         code = self._code(which)
         answer = self.service.code("DELETE", code.code, "/redemption", reference=reference)
         with self.compared(answer):
             assert self.model.undo(BRAND, code.code, reference) == answer.status_code
 
-    @rule(which=WHICH, reference=REFERENCES)
     def show_redemption(self, which, reference):
         code = self._code(which)
         answer = self.service.code("GET", code.code, "/redemption", reference=reference)
@@ -264,5 +234,37 @@ class Lives(Compared):
             found = self.model.redemption(BRAND, code.code, reference)
             self.is_redemption(answer.json, code, found)
 
-    def teardown(self):
-        self.check_everything()
+
+def _call(method, **arguments):
+    """Return a strategy of a call with its arguments."""
+    return st.tuples(st.just(method), st.fixed_dictionaries(arguments))
+
+
+_POOL_AND_USER = {"campaign": CAMPAIGNS, "user": USERS}
+_CODE_AND_REFERENCE = {"which": WHICH, "reference": REFERENCES}
+_ORDER = {**_CODE_AND_REFERENCE, "user": USERS, "own": st.sampled_from([True, True, False])}
+WORK = (
+    (3, _call(Lives.jump, millis=JUMPS)),
+    (4, _call(Lives.jump_to_an_end, which=WHICH, delta=st.sampled_from([-1, 0, 0, 1]))),
+    (3, _call(Lives.put_rules, campaign=CAMPAIGNS, changes=CHANGES, shorten=st.booleans())),
+    (1, _call(Lives.archive, campaign=CAMPAIGNS)),
+    (2, _call(Lives.create, campaign=CAMPAIGNS, number=st.integers(1, 2))),
+    (6, _call(Lives.claim, **_POOL_AND_USER)),
+    (3, _call(Lives.fetch, **_POOL_AND_USER)),
+    (3, _call(Lives.show, **_POOL_AND_USER)),
+    (2, _call(Lives.wallet, user=USERS, state=WALLETS)),
+    (1, _call(Lives.erase, user=USERS, forget=st.sampled_from([False, False, True]))),
+    (4, _call(Lives.switch, which=WHICH, disabled=st.booleans())),
+    (5, _call(Lives.set_end, which=WHICH, offset=OFFSETS)),
+    (4, _call(Lives.release, **_POOL_AND_USER)),
+    (3, _call(Lives.look, which=WHICH)),
+    (7, _call(Lives.hold, **_ORDER, ttl_s=st.sampled_from([60, 900, 86400]), over=SELDOM)),
+    (3, _call(Lives.unhold, **_CODE_AND_REFERENCE)),
+    (8, _call(Lives.redeem, **_ORDER, dry_run=SELDOM)),
+    (5, _call(Lives.undo, **_CODE_AND_REFERENCE)),
+    (3, _call(Lives.show_redemption, **_CODE_AND_REFERENCE)),
+)
+"""Calls, and how often each is made in proportion."""
+CALLS = st.lists(
+    st.one_of([call for weight, call in WORK for _ in range(weight)]), min_size=20, max_size=60
+)

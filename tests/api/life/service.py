@@ -8,11 +8,24 @@ from unittest.mock import patch
 
 from service.app import services_of
 from service.formats.timestamps import timestamp
+from service.store.opening import lapses_in
 from service.usecases.ports import clock
+from service.usecases.ports.lapses import Lapsed
+from service.usecases.sweeping import Sweeper
 from tests.support.tokens import ALL_SCOPES, bearer
 
 SCOPES = f"{ALL_SCOPES} discounts:redeem discounts:audit"
 BRAND = "brand1"
+
+
+class Unobserved:
+    """An observer of nothing."""
+
+    def lapsed(self, codes: Lapsed) -> None:
+        pass
+
+    def round_ended(self) -> None:
+        pass
 
 
 class Clock:
@@ -57,8 +70,10 @@ class Service:
 
     def sweep(self, now: int) -> None:
         """Let the sweeper write all lapses that are due."""
-        storage: Any = services_of(self._app).storage
-        storage.sweep(now)
+        lapses = lapses_in(services_of(self._app).storage.database)
+        sweeper = Sweeper(lapses, Unobserved(), interval_s=0)
+        while sweeper.step(now):
+            pass
 
 
 def moment(millis: int | None) -> str | None:

@@ -1,9 +1,15 @@
 """Redemption and its undo, over HTTP."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import generate_latest
 
+from service.app import services_of
+from service.domain.states import DisabledBy
+from service.usecases.ports.code_moves import Move
 from tests.api.views.checkout import Checkout, seen
 from tests.support.engines import on_sqlite
 from tests.support.tokens import bearer
@@ -168,6 +174,54 @@ class TestAnyone:
         assert (409, "campaign-not-open", "available") == seen(refused)
         assert reason == refused.json["reason"]
         assert 201 == shop.redeem(held, user="v").status_code
+
+    def test_who_was_erased_claims_no_more(self, shop, app):
+        """The tombstone stands in place of the user of the code that they held."""
+        free, held = shop.codes(2)
+        moves, tombstones = services_of(app).storage.code_moves, services_of(app).tombstones
+        found = moves.find_code("brand1", held)
+        erased = replace(
+            found.stored,
+            user=tombstones("brand1", "u")[0],
+            reserved_at=1,
+            disabled_at=2,
+            disabled_by=DisabledBy.ERASURE,
+        )
+        assert moves.move_code(found, Move(erased), 2)
+        assert (410, "user-erased", "available") == seen(shop.redeem(free))
+        assert (410, "user-erased", "available") == seen(shop.redeem(free, dry_run=True))
+        assert (409, "code-disabled", "disabled") == seen(shop.redeem(held))
+        assert 201 == shop.redeem(free, user="v").status_code
+
+
+@on_sqlite
+def test_nothing_secret_is_logged_or_counted(shop, code, log, app):
+    """Neither codes nor references nor users; the campaign, and what came of the call."""
+    reference, other = "order-of-secrets", "another-of-secrets"
+    shop.hold(code, reference)
+    shop.redeem(code, reference)
+    shop.redeem(code, other)
+    shop.shown(code, reference)
+    shop.undo(code, reference)
+    shop.end_hold(code, reference)
+    shop.release()
+    lines = [json.loads(line) for line in log.text.splitlines()][-7:]
+    outcomes = ["new", "new", "refused", "ok", "undone", "ok", "retired"]
+    assert outcomes == [line["outcome"] for line in lines]
+    assert "code-redeemed" == lines[2]["problem"]
+    assert "default" == lines[1]["campaign"]
+    assert lines[1]["user_ref"] == lines[6]["user_ref"] != "u"
+    written = log.text + generate_latest(services_of(app).metrics.registry).decode()
+    for secret in (code, reference, other):
+        assert secret not in written
+
+
+@on_sqlite
+def test_a_problem_page_says_what_a_shopper_may_be_told(client):
+    page = client.get("/problems/code-held").text
+    assert "What a shopper may be told" in page
+    assert "This code is in use in another checkout." in page
+    assert "What a shopper may be told" not in client.get("/problems/invalid-request").text
 
 
 @on_sqlite

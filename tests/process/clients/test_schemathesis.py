@@ -7,11 +7,16 @@ allows is accepted and what it does not is refused, no call without a token, 405
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
+from service.settings import Settings
+from service.store.opening import open_database, reservations_in
+from service.store.repositories.store import SQLStore
+from tests.support.creating import add_codes
 from tests.support.running import running
 from tests.support.tokens import bearer
 
@@ -27,6 +32,8 @@ EXAMPLES = [
 @pytest.fixture
 def service(tmp_path):
     with running(tmp_path) as running_service:
+        made = with_the_code_of_the_examples(running_service)
+        assert 201 == requests.put(made, headers=bearer(), timeout=60).status_code
         created = requests.post(
             f"{running_service.url}/v1/discount/create",
             json={"brand": "brand1", "number_to_create": 1000},  # the examples' brand
@@ -35,6 +42,15 @@ def service(tmp_path):
         )
         assert 200 == created.status_code
         yield running_service
+
+
+def with_the_code_of_the_examples(service):
+    """Add the code of the examples, and return the URL of the reservation of their user."""
+    settings = Settings(database_url=service.environment["DISCOUNT_DATABASE_URL"], jwt_secret="")
+    with closing(open_database(settings, threads=1)) as database:
+        store = SQLStore(database, reservations_in(database))
+        add_codes(store, "brand1", "default", 1, lambda _: ["QMYFRFPA99E7"], 1_700_000_000_000)
+    return f"{service.url}/v1/brands/brand1/campaigns/default/reservations/user1"
 
 
 def run(service, folder, examples):

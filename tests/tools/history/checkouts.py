@@ -83,25 +83,26 @@ def _unique(chance: Random) -> str:
     return f"{chance.getrandbits(64):x}"
 
 
-def manage(client: "Client") -> None:
-    """Do one of the things that staff do."""
-    chance, brand = client.chance, client.world.current(client.chance)
-    user = client.user()
+def release(client: "Client") -> None:
+    """Take a code from a user."""
+    brand, user = client.world.current(client.chance), client.user()
+    if has_staff(brand):
+        client.until_answered(lambda: client.recorder.release(brand, user, client.timeout()))
+
+
+def erase(client: "Client") -> None:
+    """Erase a user."""
+    brand, user = client.world.current(client.chance), client.user()
+    if has_staff(brand):
+        client.until_answered(lambda: client.recorder.erase(brand, user, client.timeout()))
+
+
+def change(client: "Client") -> None:
+    """Change a code that a user holds."""
+    chance, ask, brand = client.chance, client.recorder, client.world.current(client.chance)
     if not has_staff(brand):
         return
-    match chance.randrange(10):
-        case 0:
-            client.until_answered(lambda: client.recorder.erase(brand, user, client.timeout()))
-        case 1 | 2 | 3:
-            client.until_answered(lambda: client.recorder.release(brand, user, client.timeout()))
-        case _:
-            _change(client, brand, user)
-
-
-def _change(client: "Client", brand: str, user: str) -> None:
-    """Change a code that a user holds."""
-    chance, ask = client.chance, client.recorder
-    held = ask.show(brand, user, client.timeout())
+    held = ask.show(brand, client.user(), client.timeout())
     if not held.done:
         return
     code = held.content["discount_code"]

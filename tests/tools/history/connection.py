@@ -95,7 +95,7 @@ class Connection:
         head = received[:head_end].lower()
         body = received[head_end + 4 :]
         _, _, length = head.partition(b"\r\ncontent-length: ")
-        missing = int(length.partition(b"\r\n")[0])
+        missing = int(length.partition(b"\r\n")[0] or 0)  # a 204 has none
         while len(body) < missing:
             body += _some(opened, deadline)
         if b"\r\nconnection: close" in head:

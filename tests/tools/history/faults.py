@@ -32,6 +32,9 @@ def process_faults(replicas: Replicas, world: World) -> list[Fault]:
         if pid := replicas.any_worker(chance):
             pause([pid], chance.uniform(0.2, 3))
 
+    def kill_job_worker(_chance: Random) -> None:
+        replicas.worker.kill()
+
     def kill_master(chance: Random) -> None:
         chance.choice(replicas.all).kill_master()
 
@@ -49,6 +52,7 @@ def process_faults(replicas: Replicas, world: World) -> list[Fault]:
         Fault(KILL, kill_worker, often=3),
         Fault("stop and continue a worker", stop_worker),
         Fault("kill -9 of a master", kill_master),
+        Fault("kill -9 of the worker of jobs", kill_job_worker),
         Fault(ROLL, roll, prepare=until_all_have_called),
     ]
 

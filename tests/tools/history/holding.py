@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.tools.history.checker import violations
 from tests.tools.history.engines.engine import Engine
-from tests.tools.history.replicas import forked
+from tests.tools.history.replicas import forked, forked_worker
 from tests.tools.history.rig import Plan, drill
 from tests.tools.history.summary import summary
 
@@ -22,6 +22,7 @@ SHORT = Plan(
     pause_s=0.2,
     audited=2,
     serve=forked,
+    work=forked_worker,
 )
 """Seconds for four faults of a second or two each."""
 

@@ -46,7 +46,13 @@ def forked(env: Mapping[str, str], output: IO[bytes]) -> Process:
     return Forked(["serve"], env, output, output)
 
 
+def forked_worker(env: Mapping[str, str], output: IO[bytes]) -> Process:
+    """Start a worker in the same way."""
+    return Forked(["worker"], env, output, output)
+
+
 SERVE = command(DISCOUNT, "serve")
+WORK = command(DISCOUNT, "worker")
 RACY = command(*SERVER, "tests.tools.history.racy:app")
 """The application whose violations the checker must find."""
 
@@ -150,11 +156,35 @@ class Replica:
         return True
 
 
+class Worker:
+    """The worker beside the replicas, which lets codes lapse; it is restarted when it dies."""
+
+    def __init__(self, folder: Path, settings: dict[str, str], work: Start) -> None:
+        self._start, self._log = work, folder / "worker.log"
+        self._environment = environment(folder, **settings)
+        self._process = self._started()
+
+    def _started(self) -> Process:
+        with self._log.open("ab") as output:
+            return self._start(self._environment, output)
+
+    def kill(self) -> None:
+        """Kill it, and start another."""
+        self.stop()
+        self._process = self._started()
+
+    def stop(self) -> None:
+        """Kill it: nothing of it may need an end of its own."""
+        self._process.kill()
+        self._process.wait()
+
+
 class Replicas:
     """Several replicas behind proxies, and a balancer that observes `/readyz`."""
 
-    def __init__(self, replicas: list[Replica], proxies: list[Proxy]) -> None:
+    def __init__(self, replicas: list[Replica], proxies: list[Proxy], worker: Worker) -> None:
         self.all = replicas
+        self.worker = worker
         self.proxies = proxies
         self._stopped = threading.Event()
 
@@ -194,11 +224,13 @@ def send(pid: int, signal_number: signal.Signals) -> None:
 
 @contextmanager
 def serving(
-    folder: Path, count: int, settings: dict[str, str], serve: Start = SERVE
+    folder: Path, count: int, settings: dict[str, str], serve: Start = SERVE, work: Start = WORK
 ) -> Iterator[Replicas]:
-    """Create the tables, and run replicas."""
+    """Create the tables, and run replicas with a worker."""
     make_tables(environment(folder, **settings))
     with ExitStack() as stack:
+        worker = Worker(folder, settings, work)
+        stack.callback(worker.stop)
         replicas = [Replica(folder, number, settings, serve) for number in range(count)]
         proxies = [stack.enter_context(proxying(replica.address)) for replica in replicas]
         for replica in replicas:
@@ -208,7 +240,7 @@ def serving(
             stack.callback(replica.request_stop)
         for replica in replicas:
             replica.wait_until_ready()
-        together = Replicas(replicas, proxies)
+        together = Replicas(replicas, proxies, worker)
         for replica in replicas:
             watcher = threading.Thread(target=together.watch, args=[replica], daemon=True)
             watcher.start()

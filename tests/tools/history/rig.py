@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.tools.history.engines.engine import Engine, read
 from tests.tools.history.faults import ROLL, hang_up_storm, process_faults, proxy_faults
 from tests.tools.history.history import Disturbance, History
 from tests.tools.history.nemesis import Fault, Nemesis
-from tests.tools.history.replicas import SERVE, Replicas, Start, serving
+from tests.tools.history.replicas import SERVE, WORK, Replicas, Start, serving
 from tests.tools.history.workload import Client, Notebook, World, audit, brand_name, stop
 
 STOP_WITHIN_S = 60.0
@@ -51,6 +51,8 @@ class Plan:
     replicas: int = 2
     serve: Start = SERVE
     """The command that starts a replica."""
+    work: Start = WORK
+    """The command that starts the worker."""
     audited: int = 40
     """The number of brands whose users are asked in the end; SQL covers all brands."""
 
@@ -74,7 +76,7 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
     notebook = Notebook()
     world = World(notebook)
     with (
-        serving(folder, plan.replicas, engine.settings, plan.serve) as replicas,
+        serving(folder, plan.replicas, engine.settings, plan.serve, plan.work) as replicas,
         (folder / "nemesis.log").open("a", buffering=1) as log,
     ):
         faults = _faults(engine, replicas, world)
@@ -105,7 +107,8 @@ def drill(engine: Engine, folder: Path, plan: Plan) -> Drilled:
         auditor.close()
         verify = _verify(folder, engine)
     rolls = tuple(done for done in nemesis.done if done.name == ROLL)
-    history = History(notebook.calls, *read(engine), rolls)
+    with closing(engine.connect()) as connection:
+        history = History(notebook.calls, *read(connection.execute), rolls)
     return Drilled(history, nemesis.done, verify)
 
 

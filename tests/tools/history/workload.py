@@ -86,6 +86,7 @@ class Client(threading.Thread):
         seed: The order of its calls is made from it.
         short_timeouts: Whether it gives up soon, and then may retry, with its key or without.
         pause_s: What it waits between two calls.
+        recorder: Makes what calls and records.
     """
 
     def __init__(
@@ -95,12 +96,13 @@ class Client(threading.Thread):
         world: World,
         seed: str,
         *,
-        short_timeouts: bool,
+        short_timeouts: bool = False,
         pause_s: float = 0.0,
+        recorder: Callable[..., CheckoutRecorder] = CheckoutRecorder,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.chance = Random(seed)  # noqa: S311 - an order, not a secret
-        self.recorder = CheckoutRecorder(name, where, world.notebook.keep)
+        self.recorder = recorder(name, where, world.notebook.keep)
         self.world = world
         self.short_timeouts = short_timeouts
         self.pause_s = pause_s
@@ -209,6 +211,8 @@ WORK: tuple[tuple[Callable[[Client], None], int], ...] = (
     (Client.create, 3),
     (Client.look, 8),
     (Client.err, 2),
+    (checkouts.buy, 20),
+    (checkouts.release, 4),
 )
 
 

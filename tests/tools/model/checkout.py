@@ -18,17 +18,18 @@ class Model(Staff):
         found = self.code(brand, code)
         live = found.held(self.now)
         if found.redeemed_by == reference:
-            raise self._refusal(found, "code-redeemed")
+            own = found.references[reference].user in {user, None}
+            raise self._refusal(found, "code-redeemed" if own else "not-the-holder")
         self._require_use(found, user, reference, take_over=take_over)
-        if found.holder(self.now) is None:
+        if found.holder(self.now) is None and found.state(self.now) != "expired":
             raise self._refusal(found, "not-reserved")
         self._require_times(found)
-        own = live is not None and live.reference == reference
+        again = live is not None and live.reference == reference
         begin = live.begin if live else self.now
         until = min(self.now + ttl_s * 1000, begin + DAY_MS)
         found.hold = Hold(reference, begin, until)
         self.moved(found)
-        return (200 if own else 201), found
+        return (200 if again else 201), found
 
     def unhold(self, brand: str, code: str, reference: str) -> int:
         """Drop a hold, if there is one by this reference."""
@@ -50,7 +51,7 @@ class Model(Staff):
         found = self.code(brand, code)
         if found.redeemed_by == reference:
             redemption = found.references[reference]
-            if redemption.user != user:
+            if redemption.user not in {user, None}:
                 raise self._refusal(found, "not-the-holder")
             return 200, redemption
         self._require_use(found, user, reference)

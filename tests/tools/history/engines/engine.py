@@ -1,7 +1,6 @@
 """The interface of a database for drills."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from tests.tools.history.history import RedemptionRow, Row
@@ -36,13 +35,18 @@ class Engine(Protocol):
         """Return the faults to inject into it."""
 
 
-def read(engine: Engine) -> tuple[list[Row], frozenset[str], list[RedemptionRow]]:
-    """Return all codes, brands and redemptions."""
-    with closing(engine.connect()) as connection:
-        rows = [Row(*row) for row in connection.execute(_ROWS)]
-        brands = frozenset(name for (name,) in connection.execute("SELECT name FROM brand"))
-        redemptions = [
-            RedemptionRow(brand, code, reference, user, bool(undone))
-            for brand, code, reference, user, undone in connection.execute(_REDEMPTIONS)
-        ]
+def read(
+    query: Callable[[str], Iterable[Any]],
+) -> tuple[list[Row], frozenset[str], list[RedemptionRow]]:
+    """Return all codes, brands and redemptions of a database.
+
+    Args:
+        query: Returns the rows of a query.
+    """
+    rows = [Row(*row) for row in query(_ROWS)]
+    brands = frozenset(name for (name,) in query("SELECT name FROM brand"))
+    redemptions = [
+        RedemptionRow(brand, code, reference, user, bool(undone))
+        for brand, code, reference, user, undone in query(_REDEMPTIONS)
+    ]
     return rows, brands, redemptions
