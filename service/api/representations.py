@@ -26,8 +26,9 @@ def reservation_object(
 
 def code_object(code: Code) -> dict[str, Any]:
     """Return the representation of a code."""
-    moments = map(timestamp, (code.created_at, code.reserved_at, code.expires_at))
-    return dict(zip(CODE_COLUMNS, (code.code, code.state, *moments), strict=True))
+    moments = (code.created_at, code.reserved_at, code.expires_at, code.redeemed_at)
+    values = (code.code, code.state, *map(timestamp, moments), code.version)
+    return dict(zip(CODE_COLUMNS, values, strict=True))
 
 
 def code_details_object(found: CodeDetails) -> dict[str, Any]:

@@ -165,7 +165,10 @@ class Session:
         Raises:
             KeyboardInterrupt, Terminated: A signal was received.
         """
-        with self._storage.exports.codes(self.brand, self.campaign, state) as (count, rows):
+        with self._storage.exports.codes(self.brand, self.campaign, state, system_clock()) as (
+            count,
+            rows,
+        ):
             shown = self._counted(rows, count, hidden=target.isatty())
             for part in written(CODE_COLUMNS, code_table(shown), list_type):
                 target.write(part)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from service.domain.code_formats import CodeFormat
 from service.domain.errors import Closed
-from service.domain.model import Counts, Millis
+from service.domain.model import Counts, Millis, State
 
 
 class OnLapse(StrEnum):
@@ -108,6 +108,15 @@ class CampaignWithCounts(NamedTuple):
     campaign: Campaign
     rules: Rules
     counts: Counts
+    """As they are stored, without the end of the campaign."""
+
+    def counts_at(self, now: Millis) -> Counts:
+        """Return the number of codes in each state: after the end, none can be had or held."""
+        if not self.rules.has_ended(now):
+            return self.counts
+        over = {State.AVAILABLE: 0, State.RESERVED: 0}
+        gone = sum(self.counts[state] for state in over)
+        return {**self.counts, **over, State.EXPIRED: self.counts[State.EXPIRED] + gone}
 
 
 def earlier(*ends: Millis | None) -> Millis | None:

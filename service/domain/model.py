@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
@@ -50,10 +50,12 @@ class Code:
     created_at: Millis
     reserved_at: Millis | None
     expires_at: Millis | None
+    redeemed_at: Millis | None = None
+    version: int = 0
 
 
-CodeRow = tuple[str, str, Millis, Millis | None, Millis | None]
-"""A code as a tuple, with the fields of `Code` in their order: faster for millions of rows."""
+CodeRow = Sequence[Any]
+"""A code as a row, which begins with the fields of `Code` in their order: faster for millions."""
 
 
 class Reservation(NamedTuple):

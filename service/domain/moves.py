@@ -78,8 +78,8 @@ TRANSITIONS = (
     ),
     Transition(
         5,
-        (_RESERVED, _EXPIRED, _DISABLED),
-        (_AVAILABLE, _EXPIRED, _DISABLED),
+        (_RESERVED, _EXPIRED),
+        (_AVAILABLE,),
         Cause.RELEASE,
         "`DELETE …/reservations/{user}`, where `on_release` is `recycle`",
         "manage",
@@ -93,7 +93,7 @@ TRANSITIONS = (
     ),
     Transition(
         6,
-        (_RESERVED, _EXPIRED, _DISABLED),
+        (_RESERVED, _EXPIRED),
         (_DISABLED,),
         Cause.RELEASE,
         "`DELETE …/reservations/{user}`, where `on_release` is `retire`",

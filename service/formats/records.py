@@ -22,7 +22,8 @@ _OPEN_RECORD = re.compile(rb'(?:%b,)*"(?:[^"]|"")*' % _FIELD)
 _CODE = f"([A-Za-z0-9][A-Za-z0-9-]{{{MIN_LENGTH - 2},{MAX_LENGTH - 2}}}[A-Za-z0-9])"
 _PLAIN_FIELD = r'[^",\r\n]{0,500}'
 _PLAIN_OBJECT = rf'\{{"{CODE}": ?"{_CODE}"' + "".join(
-    rf'(?:, ?"{name}": ?(?:null|"[^"\\\x00-\x1f]{{0,500}}"))?' for name in CODE_COLUMNS[1:]
+    rf'(?:, ?"{name}": ?(?:null|0|[1-9][0-9]{{0,9}}|"[^"\\\x00-\x1f]{{0,500}}"))?'
+    for name in CODE_COLUMNS[1:]
 )
 _MOST_FIELDS = 100
 

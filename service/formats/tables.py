@@ -29,8 +29,8 @@ def code_table(parts: Iterable[Sequence[CodeRow]]) -> Table:
     moment = lru_cache(maxsize=1024)(timestamp)  # codes were made many at a time
     for part in parts:
         yield [
-            (code, state, moment(created_at), moment(reserved_at), moment(expires_at))
-            for code, state, created_at, reserved_at, expires_at in part
+            (code, state, moment(made), moment(reserved), moment(end), moment(redeemed), version)
+            for code, state, made, reserved, end, redeemed, version, *_ in part
         ]
 
 

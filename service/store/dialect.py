@@ -6,13 +6,16 @@ and `jobs/`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Select
 
 from service.domain.model import Millis, State
 from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.chunk import Part
+
+if TYPE_CHECKING:
+    from service.store.repositories.code_lists import Range
 
 OPTION = "discount_dialect"
 """Execution option of every connection of a `Database`: its dialect."""
@@ -34,7 +37,7 @@ class Dialect(Protocol):
     """The statement that refreshes the planner's statistics of the codes, if there is one."""
     pool_sums: str
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
-    `touched_at` of each campaign."""
+    `touched_at` of each campaign, at the moment `now`."""
 
     due_codes: str
     """The table of codes, read by the index of ends of reservations."""
@@ -102,8 +105,8 @@ class Dialect(Protocol):
         With `shuffle`, they are claimed in another order than that of the list.
         """
 
-    def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
-        """Select a campaign's codes, those in `state` (`None`: all), in the engine's order."""
+    def codes_in(self, pool: PoolKey, of: "Range") -> Select[Any]:
+        """Select a range of a campaign's codes, in the engine's order."""
 
     def codes_after(
         self, connection: Connection, listed: Select[Any], pool: PoolKey, code: str

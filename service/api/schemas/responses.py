@@ -45,6 +45,12 @@ class CodeObject(Output):
     created_at = moment("When the code was created")
     reserved_at = moment("When the code was reserved, if it was", null=True)
     expires_at = moment("When the code expires, if it does", null=True)
+    redeemed_at = moment("When the code was redeemed, if it is", null=True)
+    version = fields.Integer(
+        required=True,
+        validate=validate.Range(min=0),
+        metadata={"example": 0, "description": "How often the code has changed."},
+    )
 
 
 class CodeDetails(CodeObject):

@@ -10,6 +10,7 @@ from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import BrandNotFound
 from service.domain.model import Brand
+from service.usecases.ports.clock import system_clock
 from service.usecases.ports.store import Store
 
 
@@ -47,7 +48,7 @@ class BrandViews:
     )
     def show_brand(self, brand: str) -> Reply:
         """Includes the number of codes in each state, over all campaigns of the brand."""
-        found, counts = self._store.brand(brand)
+        found, counts = self._store.brand(brand, system_clock())
         return Reply(with_counts(brand_object(found), counts))
 
 

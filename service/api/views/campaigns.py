@@ -126,7 +126,7 @@ class CampaignViews:
 
 def full_campaign(found: CampaignWithCounts, now: Millis) -> dict[str, Any]:
     """Return the representation of a campaign with its rules."""
-    campaign, rules, counts = found
+    campaign, rules, counts = found.campaign, found.rules, found.counts_at(now)
     return {
         **with_counts(campaign_object(campaign), counts),
         "open": rules.closed(now) is None,

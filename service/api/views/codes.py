@@ -24,6 +24,7 @@ from service.domain.model import Code, State
 from service.observability.exchange import current_record
 from service.observability.metrics.instruments import Metrics
 from service.usecases.codes import MAX_PER_CALL, create_codes
+from service.usecases.ports.clock import system_clock
 from service.usecases.ports.store import Store, UnknownPosition
 
 CREATE_REFUSALS = (
@@ -108,7 +109,7 @@ class CodeViews:
         listing = f"codes/{brand}/{campaign}/{state}"
         after = self._cursors.decode(listing, cursor)
         try:
-            page = self._store.codes(brand, campaign, state, after, limit)
+            page = self._store.codes(brand, campaign, state, after, limit, system_clock())
         except UnknownPosition as error:
             raise InvalidRequest([GONE]) from error
         return reply_page(self._cursors, listing, page, _key, code_object)

@@ -21,6 +21,7 @@ from service.domain.model import State
 from service.formats.columns import CODE_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import code_table, written
+from service.usecases.ports.clock import system_clock
 from service.usecases.ports.exports import Exports
 
 
@@ -63,6 +64,8 @@ class ExportViews:
         list_type = accepted_list_type()
         with ExitStack() as stack:
             speed = stack.enter_context(self._transfers.place(brand, current_caller()))
-            rows = stack.enter_context(self._exports.codes(brand, campaign, state)).rows
+            rows = stack.enter_context(
+                self._exports.codes(brand, campaign, state, system_clock())
+            ).rows
             parts = written(CODE_COLUMNS, code_table(rows), list_type)
             return stream_list(parts, speed, list_type, stack.pop_all().close)

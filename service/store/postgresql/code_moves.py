@@ -75,7 +75,7 @@ class PostgreSQLCodeMoves:
 
     def refuse_reference(self, found: FoundCode, reference: str, now: Millis) -> bool:
         values: Mapping[str, Any] = {
-            "brand_id": found.pool.brand_id,
+            **found.pool._asdict(),  # as with moves, beside which it is sorted in a batch
             "code": found.code,
             "reference": reference,
             "now": now,

@@ -12,8 +12,8 @@ from service.store.dialect import DatabaseSession
 from service.store.postgresql import loading
 from service.store.postgresql.connection import STATEMENT_S
 from service.store.postgresql.driver import driver_of
-from service.store.repositories.listings import select_codes
-from service.store.repositories.pools import TAKEN, begin_tally, total
+from service.store.repositories.code_lists import Range, select_codes
+from service.store.repositories.pools import ENDED, TAKEN, begin_tally, total
 from service.usecases.keys import JobKey, PoolKey
 from service.usecases.ports.chunk import Part
 
@@ -67,9 +67,13 @@ class PostgreSQLDialect:
     single_writer = False
     statistics: str | None = "ANALYZE code"
     pool_sums = f"""level AS MATERIALIZED (
-        SELECT brand_id, campaign_id, {total("available", "available")},
-            {total(TAKEN, "taken")}, max(touched_at) AS touched_at
-        FROM tally GROUP BY brand_id, campaign_id
+        SELECT brand_id, campaign_id, CASE WHEN {ENDED} THEN 0 ELSE available END AS available,
+            taken + CASE WHEN {ENDED} THEN available ELSE 0 END AS taken, touched_at
+        FROM (
+            SELECT brand_id, campaign_id, {total("available", "available")},
+                {total(TAKEN, "taken")}, max(touched_at) AS touched_at
+            FROM tally GROUP BY brand_id, campaign_id
+        ) AS tally
     )"""  # noqa: S608 - constants
 
     due_codes = "code"
@@ -138,9 +142,9 @@ class PostgreSQLDialect:
     ) -> int:
         return loading.load_codes(connection, pool, part, codes, now, shuffle=shuffle)
 
-    def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
+    def codes_in(self, pool: PoolKey, of: Range) -> Select[Any]:
         """Select codes in their alphabetical order."""
-        return select_codes(pool, state, "code", "code")
+        return select_codes(pool, of, "code", "code")
 
     def codes_after(
         self, _connection: Connection, listed: Select[Any], _pool: PoolKey, code: str

@@ -121,7 +121,7 @@ class PoolLevels:
 
     def _rows(self, connection: Connection, now: Millis) -> tuple[_Row, dict[str, list[_Row]]]:
         """Query the sums of all campaigns, and the first rows of each kind."""
-        values = {"moving": now - MOVING_MS, "lately": now - LATELY_MS}
+        values = {"now": now, "moving": now - MOVING_MS, "lately": now - LATELY_MS}
         most = {f"{kind}_most": self._most for kind in _KINDS} | {"moving_most": MOST_MOVING}
         by_kind: dict[str, list[_Row]] = {kind: [] for kind in ("all", *_KINDS)}
         statement = text(_LEVELS.format(pool_sums=dialect_of(connection).pool_sums))

@@ -4,14 +4,15 @@ https://use-the-index-luke.com/no-offset
 """
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, column, select, text
+from sqlalchemy import Connection, Select, select
 
 from service.domain.campaigns import Campaign
-from service.domain.model import Brand, Code, Page, State
+from service.domain.model import Brand, Code, Millis, Page, State
 from service.store.dialect import dialect_of
-from service.store.repositories.codes import COLUMNS, as_code
+from service.store.repositories.code_lists import as_code, code_list, merged
 from service.store.tables import brand, campaign
 from service.usecases.keys import PoolKey
 from service.usecases.ports.store import UnknownPosition
@@ -46,36 +47,42 @@ def campaigns(
 
 
 def codes(
-    connection: Connection, pool: PoolKey, state: State | None, after: str | None, limit: int
+    connection: Connection,
+    pool: PoolKey,
+    state: State | None,
+    after: str | None,
+    limit: int,
+    now: Millis,
 ) -> Page[Code]:
     """List a campaign's codes, in the order of the engine.
 
     Raises:
         UnknownPosition: The code `after` does not exist, and the order depends on it.
     """
-    dialect = dialect_of(connection)
-    listed = dialect.codes_in(pool, state)
+    listed = code_list(connection, pool, state, now)
+    selects = listed.select(connection)
     if after is not None:
-        rest = dialect.codes_after(connection, listed, pool, after)
-        if rest is None:
-            raise UnknownPosition
-        listed = rest
-    return _page(connection, listed, limit, as_code)
+        selects = _after(connection, pool, selects, after)
+    ranges = [
+        iter(connection.execute(each.limit(limit + 1), listed.values).all()) for each in selects
+    ]
+    rows = list(islice(merged(ranges), limit + 1))
+    return Page([as_code(row) for row in rows[:limit]], more=len(rows) > limit)
 
 
-def select_codes(pool: PoolKey, state: State | None, source: str, order: str) -> Select[Any]:
-    """Return a select of a campaign's codes in `state` (`None`: all) from a source."""
-    statement = (
-        select(*COLUMNS)
-        .select_from(text(source))
-        .where(column("brand_id") == pool.brand_id, column("campaign_id") == pool.campaign_id)
-        .order_by(column(order))
-    )
-    if state is State.AVAILABLE:
-        statement = statement.where(text("state = 'available'"))
-    elif state is not None:
-        statement = statement.where(column("state") == state, text("state <> 'available'"))
-    return statement
+def _after(
+    connection: Connection, pool: PoolKey, selects: Sequence[Select[Any]], after: str
+) -> list[Select[Any]]:
+    """Restrict the selects of a list to the codes after one.
+
+    Raises:
+        UnknownPosition: It does not exist, and the order depends on it.
+    """
+    dialect = dialect_of(connection)
+    rest = [dialect.codes_after(connection, each, pool, after) for each in selects]
+    if None in rest:
+        raise UnknownPosition
+    return [each for each in rest if each is not None]
 
 
 def _page(

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, func, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    insert,
+    select,
+    text,
+)
 
 from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.errors import BrandNotFound, CampaignNotFound
@@ -17,6 +28,11 @@ from service.usecases.ports.transaction import PoolForCodes
 
 TAKEN = " + ".join(state for state in State if state is not State.AVAILABLE)
 """The number of a campaign's codes that are not available any more, by its tally."""
+ENDED = """EXISTS (
+    SELECT 1 FROM campaign WHERE campaign.brand_id = tally.brand_id
+    AND campaign.id = tally.campaign_id AND ends_at <= :now
+)"""
+"""Whether the campaign of a tally has ended: none of its codes is available."""
 
 # A brand with its campaign, or with nulls: shows which of the two is missing.
 _FIND = (
@@ -32,9 +48,25 @@ _FIND = (
 _FOR_CODES = _FIND.add_columns(campaign.c.archived, campaign.c.code_format)
 # A campaign's counts are the sum of its rows: on PostgreSQL it has many, see its dialect.
 _COUNTS = [cast(func.coalesce(func.sum(tally.c[state]), 0), BigInteger) for state in State]
+# After a campaign's end, none of its codes can be had or held, see `CampaignWithCounts.counts_at`.
+_ENDED = func.coalesce(campaign.c.ends_at <= bindparam("now"), false())
+_GONE = (State.AVAILABLE, State.RESERVED)
+_NOW = {
+    **{state: case((_ENDED, 0), else_=tally.c[state]) for state in _GONE},
+    State.EXPIRED: tally.c[State.EXPIRED]
+    + case((_ENDED, sum(tally.c[state] for state in _GONE)), else_=0),
+}
+_COUNTS_NOW = [
+    cast(func.coalesce(func.sum(_NOW.get(state, tally.c[state])), 0), BigInteger) for state in State
+]
 _BRAND = (
-    select(brand.c.created_at, *_COUNTS)
-    .select_from(brand.outerjoin(tally, tally.c.brand_id == brand.c.id))
+    select(brand.c.created_at, *_COUNTS_NOW)
+    .select_from(
+        brand.outerjoin(tally, tally.c.brand_id == brand.c.id).outerjoin(
+            campaign,
+            (campaign.c.brand_id == tally.c.brand_id) & (campaign.c.id == tally.c.campaign_id),
+        )
+    )
     .where(brand.c.name == bindparam("brand"))
     .group_by(brand.c.id)
 )
@@ -155,13 +187,13 @@ def total(column: str, name: str) -> str:
     return f"CAST(coalesce(sum({column}), 0) AS BIGINT) AS {name}"
 
 
-def brand_with_counts(connection: Connection, brand_name: str) -> BrandWithCounts:
-    """Return a brand and the sum of its campaigns' tallies.
+def brand_with_counts(connection: Connection, brand_name: str, now: Millis) -> BrandWithCounts:
+    """Return a brand and the sum of its campaigns' codes in each state.
 
     Raises:
         BrandNotFound: There is no such brand.
     """
-    row = connection.execute(_BRAND, {"brand": brand_name}).one_or_none()
+    row = connection.execute(_BRAND, {"brand": brand_name, "now": now}).one_or_none()
     if row is None:
         raise BrandNotFound
     return BrandWithCounts(Brand(brand_name, row[0]), _counts(row))

@@ -56,9 +56,9 @@ class SQLStore(SQLWrites):
         """Close the database; later calls open it again."""
         self._database.close()
 
-    def brand(self, brand: str) -> BrandWithCounts:
+    def brand(self, brand: str, now: Millis) -> BrandWithCounts:
         with self._database.read() as connection:
-            return pools.brand_with_counts(connection, brand)
+            return pools.brand_with_counts(connection, brand, now)
 
     def campaign(self, brand: str, campaign: str) -> CampaignWithCounts:
         with self._database.read() as connection:
@@ -78,11 +78,17 @@ class SQLStore(SQLWrites):
             return listings.campaigns(connection, brand, brand_id, after, limit)
 
     def codes(
-        self, brand: str, campaign: str, state: State | None, after: str | None, limit: int
+        self,
+        brand: str,
+        campaign: str,
+        state: State | None,
+        after: str | None,
+        limit: int,
+        now: Millis,
     ) -> Page[Code]:
         with self._database.read() as connection:
             pool = pools.find_pool(connection, brand, campaign)
-            return listings.codes(connection, pool, state, after, limit)
+            return listings.codes(connection, pool, state, after, limit, now)
 
     def user_codes(
         self,

@@ -79,8 +79,10 @@ def _move(connection: Connection, found: FoundCode, move: Move, now: Millis) -> 
     try:
         if not execute(code_moves.MOVE + condition, values).rowcount:
             return False
-    except IntegrityError:  # the new holder has another code
-        return False
+    except IntegrityError as error:
+        if error.sqlite_errorname != "SQLITE_CONSTRAINT_UNIQUE":
+            raise
+        return False  # the new holder has another code
     if move.redemption:
         execute(_REDEEM if new else _UNDO, values)
     if changes := code_moves.change_of_counts(found, move):

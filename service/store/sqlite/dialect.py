@@ -10,15 +10,20 @@ from sqlalchemy import Connection, Select, column, text, update
 from service.domain.codes import shuffled
 from service.domain.model import Millis, State
 from service.store.dialect import DatabaseSession
-from service.store.repositories.listings import select_codes
-from service.store.repositories.pools import TAKEN, begin_tally
+from service.store.repositories.code_lists import CodeIndex, Range, select_codes
+from service.store.repositories.pools import ENDED, TAKEN, begin_tally
 from service.store.tables import tally
 from service.usecases.keys import PoolKey
 from service.usecases.ports.chunk import Part
 
 # The index is named, and its condition is explicit, because the planner would otherwise scan
 # another one over all codes in another state.
-_INDEXES = {None: "code_of_campaign", State.AVAILABLE: "code_free"}
+_INDEXES = {
+    CodeIndex.ALL: "code_of_campaign",
+    CodeIndex.FREE: "code_free",
+    CodeIndex.TAKEN: "code_taken",
+    CodeIndex.DUE: "code_due",
+}
 _PLACE = text("SELECT rowid FROM code WHERE brand_id = :brand_id AND code = :code")
 # One statement: to bind each row takes three times as long as to store it.
 _INSERT = text("""
@@ -41,7 +46,8 @@ class SQLiteDialect:
     statistics: str | None = None
     # A campaign has one row, so no sums are stored while the kinds of levels are selected.
     pool_sums = f"""level AS (
-        SELECT brand_id, campaign_id, available, {TAKEN} AS taken, touched_at FROM tally
+        SELECT brand_id, campaign_id, iif({ENDED}, 0, available) AS available,
+            {TAKEN} + iif({ENDED}, available, 0) AS taken, touched_at FROM tally
     )"""  # noqa: S608 - constants
 
     due_codes = "code INDEXED BY code_due"
@@ -114,10 +120,9 @@ class SQLiteDialect:
     ) -> int:
         return _insert(connection, pool, shuffled(codes) if shuffle else codes, now)
 
-    def codes_in(self, pool: PoolKey, state: State | None) -> Select[Any]:
+    def codes_in(self, pool: PoolKey, of: Range) -> Select[Any]:
         """Select codes in the order of their creation."""
-        index = _INDEXES.get(state, "code_taken")
-        return select_codes(pool, state, f"code INDEXED BY {index}", "rowid")
+        return select_codes(pool, of, f"code INDEXED BY {_INDEXES[of.source]}", "rowid")
 
     def codes_after(
         self, connection: Connection, listed: Select[Any], pool: PoolKey, code: str

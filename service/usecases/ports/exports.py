@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from service.domain.model import CodeRow, State
+from service.domain.model import CodeRow, Millis, State
 
 ROWS_AT_ONCE = 1000
 """Rows in a part of an export."""
@@ -30,7 +30,7 @@ class Exports(Protocol):
     """
 
     def codes(
-        self, brand: str, campaign: str, state: State | None
+        self, brand: str, campaign: str, state: State | None, now: Millis
     ) -> AbstractContextManager[Export]:
         """Yield a campaign's codes in `state` (`None`: all), in the order of its listings.
 

@@ -64,7 +64,7 @@ class Store(Writes, Protocol):
             NoCodesLeft: The user holds no code, and none is available.
         """
 
-    def brand(self, brand: str) -> BrandWithCounts:
+    def brand(self, brand: str, now: Millis) -> BrandWithCounts:
         """Return a brand, and its number of codes in each state."""
 
     def campaign(self, brand: str, campaign: str) -> CampaignWithCounts:
@@ -80,9 +80,15 @@ class Store(Writes, Protocol):
         """List a brand's campaigns by name after `after`."""
 
     def codes(
-        self, brand: str, campaign: str, state: State | None, after: str | None, limit: int
+        self,
+        brand: str,
+        campaign: str,
+        state: State | None,
+        after: str | None,
+        limit: int,
+        now: Millis,
     ) -> Page[Code]:
-        """List a campaign's codes after the code `after`, those in `state` (`None`: all).
+        """List a campaign's codes after the code `after`, those in `state` now (`None`: all).
 
         The store decides on their order, which is stable: new codes may appear anywhere.
 

@@ -117,7 +117,9 @@ class Compared(RuleBasedStateMachine):
         if holder is not None:
             self.model.note_moment("reserved", brand, holder, moment=reserved_at)
         state = self.model.pool(brand).state(code)
-        assert {"code": code, "state": state, "expires_at": None} == shown
+        ends = {"expires_at": None, "redeemed_at": None}
+        moves = int(holder is not None)
+        assert {"code": code, "state": state, **ends, "version": moves} == shown
 
     def breaches(self):
         """Return the guarantees that the database breaks, as `discount verify` finds them."""

@@ -1,6 +1,7 @@
 """Claims under the rules of a campaign: what callers of fetch and of reservations hear."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,6 +73,43 @@ def test_a_reservation_has_an_entity_tag_that_is_kept(client, auth, codes):
     for answer in (client.put(MINE, headers=auth), client.get(MINE, headers=auth)):
         assert (200, tag) == (answer.status_code, answer.headers["ETag"])
     assert tag != client.put(f"{C}/reservations/user2", headers=auth).headers["ETag"]
+
+
+COLUMNS = [
+    "code",
+    "state",
+    "created_at",
+    "reserved_at",
+    "expires_at",
+    "redeemed_at",
+    "version",
+]
+
+
+def test_the_end_of_a_campaign_is_seen_everywhere_at_once(client, auth, rule, monkeypatch):
+    """Its row says so, and no other is written."""
+    rule(ends_at=moment(HOUR))
+    client.put(MINE, headers=auth)
+    counts = {"available": 9, "reserved": 1, "redeemed": 0, "expired": 0, "disabled": 0}
+    assert counts == client.get(C, headers=auth).json["counts"]
+    later = SimpleNamespace(time_ns=lambda: time.time_ns() + HOUR * 1_000_000)
+    monkeypatch.setattr("service.usecases.ports.clock.time", later)
+    counts |= {"available": 0, "reserved": 0, "expired": 10}
+    assert counts == client.get(C, headers=bearer()).json["counts"]
+    assert counts == client.get("/v1/brands/brand1", headers=bearer()).json["counts"]
+    for state, count in counts.items():
+        page = client.get(f"{C}/codes?state={state}", headers=bearer()).json["items"]
+        assert count == len(page)
+        assert [COLUMNS] * count == [list(item) for item in page]
+        lines = client.get(f"{C}/export?state={state}", headers=bearer(), buffered=True).text
+        assert [",".join(COLUMNS), *[state] * count] == [
+            lines.splitlines()[0],
+            *(line.split(",")[1] for line in lines.splitlines()[1:]),
+        ]
+    assert "expired" == client.get(MINE, headers=bearer()).json["state"]
+    rules = {"ends_at": moment(3 * HOUR)}
+    counts |= {"available": 9, "reserved": 1, "expired": 0}
+    assert counts == client.put(C, json=rules, headers=bearer()).json["counts"]
 
 
 def shown(answer):

@@ -30,7 +30,7 @@ def rows_of(answer):
     """Parse an export by its media type."""
     if answer.mimetype == "text/csv":
         return [
-            {name: value or None for name, value in row.items()}
+            {name: value or None for name, value in row.items()} | {"version": int(row["version"])}
             for row in csv.DictReader(io.StringIO(answer.text, newline=""))
         ]
     return [json.loads(line) for line in answer.text.splitlines()]
@@ -48,7 +48,7 @@ def test_an_export_has_what_the_listing_has(client, auth, export, list_type):
 
 def test_csv_begins_with_a_header_even_if_no_code_follows(export):
     answer = export("?state=redeemed")
-    assert "code,state,created_at,reserved_at,expires_at\r\n" == answer.text
+    assert "code,state,created_at,reserved_at,expires_at,redeemed_at,version\r\n" == answer.text
     assert "" == export("?state=redeemed", ListType.NDJSON).text
 
 

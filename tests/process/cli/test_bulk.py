@@ -71,7 +71,9 @@ def test_refused_lines_are_the_output_of_an_import(codes):
     assert 0 == dry.exit_code
     assert "Nothing was stored" in dry.stderr
     exported = codes("export", "--brand", "brand1").stdout
-    assert ["code,state,created_at,reserved_at,expires_at"] == exported.splitlines()
+    assert [
+        "code,state,created_at,reserved_at,expires_at,redeemed_at,version"
+    ] == exported.splitlines()
 
 
 @on_sqlite

@@ -61,7 +61,11 @@ def test_work_is_done_though_its_message_cannot_be_printed(command, shell):
 
 def test_a_reader_that_has_gone_gets_no_message(shell):
     status, line, output = shell(f"{EXPORT} | head -1")
-    assert (1, "code,state,created_at,reserved_at,expires_at\r\n", "") == (status, line, output)
+    assert (1, "code,state,created_at,reserved_at,expires_at,redeemed_at,version\r\n", "") == (
+        status,
+        line,
+        output,
+    )
     assert "" == shell(f"{TOKEN} | true")[2]
 
 

@@ -84,7 +84,7 @@ def test_a_worker_sweeps_what_has_lapsed(start, database):
     store.write(lambda tx: tx.set_rules(tx.campaign("brand", "default"), rules), 1)
     store.reserve("brand", "default", "user", 1)
     start()
-    wait_until(lambda: 2 == store.brand("brand").counts[State.AVAILABLE])
+    wait_until(lambda: 2 == store.brand("brand", 2).counts[State.AVAILABLE])
 
 
 @on_sqlite

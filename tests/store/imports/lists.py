@@ -16,7 +16,7 @@ def until(phase, step):
 
 
 def stored(store):
-    return sorted(row.code for row in store.codes(*POOL, None, None, 10_000).items)
+    return sorted(row.code for row in store.codes(*POOL, None, None, 10_000, 0).items)
 
 
 def one(database, query):

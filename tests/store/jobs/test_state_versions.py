@@ -87,7 +87,7 @@ def test_an_import_that_version_1_has_begun_is_finished(database, jobs, store, p
     do_all(database)
     job = jobs.find(*POOL, key.id)
     assert ("succeeded", 3, 0) == (job.state, job.done, job.failed)
-    codes = store.codes(*POOL, None, None, 10).items
+    codes = store.codes(*POOL, None, None, 10, 0).items
     assert ["CODE-1", "CODE-2", "CODE-3"] == sorted(code.code for code in codes)
 
 

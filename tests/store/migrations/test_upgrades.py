@@ -90,7 +90,7 @@ def test_everything_is_kept_and_served(old, revision):
         store, "brand", "default", 1, lambda _: next(supply), NOW, idempotency=idempotency
     )
     assert (["DDDD"], True) == added
-    assert 1 == store.brand("brand").counts[State.AVAILABLE]
+    assert 1 == store.brand("brand", NOW).counts[State.AVAILABLE]
 
 
 def test_the_version_before_works_on(old):
@@ -101,7 +101,7 @@ def test_the_version_before_works_on(old):
     upgrade(old)
     fill(old)
     store = SQLStore(old, reservations_in(old))
-    assert 2 == store.brand("brand").counts[State.AVAILABLE]
+    assert 2 == store.brand("brand", NOW).counts[State.AVAILABLE]
     assert store.reserve("brand", "default", "user2", NOW).new
 
 
@@ -114,9 +114,9 @@ def test_a_list_keeps_its_order(old, revision):
     upgrade(old)
     store = SQLStore(old, reservations_in(old))
     added, _ = add_codes(store, "brand", "default", 1, lambda _: ["AAAB"], NOW)
-    listed = store.codes("brand", "default", None, None, 10).items
+    listed = store.codes("brand", "default", None, None, 10, NOW).items
     assert ["AAAA", "BBBB", "CCCC", *added] == [code.code for code in listed]
-    behind = store.codes("brand", "default", None, "BBBB", 10).items
+    behind = store.codes("brand", "default", None, "BBBB", 10, NOW).items
     assert ["CCCC", *added] == [code.code for code in behind]
 
 

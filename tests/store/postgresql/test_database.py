@@ -78,7 +78,7 @@ class TestErrors:
     def test_what_the_server_has_undone_is_tried_again(self, calls, fail, store, call, state):
         fail(state, times=1)
         calls[call]()
-        counts = store.brand("brand").counts
+        counts = store.brand("brand", NOW).counts
         assert {"reserve": (2, 1), "create": (5, 0)}[call] == (
             counts["available"],
             counts["reserved"],
@@ -90,7 +90,7 @@ class TestErrors:
         full_and_growing = (state, call) == ("53100", "create")
         with pytest.raises(InsufficientStorage if full_and_growing else Unavailable):
             calls[call]()
-        assert 3 == store.brand("brand").counts["available"]
+        assert 3 == store.brand("brand", NOW).counts["available"]
         assert store.find_reservation("brand", "default", "user", NOW) is None
 
     @pytest.mark.parametrize("state", OURS)
@@ -121,7 +121,7 @@ def test_a_lost_connection_is_noticed_before_it_is_used(store, database):
         assert connection.execute(text(ended)).all()
     for number in range(4, 40):
         store.reserve("brand", "default", f"u{number}", NOW)
-    assert 0 == store.brand("brand").counts["available"]
+    assert 0 == store.brand("brand", NOW).counts["available"]
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_repeated_requests_at_once_create_once(store):
         )
     assert 1 == len({tuple(codes) for codes, _ in answers})
     assert 1 == sum(new for _, new in answers)
-    assert 5 == store.brand("brand").counts["available"]
+    assert 5 == store.brand("brand", NOW).counts["available"]
 
 
 def test_a_connection_keeps_to_its_deadline(database):

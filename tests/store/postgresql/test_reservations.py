@@ -156,7 +156,7 @@ class TestTally:
         add_codes(store, "brand", "default", 400, mint, NOW)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda n: store.reserve("brand", "default", f"u{n}", NOW), range(300)))
-        assert (100, 300) == tuple(store.brand("brand").counts.values())[:2]
+        assert (100, 300) == tuple(store.brand("brand", NOW).counts.values())[:2]
         with database.read() as connection:
             rows = connection.execute(text("SELECT count(*) FROM tally")).scalar_one()
         assert rows < 100

@@ -1,18 +1,22 @@
 """Moves of codes, which happen only if nobody else was first, with either engine."""
 
+import sqlite3
 from dataclasses import replace
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from service.domain.campaigns import OnLapse, Rules
 from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound
 from service.domain.model import State
+from service.domain.redeeming import Order
 from service.domain.redemptions import Redemption
 from service.domain.states import DisabledBy, Hold, StoredCode
 from service.store.opening import code_moves_in
 from service.store.repositories import code_states
 from service.usecases.ports.code_moves import Move
+from service.usecases.redemptions import redeem
 from tests.store.repositories.adding import NOW, add, fixed
 from tests.support.creating import add_codes
 
@@ -122,6 +126,30 @@ def test_a_new_holder_has_no_other_code(store, moves):
     assert not moves.move_code(free, Move(replace(MINE, user="v"), absent=("x", "u")), NOW)
     assert {State.RESERVED: 1, State.AVAILABLE: 1} == counts(store)
     assert moves.move_code(free, Move(replace(MINE, user="v"), absent=("x",)), NOW)
+
+
+def test_what_no_code_can_be_is_an_error(store, moves):
+    """It is a bug, and not another call that was first."""
+    found = held(store, moves)
+    with pytest.raises((sqlite3.IntegrityError, psycopg.errors.CheckViolation)):
+        moves.move_code(found, Move(replace(MINE, reserved_at=None)), NOW)
+    assert {State.RESERVED: 1} == counts(store)
+
+
+def test_a_redemption_is_a_read_and_a_write(store, moves, database, monkeypatch, engine):
+    """On PostgreSQL, each is one round trip; on SQLite, the write is one job of a batch."""
+    code = held(store, moves).code
+    calls: list[str] = []
+    for name in {"sqlite": ("row", "write"), "postgresql": ("one",)}[engine]:
+        original = getattr(database, name)
+
+        def count(*arguments, name=name, original=original):
+            calls.append(name)
+            return original(*arguments)
+
+        monkeypatch.setattr(database, name, count)
+    assert redeem(moves, "brand", code, Order("order", "u"), clock=lambda: NOW).new
+    assert calls == {"sqlite": ["row", "write"], "postgresql": ["one", "one"]}[engine]
 
 
 TIMES = (None, NOW - 1, NOW, NOW + 1)

@@ -14,19 +14,19 @@ class TestPages:
     def test_pages_together_are_the_list(self, store, engine):
         codes = list(add_codes(store, "brand", "default", 25, mint, NOW)[0])
         codes = codes if engine == "sqlite" else sorted(codes)
-        assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7))
+        assert codes == walk(lambda after: store.codes("brand", "default", None, after, 7, NOW))
 
     def test_a_page_that_ends_with_the_list_is_the_last(self, store):
         add(store, "AAAA", "BBBB")
-        assert not store.codes("brand", "default", None, None, 2).more
-        assert store.codes("brand", "default", None, None, 1).more
+        assert not store.codes("brand", "default", None, None, 2, NOW).more
+        assert store.codes("brand", "default", None, None, 1, NOW).more
 
     def test_rows_that_come_and_change_between_pages_shift_nothing(self, store, engine):
         add(store, "BBBB", "DDDD", "FFFF")
-        first = store.codes("brand", "default", None, None, 2)
+        first = store.codes("brand", "default", None, None, 2, NOW)
         add(store, "AAAA", "EEEE")
         store.reserve("brand", "default", "user", NOW)
-        rest = store.codes("brand", "default", None, first.items[-1].code, 10)
+        rest = store.codes("brand", "default", None, first.items[-1].code, 10, NOW)
         assert ["BBBB", "DDDD"] == [code.code for code in first.items]
         behind = {"sqlite": ["FFFF", "AAAA", "EEEE"], "postgresql": ["EEEE", "FFFF"]}
         assert behind[engine] == [code.code for code in rest.items]
@@ -36,7 +36,7 @@ class TestPages:
         add(store, "BBBB")
         add(store, "AAAA")
         add(store, "CCCC", brand="other")
-        listed = store.codes("brand", "default", None, None, 10)
+        listed = store.codes("brand", "default", None, None, 10, NOW)
         assert ["BBBB", "AAAA"] == [code.code for code in listed.items]
         assert "BBBB" == store.reserve("brand", "default", "user", NOW).reservation.code
 
@@ -45,16 +45,17 @@ class TestPages:
         """As after a restore: the listing must not seem to end."""
         add(store, "BBBB")
         with pytest.raises(UnknownPosition):
-            store.codes("brand", "default", None, "AAAA", 10)
+            store.codes("brand", "default", None, "AAAA", 10, NOW)
 
     def test_states_divide_the_list(self, store):
         add_codes(store, "brand", "default", 12, mint, NOW)
         for number in range(5):
             store.reserve("brand", "default", f"user{number}", NOW)
         by_state = {
-            state: len(store.codes("brand", "default", state, None, 100).items) for state in State
+            state: len(store.codes("brand", "default", state, None, 100, NOW).items)
+            for state in State
         }
-        assert store.brand("brand").counts == by_state
+        assert store.brand("brand", NOW).counts == by_state
 
     def test_brands_among_those_that_a_token_names(self, store):
         for brand in ("a", "b", "c", "Z", "é"):

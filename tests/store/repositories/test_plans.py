@@ -6,7 +6,10 @@ import re
 import pytest
 
 from service.domain.model import State
+from service.domain.redeeming import Order
 from service.store.opening import code_moves_in
+from service.usecases.redemptions import redeem, undo
+from service.usecases.releases import release
 from tests.store.repositories.adding import NOW, add
 
 
@@ -23,11 +26,15 @@ class TestPlans:
         assert any("code_free" in step for step in steps)
         assert not costly(steps)
 
-    def test_one_code_is_found_by_its_key(self, store, database, plans, engine):
+    def test_one_code_is_found_and_moved_by_its_key(self, store, database, plans, engine):
         add(store, "AAAA")
         with plans() as steps:
             store.require_campaign("brand", "default")
             code_moves_in(database).find_code("brand", "AAAA")
+            store.reserve("brand", "default", "u", NOW)
+            redeem(code_moves_in(database), "brand", "AAAA", Order("o", "u"), clock=lambda: NOW)
+            undo(code_moves_in(database), "brand", "AAAA", "o", lambda: NOW)
+            release(code_moves_in(database), "brand", "default", "u", clock=lambda: NOW)
         by_key = {"sqlite": "(brand_id=? AND code=?)", "postgresql": "code_brand_id_code_key"}
         assert any(by_key[engine] in step for step in steps)
         assert not costly(steps)
@@ -36,7 +43,7 @@ class TestPlans:
         add(store, "AAAA", "MMMM")
         for state, after in itertools.product([None, *State], [None, "MMMM"]):
             with plans() as steps:
-                store.codes("brand", "default", state, after, 100)
+                store.codes("brand", "default", state, after, 100, NOW)
             self.is_range_of_one_index(steps, engine, state, after)
 
     def is_range_of_one_index(self, steps, engine, state, after):

@@ -36,7 +36,7 @@ def count_rows(database):
 class TestAddingCodes:
     def test_the_first_codes_make_brand_and_campaign(self, store):
         add(store, "AAAA")
-        assert "brand" == store.brand("brand").brand.name
+        assert "brand" == store.brand("brand", NOW).brand.name
         assert NOW == store.campaign("brand", "default").campaign.created_at
 
     def test_only_default_is_made(self, store):
@@ -74,7 +74,7 @@ class TestAddingCodes:
     def test_the_same_code_may_belong_to_two_brands(self, store):
         add(store, "AAAA")
         add(store, "AAAA", brand="other")
-        assert 1 == store.brand("other").counts[State.AVAILABLE]
+        assert 1 == store.brand("other", NOW).counts[State.AVAILABLE]
 
     def test_codes_are_case_sensitive(self, store):
         assert ["AAAA", "aaaa"] == sorted(add(store, "AAAA", "aaaa"))
@@ -97,7 +97,7 @@ class TestAddingCodes:
         with pytest.raises(RuntimeError):
             add_codes(store, "brand", "default", 3, failing, NOW)
         with pytest.raises(BrandNotFound):
-            store.brand("brand")
+            store.brand("brand", NOW)
         assert 0 == sum(count_rows(database).values())
 
     def test_many_threads_make_one_brand(self, store):
@@ -106,7 +106,7 @@ class TestAddingCodes:
                 pool.map(lambda _: add_codes(store, "new", "default", 5, mint, NOW)[0], range(16))
             )
         codes = [code for batch in batches for code in batch]
-        assert 80 == len(set(codes)) == store.brand("new").counts[State.AVAILABLE]
+        assert 80 == len(set(codes)) == store.brand("new", NOW).counts[State.AVAILABLE]
         assert 1 == len(store.brands(None, None, 10).items)
 
 
@@ -181,7 +181,7 @@ class TestCounts:
         add_codes(store, "brand", "default", 20, mint, NOW)
         for number in range(7):
             store.reserve("brand", "default", f"user{number}", NOW)
-        assert count_rows(database) == store.brand("brand").counts
+        assert count_rows(database) == store.brand("brand", NOW).counts
         assert count_rows(database) == store.campaign("brand", "default").counts
         assert [Level("brand", "default", 13, 7)] == list(SQLStatus(database).levels().shown)
 
@@ -189,7 +189,7 @@ class TestCounts:
         """The cost does not depend on the number of codes: only the tally is read."""
         add(store, "AAAA")
         with plans() as steps:
-            store.brand("brand")
+            store.brand("brand", NOW)
             store.campaign("brand", "default")
             SQLStatus(database).levels()
         assert steps
@@ -213,7 +213,7 @@ class TestLookingUp:
         with pytest.raises(BrandNotFound):
             store.campaigns("other", None, 10)
         with pytest.raises(BrandNotFound):
-            store.codes("other", "default", None, None, 10)
+            store.codes("other", "default", None, None, 10, NOW)
 
 
 class TestConstraints:

@@ -42,7 +42,7 @@ def calls(storage: Storage, brand: str) -> Mapping[str, Callable[[], object]]:
     return {
         "claim": lambda: store.reserve(brand, campaign, f"u{next(_users)}", now),
         "repeat": lambda: store.reserve(brand, campaign, "held", now),
-        "list": lambda: store.codes(brand, campaign, None, before, LISTED),
+        "list": lambda: store.codes(brand, campaign, None, before, LISTED, now),
         "count": lambda: store.campaign(brand, campaign),
         f"create {CREATED}": lambda: add_codes(store, brand, campaign, CREATED, codes.mint, now),
     }

@@ -49,7 +49,7 @@ def test_a_member_that_comes_twice_is_found_among_plain_ones():
 
 def test_what_an_export_says_of_a_code_is_plain():
     """Otherwise the import of an export would take many times as long."""
-    table = code_table([[("SUMMER-1", "reserved", 1_000, 2_000, None)]])
+    table = code_table([[("SUMMER-1", "redeemed", 1_000, 2_000, None, 3_000, 2, 0)]])
     exported = b"".join(written(CODE_COLUMNS, table, ListType.NDJSON)).decode()
     assert ["SUMMER-1"] == PLAIN_OBJECTS.findall(exported)
 

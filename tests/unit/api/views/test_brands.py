@@ -22,7 +22,7 @@ class Store:
         found = [Brand(name, 0) for name in ("a", "b", "c") if name > (after or "")]
         return Page(found[:limit], more=len(found) > limit)
 
-    def brand(self, brand):
+    def brand(self, brand, _now):
         return Brand(brand, 0), {State.AVAILABLE: 2, State.RESERVED: 1}
 
 
