@@ -1,6 +1,6 @@
 """`discount codes disable` and `enable`: codes that are named, of a file, or of a selection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -72,7 +72,7 @@ def _with_options(command: Command) -> Command:
     return command
 
 
-def _listed(states: list[State]) -> str:
+def _listed(states: Sequence[State]) -> str:
     return f"{', '.join(states[:-1])} or {states[-1]}"
 
 
