@@ -28,7 +28,7 @@ _MOMENTS = {
 }
 
 
-class CodeText(click.ParamType):
+class CodeText(click.ParamType[str]):
     """A code."""
 
     name = "code"
@@ -40,7 +40,7 @@ class CodeText(click.ParamType):
         return value
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[Millis]):
     """A moment as in RFC 3339."""
 
     name = "moment"
