@@ -55,7 +55,8 @@ def test_who_was_erased_is_erased_in_a_restored_database(discount, store, tmp_pa
     assert (0, "") == (exported.exit_code, exported.stdout)
     assert f"1 erasure is in {file}." in exported.stderr
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
-    assert 0 == discount("verify", "--erasures", file).exit_code
+    sound = discount("verify", "--erasures", file)
+    assert 0 == sound.exit_code, sound.stderr
     restore(store, "user1")
     assert 0 == discount("verify").exit_code
     missing = discount("verify", "--erasures", file)

@@ -32,8 +32,8 @@ _USERS = {
         "SELECT brand_id, user_id, redeemed_at FROM redemption WHERE user_id IS NOT NULL"
     ),
 }
-ROWS_AT_ONCE = 1000
-"""How many rows of a table are in memory."""
+_IN_PARTS = {"yield_per": 1000}
+"""Reads so many rows of a table at once."""
 
 
 class Person(NamedTuple):
@@ -57,12 +57,10 @@ def not_erased(
 ) -> Iterator[Person]:
     """Yield who is stored although they were erased, once for each row that is older than that."""
     known = {(each.brand, each.tombstone): each.erased_at for each in erasures}
-    names: dict[int, str] = dict(
-        connection.execute(text("SELECT id, name FROM brand")).tuples().all()
-    )
-    reading = connection.execution_options(yield_per=ROWS_AT_ONCE)
+    brands = connection.execute(text("SELECT id, name FROM brand"))
+    names: dict[int, str] = {row.id: row.name for row in brands}
     for statement in _USERS.values():
-        for brand_id, user, at in reading.execute(statement):
+        for brand_id, user, at in connection.execute(statement, execution_options=_IN_PARTS):
             brand = names.get(brand_id, "")
             for tombstone in () if is_tombstone(user) else tombstones(brand, user):
                 erased_at = known.get((brand, tombstone), 0)
