@@ -22,7 +22,7 @@ IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reo
 .DEFAULT_GOAL := help
 .PHONY: help install install-runtime install-bench system-packages run check test test-long \
 	test-random test-unit test-unit-waiting coverage lint lint-style lint-types lint-imports lint-dockerfile \
-	lint-workflows lint-manifests format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
+	lint-workflows lint-manifests lint-api format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
 	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
 
@@ -87,6 +87,9 @@ lint-workflows:
 
 lint-manifests:
 	.ci/checkov
+
+lint-api: install ## Check the OpenAPI document with spectral and redocly (needs Node 20.19 or newer)
+	.ci/lint-api
 
 format: install ## Format the code, and fix what the linter can fix
 	$(VENV)/ruff check --fix .

@@ -54,7 +54,7 @@ def build_document(app: Flask) -> dict[str, Any]:
             "license": {"name": "MIT", "url": "https://opensource.org/license/mit"},
             "contact": {"name": "The team that runs this service"},
         },
-        servers=[{"url": "/"}],
+        servers=[{"url": "/", "x-internal": True}],
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
     )
     spec.components.security_scheme(
@@ -63,7 +63,7 @@ def build_document(app: Flask) -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "A JWT, validated as recommended in RFC 8725.",
+            "description": "A JWT, validated as RFC8725 recommends.",
         },
     )
     for name, (text, example) in HEADERS.items():

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, ForeignKeyConstraint, Select, exists, func, s
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
+from service.domain.erasure import MARK
 from service.domain.names import MAX_NAME, MAX_USER
 from service.store.maintenance.structure import Breach, Inspection, integrity, references, tables_of
 from service.store.postgresql.snapshot import snapshot
@@ -22,12 +23,14 @@ _NAME = r"""(
 )"""
 _ANSWER = f"(answer ~ '^{ANSWER}$')"
 RULES = {
+    "tombstone": f"user_id ~ '^{MARK}[0-9a-f]{{8}}[.][0-9a-f]{{64}}$'",
     "legal_name": _NAME.format("name", MAX_NAME),
     "legal_code": f"""(
         char_length(code) BETWEEN {MIN_LENGTH} AND {MAX_LENGTH}
         AND code ~ '^[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]$'
     )""",
     "legal_user": _NAME.format("user_id", MAX_USER),
+    "legal_reference": _NAME.format("reference", MAX_USER),
     "legal_answer": _ANSWER,
     "answered": f"""
         SELECT brand_id, kind, json_array_elements_text(
