@@ -67,6 +67,15 @@ class Dialect(Protocol):
     def lock(self, connection: Connection, number: int) -> None:
         """Acquire the lock of a number until the commit."""
 
+    def index_hint(self, index: str) -> str:
+        """Return what to write after a table's name so that the planner uses an index."""
+
+    def await_older_statements(self, connection: Connection) -> None:
+        """Wait until all statements have ended that others began before, within their timeout.
+
+        What is committed, but locked, has then been seen by all who may still write.
+        """
+
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis
     ) -> None:

@@ -184,6 +184,12 @@ class PutCampaignQuery(Input):
     shorten = flag("Let the campaign end earlier although codes can be claimed.")
 
 
+class EraseQuery(Input):
+    """The query of an erasure."""
+
+    forget = flag("Let nothing stand against new claims of the person.")
+
+
 class ConditionHeaders(Input):
     """The header fields of a conditional request (RFC 9110, section 13.1)."""
 
