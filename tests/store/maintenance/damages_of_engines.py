@@ -48,7 +48,7 @@ _ON_SQLITE = {
     ),
     "two brands of one name": Damage(
         without_rules("brand") + "INSERT INTO brand (id, name, created_at) VALUES (3, 'b1', 1);",
-        {"keys", "references", "brand-once"},
+        {"keys", "references", "brand-once", "brand-key"},
         BRAND,
     ),
     "two campaigns of one name": Damage(
