@@ -14,7 +14,7 @@ from service.store.maintenance.verify import verify
 from tests.api.contract.model import DEFAULT, Caller, Model, Refused
 from tests.support.tokens import bearer
 
-UNSET = [None, False, [], {}, "expire", "retire", "holder"]
+UNSET: list[Any] = [None, False, [], {}, "expire", "retire", "holder"]
 """The rules of a campaign that nobody has set."""
 
 
