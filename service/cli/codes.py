@@ -6,7 +6,6 @@ standard error. Ctrl-C cancels the job; a second one does not wait for the curre
 """
 
 import getpass
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 
 from service.cli import streams
 from service.cli.failures import sentence_of
+from service.cli.files import new_file
 from service.cli.group import INTERRUPTED
 from service.cli.parameters import EnumValue, name
 from service.cli.session import Session
@@ -189,20 +189,8 @@ def _opened(output: Path | None) -> Iterator[streams.Target]:
     if output is None:
         yield streams.StandardOutput()
         return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise click.ClickException(f"{output} cannot be made: {reason}.") from error
-    try:
-        with os.fdopen(descriptor, "wb") as target:
-            yield target
-    except OSError as error:
-        output.unlink()
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
-    except BaseException:
-        output.unlink()
-        raise
+    with new_file(output) as target:
+        yield target
 
 
 def _who() -> str:
