@@ -55,6 +55,9 @@ class Dialect(Protocol):
     def texts(self, parameter: str) -> str:
         """Return a table expression with a column `value` for a JSON array of texts."""
 
+    def any_of(self, parameter: str) -> str:
+        """Return the rest of a condition: a text is one of a JSON array, looked up in an index."""
+
     def rows(self, parameter: str, **columns: str) -> str:
         """Return a subquery for a JSON array of arrays.
 

@@ -21,12 +21,13 @@ _CONDITIONS: Mapping[str, str] = {
     "reserved_after": f"{RESERVED_AT} >= :reserved_after",
 }
 """The condition of each member of a selection."""
-# Locked in their order, so that two jobs never wait for each other.
+# Locked in their order, so that two jobs never wait for each other. The sign before a column keeps
+# SQLite from reading all codes of the campaign instead of those that are given.
 _LOCK = """
     SELECT code.code, code.state, code.disabled_by, code.user_id IS NOT NULL
     FROM code JOIN campaign ON campaign.brand_id = code.brand_id AND campaign.id = code.campaign_id
-    WHERE code.brand_id = :brand_id AND code.campaign_id = :campaign_id
-        AND code.code IN (SELECT value FROM {codes}) AND {conditions}
+    WHERE code.brand_id = :brand_id AND +code.campaign_id = :campaign_id
+        AND code.code {any_of} AND {conditions}
     ORDER BY code.code {lock}
 """
 # A lapsed code is nobody's, so that it is not its former holder's when it is disabled.
@@ -36,8 +37,7 @@ _OF_HOLDER = (
 )
 _KEPT = ", ".join(f"{name} = CASE WHEN {LAPSED} THEN NULL ELSE {name} END" for name in _OF_HOLDER)
 _GIVEN = """
-    WHERE brand_id = :brand_id AND campaign_id = :campaign_id
-        AND code IN (SELECT value FROM {codes})
+    WHERE brand_id = :brand_id AND +campaign_id = :campaign_id AND code {any_of}
 """
 _DISABLE = f"""
     UPDATE code SET state = '{State.DISABLED}', disabled_at = :now,
@@ -67,7 +67,7 @@ def lock_codes(
     """Return those of some codes that a campaign has and a selection names, and lock them."""
     dialect, chosen = dialect_of(connection), selection.as_object() if selection else {}
     statement = _LOCK.format(
-        codes=dialect.texts("codes"),
+        any_of=dialect.any_of("codes"),
         conditions=" AND ".join(["TRUE", *(_CONDITIONS[name] for name in chosen)]),
         lock=dialect.lock_rows,
     )
@@ -83,7 +83,7 @@ def switch_codes(
 ) -> None:
     """Disable codes that are enabled, or the other way round."""
     statement = (_DISABLE if disabled else _ENABLE).format(
-        codes=dialect_of(connection).texts("codes")
+        any_of=dialect_of(connection).any_of("codes")
     )
     connection.execute(text(statement), _values(pool, codes, now))
 

@@ -95,6 +95,10 @@ class PostgreSQLDialect:
     def texts(self, parameter: str) -> str:
         return f"json_array_elements_text(CAST(:{parameter} AS json))"
 
+    def any_of(self, parameter: str) -> str:
+        """Return a comparison with an array: a join would read the whole table at times."""
+        return f"= ANY(ARRAY(SELECT {self.texts(parameter)}))"
+
     def rows(self, parameter: str, **columns: str) -> str:
         members = ", ".join(
             f"CAST(value ->> {place} AS {kind}) AS {name}"

@@ -70,6 +70,9 @@ class SQLiteDialect:
     def texts(self, parameter: str) -> str:
         return f"json_each(:{parameter})"
 
+    def any_of(self, parameter: str) -> str:
+        return f"IN (SELECT value FROM json_each(:{parameter}))"  # noqa: S608 - a constant
+
     def rows(self, parameter: str, **columns: str) -> str:
         members = ", ".join(
             f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns)
