@@ -60,7 +60,7 @@ class Compared:
             campaign=code.campaign.name,
             discount=rules["discount"],
             starts_at=moment(rules["starts_at"]),
-            held_until=moment(held.until if held else None),
+            held_until=moment(held.until if held and code.disabled_by is None else None),
         )
         self.is_version(shown["version"], code)
 
