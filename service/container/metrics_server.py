@@ -7,6 +7,7 @@ from prometheus_client import ProcessCollector
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.container.services import Services
+from service.container.storage import DATABASE_CHECK
 from service.observability.metrics.database_collector import (
     KeysCollector,
     StoreCollector,
@@ -37,14 +38,19 @@ def build_metrics_server(
     status, log = services.storage.status, services.log
     watch = StoreMonitor(status, log)
     exhausted = ExhaustedCollector(counters, services.settings.metrics_pools)
+    of_workers = WorkerCollector(workers, ended, services.readiness.names)
     collectors = [
         MultiProcessCollector(None, str(counters)),  # type: ignore[no-untyped-call]
-        StoreCollector(watch.query, status.wanted_revision()),
+        StoreCollector(
+            watch.query,
+            status.wanted_revision(),
+            lambda: of_workers.reports_failure(DATABASE_CHECK),
+        ),
         KeysCollector(services.keyring.stale_s),
         exhausted,
         BuildCollector(),
         ProcessCollector(registry=None),
-        WorkerCollector(workers, ended, services.readiness.names),
+        of_workers,
     ]
 
     def forget(pid: int) -> None:

@@ -18,6 +18,9 @@ from service.store.signals import Signals
 from service.usecases.ports.code_moves import CodeMoves
 from service.usecases.ports.imports import Budgets
 
+DATABASE_CHECK = "database"
+"""The name of the readiness check that the database answers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
@@ -68,4 +71,4 @@ def build_storage(
 
 def readiness_checks(database: Database) -> Mapping[str, Check]:
     """Return the readiness checks of the database."""
-    return {"database": database.why_not_ready, "tables": lambda: why_not_ready(database)}
+    return {DATABASE_CHECK: database.why_not_ready, "tables": lambda: why_not_ready(database)}

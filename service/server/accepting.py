@@ -8,7 +8,7 @@ connection keeps waiting: so accepting pauses, while existing connections are se
 import errno
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from select import select
 from selectors import SelectorKey
@@ -21,13 +21,15 @@ from structlog.typing import FilteringBoundLogger
 from service.app import services_of
 from service.container.services import Services
 
-TURN_BUDGET_S = 0.05
+TURN_BUDGET_S = 0.02
 """How long the loop handles events until it accepts new connections again."""
-ACCEPT_INTERVAL_S = 0.001
-"""A turn accepts another connection for each interval that the previous turn took.
+ACCEPT_BUDGET_S = 0.05
+"""How long it accepts at most, and no longer than the previous turn took.
 
 Accepting one at a time balances workers, but each connection waits a turn for every one before it.
 """
+LAST_ACCEPT_S = 1.0
+"""How long a worker that stops accepts what the kernel has queued, as more may come for ever."""
 PAUSE_S = 0.5
 LOG_INTERVAL_S = 60.0
 _NO_CONNECTION = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}
@@ -73,7 +75,7 @@ class AcceptingWorker(ThreadWorker):
         self._overdue: dict[int, SelectorKey] = {}
         """Events that are still to be handled, by descriptor, in their order."""
         self._turn_began = time.monotonic()
-        self._may_accept = 1
+        self._accept_budget_s = 0.0
 
     @cached_property
     def services(self) -> Services:
@@ -100,11 +102,11 @@ class AcceptingWorker(ThreadWorker):
         a new connection by then.
         """
         took = time.monotonic() - self._turn_began
-        self._may_accept = 1 + int(took / ACCEPT_INTERVAL_S)
+        self._accept_budget_s = min(took, ACCEPT_BUDGET_S)
         first = {self.method_queue.fileno(), *map(_descriptor, self.sockets)}
-        found = self.poller.select(0.0 if self._overdue else timeout)
+        found = self._registered(first) if self._overdue else self._select(timeout)
         self._turn_began = time.monotonic()
-        for key, _ in found:
+        for key in found:
             if key.fd in first:
                 self._call(key)
             else:
@@ -113,6 +115,17 @@ class AcceptingWorker(ThreadWorker):
         while self._overdue and time.monotonic() < ends:
             self._call(self._overdue.pop(next(iter(self._overdue))))
 
+    def _select(self, timeout: float) -> list[SelectorKey]:
+        return [key for key, _ in self.poller.select(timeout)]
+
+    def _registered(self, descriptors: Iterable[int]) -> list[SelectorKey]:
+        """Return the events that descriptors may have; their handlers do not block.
+
+        As long as there are others, asking for all, thousands perhaps, would take longer.
+        """
+        keys = self.poller.get_map()
+        return [key for each in descriptors if each >= 0 and (key := keys.get(each))]
+
     def _call(self, key: SelectorKey) -> None:
         """Call the handler of an event, if it is still registered."""
         if self.poller.get_map().get(key.fd) is key:
@@ -120,9 +133,9 @@ class AcceptingWorker(ThreadWorker):
 
     def accept(self, listener: socket) -> None:
         """Accept waiting connections, one after the other."""
-        for _ in range(self._may_accept):
-            if not self._accept_one(listener):
-                return
+        ends = time.monotonic() + self._accept_budget_s
+        while self._accept_one(listener) and time.monotonic() < ends:
+            pass
 
     def _accept_one(self, listener: socket) -> bool:
         """Accept a connection; if there are too many, end the least useful one."""
@@ -159,8 +172,13 @@ class AcceptingWorker(ThreadWorker):
             return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
+            ends = time.monotonic() + LAST_ACCEPT_S
             for listener in self.sockets:
-                while not self._pause.lasts and select([listener], [], [], 0)[0]:
+                while (
+                    not self._pause.lasts
+                    and time.monotonic() < ends
+                    and select([listener], [], [], 0)[0]
+                ):
                     self.accept(listener)
                 listener.close()
 

@@ -110,10 +110,10 @@ class ConnectionWorker(AcceptingWorker):
             and not self.services.drain.begun
         )
 
-    def receive(self, conn: TConn) -> bytes | None:
+    def receive(self, conn: TConn, most: int = _RECEIVE_BYTES) -> bytes | None:
         """Return received bytes, none at the end of the stream, `None` if nothing is there yet."""
         try:
-            size = conn.sock.recv_into(self._received)
+            size = conn.sock.recv_into(self._received, most)
         except BlockingIOError:
             return None
         except OSError:

@@ -4,6 +4,7 @@ https://gunicorn.org/reference/settings/#server-hooks
 """
 
 import gc
+import math
 import os
 import shutil
 import signal
@@ -84,7 +85,8 @@ class Hooks:
         keep_reporting(worker)
 
     def worker_exit(self, _server: Any, worker: Any) -> None:
-        """Write the last counts, and export the last spans."""
+        """Write the last counts and lines, and export the last spans."""
+        worker.evictions.log(math.inf)
         services_of(worker.wsgi).stop()
 
     def child_exit(self, server: Any, worker: Any) -> None:

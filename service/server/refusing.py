@@ -27,7 +27,7 @@ def refusal(error: ServiceError, requests: RequestLog, environ: "WSGIEnvironment
     exchange = environ.get(EXCHANGE) or requests.begin(environ)
     reply = problem(error, "/", exchange.record)
     requests.finish(environ, reply.status, 0.0, exchange)
-    return _answer(reply, exchange, with_body=environ.get("REQUEST_METHOD") != "HEAD")
+    return encoded(reply, exchange, with_body=environ.get("REQUEST_METHOD") != "HEAD")
 
 
 def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
@@ -40,7 +40,8 @@ def known_environ(incoming: BufferedRequest | None) -> "WSGIEnvironment":
     return {**incoming.kept, **fields, "REQUEST_METHOD": incoming.request.method}
 
 
-def _answer(reply: Reply, exchange: Exchange, *, with_body: bool) -> bytes:
+def encoded(reply: Reply, exchange: Exchange, *, with_body: bool) -> bytes:
+    """Return the bytes of a reply that ends its connection."""
     body, fields = reply.encoded()
     fields += exchange.header_fields()
     head = response_head(status_line(reply.status), fields, keep=False)

@@ -43,3 +43,11 @@ def tables(database_url):
     with closing(open_database(settings, threads=1)) as database:
         upgrade(database)
     return database_url
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working directory, with a list of codes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.csv").write_text("SUMMER-1\n")
+    return tmp_path

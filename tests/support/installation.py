@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.tables import metadata
 from tests.support.postgresql import fresh_database, migrated
-from tests.support.sqlite import migrated_copy
+from tests.support.tables import migrated_copy
 from tests.support.tokens import SECRET
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - each file there is in a folder of its own

@@ -1,12 +1,18 @@
-"""The tables of a real service's database, created without starting an interpreter."""
+"""Tables of real databases, created without starting an interpreter.
 
+SQLite files are copies of one that is migrated once a session.
+"""
+
+import atexit
+import functools
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from service.settings import Settings
 from service.store.maintenance.upgrade import upgrade
 from service.store.opening import open_database
-from tests.support.sqlite import migrated_copy
 
 
 def make_tables(env: Mapping[str, str]) -> None:
@@ -23,3 +29,21 @@ def make_tables(env: Mapping[str, str]) -> None:
         upgrade(database)
     finally:
         database.close()
+
+
+@functools.cache
+def migrated_file() -> Path:
+    """Create a file with the service's tables once, and return its path, to be copied."""
+    folder = tempfile.TemporaryDirectory(prefix="discount-sqlite-")
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "migrated.db"
+    database = open_database(Settings(database_url=f"sqlite:///{file}"))
+    upgrade(database)
+    database.close()  # the last connection checkpoints the log, so
+    return file
+
+
+def migrated_copy(file: Path) -> str:
+    """Create a database with the service's tables in `file`, and return its URL."""
+    shutil.copyfile(migrated_file(), file)
+    return f"sqlite:///{file}"

@@ -161,12 +161,22 @@ class StoreMonitor:
 
 
 class StoreCollector(Collector):
-    """A collector of the store's metrics; unknown ones are omitted, and become stale."""
+    """A collector of the store's metrics; unknown ones are omitted, and become stale.
 
-    def __init__(self, look: Callable[[], StoreMetrics], wanted_revision: int) -> None:
-        """Collect the metrics that `look` returns, and the needed revision of the tables."""
-        self._look = look
-        self._wanted = wanted_revision
+    Args:
+        look: Returns the metrics.
+        wanted_revision: The revision of the tables that this version needs.
+        workers_fail: Returns whether the database fails the readiness check of a worker process,
+            which has a deadline.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], StoreMetrics],
+        wanted_revision: int,
+        workers_fail: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._look, self._wanted, self._workers_fail = look, wanted_revision, workers_fail
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Query the store, and yield the gauges."""
@@ -174,7 +184,7 @@ class StoreCollector(Collector):
         yield _gauge(
             "discount_database_up",
             "1 if the database confirms that it can serve calls, else 0.",
-            now.up,
+            now.up and not self._workers_fail(),
         )
         yield _gauge(
             "discount_schema_revision_wanted", "Revision that this version needs.", self._wanted

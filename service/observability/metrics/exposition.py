@@ -59,8 +59,9 @@ class MetricsServer:
 
     def start(self) -> None:
         """Start the threads that serve until the process ends."""
-        # The last registered is the first to wait: nobody begins to ask while a fork is due.
-        for lock in (self._watch.busy, self._scraping):
+        # The last registered is the first to be waited for: a fork that waits for a query, perhaps
+        # for ever as the disk is frozen, keeps no scrape waiting.
+        for lock in (self._scraping, self._watch.busy):
             os.register_at_fork(
                 before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
             )

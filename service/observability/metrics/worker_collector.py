@@ -50,6 +50,14 @@ class WorkerCollector(Collector):
     ) -> None:
         self._workers, self._ended, self._checks = workers, ended, checks
 
+    def reports_failure(self, check: str) -> bool:
+        """Return whether a readiness check has failed in a worker process that does not hang."""
+        position, now = self._checks.index(check), time.monotonic()
+        return any(
+            each.vitals.reported and not each.hangs(now) and not each.vitals.passes(position)
+            for each in self._workers()
+        )
+
     def collect(self) -> Iterator[Metric]:
         """Yield what is known."""
         workers, now = self._workers(), time.monotonic()

@@ -31,6 +31,11 @@ class Vitals(NamedTuple):
     redis: int = 0
     """1 if Redis answers, -1 if it does not, 0 if there is none."""
 
+    @property
+    def reported(self) -> bool:
+        """Whether the worker has reported: a new one has not."""
+        return self.most_connections > 0
+
     def oldest_call_at(self, now: float) -> float:
         """Return the age of the oldest call, which grows further if the worker hangs."""
         silent_s = now - self.sampled_at

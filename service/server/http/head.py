@@ -113,11 +113,8 @@ def check_beginning(head: bytearray, checked: int) -> None:
         raise UriTooLong
     if len(head) > MAX_HEAD:
         raise HeadersTooLarge
-    at = head.find(b"\n", checked)
-    while at >= 0:
-        if not at or head[at - 1] != ord("\r"):  # RFC 9112, section 2.2: it would never end
-            raise malformed_head()
-        at = head.find(b"\n", at + 1)
+    if head.count(b"\n", checked) != head.count(b"\r\n", max(0, checked - 1)):
+        raise malformed_head()  # RFC 9112, section 2.2: it would never end
 
 
 def malformed_head() -> ServiceError:

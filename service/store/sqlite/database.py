@@ -191,13 +191,15 @@ class SQLiteDatabase(Database):
         return Connections(pool.checkedout(), pool.checkedin(), self._most)
 
     def why_not_ready(self) -> str | None:
-        """Check that the database answers, and that its files are those that were opened.
+        """Check that the database answers and can be written, and that its files are still there.
 
         Raises:
             Unavailable: The database does not answer.
         """
         if why := self._files.why_moved():
             return why
+        if self._write_lock.is_read_only():
+            return "read-only"
         with self.snapshot() as connection:
             connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").all()
             try:

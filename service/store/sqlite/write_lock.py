@@ -5,6 +5,7 @@ it. If nobody holds that lock, an exclusive lock succeeds. A crash leaves no loc
 system without such locks, everybody merely seems to be alone.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -44,6 +45,21 @@ class WriteLock:
                     return True
                 except OSError:
                     pass
+        return False
+
+    def is_read_only(self) -> bool:
+        """Return whether the file system is read-only; wait as every write does if it is frozen.
+
+        Writing no bytes changes nothing.
+        """
+        try:
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            return error.errno == errno.EROFS
+        try:
+            os.write(descriptor, b"")
+        finally:
+            os.close(descriptor)
         return False
 
     @contextmanager

@@ -6,9 +6,10 @@ import socket
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from statistics import quantiles
 
+import psutil
 import pytest
 import requests
 
@@ -191,6 +192,44 @@ def test_lost_tables_are_noticed_soon_and_so_is_their_return(tmp_path):
             wait_until(lambda: 200 == readiness(service))
         assert time.monotonic() - began < 8
         assert 200 == requests.get(f"{service.url}/livez", timeout=5).status_code
+
+
+def test_a_disk_that_lets_nobody_write_is_not_ready_and_shows_in_the_metrics(tmp_path):
+    """As a frozen file system: writers open a FIFO that nobody else opens, and hang.
+
+    The server's master hangs as well when it wants to replace a worker, and answers scrapes
+    nevertheless.
+    """
+    with running(tmp_path) as service:
+        create(service)
+        writers = tmp_path / "discount.db-writers"
+        os.mkfifo(tmp_path / "blocking")
+        (tmp_path / "blocking").replace(writers)
+        try:
+            wait_until(lambda: 503 == readiness(service), within_s=PROMPT_S + ANSWERED_S)
+            checks = requests.get(f"{service.url}/readyz", timeout=5).json()["checks"]
+            assert "timed out" == checks["database"]
+            assert 200 == requests.get(f"{service.url}/livez", timeout=PROMPT_S).status_code
+            wait_until(lambda: 'readiness_check{check="database"} 0.0' in scraped(service))
+            wait_until(lambda: "\ndiscount_database_up 0.0" in scraped(service), within_s=5)
+            (worker,) = psutil.Process(service.process.pid).children()
+            worker.kill()
+            wait_until(lambda: "\ndiscount_workers 0.0" in scraped(service), within_s=5)
+            assert "\ndiscount_database_up 0.0" in scraped(service)
+        finally:
+            release = os.open(writers, os.O_RDWR)
+            writers.unlink()
+            os.close(release)
+        wait_until(lambda: 200 == requests_or_none(f"{service.url}/readyz"))
+        wait_until(lambda: "\ndiscount_database_up 1.0" in scraped(service))
+        assert create(service).ok
+
+
+def requests_or_none(url):
+    """Return the status of an answer, `None` if nobody answers."""
+    with suppress(requests.ConnectionError):
+        return requests.get(url, timeout=5).status_code
+    return None
 
 
 def scraped(service):

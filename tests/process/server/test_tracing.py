@@ -1,91 +1,27 @@
 """Traces of a real service, sent to a receiver of OTLP over HTTP."""
 
-import gzip
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from service.app import services_of
-from service.observability.tracing import SpanQueue
 from service.settings import Settings
+from tests.process.server.otlp import Receiver, fields, receiving
 from tests.support.engines import on_sqlite
 from tests.support.installation import application
 from tests.support.postgresql import fresh_database, migrated
 from tests.support.running import Running, free_port, running
 from tests.support.tokens import bearer
-from tests.support.waiting import wait_until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 FETCH_PATH = "/v1/discount/fetch/brand1"
 FETCH = "/v1/discount/fetch/{brand}/{user}"
 SERVER = Span.SpanKind.SPAN_KIND_SERVER
-
-
-class Receiver:
-    """A receiver that keeps the spans."""
-
-    def __init__(self, url):
-        self.url = url
-        self.spans = []
-        self.raw = b""
-
-    def take(self, body):
-        self.raw += body
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in resource.scope_spans:
-                self.spans.extend(scope.spans)
-
-    def of(self, request_id):
-        """Wait for the span of a request."""
-
-        def found():
-            return [s for s in self.spans if request_id == fields(s).get("discount.request_id")]
-
-        wait_until(found, f"no span of {request_id}")
-        return found()[0]
-
-    def below(self, span):
-        """Return the spans below a span, in order."""
-        found = [other for other in self.spans if other.parent_span_id == span.span_id]
-        return sorted(found, key=lambda other: other.end_time_unix_nano)
-
-
-def fields(span):
-    return {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
-
-
-@contextmanager
-def receiving():
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            assert "/v1/traces" == self.path
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            packed = self.headers.get("Content-Encoding") == "gzip"
-            taker.take(gzip.decompress(body) if packed else body)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        taker = Receiver(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield taker
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -228,40 +164,6 @@ def test_a_collector_that_is_away_harms_nobody(settings, log):
             tracing.stop()
         registry = services_of(app).metrics.registry
         assert (registry.get_sample_value("discount_spans_dropped_total") or 0) >= 20
-
-
-def test_spans_for_which_a_queue_has_no_room_are_counted(monkeypatch):
-    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "3")
-    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
-    exporter = StalledExporter()
-    dropped: list[int] = []
-    queue = SpanQueue(exporter, dropped.append)
-    tracer = TracerProvider(shutdown_on_exit=False)
-    tracer.add_span_processor(queue)
-    try:
-        tracer.get_tracer("test").start_span("exported").end()
-        assert exporter.begun.wait(60)
-        for number in range(5):
-            tracer.get_tracer("test").start_span(f"span {number}").end()
-        assert [1, 1] == dropped
-    finally:
-        exporter.go_on.set()
-        queue.shutdown()
-
-
-class StalledExporter(SpanExporter):
-    """An exporter whose collector does not answer."""
-
-    def __init__(self):
-        self.begun, self.go_on = threading.Event(), threading.Event()
-
-    def export(self, _spans):
-        self.begun.set()
-        self.go_on.wait(60)
-        return SpanExportResult.SUCCESS
-
-    def shutdown(self):
-        pass
 
 
 @pytest.mark.long

@@ -1,5 +1,7 @@
 """The order of eviction: the oldest incomplete request goes first."""
 
+import time
+
 from gunicorn.config import Config
 
 from service.server.buffered_requests import BufferedRequests
@@ -11,11 +13,11 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n"
 
 def buffer_request(buffered, name, data, begun=0.0):
     incoming = BufferedRequest(begun)
-    buffered.add(name, incoming)
     incoming.feed(data)
     if incoming.head:
         incoming.begin_body(read_head(incoming.head, Config(), ("10.0.0.1", 1)))
     buffered.measure(incoming)
+    buffered.add(name, incoming)
     return incoming
 
 
@@ -27,8 +29,8 @@ def is_over(buffered):
 def test_the_oldest_without_a_head_goes_before_those_with_one():
     buffered = BufferedRequests()
     buffer_request(buffered, "body", HEAD + b"a" * 100)
-    buffer_request(buffered, "older", b"GET /")
-    buffer_request(buffered, "newer", b"GET /")
+    buffer_request(buffered, "older", b"GET /", begun=1.0)
+    buffer_request(buffered, "newer", b"GET /", begun=2.0)
     assert "older" == buffered.oldest_without_head()
     assert "body" == buffered.oldest()
 
@@ -38,7 +40,7 @@ def test_memory_is_counted_until_a_request_is_answered():
     buffer_request(buffered, "nothing yet", b"")
     first = buffer_request(buffered, "first", HEAD + b"a" * 100)
     assert not is_over(buffered)
-    second = buffer_request(buffered, "second", b"GET /" + b"a" * 100)
+    second = buffer_request(buffered, "second", b"GET /" + b"a" * 100, begun=1.0)
     assert is_over(buffered)
     assert "first" == buffered.oldest()
     buffered.remove("first")
@@ -63,3 +65,33 @@ def test_those_that_are_late_are_found():
     buffer_request(buffered, "late", b"GET /", begun=1.0)
     buffer_request(buffered, "in time", b"GET /", begun=8.0)
     assert ["late"] == buffered.late(12.0, 10.0)
+
+
+def test_a_request_of_which_more_arrives_becomes_no_newer():
+    """Otherwise whoever sends a byte now and then would stay longer than all others."""
+    buffered = BufferedRequests()
+    older = buffer_request(buffered, "older", b"GET", begun=1.0)
+    buffer_request(buffered, "newer", b"GET", begun=2.0)
+    older.feed(b" ")
+    buffered.add("older", older)
+    assert ("older", "older") == (buffered.oldest_without_head(), buffered.oldest())
+    older.feed(b"/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    older.begin_body(read_head(older.head, Config(), ("10.0.0.1", 1)))
+    buffered.add("older", older)
+    assert ("newer", "older") == (buffered.oldest_without_head(), buffered.oldest())
+
+
+def test_thousands_of_others_do_not_slow_an_eviction_down():
+    """They may have sent nothing yet, or heads, of which none goes before the oldest."""
+    buffered = BufferedRequests()
+    for number in range(5000):
+        buffered.add(("silent", number), BufferedRequest(0.0))
+    body = buffer_request(buffered, "body", HEAD)
+    for number in range(5000):
+        buffered.add(("body", number), body)
+    buffer_request(buffered, "head", b"GET /", begun=1.0)
+    began = time.thread_time()
+    for _ in range(100):
+        assert "body" == buffered.oldest()
+        assert ("silent", 0) == buffered.oldest_without_head()
+    assert time.thread_time() - began < 0.02

@@ -111,6 +111,13 @@ def test_everything_is_shown_and_nothing_is_left_open(watch, store, log):
     assert (1, [], False) == (store.closed, log.lines, watch.busy.locked())
 
 
+def test_a_database_that_fails_in_a_worker_is_not_up(watch):
+    registry = CollectorRegistry()
+    registry.register(StoreCollector(watch.query, 4, lambda: True))
+    text = generate_latest(registry).decode()
+    assert {"discount_database_up 0.0", "discount_schema_revision 4.0"} <= set(text.splitlines())
+
+
 def test_a_store_that_hangs_is_not_waited_for_and_asked_by_one_alone(store, log):
     watch = StoreMonitor(store, log, within_s=0.01)
     store.may_answer.clear()

@@ -70,6 +70,23 @@ def test_a_worker_that_hangs_is_not_ready_whatever_it_said_last(now, loop_s, rep
     assert {0} == {found[f'readiness_check{{check="{name}"}}'] for name in CHECKS}
 
 
+@pytest.mark.parametrize(
+    ("changed", "fails"),
+    [
+        ({}, False),
+        ({"ready": ready_bits([True, False])}, True),
+        ({"ready": 0, "most_connections": 0}, False),
+        ({"ready": 0, "sampled_at": 0.0}, False),
+    ],
+    ids=["ready", "not ready", "new", "hanging"],
+)
+def test_a_check_fails_if_a_worker_reports_that(now, changed, fails):
+    """A hanging worker reports nothing: the master's own check of the database counts alone."""
+    workers = [worker(now, most_connections=9), worker(now, **{"most_connections": 9} | changed)]
+    collector = WorkerCollector(lambda: workers, lambda: 0, CHECKS)
+    assert fails == collector.reports_failure("keys")
+
+
 def test_the_oldest_call_ages_while_its_worker_reports_nothing(now):
     found = shown(worker(now, sampled_at=now - 60, calls=1, oldest_call_s=2.0))
     assert 62 <= found["oldest_call_seconds"] < 80

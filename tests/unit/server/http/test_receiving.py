@@ -1,5 +1,7 @@
 """Receiving: the state of an incomplete request, and refusals before it is complete."""
 
+import time
+
 import pytest
 from gunicorn.config import Config
 from hypothesis import given
@@ -94,12 +96,27 @@ def test_a_body_that_is_wanted_is_collected_until_it_is_too_large_for_anybody():
         ([b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n"], HeadersTooLarge),
         ([b"GET / HTTP/1.1\n"], InvalidRequest),
         ([b"GET / HTTP/1.1\r\nHost: x\r", b"\nX: y", b"\n"], InvalidRequest),
+        ([b"GET / HTTP/1.1\r\nHost: x\r", b"\nX: y\r", b"\nX: y\n"], InvalidRequest),
         ([b"\n"], InvalidRequest),
     ],
 )
 def test_what_cannot_become_a_good_head_is_refused_at_once(parts, problem):
     with pytest.raises(problem):
         state_of(*parts)
+
+
+def test_a_head_of_thousands_of_lines_costs_little():
+    """Thousands of connections that each send such a head would occupy the event loop."""
+    one = b"GET / HTTP/1.1\r\n"
+    assert min(cost_of((one + b"X: a\r\n" * 2700)[:16_000]) for _ in range(5)) < 0.04
+
+
+def cost_of(sent):
+    """Return the seconds of processor time that a hundred such heads take."""
+    began = time.thread_time()
+    for _ in range(100):
+        BufferedRequest(0.0).feed(sent)
+    return time.thread_time() - began
 
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=5))
