@@ -78,6 +78,16 @@ class StoredCode:
             hold=None,
         )
 
+    def erased(self, tombstone: str, now: Millis) -> "StoredCode":
+        """Return what is stored when its holder is erased."""
+        return replace(
+            self,
+            user=tombstone,
+            disabled_at=now,
+            disabled_by=DisabledBy.ERASURE,
+            hold=None,
+        )
+
     def has_lapsed(self, now: Millis) -> bool:
         """Return whether its reservation has ended by itself, so that it is nobody's again."""
         return (

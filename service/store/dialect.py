@@ -35,6 +35,10 @@ class Dialect(Protocol):
     """Whether the engine has a single writer."""
     statistics: str | None
     """The statement that refreshes the planner's statistics of the codes, if there is one."""
+    scan_codes: str
+    """The statement that selects a campaign's codes after one, `:most` of them."""
+    lock_rows: str
+    """The clause that locks the codes of a select."""
     pool_sums: str
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign, at the moment `now`."""
@@ -66,6 +70,15 @@ class Dialect(Protocol):
 
     def lock(self, connection: Connection, number: int) -> None:
         """Acquire the lock of a number until the commit."""
+
+    def index_hint(self, index: str) -> str:
+        """Return what to write after a table's name so that the planner uses an index."""
+
+    def await_older_statements(self, connection: Connection) -> None:
+        """Wait until all statements have ended that others began before, within their timeout.
+
+        What is committed, but locked, has then been seen by all who may still write.
+        """
 
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis

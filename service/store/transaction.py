@@ -12,11 +12,12 @@ from service.domain.codes import Mint
 from service.domain.errors import BrandNotFound, CampaignNotFound
 from service.domain.jobs import Job, JobRequest, JobState, new_job_id
 from service.domain.model import AnswerKind, Idempotency, Millis, State
+from service.domain.states import StoredCode
 from service.store.database import Database, Result
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
 from service.store.jobs import rows as jobs
-from service.store.repositories import campaign_rules, pools, stored_answers
+from service.store.repositories import campaign_rules, pools, stored_answers, user_codes
 from service.store.space import Reserve, growing
 from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.transaction import (
@@ -26,6 +27,7 @@ from service.usecases.ports.transaction import (
     StoredAnswer,
     Transaction,
 )
+from service.usecases.ports.user_codes import StoredUserCode, UserRedemption
 
 BUDGETS_LOCK = 0x696D706F72747300
 """The advisory lock of the budgets of imports: "imports" in ASCII."""
@@ -80,6 +82,21 @@ class SQLTransaction:
         self, pool: PoolKey, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
         stored_answers.remember(self._connection, pool.brand_id, idempotency, kind, names, self.now)
+
+    def brand(self, brand: str) -> int:
+        return pools.find_brand(self._connection, brand)
+
+    def lock_user_codes(self, brand_id: int, users: Sequence[str]) -> Sequence[StoredUserCode]:
+        return user_codes.lock(self._connection, brand_id, users)
+
+    def store_code(self, found: StoredUserCode, after: StoredCode) -> None:
+        user_codes.store(self._connection, found, after, self.now)
+
+    def user_redemptions(self, brand_id: int, users: Sequence[str]) -> Sequence[UserRedemption]:
+        return user_codes.redemptions(self._connection, brand_id, users)
+
+    def rename_redeemer(self, brand_id: int, found: UserRedemption, user: str) -> None:
+        user_codes.rename_redeemer(self._connection, brand_id, found, user)
 
     def campaign(self, brand: str, campaign: str) -> PoolKey:
         return pools.find_pool(self._connection, brand, campaign)

@@ -31,6 +31,7 @@ TAGS = {
     "exports": "Download all codes of a campaign.",
     "reservations": "One code of a campaign for each user.",
     "checkout": "Hold and redeem codes of orders, and undo that.",
+    "users": "Users: their codes in all campaigns of a brand, and their erasure.",
     "probes": "Health checks for the orchestrator; no token needed.",
 }
 REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

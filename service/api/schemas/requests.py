@@ -4,6 +4,9 @@ Every limit comes from the domain or the use case that owns it. Input schemas re
 members; numbers in a JSON body must be JSON integers.
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.api.schemas.fields import CodeText, DecimalText, Name
@@ -28,6 +31,11 @@ MAX_TYPED = 256
 
 class Input(Schema):
     """The base of request schemas."""
+
+    FORMS: ClassVar[tuple[type[Schema], ...]] = ()
+    """For the document: the schemas of which a body fits one, if it has several forms."""
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+    """For the document: an example, if required members do not make one."""
 
     class Meta:
         """Refuse unknown members."""
@@ -171,17 +179,17 @@ def flag(description: str) -> fields.Boolean:
     )
 
 
-class ImportQuery(Input):
-    """The query of an import."""
-
-    dry_run = flag("Validate the list, and store nothing.")
-
-
 class PutCampaignQuery(Input):
     """The query of a change of a campaign's rules."""
 
     dry_run = flag("Answer what would be, and change nothing.")
     shorten = flag("Let the campaign end earlier although codes can be claimed.")
+
+
+class EraseQuery(Input):
+    """The query of an erasure."""
+
+    forget = flag("Let nothing stand against new claims of the person.")
 
 
 class ConditionHeaders(Input):

@@ -235,6 +235,12 @@ class CodePage(PageObject):
     items = _items(CodeObject)
 
 
+class ReservationPage(PageObject):
+    """A page of reservations."""
+
+    items = _items(Reservation)
+
+
 class JobPage(PageObject):
     """A page of jobs."""
 

@@ -208,8 +208,8 @@ INVARIANTS = (
     Invariant("code-form", "codes have a valid format", _rows("code", "NOT {legal_code}")),
     Invariant(
         "user-form",
-        "user ids have a valid format",
-        _rows("code", "user_id || '' IS NOT NULL AND NOT {legal_user}"),
+        "user ids, and the tombstones of erased users, have a valid format",
+        _rows("code", "user_id || '' IS NOT NULL AND NOT {legal_user} AND NOT ({tombstone})"),
     ),
     Invariant(
         "brand-time",

@@ -1,5 +1,6 @@
 """The dialect of PostgreSQL: many writers, and claims at random probes."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Select, column, text
 from service.domain.model import Millis, State
 from service.store.dialect import DatabaseSession
 from service.store.postgresql import loading
+from service.store.postgresql.connection import STATEMENT_S
 from service.store.postgresql.driver import driver_of
 from service.store.repositories.code_lists import Range, select_codes
 from service.store.repositories.pools import ENDED, TAKEN, begin_tally, total
@@ -42,6 +44,18 @@ _SENDING = text("""
     AND application_name = 'discount' AND usename = current_user
     AND pg_stat_activity.state = 'active' AND wait_event = 'ClientRead'
 """)
+_MOMENT = text("SELECT clock_timestamp()")
+_LOOK_AGAIN = text("SELECT pg_stat_clear_snapshot()")
+_OLDER = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND application_name = 'discount' AND state = 'active' AND query_start < :moment
+        AND pg_backend_pid() <> ALL (pg_blocking_pids(pid))
+    )
+""")
+OLDER_POLL_S = 0.002
+"""The interval between two looks at the sessions of others."""
 _TERMINATE = text("SELECT pg_terminate_backend(:pid)")
 _DISK_FULL = "53100"
 """SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
@@ -52,6 +66,12 @@ class PostgreSQLDialect:
 
     single_writer = False
     statistics: str | None = "ANALYZE code"
+    scan_codes = """
+        SELECT code FROM code
+        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code > :after
+        ORDER BY code LIMIT :most
+    """
+    lock_rows = "FOR UPDATE OF code"
     pool_sums = f"""level AS MATERIALIZED (
         SELECT brand_id, campaign_id, CASE WHEN {ENDED} THEN 0 ELSE available END AS available,
             taken + CASE WHEN {ENDED} THEN available ELSE 0 END AS taken, touched_at
@@ -90,6 +110,20 @@ class PostgreSQLDialect:
 
     def lock(self, connection: Connection, number: int) -> None:
         connection.execute(_LOCK, {"lock": number})
+
+    def index_hint(self, index: str) -> str:
+        """Return nothing: PostgreSQL has no such hints, and needs none."""
+        return ""
+
+    def await_older_statements(self, connection: Connection) -> None:
+        """Wait as CREATE INDEX CONCURRENTLY does, but not for those who wait for this session."""
+        moment = connection.execute(_MOMENT).scalar_one()
+        deadline = time.monotonic() + STATEMENT_S
+        while time.monotonic() < deadline:
+            connection.execute(_LOOK_AGAIN)  # otherwise a transaction sees sessions as at first
+            if not connection.execute(_OLDER, {"moment": moment}).scalar_one():
+                return
+            time.sleep(OLDER_POLL_S)
 
     def adjust_counts(
         self, connection: Connection, pool: PoolKey, changes: Mapping[State, int], now: Millis

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, ForeignKeyConstraint, Select, exists, func, s
 from sqlalchemy.exc import DBAPIError
 
 from service.domain.codes import MAX_LENGTH, MIN_LENGTH
+from service.domain.erasure import MARK
 from service.domain.names import MAX_NAME, MAX_USER
 from service.store.maintenance.structure import Breach, Inspection, integrity, references, tables_of
 from service.store.postgresql.snapshot import snapshot
@@ -22,6 +23,7 @@ _NAME = r"""(
 )"""
 _ANSWER = f"(answer ~ '^{ANSWER}$')"
 RULES = {
+    "tombstone": f"user_id ~ '^{MARK}[0-9a-f]{{8}}[.][0-9a-f]{{64}}$'",
     "legal_name": _NAME.format("name", MAX_NAME),
     "legal_code": f"""(
         char_length(code) BETWEEN {MIN_LENGTH} AND {MAX_LENGTH}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.domain.campaigns import OnLapse
+from service.domain.erasure import is_tombstone
 from service.domain.errors import BrandNotFound, CampaignNotFound, CodeNotFound
 from service.domain.model import Millis, State
 from service.domain.redemptions import Redemption
@@ -96,12 +97,22 @@ def found_code_of_user(row: Sequence[Any] | None) -> FoundCode | None:
 
 def values_of(found: FoundCode, move: Move, now: Millis) -> dict[str, Any]:
     """Return the parameters of a move's statements."""
-    after, hold, redemption = move.after, move.after.hold, move.redemption
+    after, redemption = move.after, move.redemption
     return {
         **found.pool._asdict(),
         "code": found.code,
         "version": found.stored.version,
         "rules_version": found.rules_version,
+        **stored_values(after),
+        "now": now,
+        **_values_of_redemption(redemption),
+    }
+
+
+def stored_values(after: StoredCode) -> dict[str, Any]:
+    """Return the parameters of the state and of the columns `STORED`."""
+    hold = after.hold
+    return {
         "state": after.stored_state().value,
         "user_id": after.user,
         "reserved_at": after.reserved_at,
@@ -113,8 +124,6 @@ def values_of(found: FoundCode, move: Move, now: Millis) -> dict[str, Any]:
         "hold_reference": hold.reference if hold else None,
         "held_from": hold.began_at if hold else None,
         "held_until": hold.until if hold else None,
-        "now": now,
-        **_values_of_redemption(redemption),
     }
 
 
@@ -140,15 +149,24 @@ def _found(row: Sequence[Any]) -> FoundCode:
         code["code"],
         code["created_at"],
         State(code["state"]),
-        _stored(code),
+        stored_code(code),
         rules_of(dict(zip(RULES, rules, strict=True))),
         version,
-        None if reference is None else Redemption(reference, *of_reference),
+        None if reference is None else _redemption(reference, *of_reference),
         key,
     )
 
 
-def _stored(code: Mapping[str, Any]) -> StoredCode:
+def _redemption(
+    reference: str, user: str | None, redeemed_at: Millis | None, undone_at: Millis | None
+) -> Redemption:
+    """Return a redemption, without the tombstone of a user who was erased."""
+    shown = None if user and is_tombstone(user) else user
+    return Redemption(reference, shown, redeemed_at, undone_at)
+
+
+def stored_code(code: Mapping[str, Any]) -> StoredCode:
+    """Return what is stored of a code, by the names of the columns."""
     reference, by = code["hold_reference"], code["disabled_by"]
     return StoredCode(
         code["user_id"],

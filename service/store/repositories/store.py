@@ -17,10 +17,11 @@ from service.domain.model import (
     State,
 )
 from service.store.database import Database
-from service.store.repositories import listings, pools
+from service.store.repositories import listings, pools, user_codes
 from service.store.repositories.exhausted_pools import ExhaustedPools
 from service.store.repositories.reservations import Reservations
 from service.store.transaction import SQLWrites
+from service.usecases.ports.store import UserCode
 
 
 class SQLStore(SQLWrites):
@@ -88,3 +89,16 @@ class SQLStore(SQLWrites):
         with self._database.read() as connection:
             pool = pools.find_pool(connection, brand, campaign)
             return listings.codes(connection, pool, state, after, limit, now)
+
+    def user_codes(
+        self,
+        brand: str,
+        user: str,
+        state: State | None,
+        after: int | None,
+        limit: int,
+        now: Millis,
+    ) -> Page[UserCode]:
+        with self._database.read() as connection:
+            brand_id = pools.find_brand(connection, brand)
+            return user_codes.page_of(connection, brand_id, user, state, after, limit, now)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from service.domain.erasure import MARK
 from service.store.maintenance.structure import Breach, Inspection, integrity, references, tables_of
 from service.store.sqlite.snapshot import snapshot
 
@@ -16,7 +17,9 @@ _DAMAGE = {
     sqlite3.SQLITE_NOTADB,
 }
 _LEGAL = "(typeof({0}) = 'text' AND is_{1}(CAST({0} AS BLOB)))"
+_TOMBSTONE = f"{MARK}{'[0-9a-f]' * 8}.{'[0-9a-f]' * 64}"
 RULES = {
+    "tombstone": f"user_id GLOB '{_TOMBSTONE}'",
     "legal_name": _LEGAL.format("name", "name"),
     "legal_code": _LEGAL.format("code", "code"),
     "legal_user": _LEGAL.format("user_id", "user"),

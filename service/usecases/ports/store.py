@@ -5,7 +5,7 @@ changed nothing.
 """
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.domain.campaigns import Campaign, CampaignWithCounts
 from service.domain.erasure import Tombstones, no_tombstones
@@ -20,6 +20,15 @@ from service.domain.model import (
     State,
 )
 from service.usecases.ports.transaction import Writes
+
+
+class UserCode(NamedTuple):
+    """A code that a user holds."""
+
+    campaign_id: int
+    """The position in the order of a listing."""
+    campaign: str
+    reservation: Reservation
 
 
 class UnknownPosition(Exception):  # noqa: N818 - it is no fault of the store
@@ -86,3 +95,14 @@ class Store(Writes, Protocol):
         Raises:
             UnknownPosition: The code `after` does not exist, and the order depends on it.
         """
+
+    def user_codes(
+        self,
+        brand: str,
+        user: str,
+        state: State | None,
+        after: int | None,
+        limit: int,
+        now: Millis,
+    ) -> Page[UserCode]:
+        """List the codes that a user holds after the campaign `after`, those in `state`."""

@@ -7,7 +7,9 @@ from service.domain.campaigns import CampaignWithCounts, Rules
 from service.domain.code_formats import CodeFormat
 from service.domain.jobs import Job, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency, Millis, State
+from service.domain.states import StoredCode
 from service.usecases.keys import FileKey, JobKey, PoolKey
+from service.usecases.ports.user_codes import StoredUserCode, UserRedemption
 
 Result = TypeVar("Result")
 
@@ -76,6 +78,25 @@ class Transaction(Protocol):
         self, pool: PoolKey, idempotency: Idempotency, kind: AnswerKind, names: Sequence[str]
     ) -> None:
         """Store the answer to a request, and purge a few expired ones of the brand."""
+
+    def brand(self, brand: str) -> int:
+        """Return the key of a brand."""
+
+    def lock_user_codes(self, brand_id: int, users: Sequence[str]) -> Sequence[StoredUserCode]:
+        """Return the codes that are stored as those of some users, whatever their state.
+
+        Others that change them wait for the commit, and no statement is running any more that may
+        not have seen them.
+        """
+
+    def store_code(self, found: StoredUserCode, after: StoredCode) -> None:
+        """Replace what is stored of a code."""
+
+    def user_redemptions(self, brand_id: int, users: Sequence[str]) -> Sequence[UserRedemption]:
+        """Return what some users did with codes."""
+
+    def rename_redeemer(self, brand_id: int, found: UserRedemption, user: str) -> None:
+        """Replace the user of a redemption."""
 
     def campaign(self, brand: str, campaign: str) -> PoolKey:
         """Return the key of a campaign."""

@@ -10,6 +10,8 @@ from service.app import create_app, services_of
 from service.auth.keys import file_watcher
 from service.container.services import build
 from service.settings import load_settings
+from service.store.maintenance.upgrade import upgrade
+from tests.support.engines import on_sqlite
 from tests.support.issuer import Issuer, serving
 from tests.support.tokens import SECRET, bearer, forged, part
 
@@ -151,6 +153,63 @@ def test_the_pseudonym_key(client_of, tmp_path, later, log):
     second = user_ref()
     assert first != second
     assert second == user_ref()
+
+
+@pytest.fixture
+def shop_of(client_of):
+    """Build an application with three codes."""
+
+    def make(**environment):
+        client = client_of(**environment)
+        upgrade(services_of(client.application).storage.database)
+        body = {"brand": "brand1", "number_to_create": 3}
+        assert 200 == client.post("/v1/discount/create", json=body, headers=bearer()).status_code
+        return client
+
+    return make
+
+
+@on_sqlite
+def test_the_erasure_keys(shop_of, tmp_path, later, refused):
+    """An erased person is known as long as the key of that time is among those in the file."""
+    file = tmp_path / "erasure"
+    file.write_text(SECRET)
+    client = shop_of(DISCOUNT_ERASURE_KEY_FILE=file, DISCOUNT_JWT_SECRET=SECRET)
+
+    def fetch():
+        return client.get("/v1/discount/fetch/brand1/user1", headers=bearer())
+
+    def erase():
+        return client.delete("/v1/brands/brand1/users/user1", headers=bearer()).status_code
+
+    assert (200, 204) == (fetch().status_code, erase())
+    refused(fetch(), 410, "user-erased")
+    file.write_text(f"{OTHER}\n{SECRET}\n")
+    later()
+    refused(fetch(), 410, "user-erased")
+    file.write_text(OTHER)
+    later()
+    assert (200, 204) == (fetch().status_code, erase())
+    file.write_text(f"{SECRET}\n{OTHER}\n")
+    later()
+    refused(fetch(), 410, "user-erased")
+    assert (
+        204
+        == client.delete("/v1/brands/brand1/users/user1?forget=true", headers=bearer()).status_code
+    )
+    assert 200 == fetch().status_code
+
+
+@on_sqlite
+def test_production_without_an_erasure_key_says_so(shop_of, refused):
+    client = shop_of(
+        DISCOUNT_ENV="production", DISCOUNT_JWT_SECRET=SECRET, DISCOUNT_PSEUDONYM_KEY=SECRET
+    )
+    assert 200 == client.get("/v1/discount/fetch/brand1/user1", headers=bearer()).status_code
+    for query in ("", "?forget=true"):
+        answer = client.delete(f"/v1/brands/brand1/users/user1{query}", headers=bearer())
+        problem = refused(answer, 503, "erasure-unavailable")
+        assert "DISCOUNT_ERASURE_KEY" in problem["detail"]
 
 
 def test_an_issuer_that_is_not_there_yet(client_of, refused, log):

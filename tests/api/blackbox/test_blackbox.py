@@ -59,6 +59,31 @@ def test_the_resources(call, brand):
     assert 1 == len(call("GET", f"{campaign}/codes?state=reserved").json()["items"])
 
 
+def test_a_checkout(call, brand):
+    campaign = f"/v1/brands/{brand}/campaigns/default"
+    call("POST", f"{campaign}/codes", json={"number_to_create": 1})
+    code = call("PUT", f"{campaign}/reservations/user1").json()["discount_code"]
+    at = f"/v1/brands/{brand}/codes/{code}"
+    order, other = ({"reference": name, "user": "user1"} for name in ("order-1", "order-2"))
+    assert 201 == call("PUT", f"{at}/hold", json=order).status_code
+    held = call("PUT", f"{at}/redemption", json=other)
+    assert (409, "/problems/code-held", "reserved") == (
+        held.status_code,
+        held.json()["type"],
+        held.json()["state"],
+    )
+    statuses = [call("PUT", f"{at}/redemption", json=order).status_code for _ in range(2)]
+    assert [201, 200] == statuses
+    assert "redeemed" == call("GET", f"{campaign}/reservations/user1").json()["state"]
+    assert 204 == call("DELETE", f"{at}/redemption?reference=order-1").status_code
+    assert call("GET", f"{at}/redemption?reference=order-1").json()["undone_at"]
+    late = call("PUT", f"{at}/redemption", json=order)
+    assert (409, "/problems/redemption-undone") == (late.status_code, late.json()["type"])
+    assert 204 == call("DELETE", f"{campaign}/reservations/user1").status_code
+    assert 404 == call("GET", f"{campaign}/reservations/user1").status_code
+    assert 1 == call("GET", campaign).json()["counts"]["disabled"]
+
+
 def test_head_on_fetch_is_refused_and_reserves_nothing(call, brand):
     call("POST", "/v1/discount/create", json={"brand": brand, "number_to_create": 1})
     assert 405 == call("HEAD", f"/v1/discount/fetch/{brand}/user1").status_code

@@ -47,7 +47,7 @@ _ON_SQLITE = {
         f"{BRAND} campaign 9 without a row",
     ),
     "two brands of one name": Damage(
-        without_rules("brand") + "INSERT INTO brand (id, name, created_at) VALUES (3, 'b1', 1);",
+        without_rules("brand") + "INSERT INTO brand VALUES (3, 'b1', 1, randomblob(32));",
         {"keys", "references", "brand-once"},
         BRAND,
     ),

@@ -1,6 +1,7 @@
 """The domain's rules of names and codes in the SQL of `discount verify`, for each engine."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from service.domain.codes import MAX_LENGTH, is_code
+from service.domain.erasure import random_tombstone
 from service.domain.names import MAX_NAME, MAX_USER, is_name
 from service.store.engines import engine_of
 from tests.support.examples import examples
@@ -15,6 +17,10 @@ from tests.support.names import illegal_names, legal_names, text_of_utf8
 
 NEAR_CODES = st.text("aZ09-_é \n", max_size=MAX_LENGTH + 2) | st.from_regex(
     rf"\A[A-Za-z0-9-]{{1,{MAX_LENGTH + 2}}}\n?\Z"
+)
+TOMBSTONE = re.compile(r"/[0-9a-f]{8}\.[0-9a-f]{64}")
+NEAR_TOMBSTONES = st.builds(random_tombstone) | st.from_regex(
+    r"\A/[0-9a-fA-F]{7,9}[./][0-9a-f]{63,65}\n?\Z"
 )
 
 
@@ -33,6 +39,7 @@ def near_names(longest):
     [
         ("legal_name", "name", near_names(MAX_NAME), is_name),
         ("legal_user", "user_id", near_names(MAX_USER), lambda user: is_name(user, MAX_USER)),
+        ("tombstone", "user_id", NEAR_TOMBSTONES, TOMBSTONE.fullmatch),
         ("legal_code", "code", NEAR_CODES | near_names(MAX_NAME), is_code),
     ],
 )
@@ -54,6 +61,6 @@ def test_the_database_judges_as_the_service_does(
         @given(st.lists(texts, min_size=20, max_size=50))
         def agree(texts):
             judged = connection.execute(query, {"texts": json.dumps(texts)}).scalars().all()
-            assert [is_legal(text) for text in texts] == [bool(legal) for legal in judged]
+            assert [bool(is_legal(text)) for text in texts] == [bool(legal) for legal in judged]
 
         agree()

@@ -8,6 +8,7 @@ import pytest
 
 from service.domain.campaigns import OnRelease, Rules
 from service.domain.errors import (
+    AlreadyHolds,
     CodeHeld,
     CodeRedeemed,
     NoCodesLeft,
@@ -18,10 +19,12 @@ from service.domain.model import State
 from service.settings import HOME
 from service.store.opening import code_moves_in
 from service.usecases.redemptions import Undo
-from tests.store.races.rows import LAPSING, LATER, ROWS, hold, redeem, table
-from tests.store.races.shop import CODE, OTHER, InterruptedMoves, Shop
+from tests.store.races.rows import ANYONE, LAPSING, LATER, ROWS, hold, redeem, table
+from tests.store.races.shop import CODE, OTHER, POOL, InterruptedMoves, Shop
+from tests.store.repositories.adding import add
 
 THREADS, CALLS = 4, 12
+FREE = ("AAAA", "BBBB", "CCCC")
 
 
 @pytest.fixture
@@ -92,6 +95,25 @@ def test_nothing_is_lost_when_all_call_at_once(shop, database):
     assert (State.RESERVED, "u") == (shop.state(), found.stored.user)
     assert version + len(counting.moved) == found.stored.version, "each move is one version"
     shop.check()
+
+
+def test_who_redeems_at_once_as_anyone_gets_one_code_each(shop, store):
+    """Four users, each of whom tries all three codes."""
+    add(store, *FREE)
+    shop.set_rules(ANYONE)
+
+    def shopping(user):
+        redeemed = []
+        for code in FREE:
+            with suppress(AlreadyHolds, CodeRedeemed):
+                redeemed += [code] * shop.redeem(f"order of {user}", user, code)
+        return redeemed
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        got = list(pool.map(shopping, "uvwx"))
+    assert [0, 1, 1, 1] == sorted(map(len, got))
+    assert [*FREE] == sorted(code for codes in got for code in codes)
+    assert 3 == store.campaign(*POOL).counts[State.REDEEMED]
 
 
 class CountingMoves(InterruptedMoves):
