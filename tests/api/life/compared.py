@@ -33,7 +33,7 @@ class Compared:
             assert problem == {name: answer.json[name] for name in problem}
 
     def is_shown(self, shown: dict[str, Any], **expected: Any) -> None:
-        assert expected == {name: shown[name] for name in expected}
+        assert expected == {name: shown.get(name) for name in expected}
 
     def is_reservation(self, shown: dict[str, Any], code: Code) -> None:
         self.is_shown(
