@@ -12,6 +12,7 @@ from service.cli.group import CommandGroup
 MODULES = {
     "codes": "service.cli.codes",
     "db": "service.cli.database",
+    "erasures": "service.cli.erasures",
     "openapi": "service.cli.document",
     "run": "service.cli.serving",
     "serve": "service.cli.serving",

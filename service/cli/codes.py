@@ -5,7 +5,6 @@ another worker is faster, the command watches. Data goes to standard output, eve
 standard error. Ctrl-C cancels the job; a second one does not wait for the current chunk.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import click
 
 from service.cli import bulk, streams
+from service.cli.files import new_file
 from service.cli.parameters import EnumValue
 from service.cli.session import Session
 from service.cli.switching import disable, enable
@@ -119,17 +119,5 @@ def _opened(output: Path | None) -> Iterator[streams.Target]:
     if output is None:
         yield streams.StandardOutput()
         return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise click.ClickException(f"{output} cannot be made: {reason}.") from error
-    try:
-        with os.fdopen(descriptor, "wb") as target:
-            yield target
-    except OSError as error:
-        output.unlink()
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
-    except BaseException:
-        output.unlink()
-        raise
+    with new_file(output) as target:
+        yield target

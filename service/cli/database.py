@@ -2,16 +2,20 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli import streams
 from service.cli.failures import failures_of
 from service.domain.wording import counted
-from service.settings import as_database_url, load_settings, sqlite_file
+from service.settings import Settings, as_database_url, load_settings, sqlite_file
 from service.store.engines import engine_of
 from service.store.errors import MaintenanceError
 from service.store.migrations.revisions import RevisionStatus, newest_revision, revision_status
+
+if TYPE_CHECKING:
+    from service.store.maintenance.structure import Structure
 
 
 def upgraded(found: str | None) -> str:
@@ -108,7 +112,13 @@ def copy_database(source: str, target: str, *, restart: bool) -> None:
 
 
 @click.command()
-def verify() -> None:
+@click.option(
+    "--erasures",
+    "file",
+    type=click.Path(path_type=Path),
+    help="A list of `discount erasures export`, whose users must not be stored.",
+)
+def verify(file: Path | None) -> None:
     """Check every guarantee in the live database; the exit status is 1 if one is broken.
 
     The command changes nothing and blocks no call of the service. It names brands, campaigns
@@ -118,7 +128,8 @@ def verify() -> None:
 
     settings, broken = load_settings(), []
     failures_of(settings).require_no_other()
-    for found in findings_in(settings.database_url):
+    more = (_check_of_erasures(settings, file),) if file else ()
+    for found in findings_in(settings.database_url, *more):
         line = f"{found.breaches:9}  {found.name:17}  {found.meaning}"
         if found.breaches:
             line = f"{line}, but not here: {found.where}"
@@ -126,3 +137,10 @@ def verify() -> None:
         streams.write_line(line)
     if broken:
         raise click.ClickException("\n".join(["broken guarantees:", *broken]))
+
+
+def _check_of_erasures(settings: Settings, file: Path) -> "Structure":
+    from service.cli.erasures import erasures_in, tombstones_in
+    from service.store.maintenance.erasures import check_of
+
+    return check_of(tombstones_in(settings), erasures_in(file))

@@ -15,9 +15,11 @@ of the names in stored answers: a brand's id, the kind of the answer, a code or 
 from typing import NamedTuple
 
 from service.domain.jobs import JobKind, JobState
-from service.domain.model import AnswerKind, Millis, State
+from service.domain.model import AnswerKind, State
 from service.domain.names import DEFAULT_CAMPAIGN
 from service.store.imports.invariants import INVARIANTS as OF_IMPORTS
+from service.store.maintenance.life_invariants import INVARIANTS as OF_LIVES
+from service.store.maintenance.row_checks import CLOCK_SKEW, NO_MOMENT, rows
 from service.store.tables.codes import HELD_STATES, STATES
 
 
@@ -29,21 +31,6 @@ class Invariant(NamedTuple):
     sql: str
 
 
-CLOCK_SKEW: Millis = 60_000
-"""The tolerated difference between the clocks of machines."""
-LAST_MOMENT: Millis = 253_402_300_799_999
-"""The end of the year 9999: later values are not valid times."""
-
-_ROWS = """
-    SELECT {keys}, count(coalesce(created_at, 0)) FROM {table} WHERE {condition} GROUP BY 1, 2
-"""
-_KEYS = {
-    "brand": "id, NULL",
-    "campaign": "brand_id, id",
-    "code": "brand_id + 0, campaign_id + 0",
-    "job": "brand_id + 0, campaign_id + 0",
-    "idempotency": "brand_id + 0, NULL",
-}
 _TWINS = """
     SELECT brand_id, campaign_id, count(*) FROM (
         SELECT min(brand_id) AS brand_id, min(campaign_id) AS campaign_id FROM code
@@ -110,7 +97,6 @@ _NO_TALLY = f"""
     ) AND (name || '' <> '{DEFAULT_CAMPAIGN}' OR codes > 0)
     GROUP BY 1, 2
 """  # noqa: S608 - constants
-_NO_MOMENT = f"coalesce({{0}}, 0) NOT BETWEEN 1 AND {LAST_MOMENT}"
 _SEVERAL = "count(coalesce(created_at, 0)) > 1"
 _JOB_NO_CAMPAIGN = """NOT EXISTS (
     SELECT 1 FROM campaign
@@ -124,11 +110,6 @@ _JOB_UNTRUE = f"""
     OR (state = '{JobState.SUCCEEDED}' AND kind = '{JobKind.GENERATE}' AND done <> total)
     OR (state = '{JobState.SUCCEEDED}' AND done + failed <> total)
 """
-
-
-def _rows(table: str, condition: str) -> str:
-    """Return a statement that finds rows for which `condition` is true."""
-    return _ROWS.format(keys=_KEYS[table], table=table, condition=condition)
 
 
 def _twins(key: str, twins: str = _SEVERAL, condition: str = "TRUE") -> str:
@@ -161,12 +142,12 @@ INVARIANTS = (
     Invariant(
         "state-known",
         "each code is in a known state",
-        _rows("code", f"coalesce(state, '') NOT IN ({STATES})"),
+        rows("code", f"coalesce(state, '') NOT IN ({STATES})"),
     ),
     Invariant(
         "available-free",
         "an available code belongs to nobody",
-        _rows(
+        rows(
             "code",
             "state || '' = 'available' AND (user_id IS NOT NULL OR reserved_at IS NOT NULL)",
         ),
@@ -174,20 +155,20 @@ INVARIANTS = (
     Invariant(
         "reserved-held",
         "a reserved or redeemed code belongs to a user",
-        _rows("code", f"state || '' IN ({HELD_STATES}) AND user_id IS NULL"),
+        rows("code", f"state || '' IN ({HELD_STATES}) AND user_id IS NULL"),
     ),
     Invariant(
         "held-since",
         "a code has a time of reservation if, and only if, it has a user",
-        _rows("code", "(user_id IS NULL) <> (reserved_at IS NULL)"),
+        rows("code", "(user_id IS NULL) <> (reserved_at IS NULL)"),
     ),
-    Invariant("code-campaign", "the campaign of each code exists", _rows("code", _NO_CAMPAIGN)),
-    Invariant("campaign-brand", "the brand of each campaign exists", _rows("campaign", _NO_BRAND)),
-    Invariant("job-campaign", "the campaign of each job exists", _rows("job", _JOB_NO_CAMPAIGN)),
+    Invariant("code-campaign", "the campaign of each code exists", rows("code", _NO_CAMPAIGN)),
+    Invariant("campaign-brand", "the brand of each campaign exists", rows("campaign", _NO_BRAND)),
+    Invariant("job-campaign", "the campaign of each job exists", rows("job", _JOB_NO_CAMPAIGN)),
     Invariant(
         "job-true",
         "no job counts more than its total, and succeeded jobs are complete",
-        _rows("job", _JOB_UNTRUE),
+        rows("job", _JOB_UNTRUE),
     ),
     Invariant("campaign-tally", "each campaign has a tally", _NO_TALLY),
     Invariant("tally-campaign", "the campaign of each tally exists", _TALLY_OF_NOTHING),
@@ -203,40 +184,40 @@ INVARIANTS = (
         "SELECT brand_id, min(id), 1 FROM campaign "  # noqa: S608 - constants
         f"GROUP BY brand_id, name || '' HAVING {_SEVERAL}",
     ),
-    Invariant("brand-name", "brands have valid names", _rows("brand", "NOT {legal_name}")),
-    Invariant("campaign-name", "campaigns have valid names", _rows("campaign", "NOT {legal_name}")),
-    Invariant("code-form", "codes have a valid format", _rows("code", "NOT {legal_code}")),
+    Invariant("brand-name", "brands have valid names", rows("brand", "NOT {legal_name}")),
+    Invariant("campaign-name", "campaigns have valid names", rows("campaign", "NOT {legal_name}")),
+    Invariant("code-form", "codes have a valid format", rows("code", "NOT {legal_code}")),
     Invariant(
         "user-form",
         "user ids, and the tombstones of erased users, have a valid format",
-        _rows("code", "user_id || '' IS NOT NULL AND NOT {legal_user} AND NOT ({tombstone})"),
+        rows("code", "user_id || '' IS NOT NULL AND NOT {legal_user} AND NOT ({tombstone})"),
     ),
     Invariant(
         "brand-time",
         "brands have a valid time of creation",
-        _rows("brand", _NO_MOMENT.format("created_at")),
+        rows("brand", NO_MOMENT.format("created_at")),
     ),
     Invariant(
         "brand-key",
         "brands have a key of 32 bytes for the ids of their codes",
-        _rows("brand", "coalesce(length(code_key), 0) <> 32"),
+        rows("brand", "coalesce(length(code_key), 0) <> 32"),
     ),
     Invariant(
         "campaign-time",
         "campaigns have a valid time of creation",
-        _rows("campaign", _NO_MOMENT.format("created_at")),
+        rows("campaign", NO_MOMENT.format("created_at")),
     ),
     Invariant(
         "code-time",
         "codes have a valid time of creation",
-        _rows("code", _NO_MOMENT.format("created_at")),
+        rows("code", NO_MOMENT.format("created_at")),
     ),
     Invariant(
         "reserved-time",
         "codes were reserved after their creation",
-        _rows(
+        rows(
             "code",
-            f"reserved_at IS NOT NULL AND ({_NO_MOMENT.format('reserved_at')}"
+            f"reserved_at IS NOT NULL AND ({NO_MOMENT.format('reserved_at')}"
             f" OR reserved_at < created_at - {CLOCK_SKEW})",
         ),
     ),
@@ -246,17 +227,17 @@ INVARIANTS = (
     Invariant(
         "answer-form",
         "each stored answer names codes or one job",
-        _rows("idempotency", _ANSWER_UNTRUE),
+        rows("idempotency", _ANSWER_UNTRUE),
     ),
     Invariant(
         "answer-brand",
         "the brand of each stored answer exists",
-        _rows("idempotency", _ANSWER_NO_BRAND),
+        rows("idempotency", _ANSWER_NO_BRAND),
     ),
     Invariant(
         "answer-time",
         "stored answers have a valid time",
-        _rows("idempotency", f"length(content) IS NOT NULL AND {_NO_MOMENT.format('created_at')}"),
+        rows("idempotency", f"length(content) IS NOT NULL AND {NO_MOMENT.format('created_at')}"),
     ),
-    *(Invariant(*of_imports) for of_imports in OF_IMPORTS),
+    *(Invariant(*each) for each in (*OF_LIVES, *OF_IMPORTS)),
 )

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from service.store.engines import engine_of
 from service.store.maintenance.invariants import INVARIANTS
-from service.store.maintenance.structure import Breach, Find, Inspection
+from service.store.maintenance.structure import Breach, Find, Inspection, Structure
 from service.store.tables import brand, campaign
 
 NAMED = 5
@@ -31,11 +31,12 @@ class Finding:
     """The first brands and campaigns, tables or keys with violations; never a code or a user."""
 
 
-def verify(url: str) -> Iterator[Finding]:
+def verify(url: str, *more: Structure) -> Iterator[Finding]:
     """Run all checks on one snapshot of the database, and yield each result.
 
     Args:
         url: The URL, as in the settings.
+        more: More checks.
 
     Raises:
         MaintenanceError: There is no such database, or it cannot be read.
@@ -43,6 +44,8 @@ def verify(url: str) -> Iterator[Finding]:
     inspection = engine_of(url).inspection()
     with inspection.snapshot(url) as connection:
         yield from findings(connection, inspection)
+        for name, meaning, find in more:
+            yield _finding(name, meaning, connection, find, inspection)
 
 
 def findings(connection: Connection, inspection: Inspection) -> Iterator[Finding]:

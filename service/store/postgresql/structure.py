@@ -30,6 +30,7 @@ RULES = {
         AND code ~ '^[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]$'
     )""",
     "legal_user": _NAME.format("user_id", MAX_USER),
+    "legal_reference": _NAME.format("reference", MAX_USER),
     "legal_answer": _ANSWER,
     "answered": f"""
         SELECT brand_id, kind, json_array_elements_text(

@@ -23,6 +23,7 @@ RULES = {
     "legal_name": _LEGAL.format("name", "name"),
     "legal_code": _LEGAL.format("code", "code"),
     "legal_user": _LEGAL.format("user_id", "user"),
+    "legal_reference": _LEGAL.format("reference", "user"),
     "legal_answer": _LEGAL.format("answer", "answer"),
     "answered": "SELECT brand_id, kind, value AS name FROM idempotency, json_each("  # noqa: S608
     f"CASE WHEN {_LEGAL.format('answer', 'answer')} THEN answer ELSE '[]' END)",

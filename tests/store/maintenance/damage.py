@@ -47,3 +47,4 @@ class Damage(NamedTuple):
 
 
 FREE = "WHERE brand_id = 1 AND code = 'SECRET-b1-3'"
+HELD = "WHERE brand_id = 1 AND user_id = 'secret-user-1'"

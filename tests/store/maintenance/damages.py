@@ -9,6 +9,7 @@ stands in a table of the engine's own.
 from tests.store.maintenance.damage import (
     BRAND,
     FREE,
+    HELD,
     JOB,
     LIST,
     MOVE_TALLY,
@@ -19,8 +20,7 @@ from tests.store.maintenance.damage import (
     answered,
 )
 from tests.store.maintenance.damages_of_engines import _ON_POSTGRESQL, _ON_SQLITE
-
-HELD = "WHERE brand_id = 1 AND user_id = 'secret-user-1'"
+from tests.store.maintenance.damages_of_life import _ON_BOTH as _OF_LIVES
 
 _ON_BOTH = {
     "a user holds two codes, the index is gone": Damage(
@@ -30,18 +30,18 @@ _ON_BOTH = {
     ),
     "a state that there is not": Damage(
         f"UPDATE code SET state = 'lost' {FREE};",
-        {"integrity", "state-known", "tally-true"},
+        {"integrity", "state-known", "state-stored", "tally-true"},
         f"state-known: {POOL} (1)",
     ),
     "somebody's code is available": Damage(
         f"UPDATE code SET state = 'available' {HELD};"
         + MOVE_TALLY.format("available = 3, reserved = 1"),
-        {"integrity", "available-free"},
+        {"integrity", "available-free", "state-stored"},
         POOL,
     ),
     "nobody's code is reserved": Damage(
         f"UPDATE code SET user_id = NULL, reserved_at = NULL {HELD};",
-        {"integrity", "reserved-held"},
+        {"integrity", "reserved-held", "state-stored"},
         POOL,
     ),
     "a code is held since never": Damage(
@@ -224,4 +224,5 @@ _ON_BOTH = {
     ),
 }
 
-DAMAGES = {"sqlite": _ON_BOTH | _ON_SQLITE, "postgresql": _ON_BOTH | _ON_POSTGRESQL}
+_ALIKE = _ON_BOTH | _OF_LIVES
+DAMAGES = {"sqlite": _ALIKE | _ON_SQLITE, "postgresql": _ALIKE | _ON_POSTGRESQL}

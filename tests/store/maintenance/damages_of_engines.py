@@ -47,8 +47,8 @@ _ON_SQLITE = {
         f"{BRAND} campaign 9 without a row",
     ),
     "two brands of one name": Damage(
-        without_rules("brand") + "INSERT INTO brand VALUES (3, 'b1', 1, randomblob(32));",
-        {"keys", "references", "brand-once"},
+        without_rules("brand") + "INSERT INTO brand (id, name, created_at) VALUES (3, 'b1', 1);",
+        {"keys", "references", "brand-once", "brand-key"},
         BRAND,
     ),
     "two campaigns of one name": Damage(

@@ -19,7 +19,8 @@ from service.store.maintenance.invariants import INVARIANTS
 from service.store.maintenance.verify import findings, verify
 from service.store.postgresql.driver import driver_of
 from service.store.postgresql.snapshot import SNAPSHOT_SETTINGS, maintenance_engine, set_locally
-from tests.store.maintenance.damages import DAMAGES, HELD
+from tests.store.maintenance.damage import HELD
+from tests.store.maintenance.damages import DAMAGES
 from tests.store.maintenance.sound import (
     copied,
     damage,
