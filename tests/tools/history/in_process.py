@@ -1,6 +1,5 @@
 """A drill without processes: clients in threads call an application, and the history is read."""
 
-from collections.abc import Set
 from functools import partial
 from typing import Any
 
@@ -49,7 +48,9 @@ class InProcessRecorder(CheckoutRecorder):
         return self._connection
 
 
-def drill_in_process(app: Flask, calls: int, seed: str, wanted: Set[Kind] = frozenset()) -> History:
+def drill_in_process(
+    app: Flask, calls: int, seed: str, wanted: frozenset[Kind] = frozenset()
+) -> History:
     """Let clients make so many calls, some of them at once, and return the history.
 
     Args:
@@ -77,7 +78,7 @@ def drill_in_process(app: Flask, calls: int, seed: str, wanted: Set[Kind] = froz
         return History(notebook.calls, *read(lambda query: connection.exec_driver_sql(query).all()))
 
 
-def _is_enough(notebook: Notebook, calls: int, wanted: Set[Kind]) -> bool:
+def _is_enough(notebook: Notebook, calls: int, wanted: frozenset[Kind]) -> bool:
     made = notebook.calls.copy()
     return len(made) >= calls and wanted <= {call.kind for call in made if call.done}
 
