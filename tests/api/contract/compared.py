@@ -1,5 +1,6 @@
 """Calls of the service, whose answers are compared with the model's."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from service.app import services_of
 from service.store.maintenance.verify import verify
 from tests.api.contract.model import DEFAULT, Caller, Model, Refused
 from tests.support.tokens import bearer
+
+UNSET: list[Any] = [None, False, [], {}, "expire", "retire", "holder"]
+"""The rules of a campaign that nobody has set."""
 
 
 def segment(name: str) -> str:
@@ -96,7 +100,15 @@ class Compared(RuleBasedStateMachine):
 
     def is_campaign(self, shown, brand, **rest):
         self.model.note_moment("campaign", brand, moment=shown.pop("created_at"))
-        assert {"brand": brand, "campaign": DEFAULT, **rest} == shown
+        assert {"brand": brand, "campaign": DEFAULT, "archived": False, **rest} == shown
+
+    def is_whole_campaign(self, shown, brand, counts):
+        rules, guess = shown.pop("rules"), shown.pop("guess")
+        assert all(
+            rule in [None, False, [], {}, "expire", "retire", "holder"] for rule in rules.values()
+        )
+        assert sum(counts.values()) == guess["codes"]
+        self.is_campaign(shown, brand, counts=counts, open=True)
 
     def is_reservation(self, shown, brand, campaign, user):
         self.model.note_moment("reserved", brand, user, moment=shown.pop("reserved_at"))
@@ -120,6 +132,12 @@ class Compared(RuleBasedStateMachine):
         ends = {"expires_at": None, "redeemed_at": None}
         moves = int(holder is not None)
         assert {"code": code, "state": state, **ends, "version": moves} == shown
+
+    def is_whole_code(self, shown, brand, code):
+        assert re.fullmatch("[0-9a-f]{32}", shown.pop("code_id"))
+        rest = {"campaign": DEFAULT, "discount": None, "held_until": None, "starts_at": None}
+        assert rest == {name: shown.pop(name) for name in rest}
+        self.is_code(shown, brand, code)
 
     def breaches(self):
         """Return the guarantees that the database breaks, as `discount verify` finds them."""

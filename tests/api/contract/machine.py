@@ -144,7 +144,7 @@ class Calls(Compared):
             counts = self.model.pool(brand).counts()
             assert brand == of_brand["brand"]
             self.is_brand(of_brand, counts=counts)
-            self.is_campaign(of_campaign, brand, counts=counts)
+            self.is_whole_campaign(of_campaign, brand, counts)
             (item,) = campaigns["items"]
             self.is_campaign(item, brand)
 
@@ -166,7 +166,7 @@ class Calls(Compared):
             if code not in self.model.pool(brand, campaign).holders:
                 raise Refused(404, "code-not-found")
             assert 200 == answer.status_code
-            self.is_code(answer.json, brand, code)
+            self.is_whole_code(answer.json, brand, code)
 
     # Traversals of listings.
 
