@@ -12,6 +12,7 @@ from service.api.routes import serve_operations
 from service.api.views.brands import BrandViews
 from service.api.views.campaigns import CampaignViews
 from service.api.views.checkout import CheckoutViews
+from service.api.views.code_changes import CodeChangeViews
 from service.api.views.code_lookup import CodeLookupViews
 from service.api.views.codes import CodeViews
 from service.api.views.discount import DiscountViews
@@ -77,6 +78,7 @@ def _views(services: Services) -> Iterable[Views]:
         CheckoutViews(storage.code_moves, metrics, services.misses, services.tombstones),
         CodeViews(storage.store, metrics, cursors),
         CodeLookupViews(storage.code_moves, storage.store, services.misses),
+        CodeChangeViews(storage.code_moves, storage.store, services.misses),
         UserViews(storage.store, cursors, services.tombstones),
         JobViews(storage.jobs, cursors, storage.imports, services.misses),
         BrandViews(storage.store, cursors),

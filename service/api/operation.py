@@ -84,6 +84,8 @@ class Description:
     summary: str
     scope: Scope
     """The scope that the caller's token needs."""
+    or_scope: Scope | None = None
+    """Another scope that is as good; the view requires the right one, if it depends on the call."""
     answers: Mapping[int, Answer]
     """The successful answers by status."""
     refusals: Refusals = ()
@@ -121,6 +123,11 @@ class Operation(Description):
     id: str
     description: str
     view: View
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes of which the caller's token needs one."""
+        return (self.scope, self.or_scope) if self.or_scope else (self.scope,)
 
     @property
     def transfers(self) -> bool:

@@ -52,7 +52,7 @@ class Pipeline:
         """
         record = current_record()
         begin(record, operation.path, environ)
-        self.identify(record, environ).authorize(operation.scope, brand)
+        self.identify(record, environ).authorize(operation.scopes, brand)
         refuse_odd_slashes(environ)
         arguments = read()
         record.note_subject(arguments)

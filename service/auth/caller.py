@@ -1,6 +1,6 @@
 """The caller that a token stands for, and its permissions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,14 +29,15 @@ class Caller:
     brands: frozenset[str] | None
     """The brands that it may access; `None`: all."""
 
-    def authorize(self, scope: Scope, brand: str | None) -> None:
-        """Require the scope, and the brand of the call if it has one.
+    def authorize(self, scopes: Sequence[Scope], brand: str | None) -> None:
+        """Require one of the scopes, and the brand of the call if it has one.
 
         Raises:
-            Forbidden: The token lacks the scope.
+            Forbidden: The token lacks all of them.
             BrandNotFound: The token does not name the brand.
         """
-        self.require_scope(scope)
+        if self.scopes.isdisjoint(scopes):
+            raise Forbidden(*scopes)
         if brand is not None:
             self.require_brand(brand)
 

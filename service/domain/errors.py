@@ -105,10 +105,11 @@ class Forbidden(ServiceError):
 
     refusal = AuthRefusal.SCOPE
 
-    def __init__(self, scope: str) -> None:
-        """Name the missing scope."""
+    def __init__(self, *scopes: str) -> None:
+        """Name the missing scope; of several, each would do."""
         super().__init__()
-        self.scope = scope
+        self.scope = scopes[0]
+        self.scopes = scopes
 
 
 class BrandNotFound(ServiceError):

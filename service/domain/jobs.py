@@ -23,6 +23,12 @@ class JobKind(StrEnum):
 
     GENERATE = "generate"
     IMPORT = "import"
+    DISABLE = "disable"
+    ENABLE = "enable"
+
+
+MAKING = (JobKind.GENERATE, JobKind.IMPORT)
+"""The kinds that make codes; the others change those that there are."""
 
 
 class JobState(StrEnum):
@@ -90,6 +96,8 @@ class Chunk:
     """A message to the caller; `None` keeps the previous one."""
     created: int = 0
     """Codes that were created; their rows may have been counted before."""
+    scanned: int = 0
+    """Rows that were looked at, if not each is done or refused."""
 
 
 def new_job_id() -> str:

@@ -34,6 +34,9 @@ class Reason(StrEnum):
     SEPARATED_OBJECTS = "separated-objects"
     NO_OBJECTS = "no-objects"
     HEADER_AGAIN = "header-again"
+    UNKNOWN = "unknown-code"
+    REDEEMED = "redeemed"
+    RETIRED = "retired"
 
     @classmethod
     def text_of(cls, slug: str) -> str:
@@ -74,6 +77,9 @@ _TEXTS = {
     Reason.NO_OBJECTS: "The list was sent as NDJSON, but its first line is not a JSON object with "
     "the member `code`. Send CSV as `text/csv`.",
     Reason.HEADER_AGAIN: "The row repeats the header.",
+    Reason.UNKNOWN: "The campaign has no such code.",
+    Reason.REDEEMED: "The code is redeemed.",
+    Reason.RETIRED: "The code was retired, or its holder was erased: it stays disabled.",
 }
 
 

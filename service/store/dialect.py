@@ -35,6 +35,10 @@ class Dialect(Protocol):
     """Whether the engine has a single writer."""
     statistics: str | None
     """The statement that refreshes the planner's statistics of the codes, if there is one."""
+    scan_codes: str
+    """The statement that selects a campaign's codes after one, `:most` of them."""
+    lock_rows: str
+    """The clause that locks the codes of a select."""
     pool_sums: str
     """A common table expression `level`: `brand_id`, `campaign_id`, `available`, `taken` and
     `touched_at` of each campaign, at the moment `now`."""

@@ -28,8 +28,18 @@ ORPHANED_AFTER_MS = 60 * 60 * 1000
 Result = TypeVar("Result")
 
 
-def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: int = 0) -> FileKey:
-    """Create a file for a campaign; the campaign `default` need not exist yet.
+def begin_file(
+    files: Files,
+    brand: str,
+    campaign: str,
+    now: Millis,
+    announced: int = 0,
+    *,
+    makes: bool = True,
+) -> FileKey:
+    """Create a file for a campaign.
+
+    If its job makes codes, the campaign `default` need not exist yet, and none may be archived.
 
     The announced bytes are part of the budgets from now on.
 
@@ -40,7 +50,7 @@ def begin_file(files: Files, brand: str, campaign: str, now: Millis, announced: 
     """
 
     def check(tx: Transaction) -> int:
-        brand_id = _brand_of(tx, brand, campaign)
+        brand_id = (_brand_of if makes else _known_brand)(tx, brand, campaign)
         require_place(tx.open_jobs(brand_id, lock=False))
         tx.require_space(announced)
         _require_budget(tx, files.budgets, brand, announced)
@@ -94,6 +104,10 @@ def _brand_of(tx: Transaction, brand: str, campaign: str) -> int:
     if pool.archived:
         raise CampaignNotOpen(Closed.ARCHIVED)
     return pool.key.brand_id
+
+
+def _known_brand(tx: Transaction, brand: str, campaign: str) -> int:
+    return tx.campaign(brand, campaign).brand_id
 
 
 def _require_budget(tx: Transaction, budgets: Budgets | None, brand: str, more: int) -> None:

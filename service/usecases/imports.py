@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.domain.errors import TooLarge
-from service.domain.jobs import JobKind, JobRequest
+from service.domain.jobs import MAKING, JobKind, JobRequest
 from service.formats.list_form import ListForm
 from service.formats.text_check import TextCheck
 from service.usecases.import_files import begin_file, keep_blocks
@@ -33,6 +33,18 @@ class ReceivedFile:
     lines: int
     digest: str
     """SHA-256 of the content."""
+
+
+class Upload(NamedTuple):
+    """What is known of a list before it comes."""
+
+    announced: int | None = None
+    """Its Content-Length, if it has one."""
+    kind: JobKind = JobKind.IMPORT
+    """The kind of the job that it is for."""
+
+
+_UNKNOWN = Upload()
 
 
 class ListChecker:
@@ -74,7 +86,7 @@ def receive(
     max_bytes: int,
     clock: Clock = system_clock,
     *,
-    announced: int | None = None,
+    upload: Upload = _UNKNOWN,
 ) -> ReceivedFile:
     """Receive and store a list, if there is space for it.
 
@@ -85,7 +97,7 @@ def receive(
         blocks: The list; no block is read before the other checks have passed.
         max_bytes: Most bytes of a list.
         clock: Returns the current time.
-        announced: Its Content-Length, if it has one.
+        upload: What is known of it.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
@@ -93,10 +105,8 @@ def receive(
         ImportBudgetExceeded, InsufficientStorage: There is no space for the list.
         TooLarge, InvalidRequest: The list cannot be read. Nothing was changed.
     """
-    checker, file = (
-        ListChecker(max_bytes),
-        begin_file(imports, brand, campaign, clock(), announced or 0),
-    )
+    checker, size, makes = ListChecker(max_bytes), upload.announced or 0, upload.kind in MAKING
+    file = begin_file(imports, brand, campaign, clock(), size, makes=makes)
     try:
         number, held = 0, list[bytes]()
         for block in chain(blocks, [None]):
@@ -104,7 +114,7 @@ def receive(
                 checker.check(block)
                 held.append(block)
             if held and (block is None or len(held) == BLOCKS_AT_ONCE):
-                more = sum(map(len, held)) if announced is None else 0
+                more = sum(map(len, held)) if upload.announced is None else 0
                 keep_blocks(imports, file, number, held, clock(), more)
                 number, held = number + len(held), []
         return checker.received(file)
@@ -133,16 +143,18 @@ def import_codes(
     form: ListForm,
     dry_run: bool,
     requested_by: str,
+    kind: JobKind = JobKind.IMPORT,
 ) -> RequestedJob:
-    """Request a job that checks a received list and, unless `dry_run`, stores its codes.
+    """Request a job that checks a received list and, unless `dry_run`, does what its kind says.
 
     Args:
         imports: The store of files.
         ask: Requests a job, as `request_job` does.
         received: The received list.
         form: The format of the list.
-        dry_run: Whether to store nothing.
+        dry_run: Whether to change nothing.
         requested_by: The caller's subject.
+        kind: Whether codes are stored, disabled or enabled.
 
     Raises:
         BrandNotFound, CampaignNotFound: There is no such campaign.
@@ -157,7 +169,7 @@ def import_codes(
         parameters |= {"file": file.id, "file_of": file.brand_id}
     requested = None
     try:
-        requested = ask(JobRequest(JobKind.IMPORT, received.lines, requested_by, parameters))
+        requested = ask(JobRequest(kind, received.lines, requested_by, parameters))
     finally:
         if file is not None and not (requested and requested.new):
             imports.drop(file, DROP_TIMEOUT_S)

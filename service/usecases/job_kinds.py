@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from service.domain.codes import Mint
 from service.domain.jobs import Chunk, Job, JobKind, JobState
 from service.domain.model import State
+from service.usecases import switching
 from service.usecases.codes import top_up
 from service.usecases.import_pipeline import pipeline
 from service.usecases.import_pipeline.state import ImportTask, task_of
@@ -76,6 +77,14 @@ def _generate(tx: ChunkTransaction, progress: JobProgress, _prepared: None, size
     return Chunk(done=count, created=count, ends=ends)
 
 
+def _switch(tx: ChunkTransaction, progress: JobProgress, prepared: Any, size: int) -> Chunk:
+    return switching.do_chunk(tx, *progress, prepared, size)
+
+
+def _prepare_switch(reader: ChunkReader, progress: JobProgress, size: int) -> Any:
+    return switching.prepare(reader, *progress, size)
+
+
 def _task(progress: JobProgress) -> ImportTask:
     return task_of(progress.pool, progress.job, progress.cursor)
 
@@ -86,4 +95,6 @@ KINDS: Mapping[str, Kind] = {
         lambda tx, progress, prepared, _: pipeline.do_chunk(tx, _task(progress), prepared),
         lambda reader, progress, size: pipeline.prepare(reader, _task(progress), size),
     ),
+    JobKind.DISABLE: Kind(_switch, _prepare_switch),
+    JobKind.ENABLE: Kind(_switch, _prepare_switch),
 }

@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+from service.domain.code_selection import Selection
 from service.domain.errors import Conflict, TooManyJobs, Unavailable
-from service.domain.jobs import MAX_OPEN, Job, JobKind, JobRequest, JobState
+from service.domain.jobs import MAKING, MAX_OPEN, Job, JobKind, JobRequest, JobState
 from service.domain.model import AnswerKind, Idempotency
 from service.domain.wording import counted
 from service.usecases.codes import pool_for_codes
@@ -17,12 +18,15 @@ from service.usecases.keys import FileKey, JobKey, PoolKey
 from service.usecases.ports.clock import Clock, system_clock
 from service.usecases.ports.jobs import Jobs
 from service.usecases.ports.transaction import Transaction
+from service.usecases.switching import DRY_RUN, WHERE
 
 FIRST_TOTAL = "first_total"
 """The parameter with the estimated number of rows at the time of the request."""
 _STAYS: Mapping[str, str] = {
     JobKind.GENERATE: "Cancelled. The {codes}.",
     JobKind.IMPORT: "Cancelled. No code of the file was taken.",
+    JobKind.DISABLE: "Cancelled. Codes that were disabled stay so.",
+    JobKind.ENABLE: "Cancelled. Codes that were enabled stay so.",
 }
 
 
@@ -65,6 +69,36 @@ def generate_codes(
     return request_job(jobs, brand, campaign, request, idempotency=idempotency, clock=clock)
 
 
+def switch_codes(
+    jobs: Jobs,
+    brand: str,
+    campaign: str,
+    kind: JobKind,
+    selection: Selection,
+    *,
+    dry_run: bool,
+    requested_by: str,
+    idempotency: Idempotency | None = None,
+    clock: Clock = system_clock,
+) -> RequestedJob:
+    """Request that the codes of a selection are disabled or enabled; see `generate_codes`.
+
+    Args:
+        jobs: The store of jobs.
+        brand: The brand's name.
+        campaign: The campaign's name; an archived one is as good.
+        kind: `disable` or `enable`.
+        selection: The codes.
+        dry_run: Whether they are only counted.
+        requested_by: The caller's subject.
+        idempotency: Identifies a repeated request, which gets the job of the first.
+        clock: Returns the current time.
+    """
+    parameters = {WHERE: selection.as_object(), DRY_RUN: dry_run}
+    request = JobRequest(kind, 0, requested_by, parameters)
+    return request_job(jobs, brand, campaign, request, idempotency=idempotency, clock=clock)
+
+
 def request_job(
     jobs: Jobs,
     brand: str,
@@ -83,9 +117,8 @@ def request_job(
             first = _as_begun(tx.job(pool, answered[0]))
             return RequestedJob(JobKey(pool.brand_id, first.id), first, new=False)
         tx.require_space()
-        new = request.total if request.kind is JobKind.GENERATE else 0
-        pool = pool_for_codes(tx, brand, campaign, new).key
-        added = _add(tx, pool, request)
+        pool, wanted = _pool_for(tx, brand, campaign, request)
+        added = _add(tx, pool, wanted)
         if idempotency:
             tx.remember(pool, idempotency, AnswerKind.JOB, [added.id])
         return RequestedJob(JobKey(pool.brand_id, added.id), added, new=True)
@@ -118,8 +151,9 @@ def cancel_job(
 def cancel_open_jobs(tx: Transaction, pool: PoolKey) -> None:
     """Cancel the jobs that make codes for a campaign; codes that are being stored stay."""
     for job_id in tx.open_jobs_of(pool):
-        with suppress(Conflict):
-            _cancel(tx, pool, job_id)
+        if tx.job(pool, job_id).kind in MAKING:
+            with suppress(Conflict):
+                _cancel(tx, pool, job_id)
 
 
 def _cancel(tx: Transaction, pool: PoolKey, job_id: str) -> Job:
@@ -135,9 +169,22 @@ def _cancel(tx: Transaction, pool: PoolKey, job_id: str) -> Job:
     return tx.job(pool, job_id)
 
 
+def _pool_for(
+    tx: Transaction, brand: str, campaign: str, request: JobRequest
+) -> tuple[PoolKey, JobRequest]:
+    """Return the campaign of a job, made if the job makes codes, and the job with its total."""
+    if request.kind in MAKING:
+        new = request.total if request.kind is JobKind.GENERATE else 0
+        return pool_for_codes(tx, brand, campaign, new).key, request
+    pool = tx.campaign(brand, campaign)
+    if WHERE not in request.parameters:
+        return pool, request
+    return pool, replace(request, total=tx.count_codes(pool))
+
+
 def _add(tx: Transaction, pool: PoolKey, request: JobRequest) -> Job:
     require_place(tx.open_jobs(pool.brand_id))
-    if request.kind is not JobKind.IMPORT:
+    if request.kind is JobKind.GENERATE or WHERE in request.parameters:
         return tx.insert_job(pool, _with_total(request))
     if "file" not in request.parameters:
         raise Unavailable  # its key was valid when the list came, and has expired
@@ -180,5 +227,7 @@ def _refuse_storing(tx: Transaction, pool: PoolKey, found: Job) -> None:
 
 
 def _what_stays(cancelled: Job) -> str:
+    if cancelled.parameters.get(DRY_RUN):
+        return "Cancelled. Nothing was changed: it was a dry run."
     codes = counted(cancelled.done, "code that was made stays", "codes that were made stay")
     return _STAYS.get(cancelled.kind, "Cancelled.").format(codes=codes)

@@ -22,8 +22,9 @@ WINDOW_S = 60.0
 MOST = 10_000
 """Most windows in memory, a few megabytes; beyond that, the oldest are forgotten."""
 
-_REVEALING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT}
-"""Reasons in a report that reveal a code of the brand."""
+_REVEALING = {Reason.IN_BRAND, Reason.IN_OTHER_IMPORT, Reason.UNKNOWN}
+"""Reasons in a report of which a guesser would have many: rows that reveal a code of the brand, and
+in a list of codes to disable or enable those that name none."""
 
 Key = tuple[str, str, str]
 """Issuer, subject, brand."""

@@ -1,6 +1,6 @@
 """The OpenAPI document, generated from the operations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apispec import APISpec
@@ -18,6 +18,7 @@ from service.api.problems.problem_type import ProblemType
 from service.api.problems.writer import problem_headers, problem_object
 from service.api.reply import PROBLEM_JSON
 from service.api.routes import served_operations
+from service.api.schemas.requests import Input
 from service.api.schemas.responses import ProblemObject
 from service.auth.caller import Scope
 from service.domain import moves
@@ -90,8 +91,8 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": f"{operation.description}\n\nScope: `{operation.scope}`.",
-        "security": [{SECURITY_SCHEME: [operation.scope.value]}],
+        "description": f"{operation.description}\n\nScope: {_scopes(operation)}.",
+        "security": [{SECURITY_SCHEME: [scope.value]} for scope in operation.scopes],
         "parameters": [
             {"in": location, "schema": schema}
             for location, schema in (
@@ -114,8 +115,8 @@ def _describe(operation: Operation) -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": operation.body,
-                    "example": example_of(operation.body()),
+                    "schema": _documented(operation.body),
+                    "example": _example_of_body(operation.body),
                 }
             },
         }
@@ -211,6 +212,19 @@ def _instance_of(kind: type[ServiceError]) -> ServiceError:
     if issubclass(kind, Unauthenticated):
         return Unauthenticated("The call carries no bearer token.")
     return kind()
+
+
+def _scopes(operation: Operation) -> str:
+    return " or ".join(f"`{scope}`" for scope in operation.scopes)
+
+
+def _documented(body: type[Input]) -> Any:
+    """Return the schema of a body, which consists of several where they depend on a member."""
+    return {"oneOf": list(body.FORMS)} if body.FORMS else body
+
+
+def _example_of_body(body: type[Input]) -> Mapping[str, Any]:
+    return body.EXAMPLE or example_of(body())
 
 
 def _headers(*names: str) -> dict[str, Any]:

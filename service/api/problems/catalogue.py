@@ -19,7 +19,7 @@ def problem_type(error: ServiceError | type[ServiceError]) -> ProblemType:
 def detail_of(error: ServiceError) -> str:
     """Return the detail of an error, or the meaning of its problem type."""
     if isinstance(error, Forbidden):
-        return f"This call requires the scope {error.scope}."
+        return f"This call requires the scope {' or '.join(error.scopes)}."
     if isinstance(error, ImportBudgetExceeded):
         of_brand = error.storage is StorageRefusal.BRAND_BUDGET
         whose = "this brand" if of_brand else "all brands together"

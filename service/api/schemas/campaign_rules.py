@@ -38,7 +38,8 @@ class Moment(fields.Field[Millis]):
 
     def __init__(self, description: str, **options: Any) -> None:
         metadata = {"type": "string", "format": "date-time", "description": description}
-        super().__init__(allow_none=True, load_default=None, metadata=metadata, **options)
+        defaults: dict[str, Any] = {"allow_none": True, "load_default": None}
+        super().__init__(metadata=metadata, **defaults | options)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Millis:
         if not isinstance(value, str):

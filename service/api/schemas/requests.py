@@ -4,6 +4,9 @@ Every limit comes from the domain or the use case that owns it. Input schemas re
 members; numbers in a JSON body must be JSON integers.
 """
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.api.schemas.fields import CodeText, DecimalText, Name
@@ -28,6 +31,11 @@ MAX_TYPED = 256
 
 class Input(Schema):
     """The base of request schemas."""
+
+    FORMS: ClassVar[tuple[type[Schema], ...]] = ()
+    """For the document: the schemas of which a body fits one, if it has several forms."""
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+    """For the document: an example, if required members do not make one."""
 
     class Meta:
         """Refuse unknown members."""
@@ -169,12 +177,6 @@ def flag(description: str) -> fields.Boolean:
         load_default=False,
         metadata={"description": description},
     )
-
-
-class ImportQuery(Input):
-    """The query of an import."""
-
-    dry_run = flag("Validate the list, and store nothing.")
 
 
 class PutCampaignQuery(Input):

@@ -14,10 +14,11 @@ from service.api.operation import Answer, operation
 from service.api.problems.http_errors import NotAcceptable, RequestTimeout
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
+from service.api.schemas.code_jobs import ImportQuery
 from service.api.transfers.admission import Transfers, receive_paced
 from service.api.transfers.lists import accepted_list_type, stream_list
 from service.api.transfers.uploads import body_blocks, uploaded_form
-from service.api.views.jobs import ACCEPTED, PATH, accept
+from service.api.views.jobs import ACCEPTED, PATH, accept, scope_of
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.errors import (
@@ -33,10 +34,11 @@ from service.domain.errors import (
     TooManyOwnTransfers,
     TooManyTransfers,
 )
+from service.domain.jobs import JobKind
 from service.formats.columns import REPORT_COLUMNS
 from service.formats.list_form import ListType
 from service.formats.tables import report_table, written
-from service.usecases.imports import ReceivedFile, digest, import_codes, receive
+from service.usecases.imports import ReceivedFile, Upload, digest, import_codes, receive
 from service.usecases.jobs import request_job
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.imports import Imports
@@ -65,8 +67,9 @@ class ImportViews:
         "/v1/brands/{brand}/campaigns/{campaign}/imports",
         summary="Import codes into a campaign",
         scope=Scope.CREATE,
+        or_scope=Scope.MANAGE,
         parameters=requests.CampaignPath,
-        query=requests.ImportQuery,
+        query=ImportQuery,
         header=requests.IdempotencyHeader,
         upload=tuple(ListType),
         answers={202: ACCEPTED},
@@ -82,6 +85,7 @@ class ImportViews:
         brand: str,
         campaign: str,
         dry_run: bool,
+        kind: JobKind,
         idempotency_key: str | None,
     ) -> Reply:
         """Imports a list of codes, as CSV or NDJSON. The column, or the member, is `code`.
@@ -95,16 +99,20 @@ class ImportViews:
 
         The job belongs to a brand and a campaign. An import for the campaign `default` of a new
         brand creates both, and they remain without codes if none is stored.
+
+        With `action`, the codes of the list are disabled or enabled instead, which needs the scope
+        `discounts:manage`. Those that the campaign does not have, or that cannot be changed, are in
+        the report; all others are changed.
         """
+        current_caller().require_scope(scope_of(kind))
         self.misses.require(current_caller(), brand)
         form = uploaded_form(self.max_bytes)
         with self.transfers.place(brand, current_caller()) as speed:
             received = self._received(
-                brand, campaign, idempotency_key, receive_paced(body_blocks(), speed)
+                brand, campaign, idempotency_key, receive_paced(body_blocks(), speed), kind
             )
-        idempotency = idempotency_of(
-            idempotency_key, [brand, campaign, form, dry_run, received.digest]
-        )
+        content = [brand, campaign, form, dry_run, received.digest, *_named(kind)]
+        idempotency = idempotency_of(idempotency_key, content)
         requested = import_codes(
             self.imports,
             partial(request_job, self.jobs, brand, campaign, idempotency=idempotency),
@@ -112,14 +120,16 @@ class ImportViews:
             form=form,
             dry_run=dry_run,
             requested_by=current_caller().subject,
+            kind=kind,
         )
         return accept(brand, campaign, requested)
 
     @operation(
         "GET",
         f"{PATH}/{{job}}/report",
-        summary="Show the lines that an import has rejected",
+        summary="Show the lines of a list that a job has rejected",
         scope=Scope.CREATE,
+        or_scope=Scope.MANAGE,
         parameters=requests.JobPath,
         answers={
             200: Answer(
@@ -151,11 +161,22 @@ class ImportViews:
             return stream_list(lines, speed, list_type, stack.pop_all().close)
 
     def _received(
-        self, brand: str, campaign: str, key: str | None, body: Iterator[bytes]
+        self,
+        brand: str,
+        campaign: str,
+        key: str | None,
+        body: Iterator[bytes],
+        kind: JobKind,
     ) -> ReceivedFile:
         """Receive a list; that of a repeated request is not stored."""
         idempotency = idempotency_of(key, None)
         if idempotency and self.imports.is_answered(idempotency.key, system_clock()):
             return digest(body, self.max_bytes)
         announced = request.content_length
-        return receive(self.imports, brand, campaign, body, self.max_bytes, announced=announced)
+        upload = Upload(announced, kind)
+        return receive(self.imports, brand, campaign, body, self.max_bytes, upload=upload)
+
+
+def _named(kind: JobKind) -> list[str]:
+    """Return what a request says beside that of an import, whose stored answers have no kind."""
+    return [] if kind is JobKind.IMPORT else [kind]

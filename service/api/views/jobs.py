@@ -11,25 +11,30 @@ from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
 from service.api.reply import Reply
 from service.api.schemas import requests, responses
+from service.api.schemas.code_jobs import JobBody, JobQuery
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
+from service.domain.code_selection import Selection
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     CampaignNotOpen,
     Conflict,
     Guessable,
+    InputError,
     InsufficientStorage,
+    InvalidRequest,
     JobNotFound,
     TooManyJobs,
 )
 from service.domain.jobs import Job, JobKind
 from service.formats.timestamps import timestamp
 from service.observability.exchange import current_record
-from service.usecases.jobs import RequestedJob, cancel_job, generate_codes
+from service.usecases.jobs import RequestedJob, cancel_job, generate_codes, switch_codes
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.imports import Imports
 from service.usecases.ports.jobs import Jobs
+from service.usecases.switching import SWITCHES
 
 PATH = "/v1/brands/{brand}/campaigns/{campaign}/jobs"
 NEWS_MS = 60 * 60 * 1000
@@ -43,6 +48,11 @@ ACCEPTED = Answer(
     responses.JobObject,
     headers=("Location", REPLAYED),
 )
+
+
+def scope_of(kind: str) -> Scope:
+    """Return the scope that a job of a kind needs."""
+    return Scope.MANAGE if kind in SWITCHES else Scope.CREATE
 
 
 def job_object(brand: str, campaign: str, job: Job) -> dict[str, Any]:
@@ -85,11 +95,13 @@ class JobViews:
     @operation(
         "POST",
         PATH,
-        summary="Create many codes in a campaign",
+        summary="Create, disable or enable many codes",
         scope=Scope.CREATE,
+        or_scope=Scope.MANAGE,
         parameters=requests.CampaignPath,
+        query=JobQuery,
         header=requests.IdempotencyHeader,
-        body=requests.CreateJob,
+        body=JobBody,
         answers={202: ACCEPTED},
         refusals=(
             *(BrandNotFound, CampaignNotFound, CampaignNotOpen, Guessable),
@@ -97,20 +109,53 @@ class JobViews:
         ),
     )
     def create_job(
-        self, brand: str, campaign: str, kind: str, count: int, idempotency_key: str | None
+        self,
+        brand: str,
+        campaign: str,
+        kind: str,
+        count: int,
+        where: Selection | None,
+        idempotency_key: str | None,
+        *,
+        dry_run: bool,
     ) -> Reply:
-        """A worker creates the codes in the background.
+        """A worker does the job in the background. If it dies, another one continues the job.
 
-        Codes can be reserved as soon as they are stored. If the worker dies, another one continues
-        the job.
+        `generate` creates codes, which can be reserved as soon as they are stored; it needs the
+        scope `discounts:create`. `disable` and `enable` need `discounts:manage`, and change the
+        codes of the campaign for which all members of `where` hold. Redeemed codes stay as they
+        are, and `enable` passes over those that were retired, or whose holder was erased. `done`
+        counts the codes that were changed; with `dry_run` those that would be.
         """
+        caller = current_caller()
+        caller.require_scope(scope_of(kind))
+        if where is None:
+            return self._generate(brand, campaign, kind, count, idempotency_key, dry_run=dry_run)
+        content = [brand, campaign, kind, where.as_object(), dry_run]
+        requested = switch_codes(
+            self._jobs,
+            brand,
+            campaign,
+            JobKind(kind),
+            where,
+            dry_run=dry_run,
+            requested_by=caller.subject,
+            idempotency=idempotency_of(idempotency_key, content),
+        )
+        return accept(brand, campaign, requested)
+
+    def _generate(
+        self, brand: str, campaign: str, kind: str, count: int, key: str | None, *, dry_run: bool
+    ) -> Reply:
+        if dry_run:
+            raise InvalidRequest([InputError("/dry_run", "Only for disable and enable.")])
         requested = generate_codes(
             self._jobs,
             brand,
             campaign,
             count,
             requested_by=current_caller().subject,
-            idempotency=idempotency_of(idempotency_key, [brand, campaign, kind, count]),
+            idempotency=idempotency_of(key, [brand, campaign, kind, count]),
         )
         return accept(brand, campaign, requested)
 
@@ -119,6 +164,7 @@ class JobViews:
         PATH,
         summary="List a campaign's jobs",
         scope=Scope.CREATE,
+        or_scope=Scope.MANAGE,
         parameters=requests.CampaignPath,
         query=requests.PageQuery,
         answers={200: Answer("A page of jobs.", responses.JobPage, headers=("Link",))},
@@ -141,6 +187,7 @@ class JobViews:
         f"{PATH}/{{job}}",
         summary="Show a job",
         scope=Scope.CREATE,
+        or_scope=Scope.MANAGE,
         parameters=requests.JobPath,
         answers={200: Answer("The job.", responses.JobObject)},
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound),
@@ -154,6 +201,7 @@ class JobViews:
         f"{PATH}/{{job}}",
         summary="Cancel a job",
         scope=Scope.CREATE,
+        or_scope=Scope.MANAGE,
         parameters=requests.JobPath,
         answers={
             200: Answer("The cancelled job; `detail` says what has been kept.", responses.JobObject)
@@ -161,13 +209,19 @@ class JobViews:
         refusals=(BrandNotFound, CampaignNotFound, JobNotFound, Conflict),
     )
     def delete_job(self, brand: str, campaign: str, job: str) -> Reply:
-        """Stops a job. A job that has ended in another way is a conflict."""
+        """Stops a job. A job that has ended in another way is a conflict.
+
+        A job that disables or enables codes needs the scope `discounts:manage`, any other one
+        `discounts:create`.
+        """
+        kind = self._jobs.find(brand, campaign, job).kind
+        current_caller().require_scope(scope_of(kind))
         return Reply(self._shown(brand, campaign, cancel_job(self._jobs, brand, campaign, job)))
 
     def _shown(self, brand: str, campaign: str, job: Job) -> dict[str, Any]:
-        """Show a job, and count what an import reveals of the brand's codes."""
+        """Show a job, and count what a list reveals of the brand's codes."""
         ended_at = job.finished_at or system_clock()
-        if job.kind == JobKind.IMPORT and system_clock() - ended_at < NEWS_MS:
+        if job.kind != JobKind.GENERATE and system_clock() - ended_at < NEWS_MS:
             refusals = partial(self._imports.refusals, brand, campaign, job.id)
             self._misses.count_job(current_caller(), brand, job, refusals)
         return job_object(brand, campaign, job)

@@ -9,7 +9,9 @@ _NO_JOB = f"job_id || '' NOT IN ({_IDS.format('job')})"
 _COUNTED = "SELECT brand_id + 0, NULL, count({column}) FROM {table} WHERE {condition} GROUP BY 1"
 _OPEN_WITHOUT_LIST = """
     SELECT brand_id + 0, campaign_id + 0, count(created_at) FROM job
-    WHERE coalesce(finished_at, 0) = 0 AND kind || '' = 'import'
+    WHERE coalesce(finished_at, 0) = 0 AND (
+        kind || '' = 'import' OR kind || '' IN ('disable', 'enable') AND parameters LIKE '%"file":%'
+    )
     AND id || '' NOT IN (SELECT coalesce(job_id, '') || '' FROM import_file)
     GROUP BY 1, 2
 """
@@ -51,6 +53,6 @@ INVARIANTS = (
         "the job of each rejected line exists",
         _counted("import_refusal", "reason", _NO_JOB),
     ),
-    ("import-list", "each unfinished import has its list", _OPEN_WITHOUT_LIST),
+    ("import-list", "each unfinished job of a list has the list", _OPEN_WITHOUT_LIST),
 )
 """Invariants with their names, meanings and statements."""

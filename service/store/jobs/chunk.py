@@ -7,10 +7,12 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from service.domain import codes
+from service.domain.code_selection import FoundForSwitch, Selection
 from service.domain.model import Millis, State
 from service.formats.refusals import Refusal
 from service.store.dialect import dialect_of
 from service.store.imports import staged_codes, staging
+from service.store.jobs import switching
 from service.store.repositories.campaign_rules import find_rules
 from service.store.tables import import_refusal, import_run, job
 from service.usecases.keys import FileKey, JobKey, PoolKey
@@ -68,6 +70,17 @@ class SQLChunkTransaction:
 
     def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         self._dialect.adjust_counts(self._connection, pool, changes, self.now)
+
+    def codes_after(self, pool: PoolKey, after: str, limit: int) -> Sequence[str]:
+        return switching.codes_after(self._connection, pool, after, limit)
+
+    def lock_codes(
+        self, pool: PoolKey, codes: Sequence[str], selection: Selection | None
+    ) -> Sequence[FoundForSwitch]:
+        return switching.lock_codes(self._connection, pool, codes, selection, self.now)
+
+    def switch_codes(self, pool: PoolKey, codes: Sequence[str], *, disabled: bool) -> None:
+        switching.switch_codes(self._connection, pool, codes, self.now, disabled=disabled)
 
     def set_total(self, key: JobKey, total: int) -> None:
         self._connection.execute(

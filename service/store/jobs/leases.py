@@ -94,7 +94,7 @@ class SQLWork:
             others = self._database.dialect.others_active(connection)
         held = time.perf_counter() - began
         free = not self._database.dialect.single_writer
-        rows = max(chunk.done + chunk.failed, chunk.created)
+        rows = max(chunk.done + chunk.failed, chunk.created, chunk.scanned)
         others = others or self._database.others_write()
         return Step(reached, rows, chunk.created, held, others, free)
 

@@ -68,6 +68,12 @@ class PostgreSQLDialect:
 
     single_writer = False
     statistics: str | None = "ANALYZE code"
+    scan_codes = """
+        SELECT code FROM code
+        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code > :after
+        ORDER BY code LIMIT :most
+    """
+    lock_rows = "FOR UPDATE OF code"
     pool_sums = f"""level AS MATERIALIZED (
         SELECT brand_id, campaign_id, CASE WHEN {ENDED} THEN 0 ELSE available END AS available,
             taken + CASE WHEN {ENDED} THEN available ELSE 0 END AS taken, touched_at

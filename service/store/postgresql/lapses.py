@@ -43,13 +43,15 @@ class PostgreSQLLapses:
         return lapse(self._database, pool, now, most)
 
 
-def lapse(database: PostgreSQLDatabase, pool: PoolKey, now: Millis, most: int = MOST) -> Lapsed:
+def lapse(
+    database: PostgreSQLDatabase, pool: PoolKey, now: Millis, most: int | None = None
+) -> Lapsed:
     """Let codes lapse whose reservations are over, those that ended first.
 
     Raises:
         Unavailable: The database cannot be written now.
     """
-    row = database.one(_LAPSE, {**pool._asdict(), "now": now, "most": most}, any)
+    row = database.one(_LAPSE, {**pool._asdict(), "now": now, "most": most or MOST}, any)
     lapsed = Lapsed(*row or ())
     if any(lapsed):
         fold_now_and_then(database, pool)

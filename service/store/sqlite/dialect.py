@@ -44,6 +44,13 @@ class SQLiteDialect:
 
     single_writer = True
     statistics: str | None = None
+    scan_codes = """
+        SELECT code FROM code INDEXED BY code_of_campaign
+        WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND rowid > coalesce(
+            (SELECT rowid FROM code WHERE brand_id = :brand_id AND code = :after), 0
+        ) ORDER BY rowid LIMIT :most
+    """
+    lock_rows = ""
     # A campaign has one row, so no sums are stored while the kinds of levels are selected.
     pool_sums = f"""level AS (
         SELECT brand_id, campaign_id, iif({ENDED}, 0, available) AS available,

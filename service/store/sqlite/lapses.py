@@ -39,10 +39,10 @@ class SQLiteLapses:
         return self._database.write(lambda connection: lapse(connection, pool, now, most))
 
 
-def lapse(connection: Connection, pool: PoolKey, now: Millis, most: int = MOST) -> Lapsed:
+def lapse(connection: Connection, pool: PoolKey, now: Millis, most: int | None = None) -> Lapsed:
     """Let codes lapse whose reservations are over, those that ended first."""
     execute = driver_of(connection).execute
-    values = {**pool._asdict(), "now": now, "most": most}
+    values = {**pool._asdict(), "now": now, "most": most or MOST}
     states = Counter(state for (state,) in execute(_LAPSE, values).fetchall())
     lapsed = Lapsed(states[State.AVAILABLE], states[State.EXPIRED])
     if any(lapsed):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from service.domain.erasure import Tombstones
-from service.domain.errors import ServiceError
+from service.domain.errors import ServiceError, Unavailable
 from service.domain.model import Millis, Reservation, ReservationResult
 from service.store.repositories.code_states import EXPIRES_AT, LAPSED, STATE
 from service.store.repositories.pools import keys_of
@@ -27,6 +27,8 @@ from service.store.sqlite.database import SQLiteDatabase
 from service.store.sqlite.lapses import lapse
 from service.usecases.keys import PoolKey
 
+MOST_LAPSES = 5
+"""Most steps in which a claim takes a sweeper's work upon itself."""
 Claimed = ReservationResult | ServiceError | None
 
 _CAMPAIGN = "campaign WHERE campaign.brand_id = :brand_id AND campaign.id = :campaign_id"
@@ -141,10 +143,13 @@ def _without_free_code(
         return refusal(why)
     if lapsed:
         return _new(execute(_RENEW, values).fetchone())
-    while any(some := lapse(connection, pool, values["now"])):
-        if some.recycled:
+    for _ in range(MOST_LAPSES):
+        lapsed_now = lapse(connection, pool, values["now"])
+        if lapsed_now.recycled:
             return claim(connection, pool, values["user"], values["now"], absent)
-    return None
+        if not lapsed_now.expired:
+            return None
+    return Unavailable()  # there may be some behind so many that no sweeper has taken
 
 
 def _new(row: tuple[Any, ...]) -> ReservationResult | None:

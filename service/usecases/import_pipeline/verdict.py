@@ -6,10 +6,10 @@ from service.formats.refusals import Reason, Refusal
 from service.usecases.import_pipeline.state import STORE, Cursor, ImportTask, written
 
 
-def unreadable(fault: Refusal, failed: int) -> Chunk:
-    """End an import whose rows cannot be read from one on."""
+def unreadable(fault: Refusal, failed: int, result: str = "Nothing was stored.") -> Chunk:
+    """End a job whose list cannot be read from one row on."""
     why = Reason.text_of(fault.reason)
-    detail = f"Line {fault.line}: {why} Nothing was stored."
+    detail = f"Line {fault.line}: {why} {result}"
     return Chunk(failed=failed + 1, ends=JobState.FAILED, detail=detail)
 
 

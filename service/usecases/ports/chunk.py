@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from service.domain.code_selection import FoundForSwitch, Selection
 from service.domain.model import Millis, State
 from service.formats.refusals import Refusal
 from service.usecases.keys import FileKey, JobKey, PoolKey
@@ -65,6 +66,20 @@ class ChunkTransaction(Protocol):
 
     def adjust_counts(self, pool: PoolKey, changes: Mapping[State, int]) -> None:
         """Add to the counts of a campaign's codes."""
+
+    def codes_after(self, pool: PoolKey, after: str, limit: int) -> Sequence[str]:
+        """Return a campaign's next codes, at most `limit`, in the order of the engine."""
+
+    def lock_codes(
+        self, pool: PoolKey, codes: Sequence[str], selection: Selection | None
+    ) -> Sequence[FoundForSwitch]:
+        """Return those of some codes that a campaign has and a selection names, and lock them."""
+
+    def switch_codes(self, pool: PoolKey, codes: Sequence[str], *, disabled: bool) -> None:
+        """Disable locked codes that are enabled, or the other way round; counts stay as they are.
+
+        A lapsed code that is disabled is nobody's.
+        """
 
     def set_total(self, key: JobKey, total: int) -> None:
         """Set the number of a job's rows."""

@@ -89,6 +89,25 @@ def test_what_a_dry_run_says_the_brand_has_counts(look_up, codes, client, auth, 
     assert 429 == dry_run("NONE-1").status_code
 
 
+def test_unknown_codes_of_a_list_to_disable_count(look_up, codes, client, auth, database):
+    """A guesser would have many: the others are the codes that there are."""
+    headers = auth | {"Content-Type": "text/csv"}
+    lines = "\n".join([codes[0], *unknown(LIMIT + 1)])
+    job = client.post(f"{C}/imports?action=disable&dry_run=true", data=lines, headers=headers)
+    do_all(database)
+    assert LIMIT + 1 == client.get(job.headers["Location"], headers=auth).json["failed"]
+    assert [429] == statuses(look_up(codes[0]))
+
+
+def test_changes_of_codes_that_there_are_go_on(look_up, codes, client, auth):
+    look_up(*unknown(LIMIT + 1))
+
+    def disable(code):
+        return client.patch(f"{C}/codes/{code}", json={"disabled": True}, headers=auth).status_code
+
+    assert (200, 429) == (disable(codes[0]), disable("NONE-9"))
+
+
 @pytest.mark.parametrize("asked", ["job", "jobs"])
 @pytest.mark.parametrize("query", ["?dry_run=true", ""])
 def test_the_numbers_of_an_import_count_once_as_its_report_does(

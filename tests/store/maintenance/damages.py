@@ -105,6 +105,13 @@ _ON_BOTH = {
         {"import-list"},
         POOL,
     ),
+    "a list of codes to disable is gone": Damage(
+        JOB.format("1, 'running'", "10, 9", "NULL")
+        .replace("'generate'", "'disable'")
+        .replace("'{}'", """'{"file": "secret"}'"""),
+        {"import-list"},
+        POOL,
+    ),
     "a list of a job that there is not": Damage(
         LIST.format("1, 'secret-job'"), {"import-file"}, f"{BRAND} (1)"
     ),

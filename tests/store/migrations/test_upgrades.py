@@ -250,3 +250,34 @@ def test_a_new_database_gets_all_its_tables_or_none(old, monkeypatch):
             upgrade(old)
     assert revision_of(old) is None
     assert newest_revision() == upgrade(old)
+
+
+@on_postgresql
+def test_indexes_that_were_built_beforehand_are_taken(old):
+    upgrade(old, to="0012")
+    fill(old)
+    built = """
+        CREATE UNIQUE INDEX code_by_user_and_campaign ON code (brand_id, user_id, campaign_id)
+        WHERE user_id IS NOT NULL
+    """
+    oid = "SELECT to_regclass('{}')::oid::int"
+    with old.transaction() as connection:
+        connection.execute(text(built))
+        before = connection.execute(text(oid.format("code_by_user_and_campaign"))).scalar_one()
+    upgrade(old)
+    with old.read() as connection:
+        assert before == connection.execute(text(oid.format("code_by_user"))).scalar_one()
+
+
+@on_postgresql
+def test_an_index_whose_building_was_interrupted_is_replaced(old):
+    upgrade(old, to="0012")
+    with old.transaction() as connection:
+        connection.execute(text("CREATE INDEX code_due ON code (state)"))
+        connection.execute(
+            text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'code_due'::regclass")
+        )
+    upgrade(old)
+    with old.read() as connection:
+        found = connection.execute(text("SELECT pg_get_indexdef('code_due'::regclass)"))
+        assert "expires_at" in found.scalar_one()

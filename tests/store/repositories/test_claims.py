@@ -1,12 +1,13 @@
 """Claims under the rules of a campaign, with either engine."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from service.domain.campaigns import OnLapse, OnRelease, Rules
-from service.domain.errors import CampaignNotOpen, Closed, NoCodesLeft, UserErased
+from service.domain.errors import CampaignNotOpen, Closed, NoCodesLeft, Unavailable, UserErased
 from service.domain.model import ReservationResult, State
 from service.domain.states import DisabledBy, Hold
 from service.store.opening import code_moves_in
@@ -214,6 +215,24 @@ class TestLapse:
         assert {State.EXPIRED: 1} == counts()
         again = reserve(now=END).reservation
         assert (code, State.EXPIRED, 2) == (again.code, again.state, again.version)
+
+    def test_lapsed_codes_behind_many_expired_ones_are_found(
+        self, rule, reserve, counts, monkeypatch
+    ):
+        """No claim does a sweeper's whole work, and none is told that nothing is left."""
+        for engine in ("sqlite", "postgresql"):
+            monkeypatch.setattr(f"service.store.{engine}.lapses.MOST", 2)
+        names = [f"CODE{number}" for number in range(15)]
+        rule(EXPIRED, *names)
+        for number in range(14):
+            reserve(f"u{number}")
+        rule(RECYCLED)
+        last = reserve("last", NOW + 1).reservation.code
+        for _ in range(3):
+            with suppress(Unavailable):
+                assert last == reserve("another", END + 1).reservation.code
+        assert last == reserve("another", END + 1).reservation.code
+        assert {State.EXPIRED: 14, State.RESERVED: 1} == counts()
 
     def test_who_races_for_lapsed_codes_shares_none(self, rule, reserve, counts):
         names = [f"CODE{number}" for number in range(8)]

@@ -1,13 +1,14 @@
 """The measured calls of one server, and its answers to users."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
 
 from tests.tools.load.client import CONNECTIONS, Request, Slice, drive
 from tests.tools.load.errors import BenchmarkError
+from tests.tools.load.pools import holder
 from tests.tools.load.reports.measures import Load
 from tests.tools.load.servers import Server, tokens
 
@@ -60,11 +61,8 @@ class Calls:
     def create(self, name: str, brand: str, number: int) -> Load:
         """Measure creating codes; each must be new."""
         body = json.dumps({"brand": brand, "number_to_create": number})
-        head = (
-            f"POST /v1/discount/create HTTP/1.1\r\nHost: bench\r\nAuthorization: {{}}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        asked = [(brand, (head.format(token) + body).encode()) for token in self._heads]
+        path = "/v1/discount/create"
+        asked = [(brand, self._send("POST", path, body, n)) for n in range(CONNECTIONS)]
         made = self.created.setdefault(brand, set())
 
         def check(took: Slice) -> None:
@@ -90,6 +88,26 @@ class Calls:
         asked = [(brand, self._get(path, turn)) for turn in range(CONNECTIONS)]
         return Load(name, self.server, lambda _: cycle(asked), check)
 
+    def redeem(self, name: str, brand: str, codes: Sequence[str], most: int) -> Load:
+        """Measure redemptions of codes that were reserved, each by an order of its own."""
+        left = iter(codes)
+
+        def requests() -> Iterator[Request]:
+            for turn, code in enumerate(left):
+                body = json.dumps({"reference": f"order of {code}", "user": holder(code)})
+                path = f"/v1/brands/{brand}/codes/{code}/redemption"
+                yield code, self._send("PUT", path, body, turn)
+
+        return Load(name, self.server, lambda _: requests(), check_code, most, wanted=(201,))
+
+    def look_up(self, name: str, brand: str, codes: Sequence[str]) -> Load:
+        """Measure look-ups of codes without their campaign."""
+        asked = [
+            (code, self._get(f"/v1/brands/{brand}/codes/{code}", turn))
+            for turn, code in enumerate(codes)
+        ]
+        return Load(name, self.server, lambda _: cycle(asked), check_code)
+
     def take(self, took: Slice) -> None:
         """Record the answers to users, who must always get the same code."""
         for about, body in took.answers:
@@ -114,3 +132,21 @@ class Calls:
         """Encode a GET of one of the callers."""
         head = self._heads[turn % CONNECTIONS]
         return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: {head}\r\n\r\n".encode()
+
+    def _send(self, method: str, path: str, body: str, turn: int) -> bytes:
+        """Encode a call with a JSON body of one of the callers."""
+        return (
+            f"{method} {path} HTTP/1.1\r\nHost: bench\r\n"
+            f"Authorization: {self._heads[turn % CONNECTIONS]}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+
+def check_code(took: Slice) -> None:
+    """Check that each answer is about the code of its call.
+
+    Raises:
+        BenchmarkError: One is not.
+    """
+    if any(json.loads(body)["code"] != code for code, body in took.answers):
+        raise BenchmarkError("an answer is about another code")

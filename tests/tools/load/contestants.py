@@ -16,6 +16,8 @@ from tests.tools.load.errors import BenchmarkError
 from tests.tools.load.reports.measures import Limit, Measure, hello
 
 HALF, HALF_USED = 600_000, 500_000
+REDEEMED = 100_000
+"""Most codes that are redeemed, of those that are used."""
 _FAILURES = (BenchmarkError, AssertionError, OSError, SubprocessError, psycopg.Error, ImportError)
 """What keeps a contestant from taking part."""
 
@@ -109,6 +111,11 @@ class Contestants:
             calls.create(f"{engine}_create1000", "made1000", 1000),
             calls.pages(f"{engine}_list_begin", "half"),
             calls.pages(f"{engine}_list_end", "half", pools.late_cursor(url, "half", 2 * PAGE)),
+        ]
+        codes = pools.drained(url, "half", REDEEMED)
+        self.measures += [
+            calls.redeem(f"{engine}_redeem", "half", codes, sizes.share(REDEEMED)),
+            calls.look_up(f"{engine}_lookup", "half", codes[:HELD]),
         ]
         if sizes.nearly_empty:
             most = sizes.share(sizes.nearly_empty // 100)

@@ -37,6 +37,7 @@ _HELD = text(f"""
     SELECT user_id, code FROM code
     WHERE {_OF_POOL} AND user_id IS NOT NULL AND user_id NOT LIKE 'drained%'
 """)
+_DRAINED = text(f"SELECT code FROM code WHERE {_OF_POOL} AND state = 'reserved' LIMIT :count")
 _LATE = f"SELECT code FROM code WHERE {_OF_POOL} ORDER BY {{}} DESC LIMIT 1 OFFSET :rest"
 _CODES = text(f"SELECT code FROM code WHERE {_OF_POOL}")
 
@@ -77,6 +78,19 @@ def drain(storage: Storage, brand: str, count: int) -> None:
             now = system_clock()
             changes = {State.AVAILABLE: -size, State.RESERVED: size}
             dialect_of(connection).adjust_counts(connection, pool, changes, now)
+
+
+def drained(url: str, brand: str, count: int) -> list[str]:
+    """Return some of the codes that `drain` reserved."""
+    with opened(url) as storage, storage.database.read() as connection:
+        pool = find_pool(connection, brand, DEFAULT)
+        rows = connection.execute(_DRAINED, {**pool._asdict(), "count": count})
+        return [code for (code,) in rows]
+
+
+def holder(code: str) -> str:
+    """Return the user for whom `drain` reserved a code."""
+    return f"drained{code}"
 
 
 def late_code(storage: Storage, brand: str, rest: int) -> str:

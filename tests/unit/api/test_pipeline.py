@@ -24,7 +24,7 @@ from service.usecases import deadlines
 ALLOWED = Caller("issuer", "billing", frozenset({Scope.READ}), frozenset({"acme"}))
 STRANGER = Caller("issuer", "billing", frozenset(), frozenset())
 LATE = time.monotonic() - 2 * deadlines.ANSWER_TIMEOUT_S
-OPERATION: Any = SimpleNamespace(path="/v1/{brand}", scope=Scope.READ, view=lambda brand: brand)
+OPERATION: Any = SimpleNamespace(path="/v1/{brand}", scopes=(Scope.READ,), view=lambda brand: brand)
 
 
 class Call:

@@ -57,6 +57,7 @@ class TestCancelling:
 
     @pytest.mark.parametrize("kind", JobKind)
     def test_an_import_that_is_storing_is_refused(self, memory, kind):
+        memory.make_campaign(*POOL)
         key = ask(memory, kind=kind, file="f", file_of=7).key
         memory.storing = True
         if kind is JobKind.IMPORT:

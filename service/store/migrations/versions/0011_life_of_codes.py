@@ -7,24 +7,17 @@ revision = "0011"
 down_revision = "0010"
 
 PLAIN_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-DUE = sa.text("state = 'reserved' AND expires_at IS NOT NULL")
 HELD = sa.text("user_id IS NOT NULL")
 
 
 def upgrade() -> None:
-    """Add columns that the version before leaves alone, and the table of redemptions.
-
-    The key of holders is ordered anew, so that it serves the codes of a user as well.
-    """
+    """Add columns that the version before leaves alone, and the table of redemptions."""
     op.add_column("campaign", _version())
     for name in ("on_lapse", "disabled_by", "hold_reference"):
         op.add_column("code", sa.Column(name, PLAIN_TEXT))
     for name in ("redeemed_at", "disabled_at", "held_from", "held_until"):
         op.add_column("code", sa.Column(name, sa.BigInteger))
     op.add_column("code", _version())
-    _index("code_due", "code", "brand_id", "campaign_id", "expires_at", where=DUE)
-    op.drop_index("code_by_user", "code")
-    _index("code_by_user", "code", "brand_id", "user_id", "campaign_id", where=HELD, unique=True)
     _make_redemptions()
 
 
@@ -40,14 +33,14 @@ def _make_redemptions() -> None:
         sa.PrimaryKeyConstraint("brand_id", "code", "reference"),
         sqlite_with_rowid=False,
     )
-    _index("redemption_by_user", "redemption", "brand_id", "user_id", where=HELD)
+    op.create_index(
+        "redemption_by_user",
+        "redemption",
+        ["brand_id", "user_id"],
+        sqlite_where=HELD,
+        postgresql_where=HELD,
+    )
 
 
 def _version() -> sa.Column[int]:
     return sa.Column("version", sa.Integer, nullable=False, server_default=sa.text("0"))
-
-
-def _index(
-    name: str, table: str, *columns: str, where: sa.TextClause, unique: bool = False
-) -> None:
-    op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)

@@ -1,6 +1,6 @@
 """The measurements: thousands of requests, and the check of their answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Protocol
@@ -52,12 +52,21 @@ class Load:
     """The largest number of requests of a round: no pool may run empty."""
     connections: int = CONNECTIONS
     """The number of connections."""
+    wanted: Sequence[int] = (200,)
+    """The statuses that are expected."""
 
     def run(self, turn: int, seconds: float) -> Result:
         """Send requests for some seconds, check every answer, and summarize."""
         before = self.server.cpu_seconds()
         asked = self.requests(turn)
-        took = drive(self.server.port, asked, seconds, most=self.most, connections=self.connections)
+        took = drive(
+            self.server.port,
+            asked,
+            seconds,
+            wanted=self.wanted,
+            most=self.most,
+            connections=self.connections,
+        )
         spent = self.server.cpu_seconds() - before
         self.check(took)
         self.server.answered += len(took.answers)

@@ -22,6 +22,10 @@ RATIOS = {
     "pg_new_vs_hello": ("pg_new", "hello", "new reservation on PostgreSQL / Flask hello", 0.75),
     "sqlite_repeat_vs_hello": ("sqlite_repeat", "hello", "repeat on SQLite / Flask hello", 0.85),
     "pg_repeat_vs_hello": ("pg_repeat", "hello", "repeat on PostgreSQL / Flask hello", 0.85),
+    "sqlite_redeem_vs_hello": ("sqlite_redeem", "hello", "redeem on SQLite / Flask hello", None),
+    "pg_redeem_vs_hello": ("pg_redeem", "hello", "redeem on PostgreSQL / Flask hello", None),
+    "sqlite_lookup_vs_hello": ("sqlite_lookup", "hello", "look-up on SQLite / Flask hello", None),
+    "pg_lookup_vs_hello": ("pg_lookup", "hello", "look-up on PostgreSQL / Flask hello", None),
     "pg_new_vs_fastapi": ("pg_new", "fastapi_new", "new on PostgreSQL / bare FastAPI claim", 1.0),
     "sqlite_new_vs_naive": ("sqlite_new", "naive_new", "new / naive service, fresh pool", 10),
     "sqlite_new_vs_naive_half_used": (

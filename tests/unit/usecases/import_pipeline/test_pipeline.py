@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def begun():
 class Import:
     """An import, whose progress is stored as by the store."""
 
-    memory: Memory
+    memory: Any
     job: Job
     cursor: str | None = None
 
