@@ -21,7 +21,7 @@ IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reo
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-runtime install-bench system-packages run check test test-long \
-	test-random test-unit test-unit-waiting coverage lint lint-style lint-types lint-imports lint-dockerfile \
+	test-models test-random test-unit test-unit-waiting coverage lint lint-style lint-types lint-imports lint-dockerfile \
 	lint-workflows lint-manifests lint-api format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
 	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
@@ -94,6 +94,10 @@ lint-api: install ## Check the OpenAPI document with spectral and redocly (needs
 format: install ## Format the code, and fix what the linter can fix
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+test-models: install ## Compare random calls with models of the contract, for long
+	HYPOTHESIS_PROFILE=long $(VENV)/pytest --timeout 0 tests/api/contract/test_model.py \
+		tests/api/life/test_model.py tests/history/test_simulated.py
 
 drill: install ## Inject faults and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
 	$(VENV)/python -m tests.tools.history.drill
