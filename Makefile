@@ -173,7 +173,8 @@ CONFINED := --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privil
 ONE_OFF = $(DOCKER) run --rm $(CONFINED) \
 	--volume $(CONTAINER)-data:/var/lib/discount --volume $(CONTAINER)-keys:$(KEYS):ro \
 	--env DISCOUNT_JWT_SECRET_FILE=$(KEYS)/jwt-secret \
-	--env DISCOUNT_PSEUDONYM_KEY_FILE=$(KEYS)/pseudonym-key
+	--env DISCOUNT_PSEUDONYM_KEY_FILE=$(KEYS)/pseudonym-key \
+	--env DISCOUNT_ERASURE_KEY_FILE=$(KEYS)/erasure-key
 SERVICE = $(ONE_OFF:--rm=) --name $(CONTAINER) --stop-timeout 40 \
 	--publish 127.0.0.1:$(PORT):5000 --publish 127.0.0.1:$(METRICS_PORT):5001
 NEW_KEY := import secrets; print(secrets.token_urlsafe(48))
@@ -187,7 +188,7 @@ build: ## Build the container image
 container-keys:
 	@$(DOCKER) image inspect $(IMAGE) >/dev/null 2>&1 || $(MAKE) --no-print-directory build
 	@$(DOCKER) run --rm --user 0 --volume $(CONTAINER)-keys:$(KEYS) --entrypoint sh $(IMAGE) -euc \
-		'umask 277; cd $(KEYS); for key in jwt-secret pseudonym-key; do [ -s $$key ] || \
+		'umask 277; cd $(KEYS); for key in jwt-secret pseudonym-key erasure-key; do [ -s $$key ] || \
 		{ python -c "$(NEW_KEY)" > $$key; chown --reference /var/lib/discount $$key; }; done'
 
 container-tables: container-keys
