@@ -21,7 +21,7 @@ IN_PARALLEL = --numprocesses=$(TEST_WORKERS) --dist=loadgroup --no-loadscope-reo
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-runtime install-bench system-packages run check test test-long \
-	test-random test-unit test-unit-waiting coverage lint lint-style lint-types lint-imports lint-dockerfile \
+	test-models test-random test-unit test-unit-waiting coverage lint lint-style lint-types lint-imports lint-dockerfile \
 	lint-workflows lint-manifests lint-api format drill bench bench-quick bench-growth bench-bulk monitor alert-drill attack \
 	run-tests-api lock smoke sbom clean build start stop restart start-interactive run-shell \
 	container-keys container-tables
@@ -94,6 +94,10 @@ lint-api: install ## Check the OpenAPI document with spectral and redocly (needs
 format: install ## Format the code, and fix what the linter can fix
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+test-models: install ## Compare random calls with models of the contract, for long
+	HYPOTHESIS_PROFILE=long $(VENV)/pytest --timeout 0 tests/api/contract/test_model.py \
+		tests/api/life/test_model.py tests/history/test_simulated.py
 
 drill: install ## Inject faults and check every answer (DRILL_MINUTES=, DRILL_ENGINE=, DRILL_SEED=)
 	$(VENV)/python -m tests.tools.history.drill
@@ -169,7 +173,8 @@ CONFINED := --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privil
 ONE_OFF = $(DOCKER) run --rm $(CONFINED) \
 	--volume $(CONTAINER)-data:/var/lib/discount --volume $(CONTAINER)-keys:$(KEYS):ro \
 	--env DISCOUNT_JWT_SECRET_FILE=$(KEYS)/jwt-secret \
-	--env DISCOUNT_PSEUDONYM_KEY_FILE=$(KEYS)/pseudonym-key
+	--env DISCOUNT_PSEUDONYM_KEY_FILE=$(KEYS)/pseudonym-key \
+	--env DISCOUNT_ERASURE_KEY_FILE=$(KEYS)/erasure-key
 SERVICE = $(ONE_OFF:--rm=) --name $(CONTAINER) --stop-timeout 40 \
 	--publish 127.0.0.1:$(PORT):5000 --publish 127.0.0.1:$(METRICS_PORT):5001
 NEW_KEY := import secrets; print(secrets.token_urlsafe(48))
@@ -183,7 +188,7 @@ build: ## Build the container image
 container-keys:
 	@$(DOCKER) image inspect $(IMAGE) >/dev/null 2>&1 || $(MAKE) --no-print-directory build
 	@$(DOCKER) run --rm --user 0 --volume $(CONTAINER)-keys:$(KEYS) --entrypoint sh $(IMAGE) -euc \
-		'umask 277; cd $(KEYS); for key in jwt-secret pseudonym-key; do [ -s $$key ] || \
+		'umask 277; cd $(KEYS); for key in jwt-secret pseudonym-key erasure-key; do [ -s $$key ] || \
 		{ python -c "$(NEW_KEY)" > $$key; chown --reference /var/lib/discount $$key; }; done'
 
 container-tables: container-keys

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from service.domain.campaigns import Campaign
-from service.domain.model import Brand, Code, Counts, Reservation
+from service.api.schemas.campaign_rules import rules_object
+from service.domain.campaigns import Campaign, CampaignWithCounts
+from service.domain.code_formats import guess
+from service.domain.model import Brand, Code, Counts, Millis, Reservation
 from service.formats.columns import CODE_COLUMNS
 from service.formats.timestamps import timestamp
 from service.usecases.code_lookup import CodeDetails, Holder
@@ -76,3 +78,14 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
 def with_counts(shown: dict[str, Any], counts: Counts) -> dict[str, Any]:
     """Add the number of codes in each state to a representation."""
     return {**shown, "counts": {state.value: count for state, count in counts.items()}}
+
+
+def full_campaign(found: CampaignWithCounts, now: Millis) -> dict[str, Any]:
+    """Return the representation of a campaign with its rules."""
+    campaign, rules, counts = found.campaign, found.rules, found.counts_at(now)
+    return {
+        **with_counts(campaign_object(campaign), counts),
+        "open": rules.closed(now) is None,
+        "guess": guess(rules.code_format, sum(counts.values()))._asdict(),
+        "rules": rules_object(rules),
+    }

@@ -10,6 +10,7 @@ from service import __version__
 from service.cli.group import CommandGroup
 
 MODULES = {
+    "campaigns": "service.cli.campaigns",
     "codes": "service.cli.codes",
     "db": "service.cli.database",
     "erasures": "service.cli.erasures",

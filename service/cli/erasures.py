@@ -1,16 +1,13 @@
 """`discount erasures`: erasures that outlive the restore of a backup."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
 
 from service.auth.keys.loading import erasure_keys
 from service.cli import streams
-from service.cli.failures import failures_of
 from service.cli.files import new_file
-from service.container.storage import Storage, build_storage
+from service.cli.storage import opened_storage
 from service.domain.erasure import Tombstones, tombstones_of
 from service.domain.errors import ErasureUnavailable
 from service.domain.wording import counted
@@ -18,7 +15,6 @@ from service.formats.erasures import Erasure, ErasureListError, read, written
 from service.settings import Settings, load_settings
 from service.store.engines import engine_of
 from service.store.maintenance import erasures as known
-from service.store.migrations.current import why_not_ready
 from service.usecases.ports.clock import system_clock
 
 
@@ -34,7 +30,7 @@ def export(file: Path) -> None:
 
     It has a tombstone for each person, and no user id; users who were forgotten are not in it.
     """
-    with _opened(load_settings()) as storage, storage.database.snapshot() as connection:
+    with opened_storage() as storage, storage.database.snapshot() as connection:
         found = list(known.exported(connection))
     with new_file(file) as target:
         target.writelines(written(found))
@@ -51,7 +47,7 @@ def apply_(file: Path) -> None:
     """
     settings = load_settings()
     tombstones, listed = tombstones_in(settings), erasures_in(file)
-    with _opened(settings) as storage:
+    with opened_storage() as storage:
         with (
             engine_of(settings.database_url)
             .inspection()
@@ -92,19 +88,3 @@ def erasures_in(file: Path) -> list[Erasure]:
         raise click.ClickException(
             f"{click.format_filename(file)} cannot be read: {reason}."
         ) from error
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Storage]:
-    """Open the database of the settings.
-
-    Raises:
-        ClickException: There is none, or its tables are not there.
-    """
-    failures = failures_of(settings)
-    failures.require_database()
-    storage = build_storage(settings, threads=1)
-    with closing(storage.database):
-        if why := why_not_ready(storage.database):
-            raise click.ClickException(f"{failures.name}: {why}.")
-        yield storage

@@ -13,8 +13,11 @@ from service.app import services_of
 from service.domain import redeeming, releasing
 from service.domain.errors import CodeHeld
 from service.domain.model import Reservation, ReservationResult, State
+from service.store.transaction import SQLTransaction
 from service.usecases import redemptions, releases
 from service.usecases.ports.code_moves import Move
+from service.usecases.users import erase_user
+from tests.tools.history import checkouts
 
 PAUSE_S = 0.01
 """What lies between a read and a write, so that others come between."""
@@ -32,6 +35,10 @@ _TAKE = text(
     " WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = :code"
 )
 _FORGET = text("DELETE FROM redemption WHERE undone_at IS NOT NULL")
+_TAKE_BACK = text(
+    "UPDATE code SET state = 'available', user_id = NULL, reserved_at = NULL, expires_at = NULL,"
+    " redeemed_at = NULL WHERE on_lapse = 'recycle' AND expires_at < :now"
+)
 _COUNT_TWICE = text("UPDATE tally SET redeemed = redeemed + 1")
 
 
@@ -127,3 +134,31 @@ def counts_twice(app, patch):
         return done
 
     patch.setattr(redemptions, "redeem", partial(redeem, redemptions.redeem))
+
+
+def lapses_the_redeemed(app, patch):
+    """Takes back what has ended, without a look at its redemption."""
+    store = services_of(app).storage.store
+
+    def reserve(own, *arguments):
+        now = time.time_ns() // 1_000_000
+        write(app, _TAKE_BACK.bindparams(now=now))
+        return own(*arguments)
+
+    patch.setattr(store, "reserve", partial(reserve, store.reserve))
+    patch.setattr(checkouts, "rules_of", lambda _: checkouts.RULES[1])
+    patch.setattr(checkouts, "LONGEST_END_S", 0.2)
+
+
+def forgets_erasures(_app, patch):
+    """Blocks nobody who was erased."""
+
+    def erase(*arguments, forget):
+        erase_user(*arguments, forget=not forget)
+
+    patch.setattr("service.api.views.users.erase_user", erase)
+
+
+def names_the_erased(_app, patch):
+    """Leaves the names of erased users in redemptions."""
+    patch.setattr(SQLTransaction, "user_redemptions", lambda *_: ())

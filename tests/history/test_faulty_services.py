@@ -14,10 +14,13 @@ USERS = 6
 """Few, so that clients meet at the same codes."""
 WORK = (
     (workload.Client.create, 3),
-    (workload.Client.reserve, 20),
+    (workload.Client.reserve, 30),
     (workload.Client.look, 6),
     (checkouts.buy, 30),
     (checkouts.release, 8),
+    (checkouts.change, 12),
+    (checkouts.erase, 3),
+    (checkouts.inspect, 4),
 )
 OF_RACES = {
     "a code is redeemed once at a time",
@@ -40,6 +43,9 @@ OF_RACES = {
         (faults.releases_the_redeemed, {"a redeemed code does not move"}),
         (faults.gives_to_two, {"no code is held by two users"}),
         (faults.counts_twice, {"counts sum up to the codes"}),
+        (faults.lapses_the_redeemed, {"shown codes are not behind"}),
+        (faults.forgets_erasures, {"an erased user claims no more"}),
+        (faults.names_the_erased, {"nothing names an erased user"}),
     ],
 )
 def test_a_fault_is_found_out(app, installed, monkeypatch, fault, rules):

@@ -84,6 +84,7 @@ FAULTY_CALLS = (
             "Check the spelling: codes are case-sensitive. `GET /v1/brands/{brand}/codes/{code}` "
             "with `?match=typed` finds a code as a person typed it."
         ),
+        shopper="This code is not valid here. Please check what you typed.",
     ),
     ProblemType(
         errors.ReservationNotFound,
@@ -112,6 +113,7 @@ FAULTY_CALLS = (
             "already have a code still get it. The metric `discount_codes_available` shows in "
             "advance when a pool runs low."
         ),
+        shopper="All codes of this promotion have been given out.",
     ),
     ProblemType(
         errors.UserErased,
@@ -176,6 +178,7 @@ FAULTY_CALLS = (
             "Users who have a code keep it. `GET` of the campaign shows its rules, which whoever "
             "manages it can change."
         ),
+        shopper="This promotion does not give out codes at the moment.",
     ),
     ProblemType(
         errors.TermsFixed,

@@ -15,6 +15,7 @@ LIMITS_AND_FAILURES = (
             "gives the number of calls (`q`) in a window of `w` seconds; `RateLimit` gives the "
             "number of remaining calls (`r`) for the next `t` seconds."
         ),
+        shopper="Many people are shopping at the moment. Please try again in a few seconds.",
     ),
     ProblemType(
         errors.TooManyMisses,
@@ -30,6 +31,7 @@ LIMITS_AND_FAILURES = (
             "may belong to another brand, or a user of your service may be guessing. In the report "
             "of an import, each row with a code that the brand has already counts as well."
         ),
+        shopper="Too many codes were tried. Please wait a minute, then try again.",
     ),
     ProblemType(
         errors.TooManyJobs,
@@ -92,6 +94,7 @@ LIMITS_AND_FAILURES = (
             "Wait for `Retry-After` seconds, then repeat the call: a GET or PUT unchanged, a POST "
             "with the same Idempotency-Key."
         ),
+        shopper="Please try again in a moment; nothing was lost.",
     ),
     ProblemType(
         errors.ErasureUnavailable,

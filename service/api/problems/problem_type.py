@@ -18,7 +18,7 @@ class ProblemType(NamedTuple):
     """For the problem's page: when it occurs. Also the default `detail`."""
     remedy: str
     """For the problem's page: what the caller should do."""
-    shopper: str = ""
+    shopper: str = "Something went wrong on our side. Please try again later."
     """For the problem's page: what a shopper may be told, if the call is made for one."""
 
     @property

@@ -1,19 +1,17 @@
 """Campaigns: their rules, and the number of their codes."""
 
 from functools import partial
-from typing import Any
 
 from service.api.conditions import etag_of, require_match
 from service.api.cursors import Cursors
 from service.api.operation import Answer, operation
 from service.api.pagination import reply_page
 from service.api.reply import Reply
-from service.api.representations import campaign_object, with_counts
+from service.api.representations import campaign_object, full_campaign
 from service.api.schemas import requests, responses
 from service.api.schemas.campaign_rules import RulesBody, rules_object
 from service.auth.caller import Scope
 from service.domain.campaigns import Campaign, CampaignWithCounts, Rules
-from service.domain.code_formats import guess
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
@@ -122,17 +120,6 @@ class CampaignViews:
         precondition = partial(_require, if_match, if_none_match)
         archive_campaign(self._store, brand, campaign, precondition=precondition)
         return Reply(None, 204)
-
-
-def full_campaign(found: CampaignWithCounts, now: Millis) -> dict[str, Any]:
-    """Return the representation of a campaign with its rules."""
-    campaign, rules, counts = found.campaign, found.rules, found.counts_at(now)
-    return {
-        **with_counts(campaign_object(campaign), counts),
-        "open": rules.closed(now) is None,
-        "guess": guess(rules.code_format, sum(counts.values()))._asdict(),
-        "rules": rules_object(rules),
-    }
 
 
 def _reply(found: CampaignWithCounts, now: Millis, status: int = 200) -> Reply:

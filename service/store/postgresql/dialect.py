@@ -46,11 +46,13 @@ _SENDING = text("""
 """)
 _MOMENT = text("SELECT clock_timestamp()")
 _LOOK_AGAIN = text("SELECT pg_stat_clear_snapshot()")
-_OLDER = text("""
+# Only these may claim a code: jobs and exports have long statements, which need not end first.
+_OLDER = text(r"""
     SELECT EXISTS (
         SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND application_name = 'discount' AND state = 'active' AND query_start < :moment
+        AND query ~* '^\s*(with|update)\M'
         AND pg_backend_pid() <> ALL (pg_blocking_pids(pid))
     )
 """)

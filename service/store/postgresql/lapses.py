@@ -13,7 +13,9 @@ _LAPSE = in_psycopg(f"""
         SELECT code FROM code WHERE {DUE}
         ORDER BY brand_id, campaign_id, expires_at LIMIT :most FOR UPDATE SKIP LOCKED
     ), lapsed AS (
-        {LAPSE} AND code = ANY(ARRAY(SELECT code FROM due)) RETURNING state
+        {LAPSE} WHERE brand_id = :brand_id AND campaign_id = :campaign_id
+            AND code = ANY(ARRAY(SELECT code FROM due))
+        RETURNING state
     ), sums AS (
         SELECT count(*) FILTER (WHERE state = '{State.AVAILABLE}') AS recycled,
             count(*) FILTER (WHERE state = '{State.EXPIRED}') AS expired

@@ -31,7 +31,6 @@ LAPSE = f"""
         state = {_RECYCLED} '{State.AVAILABLE}' ELSE '{State.EXPIRED}' END,
         {", ".join(f"{name} = {_RECYCLED} NULL ELSE {name} END" for name in _FORGOTTEN)},
         version = version + 1
-    WHERE brand_id = :brand_id AND campaign_id = :campaign_id
 """  # noqa: S608 - constants
 """Lets codes be nobody's, see `StoredCode.nobodys`, or be expired, as was said to their users."""
 MOST = 100

@@ -11,7 +11,7 @@ from service.store.sqlite.database import SQLiteDatabase
 from service.usecases.keys import PoolKey
 from service.usecases.ports.lapses import DuePools, Lapsed
 
-_LAPSE = f"""{LAPSE} AND rowid IN (
+_LAPSE = f"""{LAPSE} WHERE rowid IN (
         SELECT rowid FROM code INDEXED BY code_due WHERE {DUE} ORDER BY expires_at LIMIT :most
     )
     RETURNING state

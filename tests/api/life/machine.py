@@ -266,5 +266,5 @@ WORK = (
 )
 """Calls, and how often each is made in proportion."""
 CALLS = st.lists(
-    st.one_of([call for weight, call in WORK for _ in range(weight)]), min_size=20, max_size=60
+    st.one_of([call for weight, call in WORK for _ in range(weight)]), min_size=20, max_size=40
 )

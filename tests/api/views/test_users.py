@@ -155,11 +155,34 @@ class TestErasure:
         assert {} == wallet(call)
 
     def test_a_redeemed_code_goes_on_showing_that(self, call, shop, database):
-        redeem(database, shop["summer"])
+        redeem(call, shop["summer"])
         erase(call)
         assert "user1" not in everything(database)
-        code = call("GET", f"/campaigns/summer/codes/{shop['summer']}").json
-        assert "redeemed" == code["state"]
+        code = f"/codes/{shop['summer']}"
+        assert "redeemed" == call("GET", code).json["state"]
+        shown = call("GET", f"{code}/redemption?reference=order").json
+        assert (None, True) == (shown["user"], bool(shown["redeemed_at"]))
+        assert 204 == call("DELETE", f"{code}/redemption?reference=order").status_code
+        assert "disabled" == call("GET", code).json["state"]
+
+    def test_its_codes_serve_nobody_any_more(self, call, shop, refused):
+        erase(call)
+        code = f"/codes/{shop['summer']}"
+        order = {"reference": "order", "user": "user1"}
+        refused(call("PUT", f"{code}/hold", json=order), 409, "code-disabled")
+        refused(call("PUT", f"{code}/redemption", json=order), 409, "code-disabled")
+        refused(call("GET", f"{code}/holder"), 410, "user-erased")
+        release = call("DELETE", "/campaigns/summer/reservations/user1")
+        refused(release, 404, "reservation-not-found")
+
+    def test_nor_can_the_person_redeem_one_that_was_mailed(self, call, refused):
+        """Where anyone may redeem, a redemption is a claim."""
+        call("PUT", "/campaigns/mailed", json={"redeem_by": "anyone"})
+        made = call("POST", "/campaigns/mailed/codes", json={"number_to_create": 2}).json
+        assert 201 == redeem(call, made[0]).status_code
+        erase(call)
+        refused(redeem(call, made[1]), 410, "user-erased")
+        assert 201 == redeem(call, made[1], "another").status_code
 
     def test_a_code_that_has_lapsed_goes_back_to_the_others(self, call, shop, database):
         """It was nobody's, as if the sweeper had been there, so the person may claim again."""
@@ -182,7 +205,7 @@ class TestErasure:
         assert "order" not in everything(database)
 
     def test_what_is_stored_is_sound(self, call, shop, database, database_url):
-        redeem(database, shop["summer"])
+        redeem(call, shop["summer"])
         erase(call)
         broken = [found for found in verify(database_url) if found.breaches]
         assert [] == broken
@@ -203,18 +226,6 @@ class TestErasure:
         assert "user1" not in log.text
 
 
-def redeem(database, code):
-    """Redeem a code of user1."""
-    key = f"code = '{code}'"
-    with database.transaction() as connection:
-        connection.exec_driver_sql(f"""
-            INSERT INTO redemption (brand_id, code, reference, user_id, redeemed_at)
-            SELECT brand_id, code, 'order', user_id, reserved_at FROM code WHERE {key}
-        """)
-        connection.exec_driver_sql(
-            f"UPDATE code SET state = 'redeemed', redeemed_at = reserved_at WHERE {key}"
-        )
-        connection.exec_driver_sql(f"""
-            UPDATE tally SET reserved = reserved - 1, redeemed = redeemed + 1
-            WHERE campaign_id = (SELECT campaign_id FROM code WHERE {key}) AND reserved > 0
-        """)
+def redeem(call, code, user="user1"):
+    body = {"reference": "order", "user": user}
+    return call("PUT", f"/codes/{code}/redemption", json=body)

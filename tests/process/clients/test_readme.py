@@ -1,6 +1,9 @@
 """The README's Python, as it is written, against a running service."""
 
+import json
+import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -54,3 +57,25 @@ def test_a_token_is_renewed_before_its_end(written):
     auth.expires_at = time.time() + 59
     auth(requests.Request())
     assert [before, auth.token] == issued
+
+
+def test_a_checkout(service, written):
+    """The commands in the order of the text, for a code that was typed in small letters."""
+    written["create"](1, "order-2")
+    code = written["code_for"]("user1")
+    text = (HOME / "README.md").read_text().partition("### At checkout")[2]
+    source = text.partition("```sh\n")[2].partition("```")[0]
+    given = {"TOKEN": token(sub="checkout"), "TYPED": code.lower(), "PATH": os.environ["PATH"]}
+    script = "set -euo pipefail\n" + source.replace("http://127.0.0.1:5000", service.url)
+    done = subprocess.run(
+        ["bash", "-c", script],  # noqa: S607 - the one of this machine
+        env=given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    held, redeemed = map(json.loads, done.stdout.splitlines())
+    assert (code, "order-17") == (held["code"], held["reference"])
+    assert (code, "user1") == (redeemed["code"], redeemed["user"])
+    shown = written["discounts"].get(f"{written['URL']}/codes/{code}").json()
+    assert ("reserved", None) == (shown["state"], shown["redeemed_at"])

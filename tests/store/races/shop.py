@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from service.domain.campaigns import Rules
+from service.domain.code_changes import CodeChange
 from service.domain.model import State
 from service.domain.redeeming import Order
 from service.domain.states import DisabledBy, StoredCode
 from service.store.repositories.store import SQLStore
-from service.usecases import holds, redemptions, releases
+from service.usecases import code_changes, holds, redemptions, releases
 from service.usecases.ports.code_moves import CodeMoves, FoundCode, Move
 from tests.store.repositories.adding import NOW, add
 
@@ -94,8 +95,10 @@ class Shop:
         found = self.moves.find_code("brand", code)
         assert self.moves.move_code(found, Move(replace(found.stored, **facts)), self.now)
 
-    def disable(self) -> None:
-        self.change(disabled_at=self.now, disabled_by=DisabledBy.CALL)
+    def disable(self) -> State:
+        wanted = CodeChange(disabled=True)
+        code_changes.change(self.moves, self.store, *POOL, CODE, wanted, self.clock)
+        return self.state()
 
     def lapse(self) -> None:
         """Let the reservation lapse, as the sweeper does."""

@@ -10,7 +10,7 @@ from tests.support.waiting import wait_until
 from tests.tools.history.checkout_recorder import CheckoutRecorder
 from tests.tools.history.connection import Address, Answer, Connection
 from tests.tools.history.engines.engine import read
-from tests.tools.history.history import History
+from tests.tools.history.history import History, Kind
 from tests.tools.history.workload import Client, Notebook, World, audit, stop
 
 CLIENTS = 4
@@ -48,25 +48,39 @@ class InProcessRecorder(CheckoutRecorder):
         return self._connection
 
 
-def drill_in_process(app: Flask, calls: int, seed: str, clients: int = CLIENTS) -> History:
-    """Let clients make so many calls, some of them at once, and return the history."""
+def drill_in_process(
+    app: Flask, calls: int, seed: str, wanted: frozenset[Kind] = frozenset()
+) -> History:
+    """Let clients make so many calls, some of them at once, and return the history.
+
+    Args:
+        app: The service.
+        calls: The least number of calls.
+        seed: What clients do follows from it.
+        wanted: The kinds of calls of which one must have succeeded before the end.
+    """
     notebook = Notebook()
     world = World(notebook)
     recorder: Any = partial(InProcessRecorder, app)
     threads = [
         Client(f"client{number}", _nowhere, world, f"{seed}/{number}", recorder=recorder)
-        for number in range(clients)
+        for number in range(CLIENTS)
     ]
     for thread in threads:
         thread.start()
     try:
-        wait_until(lambda: len(notebook.calls) >= calls or any(each.error for each in threads))
+        wait_until(lambda: _is_enough(notebook, calls, wanted) or any(t.error for t in threads))
     finally:
         stop(threads, ENDS_WITHIN_S)
     brands = {call.brand for call in notebook.calls if call.brand.startswith("brand")}
     audit(recorder("auditor", _nowhere, notebook.keep), sorted(brands))
     with services_of(app).storage.database.read() as connection:
         return History(notebook.calls, *read(lambda query: connection.exec_driver_sql(query).all()))
+
+
+def _is_enough(notebook: Notebook, calls: int, wanted: frozenset[Kind]) -> bool:
+    made = notebook.calls.copy()
+    return len(made) >= calls and wanted <= {call.kind for call in made if call.done}
 
 
 def _nowhere() -> Address:

@@ -29,6 +29,7 @@ Start = Callable[[Mapping[str, str], IO[bytes]], Process]
 """Starts a replica with this environment and output."""
 POLL_INTERVAL_S = 0.1
 DRAIN_S = 2.5
+ERASURE_KEY = "the key of all replicas for tombstones"
 READYZ = b"GET /readyz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"
 
 
@@ -70,7 +71,9 @@ class Replica:
 
     def __init__(self, folder: Path, number: int, settings: dict[str, str], serve: Start) -> None:
         self.serve = serve
-        self.environment = environment(folder, DISCOUNT_DRAIN_S=str(DRAIN_S), **settings)
+        self.environment = environment(
+            folder, DISCOUNT_DRAIN_S=str(DRAIN_S), DISCOUNT_ERASURE_KEY=ERASURE_KEY, **settings
+        )
         self.address: Address = ("127.0.0.1", int(self.environment["PORT"]))
         self.log = folder / f"replica-{number}.log"
         self.state = State.DOWN

@@ -55,6 +55,13 @@ class Tenures:
         self._by_code: defaultdict[BrandCode, dict[Holder, Tenure]] = defaultdict(dict)
         for holder, code, call in self._proofs():
             self._tenure(holder, code).answer.proofs.append(call)
+        self._lost: defaultdict[Pool, list[Call]] = defaultdict(list)
+        """Claims without an answer."""
+        for claims in self.claims.values():
+            for call in claims:
+                if call.unknown:
+                    self._lost[call.pool].append(call)
+        self._erasable = self._first_erasable()
         self._traceless = self._first_traceless()
 
     def _index(self) -> None:
@@ -168,21 +175,19 @@ class Tenures:
 
     def may_be_unseen(self, key: BrandCode, call: Call) -> bool:
         """Return whether a claim without an answer may have taken a code after its end was set."""
-        brand, code = key
-        for holder, claims in self.claims.items():
-            if holder[:2] == (brand, call.campaign) and holder not in self.of_code(key):
-                for claim in claims:
-                    lost = claim.unknown and claim.began < call.ended
-                    if lost and not self._is_explained(holder, code, claim, call):
-                        return True
-        return False
+        return any(
+            claim.began < call.ended
+            and claim.holder not in self.of_code(key)
+            and not self._is_explained(claim, key[1], call)
+            for claim in self._lost.get(call.pool, ())
+        )
 
-    def _is_explained(self, holder: Holder, code: str, claim: Call, call: Call) -> bool:
+    def _is_explained(self, claim: Call, code: str, call: Call) -> bool:
         """Return whether a claim without an answer certainly had not given out a code by a call.
 
         Its user has had another code ever since.
         """
-        for other, tenure in self.of_holder(holder).items():
+        for other, tenure in self.of_holder(claim.holder).items():
             for proof in tenure.answer.proofs:
                 since = min(proof.began, claim.began)
                 if other != code and not tenure.answer.may_end(since, call.ended):
@@ -191,12 +196,15 @@ class Tenures:
 
     def first_erasure(self, pool: Pool) -> float:
         """Return when the first user asked of those who may be erased."""
-        times = [
-            self.asked[brand, pool[1], user]
-            for brand, user in self.erasures
-            if brand == pool[0] and (brand, pool[1], user) in self.asked
-        ]
-        return min(times, default=0.0)
+        return self._erasable.get(pool, 0.0)
+
+    def _first_erasable(self) -> dict[Pool, float]:
+        found: dict[Pool, float] = {}
+        for (brand, campaign, user), began in self.asked.items():
+            if (brand, user) in self.erasures:
+                pool = brand, campaign
+                found[pool] = min(began, found.get(pool, inf))
+        return found
 
     def _first_traceless(self) -> defaultdict[Pool, float]:
         found: defaultdict[Pool, float] = defaultdict(lambda: inf)

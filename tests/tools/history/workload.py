@@ -213,6 +213,9 @@ WORK: tuple[tuple[Callable[[Client], None], int], ...] = (
     (Client.err, 2),
     (checkouts.buy, 20),
     (checkouts.release, 4),
+    (checkouts.change, 8),
+    (checkouts.erase, 1),
+    (checkouts.inspect, 4),
 )
 
 
@@ -240,3 +243,4 @@ def audit(
         recorder.counts(brand, timeout)
         for number in range(USERS):
             recorder.show(brand, f"user{number}", timeout)
+            recorder.wallet(brand, f"user{number}", timeout)

@@ -38,10 +38,12 @@ class Staff(Campaigns):
         return found
 
     def _switch(self, code: Code, *, disabled: bool) -> None:
+        if code.disabled_by not in {None, "call"}:
+            raise Refused(409, "conflict")
         if disabled == (code.disabled_by is not None):
             return
-        if not disabled and code.disabled_by != "call":
-            raise Refused(409, "conflict")
+        if code.lapsed(self.now):
+            code.take_back()
         code.disabled_by = "call" if disabled else None
         self.moved(code)
 

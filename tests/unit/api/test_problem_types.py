@@ -3,6 +3,7 @@
 import pytest
 
 from service.api.problems.catalogue import PROBLEM_TYPES
+from service.api.problems.problem_type import ProblemType
 from service.api.problems.refused_codes import REFUSED_CODES
 
 
@@ -11,11 +12,15 @@ def test_each_is_named_once():
     assert len(PROBLEM_TYPES) == len({each.error for each in PROBLEM_TYPES})
 
 
+@pytest.mark.parametrize("each", PROBLEM_TYPES, ids=lambda each: each.slug)
+def test_a_problem_says_what_a_shopper_may_be_told(each):
+    """Neither that others exist who hold or used a code, nor how the shop works."""
+    assert each.shopper.endswith(".")
+    assert "`" not in each.shopper
+
+
 @pytest.mark.parametrize("each", REFUSED_CODES, ids=lambda each: each.slug)
-def test_a_refusal_at_a_checkout_says_what_a_shopper_may_be_told(each):
-    """Neither that others exist who hold or used it, nor how the shop works."""
-    if each.slug == "redemption-not-found":
-        assert not each.shopper, "only the shop asks"
-    else:
-        assert each.shopper.endswith(".")
-        assert "`" not in each.shopper
+def test_a_refusal_at_a_checkout_has_a_text_of_its_own(each):
+    """Unless only the shop itself asks."""
+    default = ProblemType._field_defaults["shopper"]
+    assert (each.slug == "redemption-not-found") == (each.shopper == default)

@@ -15,10 +15,22 @@ from tests.support.tables import make_tables
 from tests.support.tokens import SECRET
 
 BY_HAND = """
-    UPDATE code SET state = 'redeemed', expires_at = 9 WHERE user_id = 'user1';
-    UPDATE code SET state = 'expired' WHERE user_id = '\\N';
-    UPDATE code SET state = 'disabled' WHERE brand_id = 3 AND state = 'available';
-    INSERT INTO campaign (brand_id, id, name, created_at) VALUES (1, 2, 'summer', 1);
+    UPDATE code SET state = 'redeemed', redeemed_at = reserved_at, expires_at = 9, version = 2
+    WHERE user_id = 'user1';
+    INSERT INTO redemption (brand_id, code, reference, user_id, redeemed_at)
+    SELECT brand_id, code, 'order-17', user_id, redeemed_at FROM code WHERE user_id = 'user1';
+    INSERT INTO redemption (brand_id, code, reference, undone_at)
+    SELECT brand_id, code, 'order-18', 5 FROM code WHERE user_id = 'user1';
+    UPDATE code SET state = 'expired', expires_at = 9 WHERE user_id = '\\N';
+    UPDATE code SET hold_reference = 'order-19', held_from = 5, held_until = 6,
+        expires_at = 4102444800000, on_lapse = 'recycle' WHERE state = 'reserved' AND brand_id = 2;
+    UPDATE code SET state = 'disabled', disabled_at = 7, disabled_by = 'call'
+    WHERE brand_id = 3 AND state = 'available';
+    INSERT INTO campaign (brand_id, id, name, created_at, discount, claims_from, starts_at, ends_at,
+        reservation_ttl_s, on_lapse, on_release, redeem_by, code_format, low_at, reserved_events,
+        paused, archived, metadata, version)
+    VALUES (1, 2, 'summer', 1, '{"type": "percent", "value": "15"}', 1, 2, 3, 60, 'recycle',
+        'recycle', 'holder', '{"pattern": "SUMMER-####"}', '[5]', 1, 1, 1, '{"a": 1}', 3);
     INSERT INTO tally (brand_id, campaign_id) VALUES (1, 2);
     INSERT INTO job (brand_id, id, campaign_id, kind, state, parameters, requested_by, total, done,
         failed, created_at, finished_at, leased_until)
