@@ -82,10 +82,14 @@ def switch_codes(
     connection: Connection, pool: PoolKey, codes: Sequence[str], now: Millis, *, disabled: bool
 ) -> None:
     """Disable codes that are enabled, or the other way round."""
-    statement = (_DISABLE if disabled else _ENABLE).format(
-        any_of=dialect_of(connection).any_of("codes")
-    )
+    statement = statement_of(connection, disabled=disabled)
     connection.execute(text(statement), _values(pool, codes, now))
+
+
+def statement_of(connection: Connection, *, disabled: bool) -> str:
+    """Return the statement that disables or enables given codes."""
+    any_of = dialect_of(connection).any_of("codes")
+    return (_DISABLE if disabled else _ENABLE).format(any_of=any_of)
 
 
 def _values(pool: PoolKey, codes: Sequence[str], now: Millis) -> dict[str, Any]:

@@ -11,15 +11,17 @@ from service.domain.code_selection import Selection
 from service.domain.jobs import JobKind, JobState
 from service.domain.model import State
 from service.domain.states import DisabledBy, Hold, StoredCode
+from service.store.jobs import switching
 from service.store.jobs.leases import SQLWork
 from service.store.jobs.repository import SQLJobs
 from service.store.opening import code_moves_in
 from service.usecases.jobs import switch_codes
+from service.usecases.keys import PoolKey
 from service.usecases.ports.clock import system_clock
 from service.usecases.ports.code_moves import Move
 from tests.store.repositories.adding import fixed
 from tests.support.creating import add_codes
-from tests.support.engines import on_postgresql
+from tests.support.engines import on_postgresql, on_sqlite
 from tests.support.waiting import wait_until
 from tests.support.working import do_all
 
@@ -204,6 +206,19 @@ def test_a_chunk_takes_up_where_the_last_one_ended(database, stored, facts):
     job = jobs.find(*POOL, asked.key.id)
     assert (JobState.SUCCEEDED, 5, 5) == (job.state, job.done, job.total)
     assert 5 == len(names_of(stored(), before))
+
+
+@on_sqlite
+def test_given_codes_are_looked_up_by_their_key(database, facts):
+    """However many the campaign has: a chunk that read them all took a thousand times as long."""
+    pool = PoolKey(1, 1)
+    with database.transaction() as connection:
+        for disabled in (True, False):
+            statement = switching.statement_of(connection, disabled=disabled)
+            values = {**pool._asdict(), "codes": "[]", "now": NOW}
+            plan = connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"), values)
+            (step,) = [row[3] for row in plan if "TABLE code" in row[3] or " code " in row[3]]
+            assert "(brand_id=? AND code=?)" in step
 
 
 @on_postgresql
