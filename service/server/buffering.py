@@ -102,10 +102,10 @@ class BufferingWorker(ConnectionWorker):
     def _await(self, conn: TConn, incoming: BufferedRequest) -> None:
         """Add an incomplete request."""
         self._buffered.add(conn, incoming)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
+        self.slow_poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
 
     def _forget(self, conn: TConn) -> BufferedRequest:
-        self.poller.unregister(conn.sock)
+        self.slow_poller.unregister(conn.sock)
         return self._buffered.remove(conn)
 
     def _resume(self, conn: TConn, incoming: BufferedRequest, _socket: socket) -> None:
