@@ -138,8 +138,15 @@ class AcceptingWorker(ThreadWorker):
         self._slow_events.handle(TURN_BUDGET_S)
 
     def _read_accepted(self, ends: float) -> None:
-        while self._accepted and time.monotonic() < ends:
-            self.enqueue_req(self._accepted.popleft())
+        while time.monotonic() < ends and self._read_one():
+            pass
+
+    def _read_one(self) -> bool:
+        """Read the first bytes of a new connection, and return whether there was one."""
+        if not self._accepted:
+            return False
+        self.enqueue_req(self._accepted.popleft())
+        return True
 
     def accept(self, listener: socket) -> None:
         """Accept waiting connections, before the kernel's queue is full and it ignores others."""
@@ -156,8 +163,8 @@ class AcceptingWorker(ThreadWorker):
                 self._accept_later(error)
             return False
         self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections:
-            self.make_room()
+        while self.nr_conns >= self.worker_connections and (self.make_room() or self._read_one()):
+            pass
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.rest = b""
         self._accepted.append(conn)
