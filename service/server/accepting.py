@@ -23,9 +23,9 @@ from service.app import services_of
 from service.container.services import Services
 from service.server.events import EventQueue
 
-TURN_BUDGET_S = 0.02
+TURN_BUDGET_S = 0.01
 """How long a turn handles events of each of the two kinds."""
-READ_BUDGET_S = 0.05
+READ_BUDGET_S = 0.025
 """How long a turn reads the first bytes of new connections."""
 ACCEPT_BUDGET_S = 0.02
 """How long a turn accepts at most, and no longer than the previous turn took.
