@@ -25,9 +25,9 @@ from service.server.events import EventQueue
 
 TURN_BUDGET_S = 0.01
 """How long a turn handles events of each of the two kinds."""
-READ_BUDGET_S = 0.025
+READ_BUDGET_S = 0.05
 """How long a turn reads the first bytes of new connections."""
-ACCEPT_BUDGET_S = 0.02
+ACCEPT_BUDGET_S = 0.01
 """How long a turn accepts at most, and no longer than the previous turn took.
 
 Accepting one at a time balances workers, but each connection waits a turn for every one before it.
