@@ -8,10 +8,11 @@ connection keeps waiting: so accepting pauses, while existing connections are se
 import errno
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable
 from functools import cached_property
 from select import select
-from selectors import SelectorKey
+from selectors import EVENT_READ, BaseSelector, DefaultSelector
 from socket import socket
 from typing import Any
 
@@ -20,11 +21,14 @@ from structlog.typing import FilteringBoundLogger
 
 from service.app import services_of
 from service.container.services import Services
+from service.server.events import EventQueue
 
-TURN_BUDGET_S = 0.02
-"""How long the loop handles events until it accepts new connections again."""
-ACCEPT_BUDGET_S = 0.05
-"""How long it accepts at most, and no longer than the previous turn took.
+TURN_BUDGET_S = 0.01
+"""How long a turn handles events of each of the two kinds."""
+READ_BUDGET_S = 0.05
+"""How long a turn reads the first bytes of new connections."""
+ACCEPT_BUDGET_S = 0.01
+"""How long a turn accepts at most, and no longer than the previous turn took.
 
 Accepting one at a time balances workers, but each connection waits a turn for every one before it.
 """
@@ -72,8 +76,8 @@ class AcceptingWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._overdue: dict[int, SelectorKey] = {}
-        """Events that are still to be handled, by descriptor, in their order."""
+        self._accepted: deque[TConn] = deque()
+        """New connections, of which nothing was read yet."""
         self._turn_began = time.monotonic()
         self._accept_budget_s = 0.0
 
@@ -94,45 +98,58 @@ class AcceptingWorker(ThreadWorker):
         """End a connection without a request, and return whether there was one."""
         raise NotImplementedError
 
+    @cached_property
+    def _events(self) -> EventQueue:
+        return EventQueue(self.poller)
+
+    @cached_property
+    def _slow_events(self) -> EventQueue:
+        queue = EventQueue(DefaultSelector())
+        self.poller.register(queue.selector, EVENT_READ, queue.poll)
+        return queue
+
+    @property
+    def slow_poller(self) -> BaseSelector:
+        """The selector of clients that are waited for: to send the rest, to read, or to close.
+
+        There may be thousands of them, which delay no client that sends a whole request.
+        """
+        return self._slow_events.selector
+
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for events, and call their handlers, listeners and threads first.
 
         gunicorn would handle all events before it accepts again, accept one connection, and call
-        handlers of connections that an earlier handler has closed, or whose descriptor belongs to
-        a new connection by then.
+        handlers of connections that an earlier handler has closed.
         """
         took = time.monotonic() - self._turn_began
         self._accept_budget_s = min(took, ACCEPT_BUDGET_S)
         first = {self.method_queue.fileno(), *map(_descriptor, self.sockets)}
-        found = self._registered(first) if self._overdue else self._select(timeout)
+        busy = self._accepted or self._events or self._slow_events
+        found = self.poller.select(0.0 if busy else timeout)
         self._turn_began = time.monotonic()
-        for key in found:
+        for key, _ in found:
             if key.fd in first:
-                self._call(key)
+                self._events.call(key)
             else:
-                self._overdue[key.fd] = key
-        ends = time.monotonic() + TURN_BUDGET_S
-        while self._overdue and time.monotonic() < ends:
-            self._call(self._overdue.pop(next(iter(self._overdue))))
+                self._events.add(key)
+        self._read_accepted(time.monotonic() + READ_BUDGET_S)
+        self._events.handle(TURN_BUDGET_S)
+        self._slow_events.handle(TURN_BUDGET_S)
 
-    def _select(self, timeout: float) -> list[SelectorKey]:
-        return [key for key, _ in self.poller.select(timeout)]
+    def _read_accepted(self, ends: float) -> None:
+        while time.monotonic() < ends and self._read_one():
+            pass
 
-    def _registered(self, descriptors: Iterable[int]) -> list[SelectorKey]:
-        """Return the events that descriptors may have; their handlers do not block.
-
-        As long as there are others, asking for all, thousands perhaps, would take longer.
-        """
-        keys = self.poller.get_map()
-        return [key for each in descriptors if each >= 0 and (key := keys.get(each))]
-
-    def _call(self, key: SelectorKey) -> None:
-        """Call the handler of an event, if it is still registered."""
-        if self.poller.get_map().get(key.fd) is key:
-            key.data(key.fileobj)
+    def _read_one(self) -> bool:
+        """Read the first bytes of a new connection, and return whether there was one."""
+        if not self._accepted:
+            return False
+        self.enqueue_req(self._accepted.popleft())
+        return True
 
     def accept(self, listener: socket) -> None:
-        """Accept waiting connections, one after the other."""
+        """Accept waiting connections, before the kernel's queue is full and it ignores others."""
         ends = time.monotonic() + self._accept_budget_s
         while self._accept_one(listener) and time.monotonic() < ends:
             pass
@@ -146,11 +163,11 @@ class AcceptingWorker(ThreadWorker):
                 self._accept_later(error)
             return False
         self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections:
-            self.make_room()
+        while self.nr_conns >= self.worker_connections and (self.make_room() or self._read_one()):
+            pass
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.rest = b""
-        self.enqueue_req(conn)
+        self._accepted.append(conn)
         return True
 
     def _accept_later(self, error: OSError) -> None:

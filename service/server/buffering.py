@@ -102,11 +102,20 @@ class BufferingWorker(ConnectionWorker):
     def _await(self, conn: TConn, incoming: BufferedRequest) -> None:
         """Add an incomplete request."""
         self._buffered.add(conn, incoming)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
+        if incoming.has_data:
+            self.slow_poller.register(conn.sock, EVENT_READ, partial(self._resume, conn, incoming))
+        else:
+            self.poller.register(conn.sock, EVENT_READ, partial(self._begin_late, conn))
 
     def _forget(self, conn: TConn) -> BufferedRequest:
-        self.poller.unregister(conn.sock)
-        return self._buffered.remove(conn)
+        incoming = self._buffered.remove(conn)
+        (self.slow_poller if incoming.has_data else self.poller).unregister(conn.sock)
+        return incoming
+
+    def _begin_late(self, conn: TConn, _socket: socket) -> None:
+        """Read from a new connection whose first bytes did not come with it."""
+        self._forget(conn)
+        self.enqueue_req(conn)
 
     def _resume(self, conn: TConn, incoming: BufferedRequest, _socket: socket) -> None:
         data = self.receive(conn)

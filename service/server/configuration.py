@@ -47,6 +47,7 @@ forwarder_headers = ""
 
 timeout = 30  # seconds without a heartbeat until a worker is killed
 graceful_timeout = 25  # seconds that accepted requests get after the drain
+backlog = 4096  # new connections that the kernel queues; Linux allows so many (somaxconn)
 worker_connections = _connections  # an idle one costs a file, and no thread
 keepalive = 75  # longer than the idle timeout of the usual load balancer (60 s)
 limit_request_line = 8190  # three names of 64, 64 and 128 characters, percent-encoded, and a cursor

@@ -87,12 +87,12 @@ class ConnectionWorker(AcceptingWorker):
     @cached_property
     def lingering(self) -> LingeringConnections:
         """Connections that wait for their client to close them."""
-        return LingeringConnections(self.poller, self.receive, self.drop)
+        return LingeringConnections(self.slow_poller, self.receive, self.drop)
 
     @cached_property
     def pending(self) -> PendingAnswers:
         """Answers that clients have not received completely yet."""
-        return PendingAnswers(self.poller, self.sent, self.reset)
+        return PendingAnswers(self.slow_poller, self.sent, self.reset)
 
     def begin(self, conn: TConn, data: bytes) -> None:
         """Begin a request with its first bytes."""

@@ -17,7 +17,7 @@ class LingeringConnections:
     """Connections of a worker that are being closed by its event loop.
 
     Args:
-        poller: The event loop's selector.
+        poller: The selector of slow clients.
         receive: Receives from a connection: nothing at the end of the stream, `None` if nothing has
             arrived.
         drop: Closes a connection.

@@ -67,7 +67,7 @@ class PendingAnswers:
     """Answers of a worker that are being sent by its event loop.
 
     Args:
-        poller: The event loop's selector.
+        poller: The selector of slow clients.
         finish: Called when an answer is sent, with whether its connection stays open.
         cut: Called with a connection that is too slow or broken.
         limit: Most bytes of memory.

@@ -5,11 +5,13 @@ To add one, write a function with `@attack` here, or in a module that `__main__.
 
 import resource
 import selectors
+import signal
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from multiprocessing import Process
 
 from tests.tools.attack.probes import write_lock
 from tests.tools.attack.target import BRAND, TOKEN, C, Target, head
@@ -151,11 +153,27 @@ def slow_imports(target: Target, stack: ExitStack) -> None:
     send(target, stack, 32, bad + b"CODE")
 
 
+HALF_SENT = (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaa\r\n" * 3000)[:30_000]
+
+
 @attack("A2: 9,500 half-sent requests of 30,000 bytes")
 def half_sent(target: Target, stack: ExitStack) -> None:
     """The requests would take hundreds of MiB of memory."""
-    count = min(9_500, allow_files() - 500)
-    send(target, stack, count, (b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaa\r\n" * 3000)[:30_000])
+    send(target, stack, min(9_500, allow_files() - 500), HALF_SENT)
+
+
+@attack("A2: the same, watched while the connections are opened")
+def burst(target: Target, stack: ExitStack) -> None:
+    """New connections would wait behind all of them; another process opens these, in a second."""
+
+    def attack_and_hold() -> None:
+        half_sent(target, stack)
+        signal.pause()
+
+    process = Process(target=attack_and_hold)
+    process.start()
+    stack.callback(process.join)
+    stack.callback(process.kill)
 
 
 @attack("A2: more connections than there may be")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.unit.server.loops import HALF_HEAD, is_answered
+from tests.unit.server.loops import HALF_HEAD, ROOM, is_answered
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -84,4 +84,16 @@ def test_accepting_ends_after_a_moment_however_many_wait(worker, monkeypatch):
     worker._turn_began -= 3600  # noqa: SLF001
     worker.wait_for_and_dispatch_events(0)
     worker.accept(SimpleNamespace())
-    assert 1 < next(waiting) < 100
+    assert next(waiting) < 100
+
+
+def test_at_the_limit_one_goes_for_each_that_comes_even_if_none_was_read_yet(worker):
+    """Otherwise accepting would stop until some are late."""
+    address = worker.sockets[0].getsockname()
+    with ExitStack() as stack:
+        for _ in range(3 * ROOM):
+            client = stack.enter_context(socket.create_connection(address, 5))
+            client.sendall(HALF_HEAD)
+        worker._turn_began -= 1  # noqa: SLF001 - a long turn, so that all are accepted in the next
+        worker.wait_for_and_dispatch_events(1)
+        assert worker.nr_conns < ROOM

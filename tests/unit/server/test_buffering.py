@@ -6,6 +6,7 @@ import socket
 from contextlib import ExitStack
 
 import orjson
+import pytest
 
 from service.server.buffered_requests import BufferedRequests
 from tests.unit.server.loops import HALF_HEAD, ROOM, is_answered, turn
@@ -41,12 +42,11 @@ def test_many_late_requests_are_refused_in_several_turns(worker, connect, monkey
     assert all(is_answered(client) for client in clients)
 
 
-def test_of_a_new_client_only_a_little_is_read_before_the_next_is_accepted(worker, connect):
+def test_of_a_new_client_only_a_little_is_read_before_the_next_is_read(worker, connect):
     """Nobody has to go for what others send: all of them are new."""
     worker.wsgi = alive
     worker._buffered = BufferedRequests(limit=ROOM * 4096)  # noqa: SLF001
     worker._turn_began -= 1  # noqa: SLF001
-    worker.wait_for_and_dispatch_events(0)
     address = worker.sockets[0].getsockname()
     with ExitStack() as stack:
         clients = [
@@ -55,7 +55,7 @@ def test_of_a_new_client_only_a_little_is_read_before_the_next_is_accepted(worke
         for client in clients[:-1]:
             client.sendall(HALF_HEAD + b"a" * 8000)
         clients[-1].sendall(b"GET /livez HTTP/1.0\r\nHost: x\r\n\r\n")
-        worker.accept(worker.sockets[0])
+        worker.wait_for_and_dispatch_events(1)
         assert [False, False, True] == [is_answered(client) for client in clients]
         assert clients[-1].recv(4096).startswith(b"HTTP/1.1 200 ")
 
@@ -81,3 +81,19 @@ def test_evicted_requests_are_logged_together(worker, connect):
     worker.evictions.log(math.inf)
     (line,) = worker.log.lines
     assert {"event": "requests_evicted", "requests": 2, "peers": {"127.0.0.1": 2}} == line
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_whole_request_does_not_wait_for_slow_clients(worker, connect, monkeypatch, before):
+    """Thousands of them may have sent something: a turn of the loop handles some of it."""
+    worker.wsgi = alive
+    client = connect(before)
+    assert len(before) == 0 or client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    slow = [connect(HALF_HEAD) for _ in range(ROOM - 2)]
+    monkeypatch.setattr(worker._slow_events, "handle", lambda _: None)  # noqa: SLF001 - no time
+    for each in slow:
+        each.sendall(b": x\r\n\r\n")
+    client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    turn(worker)
+    assert is_answered(client)
+    assert not any(map(is_answered, slow))
