@@ -3,9 +3,11 @@
 The rig must find it guilty; nothing else may use it.
 """
 
+from collections.abc import Mapping
+from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from service.app import create_app
 from service.container.services import build
@@ -24,6 +26,11 @@ _FREE = text(
 _TAKE = text(
     "UPDATE code SET state = 'reserved', user_id = :user, reserved_at = :now"
     " WHERE brand_id = :brand_id AND campaign_id = :campaign_id AND code = :code"
+)
+_COUNT = text(
+    "UPDATE tally SET reserved = reserved + 1,"
+    " available = CASE WHEN available > 0 THEN available - 1 ELSE 0 END"
+    " WHERE brand_id = :brand_id AND campaign_id = :campaign_id"
 )
 
 
@@ -50,9 +57,14 @@ class RacyReservations:
         if free is None:
             return None
         values = {**free, "user": user, "now": now}
-        self._database.write(lambda connection: connection.execute(_TAKE, values))
+        self._database.write(lambda connection: _take(connection, values))
         reservation = Reservation(free["code"], State.RESERVED, now, None, 0)
         return ReservationResult(reservation, new=True)
+
+
+def _take(connection: Connection, values: Mapping[str, Any]) -> None:
+    connection.execute(_TAKE, values)
+    connection.execute(_COUNT, values)
 
 
 with patch("service.container.storage.reservations_in", RacyReservations):
