@@ -21,7 +21,7 @@ IS_THERE = sa.text("""
 
 def upgrade() -> None:
     """Build the indexes, then exchange the key."""
-    on_postgresql = op.get_bind().dialect.name == "postgresql"
+    on_postgresql = op.get_context().dialect.name == "postgresql"
     name = ORDERED if on_postgresql else BY_USER
     if not on_postgresql:
         op.drop_index(BY_USER, "code")
@@ -34,9 +34,9 @@ def upgrade() -> None:
 
 def _index(name: str, *columns: str, where: sa.TextClause, unique: bool = False) -> None:
     """Build an index, unless it has been built beforehand."""
-    connection = op.get_bind()
-    if connection.dialect.name == "postgresql":
-        valid = connection.execute(IS_THERE, {"name": name}).scalar()
+    context = op.get_context()
+    if context.dialect.name == "postgresql" and not context.as_sql:
+        valid = op.get_bind().execute(IS_THERE, {"name": name}).scalar()
         if valid:
             return
         if valid is False:  # its building was interrupted
