@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from service.domain.code_refusals import CodeRedeemed, NotReserved
 from service.domain.erasure import is_tombstone
-from service.domain.errors import CodeRedeemed, Conflict, InputError, InvalidRequest, NotReserved
+from service.domain.errors import Conflict, InputError, InvalidRequest
 from service.domain.model import Millis, State
 from service.domain.redeeming import with_state
 from service.domain.states import DisabledBy, StoredCode

@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from service.domain.campaigns import RedeemBy, Rules
-from service.domain.errors import (
+from service.domain.code_refusals import (
     AlreadyHolds,
-    CampaignNotOpen,
     CodeDisabled,
     CodeExpired,
     CodeHeld,
@@ -20,9 +19,8 @@ from service.domain.errors import (
     NotTheHolder,
     NotYetValid,
     RedemptionUndone,
-    ServiceError,
-    UserErased,
 )
+from service.domain.errors import CampaignNotOpen, ServiceError, UserErased
 from service.domain.model import Millis, State
 from service.domain.redemptions import Redemption
 from service.domain.states import Hold, StoredCode

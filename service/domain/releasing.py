@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from service.domain.campaigns import OnRelease, Rules
-from service.domain.errors import CodeHeld, CodeRedeemed
+from service.domain.code_refusals import CodeHeld, CodeRedeemed
 from service.domain.model import Millis
 from service.domain.redeeming import seconds_left, with_state
 from service.domain.states import DisabledBy, StoredCode

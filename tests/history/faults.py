@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from service.app import services_of
 from service.domain import redeeming, releasing
-from service.domain.errors import CodeHeld
+from service.domain.code_refusals import CodeHeld
 from service.domain.model import Reservation, ReservationResult, State
 from service.store.transaction import SQLTransaction
 from service.usecases import redemptions, releases

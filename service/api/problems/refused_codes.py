@@ -1,7 +1,7 @@
 """Problems of codes at a checkout: why one is not redeemed, held or released."""
 
 from service.api.problems.problem_type import ProblemType
-from service.domain import errors
+from service.domain import code_refusals, errors
 
 REFUSED_CODES = (
     ProblemType(
@@ -13,7 +13,7 @@ REFUSED_CODES = (
         "A call may still be on its way. `DELETE` on the same path makes sure that none arrives.",
     ),
     ProblemType(
-        errors.RedemptionUndone,
+        code_refusals.RedemptionUndone,
         "redemption-undone",
         409,
         "Redemption undone",
@@ -25,7 +25,7 @@ REFUSED_CODES = (
         "This order was cancelled. Place it again to use the code.",
     ),
     ProblemType(
-        errors.CodeRedeemed,
+        code_refusals.CodeRedeemed,
         "code-redeemed",
         409,
         "Code redeemed",
@@ -34,7 +34,7 @@ REFUSED_CODES = (
         "This code has been used.",
     ),
     ProblemType(
-        errors.CodeDisabled,
+        code_refusals.CodeDisabled,
         "code-disabled",
         409,
         "Code disabled",
@@ -46,7 +46,7 @@ REFUSED_CODES = (
         "This code is not valid.",
     ),
     ProblemType(
-        errors.CodeHeld,
+        code_refusals.CodeHeld,
         "code-held",
         409,
         "Code held",
@@ -58,7 +58,7 @@ REFUSED_CODES = (
         "This code is in use in another checkout. Finish that one, or try again later.",
     ),
     ProblemType(
-        errors.NotTheHolder,
+        code_refusals.NotTheHolder,
         "not-the-holder",
         409,
         "Not the holder",
@@ -67,7 +67,7 @@ REFUSED_CODES = (
         "This code belongs to another account. Sign in with the account that received it.",
     ),
     ProblemType(
-        errors.NotReserved,
+        code_refusals.NotReserved,
         "not-reserved",
         409,
         "Not reserved",
@@ -79,7 +79,7 @@ REFUSED_CODES = (
         "This code is not valid.",
     ),
     ProblemType(
-        errors.AlreadyHolds,
+        code_refusals.AlreadyHolds,
         "already-holds",
         409,
         "Already holds a code",
@@ -88,7 +88,7 @@ REFUSED_CODES = (
         "You have a code of this offer already. Use that one.",
     ),
     ProblemType(
-        errors.NotYetValid,
+        code_refusals.NotYetValid,
         "not-yet-valid",
         409,
         "Not yet valid",
@@ -97,7 +97,7 @@ REFUSED_CODES = (
         "This code is not valid yet.",
     ),
     ProblemType(
-        errors.CodeExpired,
+        code_refusals.CodeExpired,
         "code-expired",
         409,
         "Code expired",

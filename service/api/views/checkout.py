@@ -10,21 +10,23 @@ from service.api.reply import Reply
 from service.api.schemas import checkout as schemas
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
-from service.domain.erasure import Tombstones
-from service.domain.errors import (
+from service.domain.code_refusals import (
     AlreadyHolds,
-    BrandNotFound,
-    CampaignNotOpen,
     CodeDisabled,
     CodeExpired,
     CodeHeld,
-    CodeNotFound,
     CodeRedeemed,
     NotReserved,
     NotTheHolder,
     NotYetValid,
-    RedemptionNotFound,
     RedemptionUndone,
+)
+from service.domain.erasure import Tombstones
+from service.domain.errors import (
+    BrandNotFound,
+    CampaignNotOpen,
+    CodeNotFound,
+    RedemptionNotFound,
     TooManyMisses,
     UserErased,
 )

@@ -4,18 +4,17 @@ from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.representations import code_details_object
-from service.api.schemas import requests, responses
+from service.api.schemas import code_details, requests
 from service.api.schemas.code_changes import CodeChangeBody
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
 from service.domain.code_changes import CodeChange
+from service.domain.code_refusals import CodeRedeemed, NotReserved
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
     CodeNotFound,
-    CodeRedeemed,
     Conflict,
-    NotReserved,
     TooManyMisses,
 )
 from service.usecases import code_changes
@@ -38,7 +37,7 @@ class CodeChangeViews:
         scope=Scope.MANAGE,
         parameters=requests.CodePath,
         body=CodeChangeBody,
-        answers={200: Answer("The code, as it is now.", responses.CodeDetails)},
+        answers={200: Answer("The code, as it is now.", code_details.CodeDetails)},
         refusals=(
             *(BrandNotFound, CampaignNotFound, CodeNotFound),
             *(CodeRedeemed, Conflict, NotReserved, TooManyMisses),

@@ -4,7 +4,7 @@ from service.api.limits.misses import Misses
 from service.api.operation import Answer, operation
 from service.api.reply import Reply
 from service.api.representations import code_details_object, holder_object
-from service.api.schemas import requests, responses
+from service.api.schemas import code_details, requests
 from service.api.schemas.checkout import BrandCodePath
 from service.auth.authentication import current_caller
 from service.auth.caller import Scope
@@ -38,7 +38,7 @@ class CodeLookupViews:
         summary="Show a code",
         scope=Scope.READ,
         parameters=requests.CodePath,
-        answers={200: Answer("The code.", responses.CodeDetails)},
+        answers={200: Answer("The code.", code_details.CodeDetails)},
         refusals=(BrandNotFound, CampaignNotFound, CodeNotFound, TooManyMisses),
     )
     def show_code(self, brand: str, campaign: str, code: str) -> Reply:
@@ -57,7 +57,7 @@ class CodeLookupViews:
         scope=Scope.READ,
         parameters=requests.TypedCodePath,
         query=requests.LookUpQuery,
-        answers={200: Answer("The code, with its campaign.", responses.CodeDetails)},
+        answers={200: Answer("The code, with its campaign.", code_details.CodeDetails)},
         refusals=(BrandNotFound, CodeNotFound, TooManyMisses),
     )
     def look_up_code(self, brand: str, code: str, match: Match | None) -> Reply:
@@ -78,7 +78,7 @@ class CodeLookupViews:
         summary="Show who holds a code",
         scope=Scope.AUDIT,
         parameters=BrandCodePath,
-        answers={200: Answer("The holder.", responses.HolderObject)},
+        answers={200: Answer("The holder.", code_details.HolderObject)},
         refusals=(BrandNotFound, CodeNotFound, ReservationNotFound, UserErased, TooManyMisses),
         head=False,
     )

@@ -8,11 +8,10 @@ from service.api.schemas.checkout import MatchHeader
 from service.api.views.reservations import PATH
 from service.auth.caller import Scope
 from service.domain.campaigns import OnRelease
+from service.domain.code_refusals import CodeHeld, CodeRedeemed
 from service.domain.errors import (
     BrandNotFound,
     CampaignNotFound,
-    CodeHeld,
-    CodeRedeemed,
     PreconditionFailed,
     ReservationNotFound,
 )

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from service.api.problems.catalogue import problem_type
 from service.domain.campaigns import OnLapse, OnRelease, RedeemBy, Rules
-from service.domain.errors import (
+from service.domain.code_refusals import (
     AlreadyHolds,
     CodeDisabled,
     CodeExpired,
@@ -13,9 +13,8 @@ from service.domain.errors import (
     NotReserved,
     NotTheHolder,
     RedemptionUndone,
-    ReservationNotFound,
-    UserErased,
 )
+from service.domain.errors import ReservationNotFound, UserErased
 from service.domain.model import State
 from service.usecases.holds import HoldOutcome
 from service.usecases.redemptions import Undo

@@ -7,14 +7,8 @@ from contextlib import suppress
 import pytest
 
 from service.domain.campaigns import OnRelease, Rules
-from service.domain.errors import (
-    AlreadyHolds,
-    CodeHeld,
-    CodeRedeemed,
-    NoCodesLeft,
-    RedemptionUndone,
-    ServiceError,
-)
+from service.domain.code_refusals import AlreadyHolds, CodeHeld, CodeRedeemed, RedemptionUndone
+from service.domain.errors import NoCodesLeft, ServiceError
 from service.domain.model import State
 from service.settings import HOME
 from service.store.opening import code_moves_in

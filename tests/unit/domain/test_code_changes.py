@@ -6,7 +6,8 @@ import pytest
 
 from service.domain.campaigns import OnLapse
 from service.domain.code_changes import CodeChange, NewEnd, change_code
-from service.domain.errors import CodeRedeemed, Conflict, InvalidRequest, NotReserved
+from service.domain.code_refusals import CodeRedeemed, NotReserved
+from service.domain.errors import Conflict, InvalidRequest
 from service.domain.states import DisabledBy, Hold, StoredCode
 
 NOW = 1_000_000

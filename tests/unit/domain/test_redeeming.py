@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from service.domain.campaigns import OnLapse, RedeemBy, Rules
-from service.domain.errors import (
+from service.domain.code_refusals import (
     AlreadyHolds,
-    CampaignNotOpen,
     CodeDisabled,
     CodeExpired,
     CodeHeld,
@@ -16,9 +15,8 @@ from service.domain.errors import (
     NotTheHolder,
     NotYetValid,
     RedemptionUndone,
-    ServiceError,
-    UserErased,
 )
+from service.domain.errors import CampaignNotOpen, ServiceError, UserErased
 from service.domain.model import State
 from service.domain.redeeming import (
     Claimant,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.domain.campaigns import OnLapse, OnRelease, Rules
-from service.domain.errors import CodeHeld, CodeRedeemed
+from service.domain.code_refusals import CodeHeld, CodeRedeemed
 from service.domain.model import State
 from service.domain.releasing import release
 from service.domain.states import DisabledBy, Hold, StoredCode

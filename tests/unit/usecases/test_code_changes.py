@@ -7,7 +7,8 @@ import pytest
 
 from service.domain.campaigns import OnLapse
 from service.domain.code_changes import CodeChange, NewEnd
-from service.domain.errors import CodeNotFound, CodeRedeemed
+from service.domain.code_refusals import CodeRedeemed
+from service.domain.errors import CodeNotFound
 from service.domain.model import State
 from service.domain.states import StoredCode
 from service.usecases.code_changes import change

@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 
 from service.domain.campaigns import OnLapse, OnRelease, RedeemBy, Rules
-from service.domain.errors import (
+from service.domain.code_refusals import (
     AlreadyHolds,
     CodeDisabled,
-    CodeNotFound,
     CodeRedeemed,
-    InternalError,
     NotReserved,
+    RedemptionUndone,
+)
+from service.domain.errors import (
+    CodeNotFound,
+    InternalError,
     PreconditionFailed,
     RedemptionNotFound,
-    RedemptionUndone,
     ReservationNotFound,
     Unavailable,
     UserErased,

@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry
 from service.api.limits.misses import Misses
 from service.api.views.checkout import CheckoutViews
 from service.api.views.releases import ReleaseViews
+from service.domain.code_refusals import CodeHeld, CodeRedeemed
 from service.domain.erasure import no_tombstones
-from service.domain.errors import CodeHeld, CodeNotFound, CodeRedeemed, TooManyMisses
+from service.domain.errors import CodeNotFound, TooManyMisses
 from service.domain.states import StoredCode
 from service.observability.metrics.move_counters import MoveCounters
 from tests.unit.usecases.code_moves import MemoryMoves
