@@ -32,6 +32,7 @@ window.addEventListener("load", () => {
     dom_id: "#swagger-ui",
     deepLinking: true,
     displayRequestDuration: true,
+    defaultModelsExpandDepth: 0, // the schemas below the calls open on demand: they take seconds
     persistAuthorization: true, // a token outlives a reload; it ends within an hour anyway
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
