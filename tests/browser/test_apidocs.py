@@ -84,11 +84,15 @@ def is_opened(page, summary):
     expect(opened).to_contain_text(summary)
 
 
+@in_the_dark
 def test_a_newcomer_gets_a_code_by_clicking(service, page):
-    """Start at the anchor of create, which opens the operation."""
+    """Start at the anchor of create, which opens the operation; the token outlives a reload."""
     page.goto(service.url + CREATE)
     is_opened(page, "Create codes for a brand")
+    assert is_dark(page)
     authorize(page)
+    page.reload()
+    is_opened(page, "Create codes for a brand")
     created = re.findall(r'"([A-Z0-9]{12})"', execute(page, "discount-post_v1_discount_create"))
     assert 10 == len(created)
     page.get_by_role("button", name="/v1/discount/fetch/{brand}/{user}").first.click()
@@ -130,16 +134,6 @@ def click(buttons, step):
 def test_a_problems_page_is_shown(service, page):
     page.goto(service.url + "/problems/rate-limited")
     expect(page.locator("h1")).to_have_text("Too many requests")
-
-
-@in_the_dark
-def test_a_token_outlives_a_reload(service, page):
-    page.goto(service.url + CREATE)
-    authorize(page)
-    assert is_dark(page)
-    page.reload()
-    is_opened(page, "Create codes for a brand")
-    execute(page, "discount-post_v1_discount_create")
 
 
 @on_a_phone

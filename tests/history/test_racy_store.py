@@ -3,6 +3,8 @@
 It runs on SQLite, as PostgreSQL shows no other violation; `test_drill.py` has both.
 """
 
+import pytest
+
 from tests.tools.history.checker import violations
 from tests.tools.history.engines.sqlite import sqlite
 from tests.tools.history.replicas import RACY
@@ -20,6 +22,7 @@ PLAN = Plan(
 )
 
 
+@pytest.mark.long  # test_faulty_services.py finds a code that goes to two, in this process
 def test_a_racy_store_is_found_guilty(folder):
     with sqlite(folder) as database:
         drilled = drill(database, folder, PLAN)

@@ -148,6 +148,7 @@ def unprivileged():
 RUNTIME = {"builder", "runtime", "source", "leftover", "ours"}
 
 
+@pytest.mark.long  # `.ci/run` does the same: it runs, checks and tests with one environment
 @pytest.mark.timeout(400)  # pip is slow on a busy machine
 def test_what_runs_and_what_develops_share_an_environment(checkout, unprivileged):
     """One test of several steps, because creating an environment takes seconds."""
