@@ -8,11 +8,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.container.services import Services
 from service.container.storage import DATABASE_CHECK
-from service.observability.metrics.database_collector import (
-    KeysCollector,
-    StoreCollector,
-    StoreMonitor,
-)
+from service.observability.metrics.database_collector import KeysCollector, StoreCollector
+from service.observability.metrics.database_monitor import StoreMonitor
 from service.observability.metrics.ended_counters import merge_ended
 from service.observability.metrics.exhausted_pools import ExhaustedCollector
 from service.observability.metrics.exposition import MetricsServer

@@ -10,11 +10,8 @@ from prometheus_client import generate_latest
 
 from service.api.routes import served_operations
 from service.domain.model import DiskSpace, Level, Levels
-from service.observability.metrics.database_collector import (
-    KeysCollector,
-    StoreCollector,
-    StoreMetrics,
-)
+from service.observability.metrics.database_collector import KeysCollector, StoreCollector
+from service.observability.metrics.database_monitor import StoreMetrics
 from service.observability.metrics.exhausted_pools import ExhaustedCollector
 from service.observability.metrics.instruments import Metrics
 from service.observability.metrics.jobs import JobMetrics

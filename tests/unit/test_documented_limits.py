@@ -13,7 +13,7 @@ from service.auth.token_cache import LEEWAY_S
 from service.domain import codes, names
 from service.domain.errors import TooManyJobs, TooManyTransfers, Unavailable
 from service.domain.jobs import MAX_GENERATED, MAX_OPEN
-from service.observability.metrics.database_collector import JOB_WAITS_S, QUERY_TIMEOUT_S
+from service.observability.metrics.database_monitor import JOB_WAITS_S, QUERY_TIMEOUT_S
 from service.observability.metrics.instruments import SLOW_S
 from service.observability.slow_log import INTERVAL_S
 from service.settings import HOME, PRODUCTION_DRAIN_S, Settings

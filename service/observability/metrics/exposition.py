@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.registry import Collector
 from structlog.typing import FilteringBoundLogger
 
-from service.observability.metrics.database_collector import StoreMonitor
+from service.observability.metrics.database_monitor import StoreMonitor
 from service.observability.metrics.scrape_messages import Request, Response
 from service.observability.metrics.scrape_server import ScrapeServer
 from service.settings import DEFAULT_METRICS_PORT, Settings

@@ -13,7 +13,7 @@ from service.usecases.ports.jobs import OpenJobCounts
 
 
 class SQLStatus:
-    """Implements `metrics.database_collector.Store`, which documents the methods."""
+    """Implements `metrics.database_monitor.DatabaseStatus`, which documents the methods."""
 
     def __init__(self, database: Database, pools: int = DEFAULT_METRICS_POOLS) -> None:
         """Query `database`, and show the levels of so many campaigns."""

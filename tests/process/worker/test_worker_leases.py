@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from service.observability.metrics.database_collector import JOB_WAITS_S
+from service.observability.metrics.database_monitor import JOB_WAITS_S
 from tests.support.engines import on_postgresql_if_long
 from tests.support.waiting import wait_until
 

@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from service.domain.model import DiskSpace, Level, Levels
-from service.observability.metrics.database_collector import StoreCollector, StoreMonitor
+from service.observability.metrics.database_collector import StoreCollector
+from service.observability.metrics.database_monitor import StoreMonitor
 from service.usecases.ports.jobs import OpenJobCounts
 
 LEVELS = Levels([Level("brand", "default", 3, 7)], pools=5, available=40, taken=9)
